@@ -1,0 +1,94 @@
+"""Profiles: found by id, edited as JSON."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.http.request import RawPostDataException
+from django.utils import timezone
+
+from profiles.forms import ProfileForm
+from profiles.large_tables import BoundedAdmin, NullFilter, ShortDeletion, id_matches
+from profiles.models import Profile
+
+
+class SettledFilter(NullFilter):
+    title = "changes"
+    parameter_name = "settled"
+    field = "first_changed_at"
+    answers = {
+        "no": ("Not yet handed to the destinations", False),
+        "yes": ("Handed to the destinations", True),
+    }
+
+
+@admin.register(Profile)
+class ProfileAdmin(BoundedAdmin, ShortDeletion):
+    form = ProfileForm
+    list_display = ("id", "version", "changed", "settled")
+    list_filter = (SettledFilter, ("changed_at", admin.DateFieldListFilter))
+    search_fields = ("id",)
+    search_help_text = "The beginning of an ID, or =ID for exactly that one."
+    readonly_fields = ("shown_id", "version", "created", "changed", "settled")
+    delete_note = "Destinations are not told: what they hold of it stays there."
+
+    @admin.display(description="settled")
+    def settled(self, profile: Profile) -> str:
+        return "yes" if profile.is_settled else "not yet: its changes are not handed to the destinations"
+
+    @admin.display(description="changed")
+    def changed(self, profile: Profile) -> str:
+        return _moment(profile.changed_at)
+
+    @admin.display(description="created")
+    def created(self, profile: Profile) -> str:
+        return _moment(profile.created_at)
+
+    @admin.display(description="ID")
+    def shown_id(self, profile: Profile) -> str:
+        return profile.pk
+
+    def get_fieldsets(self, request: Any, obj: Profile | None = None) -> Any:
+        if obj is None:
+            return [(None, {"fields": ["id", "document"]})]
+        about = ("version", "changed", "settled", "created")
+        return [(None, {"fields": ["shown_id", "document", "read_version"]}), ("About", {"fields": about})]
+
+    def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form: Any = super().get_form(request, obj, change, **kwargs)
+        form.submitted_utf8 = request.method != "POST" or _is_utf8(request)
+        return form
+
+    def get_queryset(self, request: Any) -> Any:
+        """On saving, the row is locked: nobody comes between the version's check and the write."""
+        profiles = super().get_queryset(request)
+        match = request.resolver_match
+        if request.method == "POST" and match and match.url_name == "profiles_profile_change":
+            return profiles.select_for_update()
+        return profiles
+
+    def for_list(self, rows: Any) -> Any:
+        return rows.defer("document")
+
+    def get_search_results(self, request: Any, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        term = search_term.strip()
+        return (queryset.filter(id_matches(term, queryset.db)) if term else queryset), False
+
+
+def _moment(moment: datetime) -> str:
+    return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _is_utf8(request: HttpRequest) -> bool:
+    """Whether the sent bytes were; Django puts replacement characters where they were not."""
+    try:
+        unquote_to_bytes(request.body.replace(b"+", b" ")).decode()
+    except UnicodeDecodeError:
+        return False
+    except RawPostDataException:  # sent as multipart, whose bytes are gone
+        return "\N{REPLACEMENT CHARACTER}" not in request.POST.get("document", "")
+    return True

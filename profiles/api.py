@@ -1,0 +1,258 @@
+"""Profiles over HTTP: the document is the body, and its version is the ETag."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import django_filters
+from django.db import transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Left
+from django.db.models.lookups import Exact
+from django.shortcuts import get_object_or_404
+from django.urls import path, re_path, reverse
+from django.utils.http import http_date, parse_etags
+from drf_spectacular.extensions import OpenApiSerializerExtension
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
+from rest_framework import exceptions, generics, parsers, serializers
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from profiles import bodies, bulk, changes, documents
+from profiles.changes import Change, Written
+from profiles.filters import Moment, StrictFilters, TrueFalse
+from profiles.models import Profile, ProfileConflict
+
+RESERVED = "bulk"
+ID = r"(?P<id>(?:.|\n)+?)"  # any text: an id may hold slashes, blanks and line ends
+
+
+class PreconditionFailed(exceptions.APIException):
+    status_code = 412
+    default_detail = "The profile has changed since you read it: read it again and repeat your change"
+    default_code = "precondition_failed"
+
+
+class ProfileFilters(StrictFilters):
+    id = django_filters.CharFilter(method="begins_with", label="What the id begins with")
+    changed_since = Moment(field_name="changed_at", lookup_expr="gte", label="Changed then or later")
+    unsettled = TrueFalse(
+        field_name="first_changed_at",
+        lookup_expr="isnull",
+        exclude=True,
+        label="Whether changes wait to be handed to the destinations",
+    )
+
+    def begins_with(self, profiles: QuerySet[Profile], name: str, value: str) -> QuerySet[Profile]:
+        # The first condition finds them by an index, the second one minds the letter case everywhere.
+        return profiles.filter(id__startswith=value).filter(Exact(Left("id", len(value)), value))
+
+
+class DocumentSerializer(serializers.Serializer[Profile]):
+    """The document itself, whatever is in it."""
+
+    def to_representation(self, instance: Profile) -> Any:
+        return instance.document
+
+
+class DocumentSchema(OpenApiSerializerExtension):
+    target_class = DocumentSerializer
+
+    def get_name(self, auto_schema: Any, direction: Any) -> str:
+        return "Profile"
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        return {"type": "object", "properties": {"id": {"type": "string"}}, "additionalProperties": {}}
+
+
+id_parameter = OpenApiParameter(
+    "id", str, OpenApiParameter.PATH, description="The profile's id, URL-encoded."
+)
+if_match = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, description="The ETag that the change is made for."
+)
+
+
+class ProfileList(generics.ListAPIView[Profile]):
+    queryset = Profile.objects.only("id", "document")
+    serializer_class = DocumentSerializer
+    filterset_class = ProfileFilters
+
+    @extend_schema(request=DocumentSerializer, responses={201: DocumentSerializer})
+    def post(self, request: Any) -> Response:
+        """Create a profile; its id is generated where the document has none."""
+        document = documents.with_id(_body(request))
+        id = document["id"]
+        if id == RESERVED or id.endswith(("/sync", "/syncs")):
+            raise exceptions.ValidationError({"id": [f"{id} is a reserved path: choose another id"]})
+        [written] = changes.write([Change(id, "put", document, expects=_absent)])
+        if written.conflict:
+            hint = "PUT to its address replaces it, PATCH merges into it"
+            raise ProfileConflict(f"A profile with this id exists: {hint}")
+        response = _answer(written)
+        response["Location"] = request.build_absolute_uri(f"{reverse('profiles')}{quote(id, safe='')}/")
+        return response
+
+
+class ProfileDetail(APIView):
+    @extend_schema(responses=DocumentSerializer, parameters=[id_parameter], operation_id="profiles_retrieve")
+    def get(self, request: Any, id: str) -> Response:
+        """The document. ETag is its version, Last-Modified the time of its last change."""
+        profile = get_object_or_404(Profile, pk=documents.check_id(id))
+        headers = {"ETag": f'"{profile.version}"', "Last-Modified": http_date(profile.changed_at.timestamp())}
+        if _expected(request)(profile.version):
+            return Response(profile.document, headers=headers)
+        if "If-Match" in request.headers:
+            raise PreconditionFailed
+        return Response(status=304, headers=headers)
+
+    @extend_schema(
+        request=DocumentSerializer,
+        responses={200: DocumentSerializer, 201: DocumentSerializer},
+        parameters=[id_parameter, if_match],
+    )
+    def put(self, request: Any, id: str) -> Response:
+        """Replace the document, or create it."""
+        return self._write(Change(documents.check_id(id), "put", _body(request), expects=_expected(request)))
+
+    @extend_schema(
+        request=DocumentSerializer, responses=DocumentSerializer, parameters=[id_parameter, if_match]
+    )
+    def patch(self, request: Any, id: str) -> Response:
+        """Merge into the document as RFC 7396 has it: null removes a key."""
+        expected, patch = _expected(request), _body(request)
+
+        def expects(version: int) -> bool:
+            return version > 0 and expected(version)
+
+        return self._write(Change(documents.check_id(id), "patch", patch, expects=expects), is_patch=True)
+
+    @extend_schema(responses={204: None}, parameters=[id_parameter, if_match])
+    def delete(self, request: Any, id: str) -> Response:
+        """Delete the profile and what the destinations know of it; nothing is sent."""
+        expected = _expected(request)
+        with transaction.atomic():
+            profiles = Profile.objects.select_for_update().only("id", "version")
+            profile = get_object_or_404(profiles, pk=documents.check_id(id))
+            if not expected(profile.version):
+                raise PreconditionFailed
+            profile.delete()
+        return Response(status=204)
+
+    def _write(self, change: Change, is_patch: bool = False) -> Response:
+        [written] = changes.write([change])
+        if written.conflict and is_patch and not written.version:
+            raise exceptions.NotFound("There is no such profile: PUT creates it")
+        if written.conflict:
+            raise PreconditionFailed
+        return _answer(written)
+
+
+class LinesParser(parsers.BaseParser):
+    """Only says that NDJSON is welcome: the view reads the body itself."""
+
+    media_type = "application/x-ndjson"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        raise AssertionError("a bulk body is read as a stream")
+
+
+class TextParser(LinesParser):
+    media_type = "text/plain"
+
+
+class ArrayParser(LinesParser):
+    media_type = "application/json"
+
+
+bulk_error = inline_serializer(
+    "BulkError",
+    {
+        "line": serializers.IntegerField(),
+        "id": serializers.CharField(required=False),
+        "error": serializers.CharField(),
+    },
+    many=True,
+)
+bulk_answer = inline_serializer(
+    "BulkAnswer",
+    {name: serializers.IntegerField() for name in ("created", "changed", "unchanged", "failed")}
+    | {"errors": bulk_error},
+)
+
+
+class ProfileBulk(APIView):
+    parser_classes = (ArrayParser, LinesParser, TextParser)
+
+    @extend_schema(
+        request={
+            "application/x-ndjson": OpenApiTypes.STR,
+            "application/json": {
+                "type": "array",
+                "items": {"type": "object", "additionalProperties": {}},
+            },
+        },
+        responses=bulk_answer,
+    )
+    def post(self, request: Any) -> Response:
+        """Write many profiles: documents, or `{"id": ..., "set": {...}}` to merge into them."""
+        parser = request.negotiator.select_parser(request, request.parsers)
+        if parser is None:
+            raise exceptions.UnsupportedMediaType(
+                request.content_type, "Send application/x-ndjson, text/plain or application/json"
+            )
+        split = bodies.elements if parser.media_type == ArrayParser.media_type else bodies.lines
+        return Response(bulk.load(split(bodies.chunks(request._request))).as_dict())
+
+    def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        raise exceptions.MethodNotAllowed(
+            request.method, f"“{RESERVED}” is no profile but where many are written: POST"
+        )
+
+
+def _answer(written: Written) -> Response:
+    if written.error:
+        raise documents.InvalidDocument(written.error)
+    return Response(
+        written.document, status=201 if written.created else 200, headers={"ETag": f'"{written.version}"'}
+    )
+
+
+def _body(request: Any) -> Any:
+    if not int(request.META.get("CONTENT_LENGTH") or 0):
+        raise exceptions.ParseError("The body is empty: send a JSON object, and its length in Content-Length")
+    return request.data
+
+
+def _expected(request: Any) -> Callable[[int], bool]:
+    """What If-Match and If-None-Match say of the version that is to be changed.
+
+    A weak tag counts as well: proxies that compress answers make one of ours.
+    """
+    match, none_match = (request.headers.get(name) for name in ("If-Match", "If-None-Match"))
+
+    def holds(version: int) -> bool:
+        return (match is None or _has(match, version)) and (
+            none_match is None or not _has(none_match, version)
+        )
+
+    return holds
+
+
+def _has(tags: str, version: int) -> bool:
+    known = parse_etags(tags)
+    return version > 0 and (known == ["*"] or f'"{version}"' in [tag.removeprefix("W/") for tag in known])
+
+
+def _absent(version: int) -> bool:
+    return version == 0
+
+
+urlpatterns = [
+    path("profiles/", ProfileList.as_view(), name="profiles"),
+    re_path(r"^profiles/bulk/?\Z", ProfileBulk.as_view(), name="profiles-bulk"),
+    re_path(rf"^profiles/{ID}/?\Z", ProfileDetail.as_view(), name="profile"),
+]

@@ -1,0 +1,150 @@
+"""Reading request bodies: never more than is allowed, and a record at a time where there are many."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import IO, Any
+
+from django.conf import settings
+from rest_framework.exceptions import APIException
+
+CHUNK_SIZE = 65_536
+LONGEST = 8  # times the largest document: escapes and blanks make its text longer than what is stored
+
+
+class BodyTooLarge(APIException):
+    status_code = 413
+    default_code = "too_large"
+
+    def __init__(self) -> None:
+        limit = settings.TRACSYNC_MAX_REQUEST_BYTES
+        super().__init__(f"The request has more than {limit:,} bytes; send it in several parts")
+
+
+def chunks(request: Any) -> Iterator[bytes]:
+    """The body of a Django request, piece by piece. Raises BodyTooLarge."""
+    length, limit = int(request.META.get("CONTENT_LENGTH") or 0), settings.TRACSYNC_MAX_REQUEST_BYTES
+    if length > limit:
+        raise BodyTooLarge
+    stream, size = _stream(request), 0
+    while chunk := stream.read(CHUNK_SIZE):
+        size += len(chunk)
+        if size > limit:
+            raise BodyTooLarge
+        yield chunk
+
+
+def _stream(request: Any) -> IO[bytes]:
+    """A chunked body has no length; the server says whether it ends by itself."""
+    chunked = not request.META.get("CONTENT_LENGTH") and request.META.get("HTTP_TRANSFER_ENCODING")
+    ends = chunked and request.META.get("wsgi.input_terminated")
+    stream: IO[bytes] = request.META["wsgi.input"] if ends else request
+    return stream
+
+
+class Item(bytearray):
+    """A record on its way in: what is too long is counted as seen and not kept."""
+
+    too_long = False
+
+    def add(self, piece: bytes) -> None:
+        self.too_long |= len(self) + len(piece) > LONGEST * settings.TRACSYNC_MAX_DOCUMENT_BYTES
+        if self.too_long:
+            self.clear()
+        else:
+            self.extend(piece)
+
+
+def lines(pieces: Iterator[bytes]) -> Iterator[Item]:
+    """The lines of a text, without their ends."""
+    line = Item()
+    for piece in pieces:
+        first, *others = piece.split(b"\n")
+        line.add(first)
+        for other in others:
+            yield line
+            line = Item()
+            line.add(other)
+    if line or line.too_long:
+        yield line
+
+
+class BrokenArray(ValueError):
+    """The text is no complete JSON array; the message says where it goes wrong."""
+
+
+def elements(pieces: Iterator[bytes]) -> Iterator[Item]:
+    """The elements of a JSON array, still as text, so that a bad one fails alone.
+
+    Raises BrokenArray when there is no array, or no end of it; what came before has been given out.
+    """
+    array = _Array()
+    for piece in pieces:
+        yield from array.feed(piece)
+    if not array.has_ended:
+        raise BrokenArray("the array has no end" if array.has_begun else _NO_ARRAY)
+
+
+_NO_ARRAY = "the body is not a JSON array; send one record per line as application/x-ndjson instead"
+_MARKS = re.compile(rb'\\(?s:.)?|["\[\]{},]')
+_BLANK = b" \t\r\n"
+
+
+class _Array:
+    """Finds the commas between elements; what an element says is for others to judge."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.has_begun = self.has_ended = self.has_items = False
+        self.in_text = self.escaped = False
+        self.item = Item()
+
+    def feed(self, piece: bytes) -> Iterator[Item]:
+        kept = 0  # up to where the piece is in an item
+        if not self.has_begun:
+            kept = self._begin(piece)
+        start, self.escaped = kept + self.escaped, False
+        for mark in _MARKS.finditer(piece, start):
+            if self.has_ended:
+                break
+            if self._is_border(mark.group(), at_end=mark.end() == len(piece)):
+                self.item.add(piece[kept : mark.start()])
+                yield from self._finished()
+                kept = mark.end()
+        rest = piece[kept:]
+        if not self.has_ended:
+            self.item.add(rest)
+        elif rest.strip(_BLANK):
+            raise BrokenArray("there is more text after the end of the array")
+
+    def _begin(self, piece: bytes) -> int:
+        """Where the elements begin: after the first bracket."""
+        text = piece.removeprefix(b"\xef\xbb\xbf").lstrip(_BLANK)
+        if not text:
+            return len(piece)
+        if not text.startswith(b"["):
+            raise BrokenArray(_NO_ARRAY)
+        self.has_begun, self.depth = True, 1
+        return len(piece) - len(text) + 1
+
+    def _is_border(self, mark: bytes, at_end: bool) -> bool:
+        if mark.startswith(b"\\"):
+            self.escaped = at_end and len(mark) == 1
+        elif mark == b'"':
+            self.in_text = not self.in_text
+        elif not self.in_text:
+            if mark == b",":
+                return self.depth == 1
+            self.depth += 1 if mark in b"[{" else -1
+            self.has_ended = self.depth == 0
+            if self.has_ended and mark != b"]":
+                raise BrokenArray("the array ends with a wrong bracket")
+        return self.has_ended
+
+    def _finished(self) -> Iterator[Item]:
+        """The element before a border; between the brackets of an empty array there is none."""
+        is_nothing = self.has_ended and not self.has_items and not self.item.strip(_BLANK)
+        if not is_nothing:
+            yield self.item
+        self.has_items, self.item = True, Item()

@@ -1,0 +1,88 @@
+"""Many profiles in one request, read and written in batches; one bad record does not stop the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from profiles import bodies, changes, documents
+from profiles.changes import Change, Written
+from profiles.documents import InvalidDocument
+
+BATCH_BYTES = 8_000_000  # a batch of large documents is written before it has all its records
+MOST_ERRORS = 1000
+
+
+class Tally:
+    """What has become of the records so far."""
+
+    def __init__(self) -> None:
+        self.created = self.changed = self.unchanged = self.failed = 0
+        self.errors: list[dict[str, Any]] = []
+
+    def count(self, line: int, written: Written) -> None:
+        if written.error:
+            self.refuse(line, written.error, written.id)
+        elif written.created:
+            self.created += 1
+        elif written.changed:
+            self.changed += 1
+        else:
+            self.unchanged += 1
+
+    def refuse(self, line: int, error: str, id: str = "") -> None:
+        self.failed += 1
+        if len(self.errors) < MOST_ERRORS:
+            self.errors.append({"line": line, **({"id": id} if id else {}), "error": error})
+
+    def as_dict(self) -> dict[str, Any]:
+        self.errors.sort(key=lambda error: error["line"])
+        return dict(vars(self))
+
+
+class Batch:
+    """Records that are written together."""
+
+    def __init__(self, tally: Tally) -> None:
+        self.tally = tally
+        self.lines: list[int] = []
+        self.changes: list[Change] = []
+        self.size = 0
+
+    def add(self, line: int, text: bodies.Item) -> None:
+        if text.too_long:
+            self.tally.refuse(line, "the record is too long")
+            return
+        try:
+            change = changes.change_from(documents.parse(bytes(text)))
+        except InvalidDocument as error:
+            self.tally.refuse(line, str(error))
+            return
+        self.lines.append(line)
+        self.changes.append(change)
+        self.size += len(text)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.changes) >= changes.BATCH_SIZE or self.size >= BATCH_BYTES
+
+    def write(self) -> None:
+        for line, written in zip(self.lines, changes.write(self.changes), strict=True):
+            self.tally.count(line, written)
+        self.lines, self.changes, self.size = [], [], 0
+
+
+def load(records: Iterator[bodies.Item]) -> Tally:
+    """Write the records of a body, blank ones aside. What has been written stays when reading fails."""
+    tally, line = Tally(), 0
+    batch = Batch(tally)
+    try:
+        for line, text in enumerate(records, start=1):
+            if text.strip() or text.too_long:
+                batch.add(line, text)
+                if batch.is_full:
+                    batch.write()
+    except bodies.BrokenArray as error:
+        tally.refuse(line + 1, str(error))
+    batch.write()
+    return tally

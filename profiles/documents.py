@@ -1,0 +1,219 @@
+"""What a profile's document may be, when two are equal, and how one is merged into another."""
+
+import hashlib
+import json
+import math
+import sys
+import uuid
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+
+JSON = Any
+MAX_ID_LENGTH = 255
+
+
+class InvalidDocument(ValueError):
+    """The document cannot be stored; the message says why and never repeats its content."""
+
+
+def parse(text: bytes | str) -> JSON:
+    """Read JSON as RFC 8259 has it: UTF-8, no NaN or Infinity, no number beyond a double's range.
+
+    Raises InvalidDocument with the line and column of a syntax error.
+    """
+    try:
+        if isinstance(text, bytes):
+            text = text.decode("utf-8-sig")
+        return json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+    except UnicodeDecodeError as error:
+        raise InvalidDocument(f"not UTF-8: byte {error.start + 1} cannot be read") from None
+    except json.JSONDecodeError as error:
+        line = f"line {error.lineno}, " if "\n" in error.doc.strip() else ""
+        raise InvalidDocument(
+            f"not JSON: {error.msg.removesuffix(' at')} at {line}column {error.colno}"
+        ) from None
+    except RecursionError:
+        raise InvalidDocument("nested too deeply") from None
+    except ValueError as error:  # a number of thousands of digits
+        raise (
+            error if isinstance(error, InvalidDocument) else InvalidDocument("a number is too long")
+        ) from None
+
+
+def _no_constant(name: str) -> None:
+    raise InvalidDocument(f"{name} is not a JSON value")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise InvalidDocument("a number is too large")
+    return number
+
+
+def check_id(value: JSON) -> str:
+    """A profile's id: text of 1 to 255 characters. Raises InvalidDocument."""
+    if not isinstance(value, str):
+        raise InvalidDocument(f"id must be text, not {kind_of(value)}")
+    if not value:
+        raise InvalidDocument("id must not be empty")
+    if len(value) > MAX_ID_LENGTH:
+        raise InvalidDocument(f"id has {len(value)} characters, at most {MAX_ID_LENGTH} are allowed")
+    if "\0" in value:
+        raise InvalidDocument("id with a null byte cannot be stored")
+    _encode(value)
+    return value
+
+
+def with_id(document: JSON, id: str | None = None) -> dict[str, JSON]:
+    """The document with its id inside: the given one, its own, or a generated one.
+
+    Raises InvalidDocument when the two differ or the document is not an object.
+    """
+    if not isinstance(document, dict):
+        raise InvalidDocument(f"a profile must be a JSON object, not {kind_of(document)}")
+    if "id" not in document:
+        return {"id": check_id(id) if id else str(uuid.uuid4()), **document}
+    own = check_id(document["id"])
+    if id and own != id:
+        raise InvalidDocument("the id in the document is not the id it is stored under")
+    return document
+
+
+def canonical(document: JSON) -> bytes:
+    """The same bytes for equal documents: keys sorted, 1.0 written as 1, true never as 1.
+
+    Raises InvalidDocument for whatever cannot be stored as JSON in every database.
+    """
+    if _check(document):
+        document = _integral(document)
+    text = _CANONICAL.encode(document)
+    if r"\u0000" in text and any("\0" in part for part in _texts(document)):
+        raise InvalidDocument("text with a null byte cannot be stored")
+    data, limit = _encode(text), settings.TRACSYNC_MAX_DOCUMENT_BYTES
+    if len(data) > limit:
+        raise InvalidDocument(f"the document has {len(data):,} bytes, at most {limit:,} are allowed")
+    return data
+
+
+def digest(document: JSON) -> str:
+    """What tells a changed document from an equal one. Raises InvalidDocument."""
+    return hashlib.sha256(canonical(document)).hexdigest()
+
+
+def merge_patch(target: JSON, patch: JSON) -> JSON:
+    """RFC 7396: objects are merged, null removes the key, everything else replaces."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merge_patch(result.get(key), value)
+    return result
+
+
+def merge_set(target: JSON, changes: JSON) -> JSON:
+    """As a bulk `set` does it: objects are merged, everything else replaces, null is a value."""
+    if not isinstance(changes, dict):
+        return changes
+    result = dict(target) if isinstance(target, dict) else {}
+    for key, value in changes.items():
+        result[key] = merge_set(result.get(key), value)
+    return result
+
+
+def kind_of(value: JSON) -> str:
+    """What a JSON value is called in messages."""
+    names = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number" if isinstance(value, int | float) else type(value).__name__)
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+_LARGEST = int(sys.float_info.max)
+_EXACT = 2**53  # below it, every whole number is a float of its own
+
+
+def _check(document: JSON) -> bool:
+    """Refuse what is no JSON or nested too deeply; tell whether a number has to be normalised.
+
+    Every save comes through here: one flat loop, the most frequent kinds first.
+    """
+    whole_floats = False
+    level = [document]
+    for _ in range(settings.TRACSYNC_MAX_DOCUMENT_DEPTH):
+        below: list[JSON] = []
+        for value in level:
+            kind = type(value)
+            if kind is str:
+                continue
+            if kind is dict:
+                below += _values(value)
+            elif kind is list:
+                below += value
+            elif kind is float:
+                whole_floats |= _is_whole(value)
+            elif kind is int:
+                _check_range(value)
+            elif kind is not bool and value is not None:
+                raise InvalidDocument(f"{kind.__name__} is not a JSON value")
+        if not below:
+            return whole_floats
+        level = below
+    raise InvalidDocument(f"nested deeper than {settings.TRACSYNC_MAX_DOCUMENT_DEPTH} levels")
+
+
+def _values(value: dict[str, JSON]) -> Iterable[JSON]:
+    try:
+        "".join(value)  # the quickest way to ask whether every key is text
+    except TypeError:
+        raise InvalidDocument("the keys of an object must be text") from None
+    return value.values()
+
+
+def _check_range(number: int) -> None:
+    """PostgreSQL and most readers take numbers as large as a double, as they take 1e308 and not 1e309."""
+    if not -_LARGEST <= number <= _LARGEST:
+        raise InvalidDocument("a number is too large")
+
+
+def _is_whole(number: float) -> bool:
+    if not math.isfinite(number):
+        raise InvalidDocument("NaN and Infinity are not JSON values")
+    return number.is_integer()
+
+
+def _integral(value: JSON) -> JSON:
+    """The same with whole floats as integers: 1e23 is 10 ** 23, as PostgreSQL reads it, not the sum of
+    powers of two that is nearest to it."""
+    if isinstance(value, dict):
+        return {key: _integral(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_integral(item) for item in value]
+    if not isinstance(value, float) or not value.is_integer():
+        return value
+    return int(value) if abs(value) < _EXACT else int(Decimal(repr(value)))
+
+
+def _texts(value: JSON) -> Iterator[str]:
+    """All text in a document, keys as well."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from value
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+
+
+def _encode(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise InvalidDocument("text with half a surrogate pair cannot be stored") from None

@@ -1,0 +1,87 @@
+"""Where an import reads from: a file, a compressed file or standard input, line by line."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import stat
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+from django.conf import settings
+
+LONGEST = 8  # times the largest document: escapes and blanks make its text longer than what is stored
+CHUNK_SIZE = 65_536
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def longest() -> int:
+    """How many bytes of text may make one document."""
+    return LONGEST * settings.TRACSYNC_MAX_DOCUMENT_BYTES
+
+
+class UnusableFile(Exception):
+    """The file as a whole cannot be imported."""
+
+
+class Source:
+    """Lines of bytes with their numbers. `size` is None where nobody knows how much will come."""
+
+    def __init__(self, stream: IO[bytes], file: IO[bytes] | None = None) -> None:
+        self.stream = stream
+        self.file = file
+        self.size = os.fstat(file.fileno()).st_size if file else None
+
+    @property
+    def position(self) -> int:
+        """How much of `size` has been read."""
+        return self.file.tell() if self.file else 0
+
+    def lines(self) -> Iterator[tuple[int, bytes | None]]:
+        """Number and bytes of each line; None instead of a line that is too long to be kept in memory.
+
+        Raises UnusableFile where reading fails.
+        """
+        number, limit = 0, longest()
+        while line := self._read(limit + 1):
+            number += 1
+            if number == 1:
+                line = line.removeprefix(BYTE_ORDER_MARK)
+            if len(line) > limit:
+                self._skip_rest(line)
+                yield number, None
+            else:
+                yield number, line
+
+    def _skip_rest(self, line: bytes) -> None:
+        while line and not line.endswith(b"\n"):
+            line = self._read(CHUNK_SIZE)
+
+    def _read(self, limit: int) -> bytes:
+        try:
+            return self.stream.readline(limit)
+        except (OSError, EOFError, zlib.error) as error:
+            raise UnusableFile(f"cannot be read any further: {_reason(error)}") from None
+
+
+@contextmanager
+def open_source(name: str) -> Iterator[Source]:
+    """The file of this name; `-` is standard input and `.gz` is unpacked. Raises UnusableFile."""
+    if name == "-":
+        yield Source(sys.stdin.buffer)
+        return
+    try:
+        file = open(name, "rb")  # noqa: SIM115 (closed below; only opening may fail as unusable)
+    except (OSError, ValueError) as error:
+        raise UnusableFile(f"cannot be opened: {_reason(error)}") from None
+    with file:
+        stream: Any = gzip.GzipFile(fileobj=file) if name.lower().endswith(".gz") else file
+        is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+        yield Source(stream, file if is_regular else None)
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
