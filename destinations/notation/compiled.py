@@ -1,0 +1,185 @@
+"""Conditions as Python functions, so that they run as fast as if written by hand.
+
+The generated source holds nothing of the user's: keys and literals are bound to generated names. It is
+written for usual data. Whatever raises (an object where text was expected, a list on the way of a path)
+is evaluated again by `evaluate.py`, which knows every case and every message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final, cast
+
+from .evaluate import OPERATORS, Scope, evaluate, for_each
+from .paths import Reference
+from .run import Run
+from .tree import Call, Literal, Logic, Node, Operand, Test, constant_of, depth, is_constant, parts_below
+from .values import MISSING
+from .writer import Writer
+
+MAX_PARTS: Final = 600  # beyond these Python's compiler takes long
+MAX_KEYS: Final = 20
+MAX_DEPTH: Final = 20
+
+_SIGNS: Final = ("<", "<=", ">", ">=")
+_NO_BOOLEAN: Final = "x is not True and x is not False"  # quicker than to ask for the type
+_TEXT_TESTS: Final = {
+    "CONTAINS": "{0} in {1}",
+    "STARTS WITH": "{1}.startswith({0})",
+    "ENDS WITH": "{1}.endswith({0})",
+}
+
+
+def compile_condition(text: str, node: Node) -> Callable[[Mapping[str, Any]], bool]:
+    """A function of the sources. Raises, when called, nothing but NotationError."""
+
+    def reference(sources: Mapping[str, Any]) -> bool:
+        return evaluate(text, node, sources)
+
+    if not is_moderate(node):
+        return reference
+    writer = Writer()
+    return writer.in_turn(lambda: write_node(writer, node), reference)
+
+
+def is_moderate(part: Node | Operand) -> bool:
+    parts = list(parts_below(part))
+    return (
+        len(parts) <= MAX_PARTS
+        and all(len(path.keys) <= MAX_KEYS for path in parts if isinstance(path, Reference))
+        and depth(part) <= MAX_DEPTH
+    )
+
+
+def write_node(writer: Writer, node: Node) -> str:
+    if isinstance(node, Test):
+        expression = _test(writer, node)
+        return f"not ({expression})" if node.negated else expression
+    parts = [f"({write_node(writer, part)})" for part in node.parts]
+    return f"not {parts[0]}" if node.operator == "NOT" else f" {node.operator.lower()} ".join(parts)
+
+
+def _test(writer: Writer, test: Test) -> str:
+    """The quick form for usual operands, else the operator's function."""
+    expression = _quick_test(writer, test)
+    if not expression:
+        arguments = [write_operand(writer, operand) for operand in test.operands]
+        expression = f"{writer.constant(OPERATORS[test.operator])}({', '.join(arguments)})"
+    writer.hoists = writer.hoists_all  # what follows the first test may never be asked
+    return expression
+
+
+def _quick_test(writer: Writer, test: Test) -> str:
+    """`x` against constants, without a call where the types are the usual ones; "" if it has no such form."""
+    subject, *others = test.operands
+    if is_constant(subject) or not all(isinstance(other, Literal) for other in others):
+        return ""
+    constants = [constant_of(other) for other in others]
+    default = "MISSING" if test.operator == "EXISTS" else "None"
+    if not constants:
+        return _quick_presence(test.operator, write_operand(writer, subject, default))
+    if isinstance(subject, Call) and subject.function.quick:
+        return _quick_call(writer, test.operator, subject, constants)
+    return _quick(writer, test.operator, write_operand(writer, subject, default), constants)
+
+
+def _quick(writer: Writer, operator: str, x: str, others: list[Any]) -> str:
+    names = [writer.constant(other) for other in others]
+    if operator == "==":
+        return _quick_equality(x, names[0], others[0])
+    slow = f"{writer.constant(OPERATORS[operator])}(x, {', '.join(names)})"
+    if operator in _SIGNS and _is_number(others[0]):
+        return f"(x := {x}) is not None and (x {operator} {names[0]} if {_NO_BOOLEAN} else {slow})"
+    if operator == "BETWEEN" and all(map(_is_number, others)):
+        inside = f"{names[0]} <= x <= {names[1]}"
+        return f"(x := {x}) is not None and ({inside} if {_NO_BOOLEAN} else {slow})"
+    if operator in _TEXT_TESTS and isinstance(others[0], str):
+        found = _TEXT_TESTS[operator].format(names[0], "x")
+        usual = "x.__class__ is not dict" if operator == "CONTAINS" else writer.trusted("x.__class__ is str")
+        return f"(x := {x}) is not None and ({found} if {usual} else {slow})"
+    if operator == "IN" and all(isinstance(item, str) for item in others[0]):
+        return f"{x} in {writer.constant(frozenset(others[0]))}"
+    return ""
+
+
+def _quick_call(writer: Writer, operator: str, call: Call, others: list[Any]) -> str:
+    """A function of one text: what it gives for text needs no look at its type."""
+    function, names = call.function, [writer.constant(other) for other in others]
+    result = f"{writer.constant(function.quick)}(x)"
+    if function.quick_gives is not type(others[0]):
+        return ""
+    if operator in _SIGNS or operator == "==":
+        quick = f"{result} {operator} {names[0]}"
+    elif operator in _TEXT_TESTS:
+        quick = _TEXT_TESTS[operator].format(names[0], result)
+    else:
+        return ""
+    slow = f"{writer.constant(OPERATORS[operator])}({_slow_call(writer, call)}, {names[0]})"
+    x = write_operand(writer, cast(Operand, call.arguments[0]))
+    return f"(x := {x}) is not None and ({quick} if {writer.trusted('x.__class__ is str')} else {slow})"
+
+
+def _slow_call(writer: Writer, call: Call) -> str:
+    """The function of an `x` that is no text."""
+    return f"none({writer.constant(call.function.call)}(Run(), [x]))"
+
+
+def _quick_presence(operator: str, x: str) -> str:
+    if operator == "EXISTS":
+        return f"{x} is not MISSING"
+    if operator == "NULL":
+        return f"{x} is None"
+    return f"not (x := {x}) and x.__class__ not in NUMBERS"
+
+
+def _quick_equality(x: str, name: str, value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return f"{x} is {name}"
+    if isinstance(value, str):
+        return f"{x} == {name}"
+    return f"(x := {x}) == {name} and {_NO_BOOLEAN}" if _is_number(value) else ""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def write_operand(writer: Writer, operand: Operand, default: str = "None") -> str:
+    if isinstance(operand, Reference):
+        return writer.path(operand, default)
+    if isinstance(operand, Literal):
+        return writer.constant(operand.value)
+    return _call(writer, operand, default)
+
+
+def _call(writer: Writer, call: Call, default: str) -> str:
+    """A function of literals alone is a constant; usual texts go straight to those that take texts."""
+    function = call.function
+    if is_constant(call):
+        value = constant_of(call)
+        return writer.constant(None if value is MISSING and default == "None" else value)
+    if function.quick and default == "None":
+        x, quick = write_operand(writer, cast(Operand, call.arguments[0])), writer.constant(function.quick)
+        other = f"None if x is None else {_slow_call(writer, call)}"
+        return f"({quick}(x) if (x := {x}).__class__ is str else {other})"
+    arguments = ", ".join(_argument(writer, call, position) for position in range(len(call.arguments)))
+    result = f"{writer.constant(function.call)}({writer.local('run', 'Run()')}, [{arguments}])"
+    return f"none({result})" if default == "None" else result
+
+
+def _argument(writer: Writer, call: Call, position: int) -> str:
+    """What is asked again for each item keeps account of its work, which the reference does."""
+    parameter, argument = call.function.parameter(position), call.arguments[position]
+    if parameter.each:
+        bound = writer.constant(partial(_for_each, argument))
+        return f"{bound}(sources, {writer.local('run', 'Run()')})"
+    if isinstance(argument, (Test, Logic)):
+        answer = write_node(writer, argument)
+    else:
+        answer = write_operand(writer, argument, "MISSING")
+    return f"(lambda: {answer})" if parameter.lazy else answer
+
+
+def _for_each(argument: Operand | Node, sources: Mapping[str, Any], run: Run) -> Callable[[Any], Any]:
+    return for_each(argument, Scope("", sources, run))

@@ -1,0 +1,153 @@
+"""What a condition means: its tree, walked question by question.
+
+This is the reference: `compiled.py` is the same meaning at speed and leaves everything unusual to this
+module, and `explain.py` asks its questions here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from . import values
+from .errors import NotationError
+from .paths import ITEM, Reference, follow
+from .run import COST, Run, size
+from .tree import Call, Literal, Logic, Node, Operand, Test
+from .values import MismatchError
+
+MAX_WORDS: Final = 120  # of a part that an error names
+
+OPERATORS: Final[dict[str, Callable[..., bool]]] = {
+    "==": values.equal,
+    "<": values.less,
+    "<=": values.less_or_equal,
+    ">": values.greater,
+    ">=": values.greater_or_equal,
+    "BETWEEN": values.between,
+    "NULL": values.is_null,
+    "EXISTS": values.exists,
+    "EMPTY": values.empty,
+    "CONTAINS": values.contains,
+    "STARTS WITH": values.starts_with,
+    "ENDS WITH": values.ends_with,
+    "IN": values.one_of,
+}
+
+
+@dataclass(slots=True)
+class Scope:
+    """One evaluation: the condition's text (to point at), the data, its one `now` and its bounds."""
+
+    text: str
+    sources: Mapping[str, Any]
+    run: Run = field(default_factory=Run)
+
+    def words(self, part: Node | Operand) -> str:
+        return self.text[part.start : part.end]
+
+    def about(self, item: Any) -> Scope:
+        """The same for one item of a list; each costs some of what may be done."""
+        self.run.spend(COST)
+        return Scope(self.text, {**self.sources, ITEM: item}, self.run)
+
+    def reading(self, text: str) -> Scope:
+        """The same for another text."""
+        return Scope(text, self.sources, self.run)
+
+    def aside(self) -> Scope:
+        """The same with bounds of its own, to look at parts again without a change of the outcome."""
+        return Scope(self.text, self.sources, Run(now=self.run.now))
+
+
+def evaluate(text: str, node: Node, sources: Mapping[str, Any]) -> bool:
+    """Raises NotationError, whatever the data."""
+    try:
+        return holds(node, Scope(text, sources))
+    except Exception as error:
+        raise as_notation_error(error) from None
+
+
+def as_notation_error(error: Exception) -> NotationError:
+    """Data that is no JSON, or nested beyond Python's stack, must not bring down the caller."""
+    if isinstance(error, NotationError):
+        return error
+    if isinstance(error, RecursionError):
+        return NotationError("the data is nested too deeply")
+    return NotationError(f"the data cannot be evaluated ({type(error).__name__})")
+
+
+def holds(node: Node, scope: Scope) -> bool:
+    if isinstance(node, Test):
+        return test_holds(node, scope)
+    if node.operator == "AND":
+        return all(holds(part, scope) for part in node.parts)
+    if node.operator == "OR":
+        return any(holds(part, scope) for part in node.parts)
+    return not holds(node.parts[0], scope)
+
+
+def test_holds(test: Test, scope: Scope) -> bool:
+    operands = [value_of(operand, scope) for operand in test.operands]
+    if ITEM in scope.sources:  # asked again and again: long operands count
+        scope.run.spend(sum(map(size, operands)))
+    try:
+        return OPERATORS[test.operator](*operands) is not test.negated
+    except MismatchError as mismatch:
+        raise _located(scope, test.operands[mismatch.side], mismatch) from None
+
+
+def value_of(operand: Operand, scope: Scope) -> Any:
+    """The value of a field, literal or function; MISSING if it leads nowhere."""
+    if isinstance(operand, Reference):
+        return follow(operand, scope.sources)
+    if isinstance(operand, Literal):
+        return operand.value
+    return _result(operand, scope)
+
+
+def _result(call: Call, scope: Scope) -> Any:
+    if call.folded:
+        return call.folded.value
+    arguments = [_argument(call, position, scope) for position in range(len(call.arguments))]
+    try:
+        return call.function.call(scope.run, arguments)
+    except MismatchError as mismatch:
+        blamed = call.arguments[mismatch.side] if call.arguments else call
+        raise _located(scope, blamed, mismatch) from None
+    except NotationError as error:
+        raise error if error.text else NotationError(error.message, scope.text, call.start) from None
+
+
+def _argument(call: Call, position: int, scope: Scope) -> Any:
+    parameter, argument = call.function.parameter(position), call.arguments[position]
+    if parameter.each:
+        return for_each(argument, scope)
+    if parameter.lazy:
+        return lambda: _answer(argument, scope)
+    return _answer(argument, scope)
+
+
+def for_each(argument: Operand | Node, scope: Scope) -> Callable[[Any], Any]:
+    """What an argument says of an item, keeping account of the work."""
+
+    def ask(item: Any) -> Any:
+        answer = _answer(argument, scope.about(item))
+        scope.run.spend(size(answer))
+        return answer
+
+    return ask
+
+
+def _answer(argument: Operand | Node, scope: Scope) -> Any:
+    return holds(argument, scope) if isinstance(argument, (Test, Logic)) else value_of(argument, scope)
+
+
+def _located(scope: Scope, part: Operand | Node, mismatch: MismatchError) -> NotationError:
+    return NotationError(f"{_shown(part, scope)} {mismatch.text}", scope.text, part.start)
+
+
+def _shown(part: Operand | Node, scope: Scope) -> str:
+    words = " ".join(scope.words(part).split())
+    return words if len(words) <= MAX_WORDS else words[: MAX_WORDS - 1] + "…"

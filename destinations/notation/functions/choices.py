@@ -1,0 +1,47 @@
+"""Choosing a value: by what is there, by a condition, by a small table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from ..values import MISSING, absent, same
+from .function import Function, Parameter
+from .parameters import ANY
+
+Ask = Callable[[], Any]
+
+
+def _default(*values: Ask) -> Any:
+    """The first that is neither missing nor null; those after it are not looked at."""
+    return next((found for value in values if not absent(found := value())), MISSING)
+
+
+def _if(condition: Ask, then: Ask, otherwise: Ask | None = None) -> Any:
+    if condition():
+        return then()
+    return MISSING if otherwise is None else otherwise()
+
+
+def _lookup(value: Any, *table: Any) -> Any:
+    """`table` is key, value, key, value ... and perhaps what stands for every other key."""
+    for position in range(0, len(table) - 1, 2):
+        if same(value, table[position]):
+            return table[position + 1]
+    return table[-1] if len(table) % 2 else MISSING
+
+
+_LAZY: Final = Parameter("value", lazy=True)
+_OTHER: Final = _LAZY.named("other")
+_CONDITION: Final = Parameter("condition", lazy=True, condition=True)
+
+TABLE: Final = (
+    Function("default", (_LAZY, _OTHER), _default, repeats=True, takes_missing=True),
+    Function("coalesce", (_LAZY, _OTHER), _default, repeats=True, takes_missing=True),
+    Function(
+        "if", (_CONDITION, _LAZY.named("then"), _LAZY.named("else")), _if, required=2, takes_missing=True
+    ),
+    Function(
+        "lookup", (ANY, ANY.named("key"), ANY.named("its value")), _lookup, repeats=True, takes_missing=True
+    ),
+)

@@ -1,0 +1,127 @@
+"""What a function is: a name, what each of its arguments is read as, and what is done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any
+
+from ..errors import NotationError
+from ..run import Run, size
+from ..values import MISSING, MismatchError, absent
+
+Reader = Callable[[Any], Any]
+
+
+def _anything(value: Any) -> Any:
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """What an argument is, and what the function gets for it.
+
+    `read(value)` makes of a value what the function works with, or raises MismatchError. It is run over
+    literals when a condition is parsed, so it accepts its own result. A `lazy` argument arrives as a
+    callable without arguments, one for `each` item as a callable of an item; both give unread values, and
+    MISSING. A `condition` is written as one and answers true or false; it is always lazy or for each.
+    """
+
+    name: str
+    read: Reader = _anything
+    lazy: bool = False
+    each: bool = False
+    condition: bool = False
+
+    def named(self, name: str) -> Parameter:
+        """The same, called otherwise in messages: `INTEGER.named("start")`."""
+        return replace(self, name=name)
+
+    @property
+    def called(self) -> bool:
+        return self.lazy or self.each
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """`apply(*arguments)`, or `apply(now, *arguments)` for one that `uses_now`; gives JSON or a datetime.
+
+    It may raise MismatchError, whose text names types and never values. A missing or null argument makes
+    the result missing without reading or applying, unless the function `takes_missing` (as None). The
+    arguments after the `required` ones may be left out; the last parameter may stand any number of times
+    if it `repeats`. `quick` is what it does with one text, where that gives nothing longer
+    (a text, or what `quick_gives`); it raises for what is no text.
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    apply: Callable[..., Any]
+    required: int | None = None
+    repeats: bool = False
+    uses_now: bool = False
+    takes_missing: bool = False
+    quick: Callable[[str], Any] | None = None
+    quick_gives: type = str
+
+    @property
+    def fewest(self) -> int:
+        return len(self.parameters) if self.required is None else self.required
+
+    def takes(self, number: int) -> bool:
+        return self.fewest <= number and (self.repeats or number <= len(self.parameters))
+
+    def parameter(self, position: int) -> Parameter:
+        return self.parameters[min(position, len(self.parameters) - 1)]
+
+    def arity(self) -> str:
+        """The number of arguments in words."""
+        most = len(self.parameters)
+        if self.repeats:
+            return f"{self.fewest} or more arguments"
+        counts = f"{self.fewest}" if self.fewest == most else f"{self.fewest} to {most}"
+        return f"{counts} argument{'' if most == 1 else 's'}" if most else "no arguments"
+
+    def usage(self) -> str:
+        """How it is written: `substring(text, start[, number])`."""
+        needed = [parameter.name for parameter in self.parameters[: self.fewest]]
+        optional = "".join(f"[, {parameter.name}]" for parameter in self.parameters[self.fewest :])
+        more = ", ..." if self.repeats else ""
+        return (
+            f"{self.name}({', '.join(needed)}{optional if needed else optional.replace(', ', '', 1)}{more})"
+        )
+
+    def call(self, run: Run, arguments: list[Any]) -> Any:
+        """Raises MismatchError; its `side` is the position of the argument to blame."""
+        if self.quick is not None and isinstance(arguments[0], str):
+            return self.quick(arguments[0])
+        if not self.takes_missing and any(map(absent, arguments)):
+            return MISSING
+        read = list(map(self._read, count(), arguments))
+        run.spend(sum(map(size, read)))
+        result = self._applied(run, read)
+        run.spend(size(result))
+        return result
+
+    def _applied(self, run: Run, read: list[Any]) -> Any:
+        """A foreign function may raise anything, and what it says may hold values of the profile."""
+        try:
+            return self.apply(run.now, *read) if self.uses_now else self.apply(*read)
+        except (MismatchError, NotationError, RecursionError):
+            raise
+        except OverflowError:
+            raise MismatchError("gives a number that is too large") from None
+        except Exception as error:
+            raise MismatchError(f"cannot be used by {self.name}() ({type(error).__name__})") from None
+
+    def _read(self, position: int, argument: Any) -> Any:
+        if argument is None or argument is MISSING:
+            return None
+        parameter = self.parameters[position] if position < len(self.parameters) else self.parameters[-1]
+        if parameter.lazy or parameter.each:
+            return argument
+        try:
+            return parameter.read(argument)
+        except MismatchError as mismatch:
+            mismatch.side = position
+            raise

@@ -1,0 +1,39 @@
+"""Lists: counting, picking, and going through them item by item (`item@...`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from ..values import MISSING, MismatchError, absent, distinct, type_name
+from .function import Function, Parameter
+from .parameters import ANY, LIST
+
+Each = Callable[[Any], Any]
+
+
+def _count(value: Any) -> int:
+    if value is None:
+        return 0
+    if not isinstance(value, (list, dict)):
+        raise MismatchError(f"is {type_name(value)}, where a list or an object is needed")
+    return len(value)
+
+
+def _filter(items: list[Any], keeps: Each) -> list[Any]:
+    return [item for item in items if keeps(item)]
+
+
+def _map(items: list[Any], make: Each) -> list[Any]:
+    """What is missing for an item is null, so that the others keep their places."""
+    return [None if absent(made := make(item)) else made for item in items]
+
+
+TABLE: Final = (
+    Function("count", (ANY,), _count, takes_missing=True),
+    Function("first", (LIST,), lambda items: items[0] if items else MISSING),
+    Function("last", (LIST,), lambda items: items[-1] if items else MISSING),
+    Function("unique", (LIST,), distinct),
+    Function("filter", (LIST, Parameter("condition", each=True, condition=True)), _filter),
+    Function("map", (LIST, Parameter("value", each=True)), _map),
+)

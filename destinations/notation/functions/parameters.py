@@ -1,0 +1,54 @@
+"""What arguments are read as. Each reader accepts its own result, and raises MismatchError."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import Any
+
+from ..moments import read_date, read_offset, read_timestamp, read_zone
+from ..values import NUMBERS, MismatchError, type_name
+from .function import Parameter
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise MismatchError(f"is {type_name(value)}, where text is needed")
+    return value
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise MismatchError(f"is {type_name(value)}, where a list is needed")
+    return value
+
+
+def _number(value: Any) -> int | float:
+    """Decimals become what JSON would have: whole ones int, others float."""
+    if isinstance(value, bool) or not isinstance(value, NUMBERS):
+        raise MismatchError(f"is {type_name(value)}, where a number is needed")
+    if isinstance(value, int):
+        return value
+    if not math.isfinite(value):
+        raise MismatchError("is no finite number")
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return value
+
+
+def _integer(value: Any) -> int:
+    number = _number(value)
+    if number != int(number):
+        raise MismatchError("is a fraction, where a whole number is needed")
+    return int(number)
+
+
+ANY = Parameter("value")
+TEXT = Parameter("text", _text)
+LIST = Parameter("list", _list)
+NUMBER = Parameter("number", _number)
+INTEGER = Parameter("whole number", _integer)
+DATE = Parameter("date", read_date)
+ZONE = Parameter("zone", read_zone)
+OFFSET = Parameter("offset", read_offset)
+TIMESTAMP = Parameter("seconds", read_timestamp)

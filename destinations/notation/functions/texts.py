@@ -1,0 +1,93 @@
+"""Texts: cleaning, cutting, joining and hashing them."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from ..run import check_length
+from ..values import MismatchError, absent, as_text
+from .function import Function
+from .parameters import ANY, INTEGER, LIST, TEXT
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _upper(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
+
+
+def _replace(text: str, old: str, new: str) -> str:
+    if not old:
+        raise MismatchError("cannot be searched for an empty text")
+    check_length(len(text) + text.count(old) * (len(new) - len(old)))
+    return text.replace(old, new)
+
+
+def _split(text: str, separator: str) -> list[str]:
+    if not separator:
+        raise MismatchError("cannot be split at an empty text")
+    return text.split(separator)
+
+
+def _join(items: list[Any], separator: str) -> str:
+    """Missing and null items are skipped, so that no separator stands alone."""
+    texts = [as_text(item) for item in items if not absent(item)]
+    check_length(sum(map(len, texts)) + len(texts) * len(separator))
+    return separator.join(texts)
+
+
+def _concat(*values: Any) -> str:
+    return _join(list(values), "")
+
+
+def _substring(text: str, start: int, length: int | None = None) -> str:
+    """From the end where `start` is negative: -4 are the last four."""
+    first = max(0, len(text) + start) if start < 0 else start
+    return text[first:] if length is None else text[first : first + max(0, length)]
+
+
+def normalized(text: str) -> str:
+    """As ad platforms want texts before they are hashed: trimmed, in lower case, in one Unicode form."""
+    text = text.strip().lower()
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+_md5 = partial(hashlib.md5, usedforsecurity=False)
+
+
+def _hash(algorithm: Callable[..., Any], prepare: Callable[[str], str]) -> Callable[[str], str]:
+    def hashed(text: str) -> str:
+        try:
+            data = prepare(text).encode()
+        except UnicodeEncodeError:
+            raise MismatchError("holds half of a character") from None
+        digest: str = algorithm(data).hexdigest()
+        return digest
+
+    return hashed
+
+
+_SEPARATOR: Final = TEXT.named("separator")
+
+TABLE: Final = (
+    Function("lowercase", (ANY,), _lower, quick=str.lower),
+    Function("uppercase", (ANY,), _upper, quick=str.upper),
+    Function("trim", (TEXT,), str.strip, quick=str.strip),
+    Function("text", (ANY,), as_text),
+    Function("concat", (ANY,), _concat, repeats=True),
+    Function("join", (LIST, _SEPARATOR), _join),
+    Function("split", (TEXT, _SEPARATOR), _split),
+    Function("replace", (TEXT, TEXT.named("old"), TEXT.named("new")), _replace),
+    Function("substring", (TEXT, INTEGER.named("start"), INTEGER.named("length")), _substring, required=2),
+    Function("normalize", (TEXT,), normalized),
+    Function("sha256", (TEXT,), _hash(hashlib.sha256, normalized)),
+    Function("md5", (TEXT,), _hash(_md5, normalized)),
+    Function("sha256.exact", (TEXT,), _hash(hashlib.sha256, str)),
+    Function("md5.exact", (TEXT,), _hash(_md5, str)),
+)

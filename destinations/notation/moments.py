@@ -1,0 +1,163 @@
+"""Dates, time zones and offsets. A moment is a datetime with a fixed offset from UTC.
+
+Fixed, because Python compares datetimes of one named zone by their clocks: in the hour when summer time
+ends, an hour later would be the same. The named zone only decides how the moment is written.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from dateutil import parser as dateutil_parser
+
+from .values import NUMBERS, MismatchError, type_name
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MAX_TEXT: Final = 100  # no date, zone or offset is longer
+
+_OFFSET = re.compile(r"([+-]?)\s*((?:\d+(?:\.\d+)?\s*[a-z]+[\s,]*)+)", re.IGNORECASE | re.ASCII)
+_UTC_BEFORE_SIGN = re.compile(r"\b(?:UTC|GMT)\s?(?=[+-]\d)")  # browsers' "GMT+0200"; dateutil reverses it
+_AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)", re.IGNORECASE | re.ASCII)
+_UNITS: Final = {
+    "seconds": ("s", "sec", "secs", "second", "seconds"),
+    "minutes": ("m", "min", "mins", "minute", "minutes"),
+    "hours": ("h", "hr", "hrs", "hour", "hours"),
+    "days": ("d", "day", "days"),
+    "weeks": ("w", "week", "weeks"),
+}
+_UNIT_OF: Final = {name: unit for unit, names in _UNITS.items() for name in names}
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def read_date(value: Any) -> datetime:
+    """ISO 8601 first, then other usual forms; without zone it is UTC. Raises MismatchError.
+
+    Python reads most of ISO 8601 fast, `isoparse` the rest of it (`1991`, `1991-04`, 24:00).
+    """
+    if isinstance(value, datetime):
+        return value
+    text = _text(value, "a date")
+    try:
+        return _moment(datetime.fromisoformat(text))
+    except ValueError:
+        pass
+    for read in (dateutil_parser.isoparse, _read_usual_form):
+        with suppress(Exception):  # dateutil lets many kinds through
+            return _moment(read(text))
+    raise MismatchError("cannot be read as a date")
+
+
+def read_date_text(text: str) -> datetime:
+    """`read_date` for the usual case: a text in the form of ISO 8601."""
+    if len(text) > MAX_TEXT:
+        return read_date(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return read_date(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else in_zone(moment, moment.tzinfo)
+
+
+def _moment(read: datetime) -> datetime:
+    return in_zone(read, read.tzinfo) if read.tzinfo else read.replace(tzinfo=UTC)
+
+
+def _read_usual_form(text: str) -> datetime:
+    """Read with two different defaults: what differs was not in the text (a year or a month is missing)."""
+    if text.isdigit():
+        raise ValueError("a number is no date")
+    text = _UTC_BEFORE_SIGN.sub("", text)
+    first, second = (
+        dateutil_parser.parse(text, default=datetime(year, month, 1), tzinfos=_zone_in_date)
+        for year, month in ((2000, 1), (2004, 3))
+    )
+    if first != second:
+        raise ValueError("incomplete date")
+    return first
+
+
+def _zone_in_date(name: str | None, offset: int | None) -> tzinfo | None:
+    """Never dateutil's own reading of names like CET: it depends on the machine's zone."""
+    if offset is not None:
+        return timezone(timedelta(seconds=offset))
+    if name is None:
+        return None
+    if name in ("UTC", "GMT", "Z"):
+        return UTC
+    raise ValueError("unknown zone")
+
+
+def read_timestamp(value: Any) -> datetime:
+    """Seconds since 1970. Raises MismatchError."""
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, bool) or not isinstance(value, NUMBERS):
+        raise MismatchError(f"is {type_name(value)}, not a number of seconds")
+    try:
+        return EPOCH + timedelta(seconds=float(value) if isinstance(value, Decimal) else value)
+    except (ValueError, OverflowError):
+        raise MismatchError("is no moment between the years 1 and 9999") from None
+
+
+def read_zone(value: Any) -> tzinfo:
+    """A zone name of the IANA database. Raises MismatchError."""
+    if isinstance(value, tzinfo):
+        return value
+    try:
+        return _zone(_text(value, "a time zone"))
+    except Exception:  # besides its own error, ZoneInfo lets those of files and encodings through
+        raise MismatchError("is no known time zone") from None
+
+
+@lru_cache(maxsize=64)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+def read_offset(value: Any) -> timedelta:
+    """`-15m`, `36h`, `1 day`, `2w`. Raises MismatchError."""
+    if isinstance(value, timedelta):
+        return value
+    match = _OFFSET.fullmatch(_text(value, "an offset"))
+    if match is None:
+        raise MismatchError("cannot be read as an offset")
+    try:
+        parts = [timedelta(**{_UNIT_OF[unit.lower()]: float(n)}) for n, unit in _AMOUNT.findall(match[2])]
+        length = sum(parts, timedelta())
+    except (KeyError, OverflowError):
+        raise MismatchError("cannot be read as an offset") from None
+    return -length if match[1] == "-" else length
+
+
+def shift(moment: datetime, offset: timedelta) -> datetime:
+    try:
+        return moment + offset
+    except OverflowError:
+        raise MismatchError("gives no moment between the years 1 and 9999") from None
+
+
+def in_zone(moment: datetime, zone: tzinfo | None) -> datetime:
+    """The same moment as the clocks of `zone` show it."""
+    try:
+        local = moment.astimezone(zone)
+        return local.replace(tzinfo=timezone(local.utcoffset() or timedelta()), fold=0)
+    except OverflowError:
+        return moment  # at the edge of the calendar; only the way of writing is lost
+
+
+def _text(value: Any, kind: str) -> str:
+    """The text to read, bounded: long ones take parsers long."""
+    if not isinstance(value, str):
+        raise MismatchError(f"is {type_name(value)}, not the text of {kind}")
+    if len(value) > MAX_TEXT:
+        raise MismatchError(f"is too long for {kind}")
+    return value.strip()

@@ -1,0 +1,206 @@
+"""From the text of a condition to its tree, by the grammar in condition.lark."""
+
+from __future__ import annotations
+
+import difflib
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final, NamedTuple, cast
+
+from lark import Lark, Token, Transformer
+from lark.exceptions import UnexpectedInput, VisitError
+
+from .calls import Argument, make_call
+from .errors import NotationError
+from .literals import read_number, read_string
+from .mistakes import check_limits, explain_mistake
+from .paths import ITEM, SOURCES, Reference, parse_path
+from .tree import Call, Literal, Logic, Node, Operand, Test, outside_items
+
+Child = Any  # a token or a node, with its place
+
+_OPERATORS: Final = {"=": "==", "=<": "<=", "=>": ">=", "<>": "!="}
+_one_at_a_time = Lock()  # loading the grammar, and the tables that its lexers build when first used
+
+
+def parse(text: str, *, item: bool = False) -> Node:
+    """The tree of a condition; of one about an `item` of a list, with item@ in it.
+
+    Raises NotationError with line and column for anything that is no condition.
+    """
+    return cast(Node, _parsed(text, "condition", item))
+
+
+def parse_formula(text: str, *, item: bool = False) -> Operand:
+    """The tree of a field, value or function. Raises NotationError with line and column."""
+    return cast(Operand, _parsed(text, "formula", item))
+
+
+def _parsed(text: str, kind: str, item: bool) -> Node | Operand:
+    check_limits(text, kind)
+    try:
+        with _one_at_a_time:
+            tree = cast(Node | Operand, _grammar().parse(text, start=kind))
+        _check_items(tree, item)
+        return tree
+    except UnexpectedInput as error:
+        raise explain_mistake(text, error, kind) from None
+    except VisitError as error:
+        if isinstance(error.orig_exc, NotationError):
+            raise error.orig_exc.placed(text) from None
+        raise
+    except NotationError as error:
+        raise error.placed(text) from None
+
+
+@cache
+def _grammar() -> Lark:
+    grammar = Path(__file__).with_name("condition.lark").read_text(encoding="utf-8")
+    starts = ["condition", "formula"]
+    return Lark(grammar, parser="lalr", start=starts, transformer=_Builder(), keep_all_tokens=True)
+
+
+def _check_items(tree: Node | Operand, allowed: bool) -> None:
+    fields = (part for part in outside_items(tree) if isinstance(part, Reference) and part.source == ITEM)
+    astray = next(fields, None)
+    if astray is not None and not allowed:
+        hint = "item@ is what filter(), map() and $map look at now, and stands only within them"
+        raise NotationError("there is no item here", offset=astray.start, hint=hint)
+
+
+def _start(child: Child) -> int:
+    return cast(int, child.start_pos if isinstance(child, Token) else child.start)
+
+
+def _end(child: Child) -> int:
+    return cast(int, child.end_pos if isinstance(child, Token) else child.end)
+
+
+class _Bracketed(NamedTuple):
+    """A node with the place of the brackets around it, which are no part of it."""
+
+    node: Node
+    start: int
+    end: int
+
+
+def _bare(child: Child) -> Any:
+    return child.node if isinstance(child, _Bracketed) else child
+
+
+def _words(children: list[Child]) -> list[str]:
+    """The keywords among the children."""
+    return [child.upper() for child in children if isinstance(child, Token)]
+
+
+def _test(operator: str, children: list[Child], negated: bool) -> Test:
+    present = [child for child in children if child is not None]
+    operands = tuple(child for child in present if not isinstance(child, Token))
+    return Test(operator, cast(tuple[Operand, ...], operands), negated, _start(present[0]), _end(present[-1]))
+
+
+def _logic(operator: str, children: list[Child]) -> Logic:
+    parts = tuple(_bare(child) for child in children if not isinstance(child, Token))
+    return Logic(operator, parts, _start(children[0]), _end(children[-1]))
+
+
+class _Builder(Transformer[Token, Node]):
+    """Each method makes the node of the rule of its name. Stateless, so all threads share it."""
+
+    def condition(self, children: list[Child]) -> Node:
+        return cast(Node, _bare(children[0]))
+
+    def formula(self, children: list[Child]) -> Operand:
+        return cast(Operand, children[0])
+
+    def all(self, children: list[Child]) -> Logic:
+        return _logic("AND", children)
+
+    def any(self, children: list[Child]) -> Logic:
+        return _logic("OR", children)
+
+    def negation(self, children: list[Child]) -> Logic:
+        return _logic("NOT", children)
+
+    def group(self, children: list[Child]) -> _Bracketed:
+        opening, node, closing = children
+        return _Bracketed(_bare(node), _start(opening), _end(closing))
+
+    def compare(self, children: list[Child]) -> Test:
+        sign = _OPERATORS.get(children[1], str(children[1]))
+        return _test("==" if sign == "!=" else sign, children, sign == "!=")
+
+    def between(self, children: list[Child]) -> Test:
+        return _test("BETWEEN", children, False)
+
+    def null_test(self, children: list[Child]) -> Test:
+        return _test("NULL", children, "NOT" in _words(children))
+
+    def presence(self, children: list[Child]) -> Test:
+        words = _words(children)
+        return _test(words[-1], children, words[0] == "NOT")
+
+    def part_test(self, children: list[Child]) -> Test:
+        *negation, first = [word for word in _words(children) if word != "WITH"]
+        return _test(_PART_OPERATORS.get(first, "CONTAINS"), children, bool(negation))
+
+    def membership(self, children: list[Child]) -> Test:
+        return _test("IN", children, "NOT" in _words(children))
+
+    def field(self, children: list[Child]) -> Reference:
+        return _reference(children[0])
+
+    def call(self, children: list[Child]) -> Call:
+        name, *others = children
+        arguments: list[Argument] = [
+            _bare(child) for child in others if child is not None and not isinstance(child, Token)
+        ]
+        return make_call(str(name), arguments, _start(name), _end(others[-1]))
+
+    def offset(self, children: list[Child]) -> Literal:
+        return _literal(children[0], str)
+
+    def items(self, children: list[Child]) -> Literal:
+        values = [child.value for child in children if isinstance(child, Literal)]
+        return Literal(values, values, _start(children[0]), _end(children[-1]))
+
+    def number(self, children: list[Child]) -> Literal:
+        return _literal(children[0], read_number)
+
+    def string(self, children: list[Child]) -> Literal:
+        return _literal(children[0], read_string)
+
+    def constant(self, children: list[Child]) -> Literal:
+        return _literal(children[0], lambda word: {"TRUE": True, "FALSE": False}.get(word.upper()))
+
+
+_PART_OPERATORS: Final = {"STARTS": "STARTS WITH", "ENDS": "ENDS WITH"}
+
+
+def _literal(token: Token, read: Any) -> Literal:
+    try:
+        value = read(str(token))
+        return Literal(value, value, _start(token), _end(token))
+    except NotationError as error:
+        offset = _start(token) + (error.offset or 0)
+        raise NotationError(error.message, offset=offset, hint=error.hint) from None
+
+
+def _reference(token: Token) -> Reference:
+    text, start = str(token), _start(token)
+    source, _, _ = text.partition("@")
+    if source not in SOURCES and source != ITEM:
+        raise NotationError(f"there is no source {source}", offset=start, hint=_source_hint(source))
+    try:
+        keys = parse_path(text, len(source) + 1, len(text), template=False)
+    except NotationError as error:
+        raise NotationError(error.message, offset=start + (error.offset or 0), hint=error.hint) from None
+    return Reference(source, keys, text, start)
+
+
+def _source_hint(source: str) -> str:
+    if source.lower() in SOURCES:
+        return f"sources are written in lower case: {source.lower()}@"
+    near = difflib.get_close_matches(source[:30].lower(), (*SOURCES, ITEM), n=1)
+    return f"did you mean {near[0]}@?" if near else f"sources are {', '.join(SOURCES)}; text needs quotes"

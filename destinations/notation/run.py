@@ -1,0 +1,59 @@
+"""One evaluation or rendering: its one `now`, and how much it may still do.
+
+Functions over lists can be nested, and texts can be repeated by `replace` and `join`: without a bound a
+few lines over a few items would take hours or all memory.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from .errors import NotationError
+from .moments import now
+from .values import MismatchError
+
+MAX_WORK: Final = 3_000_000  # roughly: characters and items read and made
+MAX_TEXT: Final = 1_000_000  # characters of a text that a function makes
+MAX_CONSTANT: Final = 50_000  # work of a call of literals, done when it is parsed
+COST: Final = 20  # of a step whose size does not matter: a call, a question about an item
+COST_OF_PART: Final = 5  # of a part of a template, for each item
+_SIZED: Final = frozenset((str, list, dict))
+
+
+class Run:
+    __slots__ = ("_now", "left")
+
+    def __init__(self, left: int = MAX_WORK, now: datetime | None = None) -> None:
+        self._now = now
+        self.left = left
+
+    @property
+    def now(self) -> datetime:
+        if self._now is None:
+            self._now = now()
+        return self._now
+
+    def spend(self, work: int) -> None:
+        """Raises NotationError when nothing is left."""
+        self.left -= work
+        if self.left < 0:
+            raise NotationError("this takes too much work: lists within lists, or texts that grow too long")
+
+
+def size(value: Any) -> int:
+    """The work of reading or making a value, not counting what is within it."""
+    return COST + len(value) if value.__class__ in _SIZED else COST
+
+
+def weight(value: Any) -> int:
+    """The work of a value and all within it."""
+    if isinstance(value, dict):
+        return COST + sum(map(weight, value.values()))
+    return COST + sum(map(weight, value)) if isinstance(value, list) else size(value)
+
+
+def check_length(length: int) -> None:
+    """That a text may become this long. Raises MismatchError."""
+    if length > MAX_TEXT:
+        raise MismatchError(f"gives a text of more than {MAX_TEXT} characters")

@@ -1,0 +1,136 @@
+"""Object templates as the rest of the program uses them: parse once, render often."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from math import isfinite
+from typing import Any, Final
+
+from .compiled_template import compile_template
+from .errors import NotationError
+from .explain_template import TemplateExplanation, explain_template
+from .template_reader import below, read
+from .template_tree import Part, references
+
+JSON = Any
+Sources = Mapping[str, Any]
+
+MAX_DEPTH: Final = 100
+MAX_NODES: Final = 20_000
+MAX_TEXT: Final = 65_536  # of one string
+MAX_TOTAL: Final = 1_000_000  # of all strings
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A parsed template: immutable, and free to be shared between threads.
+
+    `render(sources) -> JSON` takes `{"profile": {...}, "event": {...}}`; absent sources are empty objects.
+    It never changes its sources and shares nothing mutable with them. It raises NotationError where a
+    formula or condition within it cannot be answered, and for data that is no JSON. `references` are the
+    texts of all references to data, each once.
+    """
+
+    text: str
+    references: tuple[str, ...] = field(compare=False)
+    render: Callable[[Sources], JSON] = field(compare=False, repr=False)
+    _part: Part = field(compare=False, repr=False)
+
+    def explain(self, sources: Sources) -> TemplateExplanation:
+        """Where each place of the payload comes from. Never raises, never disagrees with render."""
+        return explain_template(self._part, sources)
+
+    @property
+    def value(self) -> JSON:
+        """The template as it was given, as a copy of its own."""
+        return json.loads(self.text)
+
+    def __reduce__(self) -> tuple[Callable[[JSON], Template], tuple[JSON]]:
+        return parse_template, (self.value,)
+
+
+def parse_template(value: JSON) -> Template:
+    """The template of a JSON value: an object, a list or a single string.
+
+    Raises NotationError with the JSON path of the place. Cached by the JSON text of the value, in which
+    1, 1.0 and true differ although Python's dictionaries take them for the same.
+    """
+    _check(value)
+    return _parsed(json.dumps(value, ensure_ascii=False))
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> Template:
+    part = read(json.loads(text))
+    found = tuple(dict.fromkeys(reference.text for reference in references(part)))
+    return Template(text, found, compile_template(part), part)
+
+
+def _check(value: JSON) -> None:
+    """That the value is JSON, and within the limits; without recursion, since its depth is not known."""
+    waiting: list[tuple[Any, _Place | None, int]] = [(value, None, 1)]
+    nodes = total = 0
+    while waiting:
+        item, place, depth = waiting.pop()
+        nodes += 1
+        _check_size(nodes, depth, total)
+        if isinstance(item, dict):
+            total += sum(_check_text(key, (place, key)) for key in item)
+            waiting += [(child, (place, key), depth + 1) for key, child in item.items()]
+        elif isinstance(item, list):
+            waiting += [(child, (place, index), depth + 1) for index, child in enumerate(item)]
+        else:
+            total += _check_scalar(item, place)
+
+
+def _check_size(nodes: int, depth: int, characters: int) -> None:
+    if depth > MAX_DEPTH:
+        raise NotationError(f"the template is nested more than {MAX_DEPTH} deep", path="$")
+    if nodes > MAX_NODES:
+        raise NotationError(f"the template has more than {MAX_NODES} values", path="$")
+    if characters > MAX_TOTAL:
+        raise NotationError(f"the template has more than {MAX_TOTAL} characters", path="$")
+
+
+_Place = tuple[Any, str | int]  # the place it is in (or None), and the key or index there
+
+
+def _check_scalar(item: Any, place: _Place | None) -> int:
+    """The length of the value as text."""
+    if isinstance(item, str):
+        return _check_text(item, place)
+    if item is not None and not isinstance(item, (int, float)):
+        raise NotationError(f"a value of type {type(item).__name__} is no JSON", path=_path(place))
+    if isinstance(item, float) and not isfinite(item):
+        raise NotationError("a number must be finite", path=_path(place))
+    if isinstance(item, int) and item.bit_length() > 13_000:
+        raise NotationError("the number has too many digits", path=_path(place))
+    return 1
+
+
+def _check_text(text: Any, place: _Place | None) -> int:
+    if not isinstance(text, str):
+        raise NotationError(f"a key of type {type(text).__name__} is no JSON", path=_path(place))
+    if len(text) > MAX_TEXT:
+        raise NotationError(f"the text is longer than {MAX_TEXT} characters", path=_path(place))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise NotationError("the text holds half of a character", path=_path(place)) from None
+    return len(text)
+
+
+def _path(place: _Place | None) -> str:
+    keys: list[Any] = []
+    while place is not None:
+        place, key = place
+        keys.append(key)
+    path = "$"
+    for key in reversed(keys):
+        # what is wrong may be that the key itself cannot be written down
+        printable = str(key).encode(errors="replace").decode()
+        path = f"{path}[{key}]" if isinstance(key, int) else below(path, printable)
+    return path
