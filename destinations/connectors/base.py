@@ -1,0 +1,183 @@
+"""The contract between the sync engine and the code that speaks to one kind of external system.
+
+A connector is one class in one module. It says what it needs (JSON Schemas) and turns a list of
+deliveries into a list of outcomes; when to push, what to retry and how long to wait is the engine's.
+Nothing here knows the database.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+JSON = Any
+Schema = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One payload on its way.
+
+    `idempotency_key` is `<sync id>:<profile version>` and the same whenever the same push is repeated.
+    `remote_id` is what the destination called this profile when it last accepted it, "" if unknown.
+    """
+
+    payload: JSON
+    idempotency_key: str
+    remote_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What went over the wire, secrets masked: for the attempt log, as far as the operator keeps it."""
+
+    request: str = ""
+    response: str = ""
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The destination holds the payload now."""
+
+    remote_id: str = ""
+    detail: str = ""
+    exchange: Exchange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Not delivered, and waiting may help. `after`: seconds the destination asked everyone to wait."""
+
+    reason: str
+    after: float | None = None
+    exchange: Exchange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Not delivered, and repeating the same push cannot help."""
+
+    reason: str
+    exchange: Exchange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Sent, but whether it arrived cannot be told; it will be repeated with the same key."""
+
+    reason: str
+    exchange: Exchange | None = None
+
+
+Outcome = Accepted | Retry | Rejected | Unknown
+
+
+class ConnectorError(Exception):
+    """The whole destination cannot be used now; the message is for an operator and holds no secret."""
+
+
+class ConfigurationError(ConnectorError):
+    """A person has to change credentials or settings before anything can be delivered."""
+
+
+class Unreachable(ConnectorError):
+    """The system does not answer; it may later. `after`: seconds it asked to wait, where it did."""
+
+    def __init__(self, message: str, after: float | None = None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token. `expires_at` in epoch seconds."""
+
+    value: str = field(repr=False)
+    expires_at: float
+
+
+class TokenStore(Protocol):
+    """Where sessions of one resource share an access token, whatever process they run in."""
+
+    def get(self) -> Token | None:
+        """The stored token unless it has expired."""
+
+    def renew(self, stale: Token | None, fetch: Callable[[], Token]) -> Token:
+        """Replace `stale`; only one caller fetches, the others get what it fetched.
+
+        A stored token that has expired is replaced too, whatever `stale` is. What `fetch` raises
+        (ConnectorError) goes through.
+        """
+
+
+class MemoryTokenStore:
+    """A token store for one session: for "Test connection", previews and tests."""
+
+    def __init__(self) -> None:
+        self._token: Token | None = None
+
+    def get(self) -> Token | None:
+        if self._token is None or self._token.expires_at <= time.time():
+            return None
+        return self._token
+
+    def renew(self, stale: Token | None, fetch: Callable[[], Token]) -> Token:
+        current = self.get()
+        if current is None or current == stale:
+            current = self._token = fetch()
+        return current
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What the installation lends a session.
+
+    `allowed_internal`: CIDRs and host names that may be reached although they are internal; without
+    them loopback, private, link-local and other special addresses are refused.
+    """
+
+    allowed_internal: Sequence[str] = ()
+    tokens: TokenStore = field(default_factory=MemoryTokenStore)
+
+
+class Session(Protocol):
+    """Open connections, tokens and pools for one destination; used by one thread at a time."""
+
+    def check(self) -> str:
+        """Try the connection without changing anything.
+
+        Returns what happened in words; raises ConnectorError with what went wrong in words.
+        """
+
+    def push(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        """Deliver; one outcome per delivery, in the same order.
+
+        One bad item fails alone. Raises ConnectorError only when nothing could be tried at all.
+        """
+
+
+class Connector(Protocol):
+    """One kind of external system."""
+
+    slug: ClassVar[str]
+    name: ClassVar[str]
+    description: ClassVar[str]
+    icon: ClassVar[str]  # the text of an SVG element
+    credentials_schema: ClassVar[Schema]
+    settings_schema: ClassVar[Schema]
+    payload_schema: ClassVar[Schema]
+    batch_size: ClassVar[int]  # how many deliveries one call of push may be given
+
+    def open(
+        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], runtime: Runtime = ...
+    ) -> AbstractContextManager[Session]:
+        """A session; nothing is connected before the first use. Raises ConfigurationError."""
+
+    def describe(
+        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], delivery: Delivery
+    ) -> dict[str, JSON]:
+        """The request that `push` would make, secrets masked, without making it: for previews."""

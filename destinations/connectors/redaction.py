@@ -1,0 +1,144 @@
+"""Keeping secrets and personal data out of everything that is stored, logged or shown."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlencode, urlsplit, urlunsplit
+
+from destinations.connectors.base import JSON
+
+MASK = "********"
+SHORTEST = 4  # shorter values would mask pieces of ordinary words
+REASON_LIMIT = 500  # characters
+EXCERPT_LIMIT = 8192  # characters of each side of an exchange
+SCAN_LIMIT = 4 * EXCERPT_LIMIT  # characters that are masked before cutting; more would take long
+PIECE = 64  # characters
+
+_MASKS = re.compile(rf"(?:{re.escape(MASK)})+")
+_SENSITIVE = re.compile(
+    r"authorization|auth(?!or)|cookie|api-?_?key|token|secret|passw|credential|signature|private", re.I
+)
+
+
+class Redactor:
+    """Masks the secrets of one destination in any text, and all values of the headers in `names`."""
+
+    def __init__(self, secrets: Iterable[str] = (), names: Iterable[str] = ()) -> None:
+        self._names = {name.lower() for name in names}
+        self._secrets: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+        for secret in secrets:
+            self.add(secret)
+
+    def add(self, secret: str) -> None:
+        """Learn one more secret, such as an access token just obtained."""
+        if not _forms(secret) <= self._secrets:
+            self._secrets |= _forms(secret)
+            self._pattern = _any_of(self._secrets)
+
+    def text(self, text: str) -> str:
+        """The text with every secret masked, in clear, JSON-escaped, URL-encoded or base64 form."""
+        return self._pattern.sub(MASK, text) if self._pattern else text
+
+    def excerpt(self, text: str) -> str:
+        """For an Exchange: secrets masked, then cut, so that no secret is cut in half and kept."""
+        return self.text(text[:SCAN_LIMIT])[:EXCERPT_LIMIT]
+
+    def reason(self, text: str, payload: JSON = None) -> str:
+        """For an outcome's reason: secrets and what the payload says masked, at most 500 characters.
+
+        `text` is what a server said; servers echo what they were sent, in any letter case.
+        """
+        text = text[:SCAN_LIMIT]
+        found = text.lower()
+        pieces = {piece for value in texts(payload) for piece in _pieces(value)}
+        echoed = {form for piece in pieces for form in _forms(piece) if form.lower() in found}
+        personal = _any_of(echoed, re.IGNORECASE)
+        masked = self.text(personal.sub(MASK, text) if personal else text)
+        return cut(" ".join(_MASKS.sub(MASK, masked).split()))
+
+    def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """Headers with the values of those that carry secrets masked."""
+        return {name: self._header(name.lower(), value) for name, value in headers.items()}
+
+    def _header(self, name: str, value: str) -> str:
+        if name in self._names or is_sensitive_name(name):
+            return MASK
+        return self.text(mask_url(value) if name == "location" else value)
+
+
+def is_sensitive_name(name: str) -> bool:
+    """Whether values under this header or field name are secrets: Authorization, X-Api-Key, *token* ..."""
+    return bool(_SENSITIVE.search(name))
+
+
+def cut(text: str) -> str:
+    """A reason's longest form."""
+    return text if len(text) <= REASON_LIMIT else text[: REASON_LIMIT - 1] + "…"
+
+
+def mask_url(url: str) -> str:
+    """The URL with its password and the values of its query masked; MASK if it is not a URL."""
+    try:
+        parts = urlsplit(url)
+        userinfo, at, host = parts.netloc.rpartition("@")
+    except ValueError:
+        return MASK
+    if at:
+        userinfo = f"{userinfo.partition(':')[0]}:{MASK}" if ":" in userinfo else MASK
+    query = [(name, MASK if value else "") for name, value in parse_qsl(parts.query, keep_blank_values=True)]
+    masked = urlencode(query, safe="*")
+    return urlunsplit(parts._replace(netloc=f"{userinfo}{at}{host}", query=masked))
+
+
+def url_secrets(url: str) -> Iterator[str]:
+    """The parts of a URL that `mask_url` hides."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return
+    userinfo, at, _host = parts.netloc.rpartition("@")
+    if at:
+        yield userinfo.partition(":")[2] or userinfo
+        yield unquote(userinfo.partition(":")[2] or userinfo)
+    yield from (value for _name, value in parse_qsl(parts.query))
+
+
+def texts(value: JSON) -> Iterator[str]:
+    """Every text and number in a JSON value, as text; keys are not values."""
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        yield str(value)
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from texts(item)
+
+
+def basic(username: str, password: str) -> str:
+    """The credentials part of an `Authorization: Basic` header (RFC 7617, in UTF-8)."""
+    return base64.b64encode(f"{username}:{password}".encode("utf-8", "replace")).decode()
+
+
+def _pieces(value: str) -> list[str]:
+    """A long text in parts, because servers cut what they echo."""
+    return [value[at : at + PIECE] for at in range(0, len(value), PIECE)]
+
+
+def _forms(value: str) -> set[str]:
+    """The shapes in which a value can turn up in a text."""
+    escaped = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
+    raw = value.encode("utf-8", "replace")
+    encoded = {quote(raw, safe=""), quote(raw), quote_plus(raw), base64.b64encode(raw).decode()}
+    # json.dumps of PHP, as Mautic answers, escapes the slash too
+    escaped |= {form.replace("/", "\\/") for form in escaped}
+    return {form for form in {value, *escaped, *encoded} if len(value.strip()) >= SHORTEST}
+
+
+def _any_of(forms: Iterable[str], flags: int = 0) -> re.Pattern[str] | None:
+    longest_first = sorted(forms, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first)), flags) if longest_first else None

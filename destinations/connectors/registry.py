@@ -1,0 +1,93 @@
+"""The catalogue of connectors: every installed package may add some.
+
+A package declares `slug = "module:Class"` under the entry point group `tracsync.connectors`; the
+built-in ones are declared the same way. Classes are imported when first asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+
+from jsonschema import Draft202012Validator
+
+from destinations.connectors.base import Connector, ConnectorError
+
+GROUP = "tracsync.connectors"
+_BUILT_IN = "destinations.connectors."
+_PROMISED = ("name", "description", "icon", "batch_size", "open", "describe")
+_SCHEMAS = ("credentials_schema", "settings_schema", "payload_schema")
+
+logger = logging.getLogger(__name__)
+
+
+class UnknownConnector(ConnectorError, KeyError):
+    """No usable connector has this slug; the message names the known ones."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError would show the quoted form
+
+
+def get(slug: str) -> Connector:
+    """The connector of this slug. Raises UnknownConnector, also when its package is broken."""
+    connector = _load(slug)
+    if connector is None:
+        raise UnknownConnector(
+            f"There is no usable connector {slug!r}; known are: {', '.join(slugs()) or 'none'}"
+        )
+    return connector
+
+
+def slugs() -> list[str]:
+    """The slugs of all usable connectors, sorted."""
+    return [connector.slug for connector in all_connectors()]
+
+
+def all_connectors() -> list[Connector]:
+    """All usable connectors by slug; broken ones are logged and left out."""
+    return [connector for slug in sorted(_declared()) if (connector := _load(slug)) is not None]
+
+
+def forget() -> None:
+    """Look at the installed packages anew on the next call (for tests and after installing one)."""
+    _declared.cache_clear()
+    _load.cache_clear()
+
+
+@cache
+def _declared() -> dict[str, EntryPoint]:
+    """Entry points by slug; a foreign package cannot take a built-in slug over."""
+    found: dict[str, EntryPoint] = {}
+    for entry in sorted(entry_points(group=GROUP), key=lambda point: not point.value.startswith(_BUILT_IN)):
+        if entry.name not in found:
+            found[entry.name] = entry
+        elif found[entry.name].value != entry.value:
+            logger.error(
+                "connector %s: %s ignored, %s has the slug", entry.name, entry.value, found[entry.name].value
+            )
+    return found
+
+
+@cache
+def _load(slug: str) -> Connector | None:
+    entry = _declared().get(slug)
+    if entry is None:
+        return None
+    try:
+        connector: Connector = entry.load()()
+        _verify(connector, slug)
+    except Exception:  # a foreign module may raise anything while it is imported
+        logger.exception("connector %s (%s) cannot be used and is left out", slug, entry.value)
+        return None
+    return connector
+
+
+def _verify(connector: Connector, slug: str) -> None:
+    if connector.slug != slug:
+        raise TypeError(f"its slug is {connector.slug!r}, its entry point's name is {slug!r}")
+    missing = [name for name in (*_PROMISED, *_SCHEMAS) if not hasattr(connector, name)]
+    if missing:
+        raise TypeError(f"it lacks {', '.join(missing)}")
+    for name in _SCHEMAS:
+        Draft202012Validator.check_schema(getattr(connector, name))

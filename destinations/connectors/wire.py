@@ -1,0 +1,142 @@
+"""Connections that go only to checked addresses and end in time: a transport adapter for requests.
+
+It replaces the step of urllib3 that makes a socket. The host name stays what it was, so the Host
+header, TLS server name and certificate check are not touched. The place is that of requests_hardened's
+`ip_filter_adapter.py`.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import socket
+import time
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.util.connection import create_connection
+
+from destinations.connectors.addresses import Guard
+
+# urllib3 logs whole URLs, whose query may hold secrets or, with GET, the payload.
+logging.getLogger("urllib3").setLevel(logging.CRITICAL)
+
+
+class GuardedAdapter(HTTPAdapter):
+    """An adapter whose connections pass the guard; `limit`: seconds that one exchange may take in all.
+
+    ConfigurationError comes through requests unchanged when an address is refused.
+    """
+
+    def __init__(self, guard: Guard, limit: float) -> None:
+        self._pools = _pools(guard, limit)
+        super().__init__(pool_connections=2, pool_maxsize=2)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = self._pools
+        return manager
+
+
+def _pools(guard: Guard, limit: float) -> dict[str, Any]:
+    """urllib3 makes connections from classes, so what they need is bound into classes."""
+
+    class Plain(_Guarded, HTTPConnection):
+        _guard, _limit = guard, limit
+
+    class Secure(_Guarded, HTTPSConnection):
+        _guard, _limit = guard, limit
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+        def _validate_conn(self, conn: Any) -> None:
+            # without the warning at every request: not to verify is the destination's setting
+            if conn.is_closed:
+                conn.connect()
+
+    return {"http": PlainPool, "https": SecurePool}
+
+
+class _Guarded(HTTPConnection):
+    _guard: Guard
+    _limit: float
+
+    def _new_conn(self) -> socket.socket:
+        """Connect to the first checked address that answers; errors as urllib3 raises them."""
+        try:
+            addresses = self._guard.resolve(self._dns_host, self.port or self.default_port)
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        failure: OSError = OSError("no address")
+        for address in addresses:
+            try:
+                return create_connection(
+                    (address.host, address.port), self.timeout, socket_options=self.socket_options
+                )
+            except OSError as error:
+                failure = error
+        if isinstance(failure, TimeoutError):
+            raise ConnectTimeoutError(self, "connecting took too long") from failure
+        raise NewConnectionError(self, failure.strerror or "connection failed") from failure
+
+    def connect(self) -> None:
+        super().connect()
+        self.sock: Any = _TimedSocket(self.sock)
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        self.sock.end = time.monotonic() + self._limit
+        super().request(*args, **kwargs)
+
+
+class _TimedSocket:
+    """A socket whose reads stop at `end` (monotonic seconds).
+
+    A socket's own timeout starts again with every byte, so a server that drips would hold it forever.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self.end = float("inf")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+    def makefile(self, *_mode: Any) -> io.BufferedReader:
+        return io.BufferedReader(_TimedReader(self))
+
+
+class _TimedReader(io.RawIOBase):
+    def __init__(self, timed: _TimedSocket) -> None:
+        self._timed = timed
+        self._raw = timed._sock.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._timed.end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the whole exchange took too long")
+        timeout = self._timed.gettimeout()
+        self._timed.settimeout(left if timeout is None else min(left, timeout))
+        try:
+            return self._raw.readinto(buffer)
+        finally:
+            self._timed.settimeout(timeout)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
