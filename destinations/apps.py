@@ -1,0 +1,16 @@
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class DestinationsConfig(AppConfig):
+    name = "destinations"
+    verbose_name = "Outbound traffic"
+
+    def ready(self) -> None:
+        from destinations import checks, signals
+        from destinations.sync import fallback
+
+        checks.register()
+        signals.connect()
+        post_migrate.connect(fallback.ensure_schedule, sender=self)
+        post_migrate.connect(signals.refresh_catalogue, sender=self)

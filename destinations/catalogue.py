@@ -1,0 +1,48 @@
+"""The catalogue of extensions: installing one lets resources use it."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+
+from destinations.connectors import registry
+from destinations.models import Extension, Resource
+
+MOST_NAMED = 10
+
+
+class ExtensionInUse(Exception):
+    """Resources use the extension; `resources` holds the names of the first of them."""
+
+    def __init__(self, extension: Extension, resources: list[str], count: int) -> None:
+        self.extension, self.resources, self.count = extension, resources, count
+        more = f" and {count - len(resources)} more" if count > len(resources) else ""
+        super().__init__(
+            f"{extension.name} is used by {', '.join(resources)}{more}: delete what uses it first"
+        )
+
+
+def install(slug: str) -> Extension:
+    """Resources may use it from now on. Raises Extension.DoesNotExist, and UnknownConnector where its
+    package is missing or broken."""
+    with transaction.atomic():
+        extension = Extension.objects.select_for_update().get(pk=slug)
+        registry.get(slug)
+        if extension.installed_at is None:
+            extension.installed_at = timezone.now()
+            extension.save(update_fields=["installed_at"])
+    return extension
+
+
+def uninstall(slug: str) -> Extension:
+    """No resource may use it any more. Raises Extension.DoesNotExist, and ExtensionInUse naming those
+    that do."""
+    with transaction.atomic():
+        extension = Extension.objects.select_for_update().get(pk=slug)
+        users = Resource.objects.filter(type=extension).order_by("name")
+        names = list(users.values_list("name", flat=True)[:MOST_NAMED])
+        if names:
+            raise ExtensionInUse(extension, names, users.count())
+        extension.installed_at = None
+        extension.save(update_fields=["installed_at"])
+    return extension

@@ -1,0 +1,285 @@
+"""Where profiles go, and what each destination knows of each of them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.utils import timezone
+
+from destinations.encryption import EncryptedJSONField
+from profiles.models import Profile
+
+
+class Extension(models.Model):
+    """A connector in the catalogue; it must be installed before a resource can use it."""
+
+    slug = models.SlugField(primary_key=True, editable=False)
+    name = models.CharField(max_length=100, editable=False)
+    description = models.TextField(editable=False)
+    type = models.CharField(max_length=50, default="destination", editable=False)
+    installed_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def installed(self) -> bool:
+        return self.installed_at is not None
+
+
+class Resource(models.Model):
+    """An external system and how to sign in there."""
+
+    name = models.CharField(max_length=200, unique=True)
+    type = models.ForeignKey(Extension, models.PROTECT, related_name="resources")
+    production = EncryptedJSONField(default=dict, editable=False)
+    test = EncryptedJSONField(default=dict, editable=False)
+    enabled = models.BooleanField(
+        default=True, help_text="While a resource is off nothing is sent to it; what is owed is kept."
+    )
+    tags = models.JSONField(default=list, blank=True, help_text="A list of words to find it by.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def credentials(self, use_test: bool) -> dict[str, Any]:
+        return dict(self.test if use_test else self.production)
+
+
+class Destination(models.Model):
+    """What is sent to a resource, for which profiles, and when."""
+
+    name = models.CharField(max_length=200, unique=True)
+    description = models.TextField(blank=True)
+    resource = models.ForeignKey(Resource, models.PROTECT, related_name="destinations")
+    prerequisites = models.TextField(
+        blank=True,
+        help_text="Which profiles are sent, for example profile@data.contact.email.business EXISTS."
+        " Blank: all of them.",
+    )
+    mapping = models.JSONField(
+        default=dict, help_text='How the payload is made of the profile, for example {"id": "profile@id"}.'
+    )
+    settings = EncryptedJSONField(
+        default=dict, blank=True, help_text="What the connector needs beyond credentials."
+    )
+    quiet_period = models.FloatField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text="Seconds without a further change before a push. Blank: as configured for all.",
+    )
+    max_wait = models.FloatField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text="The longest, in seconds, that a steady stream of changes may postpone a push."
+        " Blank: as configured for all.",
+    )
+    use_test_credentials = models.BooleanField(default=False)
+    enabled = models.BooleanField(
+        default=True,
+        help_text="Off: nothing is sent; what is owed is kept and goes out when it is on again.",
+    )
+    disabled_at = models.DateTimeField(null=True, editable=False)
+    paused_at = models.DateTimeField(null=True, editable=False)
+    tags = models.JSONField(default=list, blank=True, help_text="A list of words to find it by.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def effective_quiet_period(self) -> timedelta:
+        quiet = settings.TRACSYNC_QUIET_PERIOD if self.quiet_period is None else self.quiet_period
+        return timedelta(seconds=quiet)
+
+    @property
+    def effective_max_wait(self) -> timedelta | None:
+        wait = settings.TRACSYNC_MAX_WAIT if self.max_wait is None else self.max_wait
+        return None if wait is None else timedelta(seconds=wait)
+
+    def due_at(self, changed_at: datetime, first_changed_at: datetime) -> datetime:
+        """When a burst of changes from `first_changed_at` to `changed_at` is to be pushed."""
+        due = changed_at + self.effective_quiet_period
+        wait = self.effective_max_wait
+        return due if wait is None else min(due, first_changed_at + wait)
+
+    @property
+    def credentials(self) -> dict[str, Any]:
+        return self.resource.credentials(self.use_test_credentials)
+
+
+class Health(models.Model):
+    """How a destination is doing: what the engine notes while it works, apart from what people edit."""
+
+    destination = models.OneToOneField(Destination, models.CASCADE, primary_key=True)
+    failures = models.PositiveIntegerField(default=0)  # in a row, of the destination as a whole
+    held_until = models.DateTimeField(null=True)  # nothing is sent before: circuit breaker, Retry-After
+    held_since = models.DateTimeField(null=True)
+    hold_reason = models.TextField(blank=True)
+    last_accepted_at = models.DateTimeField(null=True)
+    problem = models.TextField(blank=True)  # of its condition, mapping, settings or credentials
+    problem_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"health of destination {self.pk}"
+
+    def is_held(self, now: datetime) -> bool:
+        return self.held_until is not None and self.held_until > now
+
+
+class ProfileSync(models.Model):
+    """What one destination knows of one profile, and what it is owed.
+
+    It is owed something while `due_at` is set, and is pushed by whoever holds `claim_token` until
+    `claimed_until`. `version` is the profile version that was handed over, `synced_version` the last one
+    that the destination accepted.
+    """
+
+    class State(models.TextChoices):
+        PENDING = "pending"
+        CLAIMED = "claimed"
+        SYNCED = "synced"
+        SKIPPED = "skipped"
+        RETRYING = "retrying"
+        REJECTED = "rejected"
+
+    profile = models.ForeignKey(Profile, models.CASCADE, related_name="syncs", db_index=False)
+    destination = models.ForeignKey(Destination, models.CASCADE, related_name="syncs")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
+    state_since = models.DateTimeField(default=timezone.now)
+    reason = models.TextField(blank=True)
+    version = models.PositiveBigIntegerField(default=0)
+    first_changed_at = models.DateTimeField(null=True)  # of the changes that are still owed
+    due_at = models.DateTimeField(null=True)
+    asked = models.BooleanField(default=False)  # by a person: do not wait for the changes to end
+    resend = models.BooleanField(default=False)  # by a person: send even what is unchanged
+    claim_token = models.UUIDField(null=True)
+    claimed_until = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    attempts = models.PositiveIntegerField(default=0)  # failed ones since the last success
+    last_error = models.TextField(blank=True)
+    synced_version = models.PositiveBigIntegerField(null=True)
+    synced_at = models.DateTimeField(null=True)
+    payload_hash = models.CharField(max_length=64, blank=True)
+    remote_id = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        ordering = ("id",)
+        verbose_name = "profile sync"
+        constraints = (models.UniqueConstraint(fields=("profile", "destination"), name="one_sync_per_pair"),)
+        indexes = (
+            models.Index(
+                fields=("destination", "due_at"),
+                condition=models.Q(due_at__isnull=False),
+                name="owed_by_destination",
+            ),
+            models.Index(
+                fields=("claimed_until",), condition=models.Q(claimed_until__isnull=False), name="in_flight"
+            ),
+            models.Index(fields=("destination", "state"), name="state_by_destination"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.profile_id} → {self.destination_id}"
+
+    @property
+    def owed(self) -> bool:
+        return self.due_at is not None
+
+
+class DeliveryAttempt(models.Model):
+    """One try to push, with its outcome; never changed afterwards, deleted by age."""
+
+    class Outcome(models.TextChoices):
+        ACCEPTED = "accepted"
+        RETRY = "retry"
+        REJECTED = "rejected"
+        UNKNOWN = "unknown"
+
+    profile = models.ForeignKey(Profile, models.CASCADE, related_name="attempts")
+    destination = models.ForeignKey(Destination, models.CASCADE, related_name="attempts", db_index=False)
+    idempotency_key = models.CharField(max_length=50)
+    version = models.PositiveBigIntegerField()
+    at = models.DateTimeField()
+    duration_ms = models.PositiveIntegerField()
+    outcome = models.CharField(max_length=10, choices=Outcome.choices)
+    status_code = models.PositiveSmallIntegerField(null=True)
+    reason = models.TextField(blank=True)
+    remote_id = models.CharField(max_length=255, blank=True)
+    request = EncryptedJSONField(null=True)  # only as far as TRACSYNC_ATTEMPT_BODIES says
+    response = EncryptedJSONField(null=True)
+
+    class Meta:
+        ordering = ("-id",)
+        indexes = (
+            models.Index(fields=("destination", "-at"), name="attempts_by_destination"),
+            models.Index(fields=("at",), name="attempts_by_age"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.profile_id} → {self.destination_id}: {self.outcome}"
+
+
+class Backfill(models.Model):
+    """Bringing all profiles, or those changed since a moment, up to date at one destination.
+
+    The clock works through it in batches; `after` is the id of the last profile that was handed over.
+    """
+
+    destination = models.ForeignKey(Destination, models.CASCADE, related_name="backfills")
+    changed_since = models.DateTimeField(null=True)
+    after = models.CharField(max_length=255, blank=True)
+    total = models.PositiveBigIntegerField(default=0)
+    done = models.PositiveBigIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return f"backfill {self.pk} of destination {self.destination_id}"
+
+
+class AccessToken(models.Model):
+    """A resource's OAuth token, shared by all workers; one of them at a time renews it."""
+
+    resource = models.ForeignKey(Resource, models.CASCADE)
+    use_test = models.BooleanField()
+    value = EncryptedJSONField(null=True)
+    expires_at = models.DateTimeField(null=True)
+    renewing_until = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("resource", "use_test"), name="one_token_per_set"),)
+
+    def __str__(self) -> str:
+        return f"access token of resource {self.resource_id}"
+
+
+class Heartbeat(models.Model):
+    """That a clock is alive, and where."""
+
+    name = models.CharField(primary_key=True, max_length=255)  # host:pid
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

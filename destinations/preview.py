@@ -1,0 +1,133 @@
+"""What a destination would do with a profile, and trying it with the test credentials.
+
+Nothing here changes what is owed or known.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from destinations.connectors import registry, schemas
+from destinations.connectors.base import Accepted, ConnectorError, Delivery, Outcome
+from destinations.models import Destination, Resource
+from destinations.notation import NotationError, parse_condition, parse_template
+from destinations.sync.runtime import trial_runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """`met` and `payload` are None where `error` tells why they could not be found out."""
+
+    met: bool | None
+    explanation: dict[str, Any] | None
+    summary: str
+    payload: Any
+    request: dict[str, Any] | None
+    errors: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What came of a real request. `duration` in seconds."""
+
+    accepted: bool
+    outcome: str
+    detail: str
+    status: int | None
+    request: str
+    response: str
+    duration: float
+
+
+def preview(destination: Destination, document: dict[str, Any]) -> Preview:
+    """The condition's explanation, the payload and the request that would be made. Sends nothing."""
+    sources = {"profile": document}
+    met, explanation, summary, errors = _met(destination, sources)
+    payload, request = None, None
+    try:
+        payload = parse_template(destination.mapping).render(sources)
+        connector = registry.get(destination.resource.type_id)
+        errors += [message for _, message in schemas.validate(connector.payload_schema, payload)]
+        request = connector.describe(
+            destination.credentials, destination.settings, Delivery(payload, "preview")
+        )
+    except (NotationError, ConnectorError) as error:
+        errors.append(str(error))
+    return Preview(met, explanation, summary, payload, request, errors)
+
+
+def send_test(destination: Destination, document: dict[str, Any], key: str) -> Trial:
+    """Send a profile for real with the test credentials, whatever the prerequisites say.
+
+    Raises ConnectorError and NotationError when there is nothing to send or nowhere to send it.
+    """
+    payload = parse_template(destination.mapping).render({"profile": document})
+    connector = registry.get(destination.resource.type_id)
+    problems = schemas.validate(connector.payload_schema, payload)
+    if problems:
+        raise ConnectorError("; ".join(message for _, message in problems))
+    if not destination.resource.test:
+        raise ConnectorError(f"the resource {destination.resource.name} has no test credentials")
+    began = time.monotonic()
+    with connector.open(destination.resource.test, destination.settings, trial_runtime()) as session:
+        [outcome] = session.push([Delivery(payload, key)])
+    return _trial(outcome, time.monotonic() - began)
+
+
+def check(resource: Resource, use_test: bool, settings: dict[str, Any] | None = None) -> str:
+    """Try a connection and say what happened in words. Raises ConnectorError with what went wrong.
+
+    Without settings those of one of the resource's destinations are tried.
+    """
+    connector = registry.get(resource.type_id)
+    if settings is None:
+        settings = _settings_of_a_destination(resource) or _stand_in(connector.settings_schema)
+    filled = schemas.with_defaults(connector.settings_schema, settings)
+    with connector.open(resource.credentials(use_test), filled, trial_runtime()) as session:
+        return session.check()
+
+
+def _settings_of_a_destination(resource: Resource) -> Any:
+    destination = resource.destinations.only("settings").order_by("-enabled", "pk").first()
+    return destination.settings if destination else None
+
+
+def _stand_in(schema: Any) -> dict[str, Any]:
+    """The least that a connection needs: required texts are named after us, as nothing is created."""
+    stand_in: dict[str, Any] = {}
+    for name in schema.get("required", ()):
+        field = schema["properties"][name]
+        if field.get("type") == "object":
+            stand_in[name] = _stand_in(field)
+        elif field.get("type") == "string" and "default" not in field:
+            stand_in[name] = next(iter(field.get("enum", ())), "tracsync")
+    return stand_in
+
+
+def _met(
+    destination: Destination, sources: dict[str, Any]
+) -> tuple[bool | None, dict[str, Any] | None, str, list[str]]:
+    if not destination.prerequisites.strip():
+        return True, None, "met: there are no prerequisites", []
+    try:
+        condition = parse_condition(destination.prerequisites)
+        explanation = condition.explain(sources)
+        summary = explanation.summary(show_values=True)
+        return condition.evaluate(sources), explanation.as_dict(), summary, []
+    except NotationError as error:
+        return None, None, "", [str(error)]
+
+
+def _trial(outcome: Outcome, duration: float) -> Trial:
+    exchange = outcome.exchange
+    return Trial(
+        accepted=isinstance(outcome, Accepted),
+        outcome=type(outcome).__name__.lower(),
+        detail=outcome.detail if isinstance(outcome, Accepted) else outcome.reason,
+        status=exchange.status if exchange else None,
+        request=exchange.request if exchange else "",
+        response=exchange.response if exchange else "",
+        duration=duration,
+    )

@@ -1,0 +1,130 @@
+"""Claims: who pushes which rows, and until when.
+
+A claim is a token on the rows and a lease. Whoever holds the token may record an outcome; when the lease
+ends the rows, still due, are claimed by somebody else and the old token is worth nothing.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Value, When
+from django.utils import timezone
+
+from destinations.models import Destination, Health, ProfileSync
+from destinations.sync import retry
+
+LEASE = timedelta(seconds=15)
+RENEW_EVERY = timedelta(seconds=4)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    token: str
+    ids: list[int]
+
+
+def ready(now: datetime) -> list[Destination]:
+    """The destinations that have something due and may be sent to now; longest waiting first."""
+    due = _due(now).filter(destination=OuterRef("pk"))
+    return list(open_now(now).only("pk").filter(Exists(due)).order_by("health__last_accepted_at", "pk"))
+
+
+def open_now(now: datetime) -> QuerySet[Destination]:
+    """The destinations that are neither off nor paused nor resting."""
+    usable = Destination.objects.filter(enabled=True, paused_at=None, resource__enabled=True)
+    return usable.exclude(health__held_until__gt=now)
+
+
+def claim(destination: Destination, now: datetime) -> Claim | None:
+    """Take one batch of what is due at a destination; None when it has enough in flight.
+
+    The destination's health row is the lock that keeps several clocks from claiming too much at once;
+    a clock that finds it taken leaves the destination to the other one.
+    """
+    with transaction.atomic():
+        health = _lock_health(destination)
+        if health is None:
+            Health.objects.get_or_create(destination=destination)  # a new destination; claimed next time
+            return None
+        if health.is_held(now):
+            return None
+        limit = _room(destination, health, now)
+        return _take(destination, now, limit) if limit else None
+
+
+def start(claim: Claim) -> list[ProfileSync]:
+    """The rows of a claim that are still its own, with a new lease; the push begins."""
+    now = timezone.now()
+    mine = ProfileSync.objects.filter(pk__in=claim.ids, claim_token=claim.token)
+    mine.update(claimed_until=now + LEASE, started_at=now)
+    return list(mine.order_by("due_at"))
+
+
+def renew(claim: Claim) -> int:
+    """A new lease for what the claim still holds; how many rows that is."""
+    mine = ProfileSync.objects.filter(pk__in=claim.ids, claim_token=claim.token)
+    return mine.update(claimed_until=timezone.now() + LEASE)
+
+
+def release(token: str, ids: Sequence[int]) -> None:
+    """Give rows back untried; they are still due."""
+    ProfileSync.objects.filter(pk__in=ids, claim_token=token).update(**released())
+
+
+def released() -> dict[str, object]:
+    return {
+        "state": ProfileSync.State.PENDING,
+        "state_since": timezone.now(),
+        "claim_token": None,
+        "claimed_until": None,
+        "started_at": None,
+    }
+
+
+def _due(now: datetime) -> QuerySet[ProfileSync]:
+    free = Q(claimed_until=None) | Q(claimed_until__lte=now)
+    return ProfileSync.objects.filter(free, due_at__lte=now)
+
+
+def _lock_health(destination: Destination) -> Health | None:
+    health = Health.objects.filter(pk=destination.pk)
+    if connection.features.has_select_for_update_skip_locked:
+        health = health.select_for_update(skip_locked=True)
+    return health.first()
+
+
+def _room(destination: Destination, health: Health, now: datetime) -> int:
+    """How many rows may be claimed: a batch, one row to probe a sick destination, or none."""
+    in_flight = ProfileSync.objects.filter(destination=destination, claimed_until__gt=now)
+    batches = in_flight.aggregate(n=Count("claim_token", distinct=True))["n"]
+    if health.failures >= retry.BREAKER_FAILURES:
+        return 0 if batches else 1
+    return settings.TRACSYNC_BATCH_SIZE if batches < settings.TRACSYNC_CONCURRENCY else 0
+
+
+def _take(destination: Destination, now: datetime, limit: int) -> Claim | None:
+    due = _due(now).filter(destination=destination).order_by("due_at")
+    if connection.features.has_select_for_update_skip_locked:
+        due = due.select_for_update(skip_locked=True)
+    ids = list(due.values_list("pk", flat=True)[:limit])
+    if not ids:
+        return None
+    token = str(uuid.uuid4())
+    # A push that began and was never recorded may have arrived: what the destination holds is in doubt.
+    known = Case(When(started_at=None, then="payload_hash"), default=Value(""))
+    ProfileSync.objects.filter(pk__in=ids).update(
+        state=ProfileSync.State.CLAIMED,
+        state_since=now,
+        claim_token=token,
+        claimed_until=now + LEASE,
+        started_at=None,
+        payload_hash=known,
+        reason="",
+    )
+    return Claim(token, ids)

@@ -1,0 +1,107 @@
+"""What to do with one owed profile: wait, skip, refuse, leave as it is, or deliver."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from destinations.connectors import registry, schemas
+from destinations.connectors.redaction import mask_url
+from destinations.models import Destination, ProfileSync
+from destinations.notation import NotationError, parse_condition, parse_template
+from profiles.documents import InvalidDocument, canonical
+from profiles.models import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The profile has changed again and its changes have not ended."""
+
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """The destination does not want this profile."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The payload cannot be made or must not be sent. `problem`: the destination is at fault."""
+
+    reason: str
+    problem: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """The destination has accepted exactly this before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    payload: Any
+    payload_hash: str
+
+
+Decision = Wait | Skip | Refuse | Unchanged | Deliver
+
+
+class Decider:
+    """Decides for one destination as it is configured now."""
+
+    def __init__(self, destination: Destination) -> None:
+        self.destination = destination
+        self.connector = registry.get(destination.resource.type_id)
+        self.fingerprint = _fingerprint(destination, self.connector.credentials_schema)
+
+    def decide(self, sync: ProfileSync, profile: Profile, now: datetime) -> Decision:
+        """Never raises for what is in a profile, a condition or a mapping."""
+        if not sync.asked:
+            due = self.destination.due_at(
+                profile.changed_at, sync.first_changed_at or profile.first_changed_at or profile.changed_at
+            )
+            if due > now:
+                return Wait(due)
+        try:
+            return self._decide(sync, profile)
+        except NotationError as error:
+            return Refuse(str(error), problem=True)
+        except InvalidDocument as error:  # the mapping makes more of a profile than can be sent
+            return Refuse(f"the payload cannot be sent: {error}", problem=True)
+
+    def _decide(self, sync: ProfileSync, profile: Profile) -> Decision:
+        sources = {"profile": profile.document}
+        if self.destination.prerequisites.strip():
+            condition = parse_condition(self.destination.prerequisites)
+            if not condition.evaluate(sources):
+                summary = condition.explain(sources).summary(show_values=False)  # it will be stored
+                return Skip(summary.removeprefix("not met: "))
+        payload = parse_template(self.destination.mapping).render(sources)
+        errors = schemas.validate(self.connector.payload_schema, payload)
+        if errors:
+            return Refuse("; ".join(message for _, message in errors[:5]), problem=False)
+        payload_hash = self.hash(payload)
+        if payload_hash == sync.payload_hash and not sync.resend:
+            return Unchanged()
+        return Deliver(payload, payload_hash)
+
+    def hash(self, payload: Any) -> str:
+        """Equal for pushes that would leave the destination with the same: content, way and place."""
+        return hashlib.sha256(self.fingerprint + canonical(payload)).hexdigest()
+
+
+def _fingerprint(destination: Destination, credentials_schema: Any) -> bytes:
+    """Where and how it is sent, without secrets: a renewed password changes nothing."""
+    credentials = destination.credentials
+    place = schemas.mask(credentials_schema, credentials)
+    for name in schemas.secret_fields(credentials_schema):
+        if "://" in str(credentials.get(name)):  # an address with a password in it
+            place[name] = mask_url(str(credentials[name]))
+    parts = [destination.resource.type_id, destination.resource_id, destination.settings, place]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).digest()

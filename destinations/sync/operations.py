@@ -1,0 +1,93 @@
+"""What people ask of the engine: send now, send again, pause, resume, and what their edits entail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.utils import timezone
+
+from destinations.models import Destination, ProfileSync
+from destinations.sync import backfill, clock, health, settle
+from profiles.models import Profile
+
+State = ProfileSync.State
+
+
+def sync_now(profile: Profile, destinations: Iterable[Destination]) -> int:
+    """Send a profile to these destinations now, whatever the quiet period; how many rows are owed."""
+    now = timezone.now()
+    for destination in destinations:
+        settle.owe_now(destination, [profile.pk], now)
+    rows = ProfileSync.objects.filter(profile=profile, destination__in=destinations)
+    return rows.update(asked=True)
+
+
+def sync_rows_now(rows: QuerySet[ProfileSync]) -> int:
+    """As `sync_now`, for rows that exist: due now, whatever the quiet period; how many."""
+    return rows.update(**_due_now(), asked=True)
+
+
+def replay(rows: QuerySet[ProfileSync]) -> int:
+    """Send these again now, even what is unchanged or was rejected; how many."""
+    return rows.update(**_due_now(), asked=True, resend=True, attempts=0)
+
+
+def _due_now() -> dict[str, Any]:
+    """One update for all columns: `rows` may be chosen by the very state that it changes.
+
+    What is being pushed keeps its claim and is due again afterwards.
+    """
+    now, in_flight = timezone.now(), When(state=State.CLAIMED, then=F("state"))
+    return {
+        "state": Case(in_flight, default=Value(State.PENDING.value)),
+        "state_since": Case(When(state=State.CLAIMED, then=F("state_since")), default=Value(now)),
+        "reason": "",
+        "due_at": now,
+    }
+
+
+def pause(destination: Destination) -> None:
+    """Send nothing until it is resumed; changes go on being recorded as owed."""
+    Destination.objects.filter(pk=destination.pk, paused_at=None).update(paused_at=timezone.now())
+    destination.refresh_from_db(fields=["paused_at"])
+
+
+def resume(destination: Destination) -> None:
+    """Send what has become owed meanwhile, without waiting for the end of a rest."""
+    Destination.objects.filter(pk=destination.pk).update(paused_at=None)
+    destination.refresh_from_db(fields=["paused_at"])
+    health.mended(destination)
+
+
+def changed(destination: Destination) -> None:
+    """After an edit of what or where it sends: what was rejected gets another chance."""
+    health.mended(destination)
+    now = timezone.now()
+    rejected = ProfileSync.objects.filter(destination=destination, state=State.REJECTED, due_at=None)
+    rejected.update(state=State.PENDING, state_since=now, due_at=now, reason="", attempts=0)
+
+
+def enabled_again(destination: Destination) -> None:
+    """Catch up with what has changed while the destination was off."""
+    backfill.request(destination, changed_since=destination.disabled_at)
+
+
+def profiles_changed(ids: Sequence[str]) -> None:
+    """For destinations that wait for nothing, the changes of these profiles are over: push at once."""
+    immediate = immediate_destinations()
+    if immediate:
+        settle.settle_at_once(ids, immediate)
+        now = timezone.now()
+        for destination in immediate:
+            clock.dispatch(destination, now)
+
+
+def immediate_destinations() -> list[Destination]:
+    """The enabled destinations without a quiet period."""
+    at_once = Q(quiet_period=0)
+    if settings.TRACSYNC_QUIET_PERIOD == 0:
+        at_once |= Q(quiet_period=None)
+    return list(Destination.objects.only("quiet_period", "max_wait").filter(at_once, enabled=True))

@@ -1,0 +1,234 @@
+"""Recording what came of a batch: the rows, the attempts and the destination's health, together."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db import OperationalError, close_old_connections, transaction
+from django.utils import timezone
+
+from destinations.connectors.base import Accepted, Delivery, Exchange, Outcome, Rejected, Retry, Unknown
+from destinations.models import DeliveryAttempt, Destination, ProfileSync
+from destinations.sync import health, retry
+from destinations.sync.claim import released
+from destinations.sync.decide import Decision, Refuse, Skip, Unchanged, Wait
+from profiles.models import Profile
+
+logger = logging.getLogger(__name__)
+
+PAUSES = (0.1, 0.5, 2.0, 5.0)  # seconds between tries to record
+State = ProfileSync.State
+FIELDS = (
+    "state",
+    "state_since",
+    "reason",
+    "version",
+    "first_changed_at",
+    "due_at",
+    "asked",
+    "resend",
+    "claim_token",
+    "claimed_until",
+    "started_at",
+    "attempts",
+    "last_error",
+    "synced_version",
+    "synced_at",
+    "payload_hash",
+    "remote_id",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What became of one row. `sync` and `profile` are as they were when its push began."""
+
+    sync: ProfileSync
+    version: int
+    result: Decision | Outcome
+    payload_hash: str = ""
+    attempt: DeliveryAttempt | None = None
+    profile: Profile | None = None
+
+
+def decided(sync: ProfileSync, profile: Profile, decision: Decision) -> Entry:
+    """An entry for what needs no delivery."""
+    return Entry(sync, profile.version, decision, profile=profile)
+
+
+def delivered(
+    sync: ProfileSync,
+    profile: Profile,
+    payload_hash: str,
+    outcome: Outcome,
+    delivery: Delivery,
+    began: datetime,
+    duration: float,
+) -> Entry:
+    """An entry, with its attempt, for what was sent. `duration` in seconds."""
+    exchange = outcome.exchange or Exchange()
+    attempt = DeliveryAttempt(
+        profile_id=profile.pk,
+        destination_id=sync.destination_id,
+        idempotency_key=delivery.idempotency_key,
+        version=profile.version,
+        at=began,
+        duration_ms=round(duration * 1000),
+        outcome=_OUTCOMES[type(outcome)],
+        status_code=exchange.status,
+        reason=outcome.detail if isinstance(outcome, Accepted) else outcome.reason,
+        remote_id=outcome.remote_id if isinstance(outcome, Accepted) else "",
+    )
+    if _keeps_bodies(outcome):
+        attempt.request, attempt.response = exchange.request, exchange.response
+    return Entry(sync, profile.version, outcome, payload_hash, attempt, profile)
+
+
+def record(destination: Destination, token: str, entries: Sequence[Entry]) -> None:
+    """Write the entries whose claim is still held; the others belong to somebody else by now.
+
+    An attempt that was made is kept in any case, unless its profile or destination is gone. A database
+    that fails for a moment (a restart, a deadlock) is tried again: what is not recorded is pushed again.
+    """
+    for pause in PAUSES:
+        try:
+            return _record(destination, token, entries)
+        except OperationalError as error:
+            logger.warning("the database failed (%s), recording again", type(error).__name__)
+            time.sleep(pause)
+            close_old_connections()
+    _record(destination, token, entries)
+
+
+def _record(destination: Destination, token: str, entries: Sequence[Entry]) -> None:
+    by_id = {entry.sync.pk: entry for entry in entries}
+    with transaction.atomic():
+        rows = list(ProfileSync.objects.select_for_update().filter(pk__in=by_id).order_by("pk"))
+        held = [row for row in rows if str(row.claim_token) == token]
+        attempts = [entry.attempt for row in rows if (entry := by_id[row.pk]).attempt]
+        for row in held:
+            _apply(row, by_id[row.pk], destination)
+        # The rows are there and locked: meeting them is the quickest way to update them all at once.
+        ProfileSync.objects.bulk_create(
+            held, update_conflicts=True, unique_fields=("id",), update_fields=FIELDS
+        )
+        DeliveryAttempt.objects.bulk_create(attempts)
+        if rows:
+            health.note(destination, [entry.result for entry in entries])
+
+
+_OUTCOMES: dict[type[Outcome], str] = {
+    Accepted: DeliveryAttempt.Outcome.ACCEPTED,
+    Retry: DeliveryAttempt.Outcome.RETRY,
+    Rejected: DeliveryAttempt.Outcome.REJECTED,
+    Unknown: DeliveryAttempt.Outcome.UNKNOWN,
+}
+
+
+def _keeps_bodies(outcome: Outcome) -> bool:
+    keep = settings.TRACSYNC_ATTEMPT_BODIES
+    return keep == "all" or (keep == "failed" and not isinstance(outcome, Accepted))
+
+
+def _apply(row: ProfileSync, entry: Entry, destination: Destination) -> None:
+    """Bring a locked row to its new state.
+
+    A due time that is not the one this push began with was set meanwhile, by a change or by a person:
+    it stays, whatever came of this push.
+    """
+    is_news = row.due_at != entry.sync.due_at and not _settled_late(row, entry, destination)
+    owed_again = row.due_at if is_news else None
+    for name, value in released().items():
+        setattr(row, name, value)
+    row.version = max(row.version, entry.version)
+    row.due_at = _APPLY[type(entry.result)](row, entry)
+    if row.due_at is None:
+        # What a person had asked for is done; what was asked meanwhile is not.
+        row.asked = row.asked and not entry.sync.asked
+        row.resend = row.resend and not entry.sync.resend
+    if owed_again is not None:
+        row.state, row.due_at, row.reason = State.PENDING, owed_again, ""
+    elif row.due_at is None:
+        row.first_changed_at = None
+
+
+def _settled_late(row: ProfileSync, entry: Entry, destination: Destination) -> bool:
+    """Whether the new due time is only that of the change which this push has taken along already."""
+    profile, asked = entry.profile, (row.asked, row.resend) != (entry.sync.asked, entry.sync.resend)
+    if profile is None or asked or row.version != profile.version:
+        return False
+    return row.due_at == destination.due_at(
+        profile.changed_at, profile.first_changed_at or profile.changed_at
+    )
+
+
+def _wait(row: ProfileSync, entry: Entry) -> datetime | None:
+    assert isinstance(entry.result, Wait)
+    row.state, row.reason = State.PENDING, ""
+    return entry.result.due_at
+
+
+def _skip(row: ProfileSync, entry: Entry) -> datetime | None:
+    assert isinstance(entry.result, Skip)
+    row.state, row.reason = State.SKIPPED, entry.result.reason
+    row.attempts = 0
+    return None
+
+
+def _unchanged(row: ProfileSync, entry: Entry) -> datetime | None:
+    _synced(row, entry.version, "unchanged, so not sent again")
+    return None
+
+
+def _accepted(row: ProfileSync, entry: Entry) -> datetime | None:
+    assert isinstance(entry.result, Accepted)
+    _synced(row, entry.version, entry.result.detail or "accepted")
+    row.synced_at = timezone.now()
+    row.payload_hash = entry.payload_hash
+    row.remote_id = entry.result.remote_id or row.remote_id
+    return None
+
+
+def _synced(row: ProfileSync, version: int, reason: str) -> None:
+    row.state, row.reason = State.SYNCED, reason
+    row.synced_version, row.attempts, row.last_error = version, 0, ""
+
+
+def _refused(row: ProfileSync, entry: Entry) -> datetime | None:
+    assert isinstance(entry.result, Refuse | Rejected)
+    row.state, row.reason, row.last_error = State.REJECTED, entry.result.reason, entry.result.reason
+    row.attempts += 1
+    return None
+
+
+def _failed(row: ProfileSync, entry: Entry) -> datetime | None:
+    assert isinstance(entry.result, Retry | Unknown)
+    row.attempts += 1
+    row.last_error = entry.result.reason
+    row.payload_hash = ""  # it may have arrived all the same: what was accepted before may be gone
+    wait = retry.delay(row.attempts)
+    if wait is None:
+        row.state = State.REJECTED
+        row.reason = f"given up after {row.attempts} attempts: {entry.result.reason}"
+        return None
+    if isinstance(entry.result, Retry) and entry.result.after is not None:
+        wait = max(wait, retry.retry_after(entry.result.after))
+    row.state, row.reason = State.RETRYING, entry.result.reason
+    return timezone.now() + wait
+
+
+_APPLY = {
+    Wait: _wait,
+    Skip: _skip,
+    Unchanged: _unchanged,
+    Refuse: _refused,
+    Rejected: _refused,
+    Accepted: _accepted,
+    Retry: _failed,
+    Unknown: _failed,
+}

@@ -1,0 +1,158 @@
+"""Settling: quiet profiles become due ProfileSync rows, one per enabled destination.
+
+Everything is set-wise: a batch of profiles costs one statement per destination, however many profiles
+it has, and every ProfileSync row is written once per burst of changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, models, transaction
+from django.db.models import Q, QuerySet
+
+from destinations.models import Destination
+from profiles.models import Profile
+
+BATCH_SIZE = 1000
+
+
+def settle(now: datetime) -> int:
+    """Hand one batch of quiet profiles to every enabled destination; how many profiles it had.
+
+    The profiles are locked before the destinations are read, so that no destination that existed when
+    one of them changed is missed.
+    """
+    if not _quiet(now).exists():
+        return 0  # most looks find nothing, and need not take a lock for it
+    with transaction.atomic():
+        ids = _lock_quiet(now)
+        for destination in _enabled() if ids else ():
+            owe(destination, ids)
+        Profile.objects.filter(pk__in=ids).update(first_changed_at=None)
+    return len(ids)
+
+
+def settle_at_once(ids: Sequence[str], destinations: Sequence[Destination]) -> None:
+    """Hand changed profiles to destinations that wait for nothing; the others settle in their time."""
+    with transaction.atomic():
+        for start in range(0, len(ids), BATCH_SIZE):
+            for destination in destinations:
+                owe(destination, ids[start : start + BATCH_SIZE])
+
+
+def _quiet(now: datetime) -> QuerySet[Profile]:
+    """The profiles whose changes are over for the destination that waits least."""
+    quiet, wait = _shortest()
+    changed_before = Q(changed_at__lte=now - quiet)
+    if wait is not None:
+        changed_before |= Q(first_changed_at__lte=now - wait)
+    return Profile.objects.filter(changed_before, first_changed_at__isnull=False)
+
+
+def _lock_quiet(now: datetime) -> list[str]:
+    quiet = _quiet(now)
+    if connection.features.has_select_for_update_skip_locked:
+        quiet = quiet.select_for_update(skip_locked=True, no_key=True)
+    return list(quiet.order_by("changed_at").values_list("pk", flat=True)[:BATCH_SIZE])
+
+
+def _shortest() -> tuple[timedelta, timedelta | None]:
+    """The shortest quiet period and max wait of all enabled destinations; the defaults without any."""
+    timings = {(one.effective_quiet_period, one.effective_max_wait) for one in _enabled()}
+    if not timings:
+        return timedelta(seconds=settings.TRACSYNC_QUIET_PERIOD), None
+    waits = [wait for _, wait in timings if wait is not None]
+    return min(quiet for quiet, _ in timings), min(waits, default=None)
+
+
+def _enabled() -> QuerySet[Destination]:
+    return Destination.objects.filter(enabled=True).only("quiet_period", "max_wait")
+
+
+def owe(destination: Destination, ids: Sequence[str]) -> None:
+    """Make the destination owed these profiles, due when their changes have ended.
+
+    A row that is being pushed keeps its claim: it is owed again afterwards.
+    """
+    due, due_params = _due(destination)
+    earliest, earliest_params = _not_later_than_max_wait(destination)
+    sql = f"""
+        {_insert_select(due, ids)}
+        ON CONFLICT (profile_id, destination_id) DO UPDATE SET
+            {_STATE}, version = excluded.version, due_at = {earliest},
+            first_changed_at = CASE WHEN sync.due_at IS NULL OR sync.state = 'claimed'
+                THEN excluded.first_changed_at
+                ELSE COALESCE(sync.first_changed_at, excluded.first_changed_at) END
+        WHERE sync.version < excluded.version"""
+    _execute(sql, [destination.pk, *due_params, *ids, *earliest_params])
+
+
+def owe_now(destination: Destination, ids: Sequence[str], now: datetime) -> None:
+    """Make the destination owed these profiles, due now, whether or not they have changed."""
+    sql = f"""
+        {_insert_select("%s", ids)}
+        ON CONFLICT (profile_id, destination_id) DO UPDATE SET
+            {_STATE}, version = excluded.version, due_at = excluded.due_at,
+            first_changed_at = COALESCE(sync.first_changed_at, excluded.first_changed_at)"""
+    _execute(sql, [destination.pk, _moment(now), *ids])
+
+
+_STATE = """
+            state = CASE WHEN sync.state = 'claimed' THEN 'claimed' ELSE 'pending' END,
+            state_since = CASE WHEN sync.state IN ('claimed', 'pending')
+                THEN sync.state_since ELSE excluded.state_since END,
+            reason = ''"""
+
+
+def _insert_select(due: str, ids: Sequence[str]) -> str:
+    return f"""
+        INSERT INTO destinations_profilesync AS sync
+            (profile_id, destination_id, state, state_since, reason, version, first_changed_at, due_at,
+             asked, resend, attempts, last_error, payload_hash, remote_id)
+        SELECT p.id, %s, 'pending', p.changed_at, '', p.version,
+            COALESCE(p.first_changed_at, p.changed_at), {due}, false, false, 0, '', '', ''
+        FROM profiles_profile p WHERE p.id IN ({", ".join(["%s"] * len(ids))}) ORDER BY p.id"""  # noqa: S608 - no user text in it
+
+
+def _due(destination: Destination) -> tuple[str, list[Any]]:
+    quiet, wait = destination.effective_quiet_period, destination.effective_max_wait
+    changes_end, params = _plus("p.changed_at"), [_duration(quiet)]
+    if wait is None:
+        return changes_end, params
+    longest = _plus("COALESCE(p.first_changed_at, p.changed_at)")
+    return f"{_least()}({changes_end}, {longest})", [*params, _duration(wait)]
+
+
+def _not_later_than_max_wait(destination: Destination) -> tuple[str, list[Any]]:
+    """A row that is owed since an earlier burst counts its max wait from there."""
+    wait = destination.effective_max_wait
+    if wait is None:
+        return "excluded.due_at", []
+    owed_since = """CASE WHEN sync.due_at IS NULL OR sync.state = 'claimed'
+        THEN excluded.first_changed_at ELSE COALESCE(sync.first_changed_at, excluded.first_changed_at) END"""
+    return f"{_least()}(excluded.due_at, {_plus(owed_since)})", [_duration(wait)]
+
+
+def _plus(column: str) -> str:
+    return connection.ops.combine_duration_expression("+", [column, "%s"])
+
+
+def _least() -> str:
+    return "MIN" if connection.vendor == "sqlite" else "LEAST"
+
+
+def _duration(value: timedelta) -> Any:
+    return models.DurationField().get_db_prep_value(value, connection)
+
+
+def _moment(value: datetime) -> Any:
+    return models.DateTimeField().get_db_prep_value(value, connection)
+
+
+def _execute(sql: str, params: list[Any]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
