@@ -1,0 +1,122 @@
+"""A destination's form: what, where, whom, how and when; its settings as its connector's schema asks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from destinations import validation
+from destinations.admin import schema_fields
+from destinations.admin.resource_form import connector_of
+from destinations.admin.tags import TagsField
+from destinations.connectors import schemas
+from destinations.connectors.base import Connector
+from destinations.models import Destination, Resource
+from profiles.forms import JSONText, JSONTextField
+
+PREFIX = "settings"
+EXAMPLE = {"id": "profile@id"}
+
+
+class DestinationForm(forms.ModelForm):
+    """Without settings, as for a connector that cannot be used: those stay as they are."""
+
+    prerequisites = forms.CharField(
+        required=False,
+        widget=JSONText(rows=4),
+        help_text="Which profiles are sent, for example profile@data.contact.email.business EXISTS."
+        " Blank: all of them.",
+    )
+    mapping = JSONTextField(
+        widget=JSONText(rows=10),
+        help_text='How the payload is made of the profile, for example {"id": "profile@id"}.',
+    )
+    tags = TagsField()
+
+    connector: Connector | None = None
+
+    class Meta:
+        model = Destination
+        fields = (
+            "name",
+            "description",
+            "resource",
+            "use_test_credentials",
+            "prerequisites",
+            "mapping",
+            "quiet_period",
+            "max_wait",
+            "enabled",
+            "tags",
+        )
+        widgets = {"description": forms.Textarea({"rows": 2, "class": "vLargeTextField"})}
+        help_texts = {
+            "name": "What you call it, for example: business customers to Mautic.",
+            "description": "What it is for; only for people.",
+            "use_test_credentials": "Use the resource's test credentials instead of the production ones.",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance._state.adding:
+            self.initial["mapping"] = EXAMPLE
+        if self.connector is not None:
+            schema = self.connector.settings_schema
+            shown = schema_fields.settings_initial(schema, PREFIX, self.instance.settings)
+            self.initial = {**shown, **self.initial}
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]
+        if self.instance.resource_id is None:
+            return
+        if self.connector is not None:
+            self._take_settings(self.connector.settings_schema)
+        try:
+            validation.check_destination(self.instance)
+        except ValidationError as error:
+            self._report(error)
+
+    def _take_settings(self, schema: Any) -> None:
+        stored = self.instance.settings
+        value = schema_fields.settings_value(schema, PREFIX, self.cleaned_data, stored)
+        self.instance.settings = value
+        for path, sentence in schemas.validate(schema, schemas.with_defaults(schema, value)):
+            field = schema_fields.field_for(schema, PREFIX, path)
+            if field not in self.errors:
+                self.add_error(field, sentence)
+
+    def _report(self, error: ValidationError) -> None:
+        """Settings were reported field by field, and text that is no JSON as such."""
+        for field, problems in error.message_dict.items():
+            if field != PREFIX and field not in self.errors:
+                self.add_error(field if field in self.fields else None, problems)
+
+
+def destination_form(resource: Resource) -> type[DestinationForm]:
+    """The form for destinations at resources of this one's type."""
+    connector = connector_of(resource.type_id)
+    members: dict[str, Any] = {"connector": connector, "__module__": __name__}
+    if connector is not None:
+        members |= schema_fields.settings_fields(connector.settings_schema, PREFIX)
+    members["resource"] = forms.ModelChoiceField(
+        queryset=Resource.objects.filter(type_id=resource.type_id).defer("production", "test"),
+        empty_label=None,
+        initial=resource.pk,
+        help_text="Those of the same type; for another type add another destination.",
+    )
+    return type("DestinationForm", (DestinationForm,), members)
+
+
+def fieldsets(form: type[DestinationForm]) -> list[tuple[str, dict[str, Any]]]:
+    settings = [name for name in form.base_fields if name.startswith(f"{PREFIX}.")]
+    sets: list[tuple[str, dict[str, Any]]] = [
+        ("What", {"fields": ["name", "description", "enabled", "tags"]}),
+        ("Where", {"fields": ["resource", "use_test_credentials"]}),
+        ("Whom", {"fields": ["prerequisites"]}),
+        ("How", {"fields": ["mapping"]}),
+    ]
+    if form.connector is not None and settings:
+        sets.append((f"How: settings of {form.connector.name}", {"fields": settings}))
+    return [*sets, ("When", {"fields": ["quiet_period", "max_wait"]})]

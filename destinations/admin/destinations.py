@@ -1,0 +1,135 @@
+"""Destinations: what is sent where, for whom, how and when; and how each of them is doing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
+
+from destinations import signals
+from destinations.admin import words
+from destinations.admin.destination_actions import DestinationActions
+from destinations.admin.destination_form import DestinationForm, destination_form, fieldsets
+from destinations.admin.destination_trials import DestinationTrials
+from destinations.admin.pages import Button, Link, ResourceFilter
+from destinations.admin.tags import TagFilter
+from destinations.models import Destination, Resource
+from destinations.sync.explain import at
+from profiles.large_tables import LeanAdmin, ShortDeletion
+
+
+@admin.register(Destination)
+class DestinationAdmin(DestinationActions, DestinationTrials, LeanAdmin, ShortDeletion):
+    list_display = ("name", "resource", "enabled", "state", "owed", "last_accepted", "problem")
+    list_filter = (ResourceFilter, "enabled", TagFilter)
+    search_fields = ("name", "description", "resource__name")
+    search_help_text = "A part of the name, the description or the resource's name."
+    delete_note = "What was sent to the external system stays there."
+    acts = ("pause", "resume", "test")
+    views = ("backfill", "preview")
+    panel_template = "admin/tracsync/destination_panel.html"
+
+    def for_list(self, rows: Any) -> Any:
+        secrets = ("settings", "resource__production", "resource__test")
+        return words.with_owed(rows.select_related("resource", "health").defer("mapping", *secrets))
+
+    @admin.display(description="state")
+    def state(self, destination: Destination) -> str:
+        return words.state(destination)
+
+    @admin.display(description="owed")
+    def owed(self, destination: Any) -> str:
+        url = reverse("admin:destinations_profilesync_changelist")
+        query = f"?destination={destination.pk}&owed=yes"
+        return format_html('<a href="{}{}">{}</a>', url, query, words.owed_words(destination))
+
+    @admin.display(description="last accepted")
+    def last_accepted(self, destination: Destination) -> str:
+        health = getattr(destination, "health", None)
+        return at(health.last_accepted_at) if health and health.last_accepted_at else "never"
+
+    @admin.display(description="problem")
+    def problem(self, destination: Destination) -> str:
+        return (words.problem(destination) or "none").splitlines()[0]
+
+    def add_view(self, request: Any, form_url: str = "", extra_context: Any = None) -> Any:
+        """First the resource, then the settings that it needs."""
+        if self.has_add_permission(request) and self._resource(request, None) is None:
+            return self._choose_resource(request)
+        return super().add_view(request, form_url, extra_context)
+
+    def get_fieldsets(self, request: Any, obj: Destination | None = None) -> Any:
+        sets = fieldsets(self._form(request, obj))
+        may_edit = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        return sets if may_edit else [part for part in sets if not part[0].startswith("How: ")]
+
+    def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        kwargs["form"] = self._form(request, obj)
+        return super().get_form(request, obj, change, **kwargs)
+
+    def save_model(self, request: Any, obj: Destination, form: Any, change: bool) -> None:
+        before = Destination.objects.filter(pk=obj.pk).first() if change else None
+        super().save_model(request, obj, form, change)
+        if before is None or any(getattr(before, name) != getattr(obj, name) for name in signals.SENT):
+            self._offer_backfill(request, obj)
+
+    def buttons(self, request: Any, obj: Destination) -> Iterable[Button]:
+        if obj.paused_at is None:
+            return [Button("Pause", self.url("pause", obj), "Send nothing; go on recording what is owed.")]
+        return [Button("Resume", self.url("resume", obj), "Send what has become owed meanwhile.")]
+
+    def links(self, request: Any, obj: Destination) -> Iterable[Link]:
+        if self.has_change_permission(request, obj):
+            yield Link("Backfill…", self.url("backfill", obj))
+        for label, model in (("Profile syncs", "profilesync"), ("Attempts", "deliveryattempt")):
+            url = reverse(f"admin:destinations_{model}_changelist")
+            yield Link(label, f"{url}?destination={obj.pk}")
+
+    def panel(self, request: Any, obj: Destination) -> dict[str, Any]:
+        health = getattr(obj, "health", None)
+        counted = words.with_owed(Destination.objects.filter(pk=obj.pk).only("pk")).get()
+        return {
+            "state": words.state(obj),
+            "problem": health.problem if health else "",
+            "problem_at": at(health.problem_at) if health and health.problem_at else "",
+            "failures": health.failures if health else 0,
+            "last_accepted": self.last_accepted(obj),
+            "owed": self.owed(counted),
+            "preview_url": self.url("preview", obj),
+        }
+
+    def _offer_backfill(self, request: Any, destination: Destination) -> None:
+        html = (
+            "New changes are sent this way from now on; profiles that do not change are not."
+            ' <a class="button tracsync-small" href="{}">Bring all profiles up to date…</a>'
+        )
+        self.say(request, format_html(html, self.url("backfill", destination)))
+
+    def _form(self, request: Any, obj: Destination | None) -> type[DestinationForm]:
+        resource = self._resource(request, obj)
+        assert resource is not None
+        return destination_form(resource)
+
+    def _resource(self, request: Any, obj: Destination | None) -> Resource | None:
+        if obj is not None:
+            return obj.resource
+        asked = request.GET.get("resource", "")
+        return Resource.objects.filter(pk=asked).first() if asked.isdecimal() else None
+
+    def _choose_resource(self, request: Any) -> Any:
+        choices = [
+            {"name": one.name, "text": one.type.name, "query": f"resource={one.pk}"}
+            for one in Resource.objects.select_related("type").defer("production", "test")
+        ]
+        return self.page(
+            request,
+            "choose.html",
+            "Add destination: at which resource?",
+            choices=choices,
+            nothing="There is no resource yet, and a destination needs one.",
+            elsewhere=reverse("admin:destinations_resource_add"),
+            elsewhere_text="Add a resource",
+        )

@@ -1,0 +1,100 @@
+"""The catalogue: what can be installed, and what is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.shortcuts import redirect
+from django.utils.html import format_html
+
+from destinations import catalogue, signals
+from destinations.admin.pages import ActingAdmin, Button, ReadOnly
+from destinations.catalogue import ExtensionInUse
+from destinations.connectors.base import ConnectorError
+from destinations.models import Extension
+from profiles.large_tables import LeanAdmin, NullFilter
+
+
+class InstalledFilter(NullFilter):
+    title = "installed"
+    parameter_name = "installed"
+    field = "installed_at"
+    answers = {"yes": ("Installed", False), "no": ("Not installed", True)}
+
+
+@admin.register(Extension)
+class ExtensionAdmin(ActingAdmin, ReadOnly, LeanAdmin):
+    list_display = ("name", "type", "description", "is_installed", "switch")
+    list_filter = ("type", InstalledFilter)
+    search_fields = ("name", "slug", "description")
+    search_help_text = "A part of the name or description."
+    fields = ("name", "slug", "type", "description", "installed_at")
+    actions = ("install", "uninstall")
+    acts = ("install", "uninstall")
+    ordering = ("type", "name")
+
+    def has_act_permission(self, request: Any, obj: Any = None) -> bool:
+        return request.user.has_perm("destinations.change_extension")
+
+    def changelist_view(self, request: Any, extra_context: Any = None) -> Any:
+        """What packages have added since the last look is listed too."""
+        if self.has_view_permission(request):
+            signals.refresh_catalogue()
+        return super().changelist_view(request, extra_context)
+
+    def get_list_display(self, request: Any) -> Any:
+        return self.list_display if self.has_act_permission(request) else self.list_display[:-1]
+
+    @admin.display(description="installed", boolean=True)
+    def is_installed(self, extension: Extension) -> bool:
+        return extension.installed
+
+    @admin.display(description="")
+    def switch(self, extension: Extension) -> str:
+        """A button in the list's own form, which carries the token that a POST needs."""
+        [button] = self._buttons(extension)
+        html = '<button class="button tracsync-small" formaction="{}?list" title="{}">{}</button>'
+        return format_html(html, button.url, button.help, button.label)
+
+    def buttons(self, request: Any, obj: Extension) -> Iterable[Button]:
+        return self._buttons(obj)
+
+    def _buttons(self, extension: Extension) -> list[Button]:
+        if extension.installed:
+            return [
+                Button("Uninstall", self.url("uninstall", extension), "Refused while a resource uses it.")
+            ]
+        return [Button("Install", self.url("install", extension), "Lets resources be of this type.")]
+
+    @admin.action(description="Install selected extensions", permissions=["act"])
+    def install(self, request: Any, queryset: Any) -> None:
+        for extension in queryset:
+            self._switch(request, extension, install=True)
+
+    @admin.action(description="Uninstall selected extensions", permissions=["act"])
+    def uninstall(self, request: Any, queryset: Any) -> None:
+        for extension in queryset:
+            self._switch(request, extension, install=False)
+
+    def act_install(self, request: Any, extension: Extension) -> Any:
+        self._switch(request, extension, install=True)
+        return self._back(request)
+
+    def act_uninstall(self, request: Any, extension: Extension) -> Any:
+        self._switch(request, extension, install=False)
+        return self._back(request)
+
+    def _switch(self, request: Any, extension: Extension, *, install: bool) -> None:
+        done = "installed" if install else "uninstalled"
+        try:
+            (catalogue.install if install else catalogue.uninstall)(extension.pk)
+        except (ExtensionInUse, ConnectorError) as error:
+            self.say(request, f"Not {done}: {error}", warning=True)
+            return
+        self.log_change(request, extension, f"{done.capitalize()}.")
+        self.say(request, f"{extension.name} is {done}.")
+
+    def _back(self, request: Any) -> Any:
+        return redirect("admin:destinations_extension_changelist") if "list" in request.GET else None

@@ -1,0 +1,224 @@
+"""What the pages have in common: buttons that do something, read-only pages, filters, links."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import admin, messages
+from django.contrib.admin.utils import quote, unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.html import format_html
+
+from destinations.encryption import UndecryptableValue, get_readable
+from destinations.models import Destination, Resource
+from profiles.large_tables import id_matches
+from profiles.models import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """Posts `fields` to `url`."""
+
+    label: str
+    url: str
+    help: str = ""
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    label: str
+    url: str
+
+
+class ActingAdmin(admin.ModelAdmin):
+    """Object pages with buttons above the form.
+
+    For each name in `acts` there is a method `act_<name>(request, obj)`, which is only called by a POST of
+    somebody who may. It may answer a response; otherwise the object's page comes next. For each name in
+    `views` there is a page of its own, `view_<name>(request, obj)`.
+    """
+
+    change_form_template = "admin/tracsync/change_form.html"
+    acts: tuple[str, ...] = ()
+    views: tuple[str, ...] = ()
+    panel_template = ""
+
+    def get_urls(self) -> list[Any]:
+        return [*map(self._act_path, self.acts), *map(self._view_path, self.views), *super().get_urls()]
+
+    def _act_path(self, name: str) -> Any:
+        view = self.admin_site.admin_view(partial(self._act, name=name))
+        return path(f"<path:object_id>/act/{name}/", view, name=self.url_name(name))
+
+    def _view_path(self, name: str) -> Any:
+        view = self.admin_site.admin_view(partial(self._view, name=name))
+        return path(f"<path:object_id>/{name}/", view, name=self.url_name(name))
+
+    def url_name(self, name: str) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
+
+    def url(self, name: str, obj: Model) -> str:
+        return reverse(f"admin:{self.url_name(name)}", args=[quote(obj.pk)])
+
+    def has_act_permission(self, request: Any, obj: Any = None) -> bool:
+        return self.has_change_permission(request, obj)
+
+    def buttons(self, request: Any, obj: Any) -> Iterable[Button]:
+        return ()
+
+    def links(self, request: Any, obj: Any) -> Iterable[Link]:
+        return ()
+
+    def panel(self, request: Any, obj: Any) -> dict[str, Any]:
+        """For the page, and for `panel_template` where there is one."""
+        return {}
+
+    def _act(self, request: Any, object_id: str, name: str) -> HttpResponse:
+        obj = self._found(request, object_id)
+        if not self.has_act_permission(request, obj):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        answer: HttpResponse | None = getattr(self, f"act_{name}")(request, obj)
+        return answer or redirect(self.url("change", obj))
+
+    def _view(self, request: Any, object_id: str, name: str) -> HttpResponse:
+        obj = self._found(request, object_id)
+        if not self.has_view_or_change_permission(request, obj):
+            raise PermissionDenied
+        answer: HttpResponse = getattr(self, f"view_{name}")(request, obj)
+        return answer
+
+    def _found(self, request: Any, object_id: str) -> Any:
+        obj = self.get_object(request, unquote(object_id))
+        if obj is None:
+            raise Http404
+        return obj
+
+    def get_object(self, request: Any, object_id: str, from_field: str | None = None) -> Any:
+        """What no key opens is empty and said to be, so that it can be entered again."""
+        try:
+            return super().get_object(request, object_id, from_field)
+        except UndecryptableValue as error:
+            found, sealed = get_readable(self.get_queryset(request), pk=object_id)
+            self.say(request, f"Enter again ({', '.join(sealed)}): {error}.", warning=True)
+            return found
+
+    def changeform_view(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except UndecryptableValue as error:  # of something that this object uses
+            self.say(request, f"It cannot be opened: {error}.", warning=True)
+            return redirect(f"admin:{self.url_name('changelist')}")
+
+    def render_change_form(
+        self,
+        request: Any,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> Any:
+        if obj is not None:
+            may_act = self.has_act_permission(request, obj)
+            context["buttons"] = self.buttons(request, obj) if may_act else ()
+            context["links"] = self.links(request, obj)
+            context |= {"panel_template": self.panel_template, **self.panel(request, obj)}
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def page(
+        self, request: Any, template: str, title: str, obj: Any = None, **context: Any
+    ) -> TemplateResponse:
+        """A page of our own."""
+        shared = {**self.admin_site.each_context(request), "title": title, "opts": self.opts, "object": obj}
+        return TemplateResponse(request, f"admin/tracsync/{template}", {**shared, **context})
+
+    def say(self, request: Any, text: Any, *, warning: bool = False) -> None:
+        self.message_user(request, text, messages.WARNING if warning else messages.SUCCESS)
+
+
+class ReadOnly(admin.ModelAdmin):
+    """What the engine writes is looked at, not edited."""
+
+    def has_add_permission(self, request: Any) -> bool:
+        return False
+
+    def has_change_permission(self, request: Any, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: Any, obj: Any = None) -> bool:
+        return False
+
+
+class ChoiceOfRow(admin.SimpleListFilter):
+    """By a related row, reading names only: the rows themselves hold secrets that would be decrypted."""
+
+    model: type[Model]
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[Any, str]]:
+        return list(self.model._default_manager.values_list("pk", "name"))
+
+    def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value()
+        return (
+            queryset.filter(**{str(self.parameter_name): value}) if value and value.isdecimal() else queryset
+        )
+
+
+class DestinationFilter(ChoiceOfRow):
+    title = "destination"
+    parameter_name = "destination"
+    model = Destination
+
+
+class ResourceFilter(ChoiceOfRow):
+    title = "resource"
+    parameter_name = "resource"
+    model = Resource
+
+
+# A profile's document and secrets are large or costly to decrypt, and no list shows them.
+HEAVY = (
+    "destination__settings",
+    "destination__mapping",
+    "destination__resource__production",
+    "destination__resource__test",
+)
+
+
+def link(obj: Model | None, text: str | None = None) -> str:
+    """To an object's page."""
+    if obj is None:
+        return "-"
+    name = f"admin:{obj._meta.app_label}_{obj._meta.model_name}_change"
+    return format_html('<a href="{}">{}</a>', reverse(name, args=[quote(obj.pk)]), text or str(obj))
+
+
+def profile_link(profile_id: str) -> str:
+    url = reverse("admin:profiles_profile_change", args=[quote(profile_id)])
+    return format_html('<a href="{}">{}</a>', url, profile_id)
+
+
+def this_pair(model: str, profile_id: str, destination_id: int) -> str:
+    """The list of syncs or attempts of one profile at one destination."""
+    url = reverse(f"admin:destinations_{model}_changelist")
+    return f"{url}?{urlencode({'q': f'={profile_id}', 'destination': destination_id})}"
+
+
+def search_profiles(rows: QuerySet[Any], term: str) -> QuerySet[Any]:
+    """Rows of profiles whose ids begin with the term; found through the profiles' own index."""
+    term = term.strip()
+    if not term:
+        return rows
+    return rows.filter(profile__in=Profile.objects.filter(id_matches(term, rows.db)).order_by().values("pk"))

@@ -1,0 +1,100 @@
+"""Resources: an external system and how to sign in there. Credentials go in and never come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count
+from django.urls import reverse
+
+from destinations import preview
+from destinations.admin.pages import ActingAdmin, Button
+from destinations.admin.resource_form import SETS, ResourceForm, fieldsets, resource_form
+from destinations.admin.tags import TagFilter
+from destinations.connectors.base import ConnectorError
+from destinations.encryption import UndecryptableValue
+from destinations.models import Extension, Resource
+from profiles.large_tables import LeanAdmin
+
+
+@admin.register(Resource)
+class ResourceAdmin(ActingAdmin, LeanAdmin):
+    list_display = ("name", "type", "enabled", "destination_count", "tag_list", "updated_at")
+    list_filter = ("type", "enabled", TagFilter)
+    list_select_related = ("type",)
+    search_fields = ("name",)
+    search_help_text = "A part of the name."
+    readonly_fields = ("type_name",)
+    acts = ("check",)
+
+    def for_list(self, rows: Any) -> Any:
+        return rows.defer("production", "test").annotate(destination_count=Count("destinations"))
+
+    @admin.display(description="destinations", ordering="destination_count")
+    def destination_count(self, resource: Any) -> int:
+        return resource.destination_count
+
+    @admin.display(description="tags")
+    def tag_list(self, resource: Resource) -> str:
+        return ", ".join(resource.tags)
+
+    @admin.display(description="type")
+    def type_name(self, resource: Resource) -> str:
+        return resource.type.name
+
+    def add_view(self, request: Any, form_url: str = "", extra_context: Any = None) -> Any:
+        """First the type, then the fields that it needs."""
+        if self.has_add_permission(request) and self._extension(request, None) is None:
+            return self._choose_type(request)
+        return super().add_view(request, form_url, extra_context)
+
+    def get_fieldsets(self, request: Any, obj: Resource | None = None) -> Any:
+        sets = fieldsets(self._form(request, obj))
+        may_edit = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        return sets if may_edit else sets[:1]
+
+    def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        kwargs["form"] = self._form(request, obj)
+        return super().get_form(request, obj, change, **kwargs)
+
+    def buttons(self, request: Any, obj: Resource) -> Iterable[Button]:
+        for name in SETS:
+            if getattr(obj, name):
+                label = "Test connection" if name == "production" else "Test connection with test credentials"
+                note = "Signs in with the stored credentials and changes nothing."
+                yield Button(label, self.url("check", obj), note, (("set", name),))
+
+    def act_check(self, request: Any, resource: Resource) -> None:
+        use_test = request.POST.get("set") == "test"
+        which = "Test credentials" if use_test else "Production credentials"
+        try:
+            self.say(request, f"{which}: {preview.check(resource, use_test)}")
+        except (ConnectorError, UndecryptableValue) as error:
+            self.say(request, f"{which}: {error}", warning=True)
+
+    def _form(self, request: Any, obj: Resource | None) -> type[ResourceForm]:
+        extension = self._extension(request, obj)
+        assert extension is not None
+        return resource_form(extension, obj)
+
+    def _extension(self, request: Any, obj: Resource | None) -> Extension | None:
+        if obj is not None:
+            return obj.type
+        return Extension.objects.filter(pk=request.GET.get("type", ""), installed_at__isnull=False).first()
+
+    def _choose_type(self, request: Any) -> Any:
+        choices = [
+            {"name": one.name, "text": one.description, "query": f"type={one.slug}"}
+            for one in Extension.objects.filter(installed_at__isnull=False)
+        ]
+        return self.page(
+            request,
+            "choose.html",
+            "Add resource: of which type?",
+            choices=choices,
+            nothing="No extension is installed yet, and a resource needs one.",
+            elsewhere=reverse("admin:destinations_extension_changelist"),
+            elsewhere_text="Install an extension",
+        )

@@ -1,0 +1,1 @@
+"""Extensions, resources, destinations, profile syncs and delivery attempts over HTTP."""

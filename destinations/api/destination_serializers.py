@@ -1,0 +1,131 @@
+"""A destination as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.reverse import reverse
+
+from destinations import validation
+from destinations.api.extensions import find
+from destinations.api.fields import Object, Reference, StrictModelSerializer
+from destinations.connectors import schemas
+from destinations.models import Backfill, Destination, Health, Resource
+
+RESHAPES = ("prerequisites", "mapping", "settings")
+
+
+class HealthSerializer(serializers.ModelSerializer[Health]):
+    """How the destination is doing. `held_until`: nothing is sent before; `problem`: a person must act."""
+
+    class Meta:
+        model = Health
+        fields = (
+            "failures",
+            "held_until",
+            "held_since",
+            "hold_reason",
+            "last_accepted_at",
+            "problem",
+            "problem_at",
+        )
+        read_only_fields = fields
+
+
+class DestinationSerializer(StrictModelSerializer):
+    resource = Reference(queryset=Resource.objects.select_related("type"))
+    mapping = serializers.JSONField(help_text="How the payload is made of the profile.")
+    settings = Object(required=False, help_text="Secrets are masked; a mask that is sent back keeps them.")
+    tags = serializers.JSONField(required=False)
+    paused = serializers.SerializerMethodField()
+    effective_quiet_period = serializers.SerializerMethodField()
+    effective_max_wait = serializers.SerializerMethodField()
+    health = serializers.SerializerMethodField()
+    backfill_suggested = serializers.SerializerMethodField(
+        help_text="Whether this request changed what is sent: profiles that are synced already are not sent"
+        " again before they change or a backfill is posted to backfill_url."
+    )
+    backfill_url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Destination
+        fields = (
+            "id",
+            "name",
+            "description",
+            "resource",
+            "prerequisites",
+            "mapping",
+            "settings",
+            "quiet_period",
+            "max_wait",
+            "effective_quiet_period",
+            "effective_max_wait",
+            "use_test_credentials",
+            "enabled",
+            "paused",
+            "paused_at",
+            "tags",
+            "health",
+            "backfill_suggested",
+            "backfill_url",
+            "created_at",
+            "updated_at",
+        )
+
+    def to_representation(self, instance: Destination) -> dict[str, Any]:
+        connector = find(instance.resource.type_id)
+        shown = super().to_representation(instance)
+        shown["settings"] = schemas.mask(connector.settings_schema if connector else {}, instance.settings)
+        return shown
+
+    def get_paused(self, destination: Destination) -> bool:
+        return destination.paused_at is not None
+
+    def get_effective_quiet_period(self, destination: Destination) -> float:
+        return destination.effective_quiet_period.total_seconds()
+
+    def get_effective_max_wait(self, destination: Destination) -> float | None:
+        wait = destination.effective_max_wait
+        return None if wait is None else wait.total_seconds()
+
+    @extend_schema_field(HealthSerializer(allow_null=True))
+    def get_health(self, destination: Destination) -> Any:
+        health = getattr(destination, "health", None)
+        return HealthSerializer(health).data if health else None
+
+    def get_backfill_suggested(self, destination: Destination) -> bool:
+        return getattr(self, "is_reshaped", False)
+
+    def get_backfill_url(self, destination: Destination) -> str:
+        return reverse("destination-backfill", (destination.pk,), request=self.context.get("request"))
+
+    def create(self, validated_data: dict[str, Any]) -> Destination:
+        self.is_reshaped = True
+        return self._store(Destination(), validated_data)
+
+    def update(self, instance: Destination, validated_data: dict[str, Any]) -> Destination:
+        before = [getattr(instance, name) for name in RESHAPES]
+        destination = self._store(instance, validated_data)
+        self.is_reshaped = before != [getattr(destination, name) for name in RESHAPES]
+        return destination
+
+    def _store(self, destination: Destination, data: dict[str, Any]) -> Destination:
+        stored = destination.settings
+        for name, value in data.items():
+            setattr(destination, name, value)
+        connector = find(destination.resource.type_id)
+        if connector is not None and "settings" in data:
+            destination.settings = schemas.unmask(connector.settings_schema, data["settings"], stored)
+        validation.check_destination(destination)
+        destination.save()
+        return destination
+
+
+class BackfillSerializer(serializers.ModelSerializer[Backfill]):
+    class Meta:
+        model = Backfill
+        fields = ("id", "destination", "changed_since", "total", "done", "created_at", "finished_at")
+        read_only_fields = fields

@@ -1,0 +1,146 @@
+"""Destinations: what gets sent, when, and what would be."""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from typing import Any
+
+from django.db import transaction
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers, viewsets
+from rest_framework.decorators import action
+from rest_framework.response import Response
+
+from destinations import preview
+from destinations.api.destination_serializers import BackfillSerializer, DestinationSerializer
+from destinations.api.fields import StrictSerializer, checked
+from destinations.connectors.base import ConnectorError
+from destinations.models import Destination
+from destinations.notation import NotationError
+from destinations.sync import backfill, operations
+from profiles import documents
+from profiles.filters import StrictFilters, TrueFalse, Whole
+from profiles.models import Profile
+
+
+class DestinationFilters(StrictFilters):
+    resource = Whole(label="The id of a resource")
+    enabled = TrueFalse()
+    paused = TrueFalse(field_name="paused_at", lookup_expr="isnull", exclude=True)
+
+
+@extend_schema_field({"oneOf": [{"type": "string"}, {"type": "object", "additionalProperties": {}}]})
+class AnyProfile(serializers.Field[Any, Any, Any, Any]):
+    """A document, or the id of a stored one."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict):
+            return documents.with_id(data)
+        if not isinstance(data, str):
+            raise serializers.ValidationError("Send the id of a profile, or a document.")
+        profile = Profile.objects.filter(pk=documents.check_id(data)).first()
+        if profile is None:
+            raise serializers.ValidationError("There is no profile with this id.")
+        return profile.document
+
+
+class TryProfileSerializer(StrictSerializer):
+    profile = AnyProfile(write_only=True)
+
+
+class PreviewSerializer(serializers.Serializer[Any]):
+    """`met` and `payload` are null where `errors` say why they could not be found out."""
+
+    met = serializers.BooleanField(allow_null=True)
+    explanation = serializers.JSONField(allow_null=True)
+    summary = serializers.CharField()
+    payload = serializers.JSONField(allow_null=True)
+    request = serializers.JSONField(allow_null=True)
+    errors = serializers.ListField(child=serializers.CharField())  # type: ignore[assignment]
+
+
+class TrialSerializer(serializers.Serializer[Any]):
+    accepted = serializers.BooleanField()
+    outcome = serializers.CharField(help_text="accepted, retry, rejected, unknown or not_sent")
+    detail = serializers.CharField()
+    status = serializers.IntegerField(allow_null=True)
+    request = serializers.CharField()
+    response = serializers.CharField()
+    duration = serializers.FloatField(help_text="Seconds.")
+
+
+NOT_SENT = preview.Trial(False, "not_sent", "", None, "", "", 0.0)
+
+
+class AskBackfillSerializer(StrictSerializer):
+    changed_since = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="Only profiles that changed then or later; blank: all."
+    )
+
+
+class DestinationViews(viewsets.ModelViewSet[Destination]):
+    queryset = Destination.objects.select_related("resource", "health")
+    serializer_class = DestinationSerializer
+    filterset_class = DestinationFilters
+    ordering = ("pk",)
+
+    def update(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        """Under a lock: who pauses it meanwhile is not overruled."""
+        with transaction.atomic():
+            self.queryset = self.queryset.select_for_update(of=("self",))
+            return super().update(request, *args, **kwargs)
+
+    @extend_schema(request=TryProfileSerializer, responses=PreviewSerializer)
+    @action(detail=True, methods=["post"])
+    def preview(self, request: Any, pk: str) -> Response:
+        """What would be sent for a profile, and why or why not. Sends nothing."""
+        destination = self.get_object()
+        document = checked(TryProfileSerializer, request)["profile"]
+        return Response(dataclasses.asdict(preview.preview(destination, document)))
+
+    @extend_schema(request=TryProfileSerializer, responses=TrialSerializer)
+    @action(detail=True, methods=["post"])
+    def test(self, request: Any, pk: str) -> Response:
+        """Send a profile for real with the test credentials, whatever the prerequisites say."""
+        destination = self.get_object()
+        document = checked(TryProfileSerializer, request)["profile"]
+        try:
+            trial = preview.send_test(destination, document, f"test:{uuid.uuid4()}")
+        except (ConnectorError, NotationError) as error:
+            trial = dataclasses.replace(NOT_SENT, detail=str(error))
+        except Exception as error:  # a connector's own mistake
+            detail = f"The connector failed with {type(error).__name__}"
+            trial = dataclasses.replace(NOT_SENT, outcome="unknown", detail=detail)
+        return Response(dataclasses.asdict(trial))
+
+    @extend_schema(request=AskBackfillSerializer, responses={202: BackfillSerializer})
+    @action(detail=True, methods=["post"])
+    def backfill(self, request: Any, pk: str) -> Response:
+        """Bring all profiles, or those changed since a moment, up to date."""
+        destination = self.get_object()
+        asked = backfill.request(destination, checked(AskBackfillSerializer, request).get("changed_since"))
+        return Response(BackfillSerializer(asked).data, status=202)
+
+    @extend_schema(responses=BackfillSerializer(many=True), filters=False)
+    @action(detail=True, filterset_class=None, ordering=("-pk",))
+    def backfills(self, request: Any, pk: str) -> Response:
+        """Its backfills and how far they are, newest first."""
+        backfills: Any = self.get_object().backfills.all()
+        page: Any = self.paginate_queryset(backfills)
+        return self.get_paginated_response(BackfillSerializer(page, many=True).data)
+
+    @extend_schema(request=None, responses=DestinationSerializer)
+    @action(detail=True, methods=["post"])
+    def pause(self, request: Any, pk: str) -> Response:
+        """Send nothing until it is resumed; what is owed is kept."""
+        destination = self.get_object()
+        operations.pause(destination)
+        return Response(self.get_serializer(destination).data)
+
+    @extend_schema(request=None, responses=DestinationSerializer)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Any, pk: str) -> Response:
+        """Send what has become owed meanwhile."""
+        operations.resume(self.get_object())
+        return Response(self.get_serializer(self.get_object()).data)

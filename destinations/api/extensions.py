@@ -1,0 +1,101 @@
+"""The catalogue of extensions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from django.http import Http404
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers, viewsets
+from rest_framework.decorators import action
+from rest_framework.response import Response
+
+from destinations import catalogue
+from destinations.connectors import registry
+from destinations.connectors.base import Connector, ConnectorError
+from destinations.models import Extension
+from profiles.filters import StrictFilters, TrueFalse
+
+
+class ExtensionSerializer(serializers.ModelSerializer[Extension]):
+    """What an extension is, and the JSON Schemas of what it needs; null where its package is missing."""
+
+    installed = serializers.BooleanField(read_only=True)
+    icon = serializers.SerializerMethodField(help_text="The text of an SVG element.")
+    credentials_schema = serializers.SerializerMethodField()
+    settings_schema = serializers.SerializerMethodField()
+    payload_schema = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Extension
+        fields = (
+            "slug",
+            "name",
+            "description",
+            "type",
+            "installed",
+            "icon",
+            "credentials_schema",
+            "settings_schema",
+            "payload_schema",
+        )
+        read_only_fields = fields
+
+    def get_icon(self, extension: Extension) -> str | None:
+        connector = find(extension.slug)
+        return connector.icon if connector else None
+
+    @extend_schema_field({"type": "object", "nullable": True, "additionalProperties": {}})
+    def get_credentials_schema(self, extension: Extension) -> Any:
+        return _of_connector(extension, "credentials_schema")
+
+    @extend_schema_field({"type": "object", "nullable": True, "additionalProperties": {}})
+    def get_settings_schema(self, extension: Extension) -> Any:
+        return _of_connector(extension, "settings_schema")
+
+    @extend_schema_field({"type": "object", "nullable": True, "additionalProperties": {}})
+    def get_payload_schema(self, extension: Extension) -> Any:
+        return _of_connector(extension, "payload_schema")
+
+
+def _of_connector(extension: Extension, name: str) -> Any:
+    connector = find(extension.slug)
+    return getattr(connector, name) if connector else None
+
+
+def find(slug: str) -> Connector | None:
+    try:
+        return registry.get(slug)
+    except ConnectorError:
+        return None
+
+
+class ExtensionFilters(StrictFilters):
+    type = django_filters.CharFilter(label="destination")
+    installed = TrueFalse(field_name="installed_at", lookup_expr="isnull", exclude=True)
+
+
+class ExtensionViews(viewsets.ReadOnlyModelViewSet[Extension]):
+    queryset = Extension.objects.all()
+    serializer_class = ExtensionSerializer
+    filterset_class = ExtensionFilters
+    lookup_value_regex = r"[-\w]+"
+
+    @extend_schema(request=None, responses=ExtensionSerializer)
+    @action(detail=True, methods=["post"])
+    def install(self, request: Any, pk: str) -> Response:
+        """Let resources use it."""
+        return self._answer(catalogue.install, pk)
+
+    @extend_schema(request=None, responses={200: ExtensionSerializer, 409: None})
+    @action(detail=True, methods=["post"])
+    def uninstall(self, request: Any, pk: str) -> Response:
+        """Take it away; refused while resources use it."""
+        return self._answer(catalogue.uninstall, pk)
+
+    def _answer(self, change: Any, slug: str) -> Response:
+        try:
+            return Response(self.get_serializer(change(slug)).data)
+        except Extension.DoesNotExist:
+            raise Http404("No extension has this name; GET /api/extensions/ lists them") from None

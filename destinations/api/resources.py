@@ -1,0 +1,161 @@
+"""External systems and how to sign in there. Credentials go in and never come out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers, viewsets
+from rest_framework.decorators import action
+from rest_framework.response import Response
+
+from destinations import preview, validation
+from destinations.api.extensions import find
+from destinations.api.fields import Object, StrictModelSerializer, StrictSerializer, checked
+from destinations.connectors import schemas
+from destinations.connectors.base import ConnectorError
+from destinations.encryption import UndecryptableValue, get_readable
+from destinations.models import Extension, Resource
+from profiles.filters import StrictFilters, TrueFalse
+
+SETS = ("production", "test")
+
+
+class CredentialsSerializer(StrictSerializer):
+    production = Object(required=False)
+    test = Object(required=False)
+
+
+class CredentialsSetSerializer(serializers.Serializer[Any]):
+    """The names of the fields that hold something."""
+
+    production = serializers.ListField(child=serializers.CharField())
+    test = serializers.ListField(child=serializers.CharField())
+
+
+class ResourceSerializer(StrictModelSerializer):
+    type = serializers.SlugRelatedField(
+        slug_field="slug",
+        queryset=Extension.objects.all(),
+        error_messages={"does_not_exist": "There is no such extension; GET /api/extensions/ lists them."},
+    )
+    credentials = CredentialsSerializer(
+        write_only=True,
+        required=False,
+        help_text="PUT replaces each set that is sent, PATCH merges into it; null removes a field.",
+    )
+    credentials_set = serializers.SerializerMethodField()
+    tags = serializers.JSONField(required=False)
+
+    class Meta:
+        model = Resource
+        fields = (
+            "id",
+            "name",
+            "type",
+            "credentials",
+            "credentials_set",
+            "enabled",
+            "tags",
+            "created_at",
+            "updated_at",
+        )
+
+    @extend_schema_field(CredentialsSetSerializer)
+    def get_credentials_set(self, resource: Resource) -> dict[str, list[str]]:
+        return {
+            name: [key for key, value in getattr(resource, name).items() if _holds(value)] for name in SETS
+        }
+
+    def validate_type(self, type: Extension) -> Extension:
+        resource = self.instance
+        if resource is not None and resource.type_id != type.pk and resource.destinations.exists():
+            raise serializers.ValidationError("Destinations use this resource: its type cannot change.")
+        return type
+
+    def create(self, validated_data: dict[str, Any]) -> Resource:
+        return self._store(Resource(), validated_data)
+
+    def update(self, instance: Resource, validated_data: dict[str, Any]) -> Resource:
+        return self._store(instance, validated_data)
+
+    def _store(self, resource: Resource, data: dict[str, Any]) -> Resource:
+        credentials = data.pop("credentials", {})
+        for name, value in data.items():
+            setattr(resource, name, value)
+        for name, fields in credentials.items():
+            setattr(resource, name, self._credentials(resource, getattr(resource, name), fields))
+        try:
+            validation.check_resource(resource)
+        except ValidationError as error:
+            raise serializers.ValidationError(_as_sent(error)) from None
+        resource.save()
+        return resource
+
+    def _credentials(self, resource: Resource, stored: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+        connector = find(resource.type_id)
+        sent = schemas.unmask(connector.credentials_schema, new, stored) if connector else new
+        kept = stored if self.partial else {}
+        return {name: value for name, value in {**kept, **sent}.items() if value is not None}
+
+
+def _holds(value: Any) -> bool:
+    return value not in ("", None, [], {})
+
+
+def _as_sent(error: ValidationError) -> dict[str, Any]:
+    """The two sets are one field here."""
+    messages: dict[str, Any] = error.message_dict
+    sets = {name: messages.pop(name) for name in SETS if name in messages}
+    return {**messages, **({"credentials": sets} if sets else {})}
+
+
+class ResourceFilters(StrictFilters):
+    type = django_filters.CharFilter(label="The slug of an extension")
+    enabled = TrueFalse()
+
+
+class WhichCredentialsSerializer(StrictSerializer):
+    credentials = serializers.ChoiceField(SETS, default="production")
+
+
+class ConnectionSerializer(serializers.Serializer[Any]):
+    ok = serializers.BooleanField()
+    message = serializers.CharField(help_text="What happened, in words.")
+
+
+class ResourceViews(viewsets.ModelViewSet[Resource]):
+    queryset = Resource.objects.select_related("type")
+    serializer_class = ResourceSerializer
+    filterset_class = ResourceFilters
+
+    def get_object(self) -> Resource:
+        """Credentials that no key opens any more are empty: they can be sent again."""
+        try:
+            return super().get_object()
+        except UndecryptableValue:
+            return get_readable(self.get_queryset(), pk=self.kwargs["pk"])[0]
+
+    def update(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        """Under a lock: two who change a password each lose neither."""
+        with transaction.atomic():
+            self.queryset = self.queryset.select_for_update(of=("self",))
+            return super().update(request, *args, **kwargs)
+
+    @extend_schema(request=WhichCredentialsSerializer, responses=ConnectionSerializer)
+    @action(detail=True, methods=["post"])
+    def test(self, request: Any, pk: str) -> Response:
+        """Try the connection and say what happened; nothing is changed there."""
+        resource = self.get_object()
+        use_test = checked(WhichCredentialsSerializer, request)["credentials"] == "test"
+        if use_test and not resource.test:
+            return Response({"ok": False, "message": "There are no test credentials"})
+        try:
+            return Response({"ok": True, "message": preview.check(resource, use_test)})
+        except ConnectorError as error:
+            return Response({"ok": False, "message": str(error)})
+        except Exception as error:  # a connector's own mistake
+            return Response({"ok": False, "message": f"The connector failed with {type(error).__name__}"})

@@ -1,0 +1,164 @@
+"""What each destination knows of each profile and is owed, and asking for it again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema, inline_serializer
+from rest_framework import serializers, viewsets
+from rest_framework.decorators import action
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from destinations.api.fields import Reference, StrictSerializer, Text, checked
+from destinations.models import Destination, ProfileSync
+from destinations.sync import explain, operations
+from profiles.api import id_parameter
+from profiles.documents import check_id
+from profiles.filters import Moment, StrictFilters, TrueFalse, Whole
+from profiles.models import Profile
+
+# All that the sentence about a row needs, and nothing that is large or encrypted.
+SYNCS = ProfileSync.objects.select_related("profile", "destination__resource", "destination__health").defer(
+    "profile__document",
+    "destination__mapping",
+    "destination__settings",
+    "destination__resource__production",
+    "destination__resource__test",
+)
+
+
+class SyncSerializer(serializers.ModelSerializer[ProfileSync]):
+    owed = serializers.BooleanField(read_only=True)
+    reason = serializers.SerializerMethodField(help_text="The state, why it is so, and what happens next.")
+
+    class Meta:
+        model = ProfileSync
+        fields = (
+            "id",
+            "profile",
+            "destination",
+            "state",
+            "state_since",
+            "reason",
+            "owed",
+            "due_at",
+            "version",
+            "synced_version",
+            "synced_at",
+            "attempts",
+            "last_error",
+            "remote_id",
+        )
+        read_only_fields = fields
+
+    def get_reason(self, sync: ProfileSync) -> str:
+        return explain.sentence(sync)
+
+
+class SyncFilters(StrictFilters):
+    profile = django_filters.CharFilter(label="The id of a profile")
+    destination = Whole(label="The id of a destination")
+    state = django_filters.ChoiceFilter(choices=ProfileSync.State.choices)
+    owed = TrueFalse(field_name="due_at", lookup_expr="isnull", exclude=True)
+    due_before = Moment(field_name="due_at", lookup_expr="lte")
+    has_error = TrueFalse(field_name="last_error", lookup_expr="exact", method="with_error")
+
+    def with_error(self, syncs: QuerySet[ProfileSync], name: str, value: bool) -> QuerySet[ProfileSync]:
+        return syncs.exclude(last_error="") if value else syncs.filter(last_error="")
+
+
+class WhichSyncsSerializer(StrictSerializer):
+    """At least one of them, so that nothing is sent everywhere by mistake."""
+
+    profile = Text(required=False)
+    destination = Reference(queryset=Destination.objects.all(), required=False)
+    state = serializers.ChoiceField(ProfileSync.State.choices, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs:
+            raise serializers.ValidationError(
+                "Say which: destination, profile or state, for example"
+                ' {"destination": 1, "state": "rejected"}'
+            )
+        return attrs
+
+
+class SyncViews(viewsets.ReadOnlyModelViewSet[ProfileSync]):
+    queryset = SYNCS
+    serializer_class = SyncSerializer
+    filterset_class = SyncFilters
+
+    @extend_schema(request=None, responses={202: SyncSerializer})
+    @action(detail=True, methods=["post"])
+    def replay(self, request: Any, pk: str) -> Response:
+        """Send it again now, even if it is unchanged or was rejected."""
+        sync = self.get_object()
+        operations.replay(ProfileSync.objects.filter(pk=sync.pk))
+        return Response(self.get_serializer(self.get_object()).data, status=202)
+
+    @extend_schema(
+        operation_id="api_syncs_replay_many",
+        request=WhichSyncsSerializer,
+        responses={202: inline_serializer("Replayed", {"replayed": serializers.IntegerField()})},
+    )
+    @action(detail=False, methods=["post"], url_path="replay", url_name="replay-many")
+    def replay_many(self, request: Any) -> Response:
+        """Send all that match again now."""
+        which = checked(WhichSyncsSerializer, request)
+        return Response({"replayed": operations.replay(ProfileSync.objects.filter(**which))}, status=202)
+
+
+class ProspectSerializer(serializers.Serializer[Any]):
+    destination = serializers.IntegerField(source="destination.pk")
+    due_at = serializers.DateTimeField()
+    reason = serializers.CharField(source="text")
+
+
+class ProfileSyncs(APIView):
+    @extend_schema(
+        parameters=[id_parameter],
+        responses=inline_serializer(
+            "ProfileSyncs",
+            {
+                "profile": serializers.CharField(),
+                "version": serializers.IntegerField(),
+                "settled": serializers.BooleanField(),
+                "syncs": SyncSerializer(many=True),
+                "prospects": ProspectSerializer(many=True),
+            },
+        ),
+    )
+    def get(self, request: Any, id: str) -> Response:
+        """A profile's state at every destination, and when changes that are not settled will be sent."""
+        profile = get_object_or_404(Profile.objects.defer("document"), pk=check_id(id))
+        return Response(
+            {
+                "profile": profile.pk,
+                "version": profile.version,
+                "settled": profile.is_settled,
+                "syncs": SyncSerializer(SYNCS.filter(profile=profile), many=True).data,
+                "prospects": ProspectSerializer(explain.prospects(profile), many=True).data,
+            }
+        )
+
+
+class WhereToSerializer(StrictSerializer):
+    destination = Reference(queryset=Destination.objects.all(), required=False)
+
+
+class ProfileSyncNow(APIView):
+    @extend_schema(
+        parameters=[id_parameter],
+        request=WhereToSerializer,
+        responses={202: inline_serializer("Requested", {"requested": serializers.IntegerField()})},
+    )
+    def post(self, request: Any, id: str) -> Response:
+        """Send a profile now, without waiting for its changes to end: to one destination, or to all."""
+        profile = get_object_or_404(Profile, pk=check_id(id))
+        destination = checked(WhereToSerializer, request).get("destination")
+        destinations = [destination] if destination else list(Destination.objects.filter(enabled=True))
+        return Response({"requested": operations.sync_now(profile, destinations)}, status=202)

@@ -1,0 +1,22 @@
+from django.urls import re_path
+from rest_framework.routers import SimpleRouter
+
+from destinations.api.attempts import AttemptViews
+from destinations.api.destinations import DestinationViews
+from destinations.api.extensions import ExtensionViews
+from destinations.api.resources import ResourceViews
+from destinations.api.syncs import ProfileSyncNow, ProfileSyncs, SyncViews
+from profiles.api import ID
+
+router = SimpleRouter()
+router.register("extensions", ExtensionViews, basename="extension")
+router.register("resources", ResourceViews, basename="resource")
+router.register("destinations", DestinationViews, basename="destination")
+router.register("syncs", SyncViews, basename="sync")
+router.register("attempts", AttemptViews, basename="attempt")
+
+urlpatterns = [
+    *router.urls,
+    re_path(rf"^profiles/{ID}/syncs/?\Z", ProfileSyncs.as_view(), name="profile-syncs"),
+    re_path(rf"^profiles/{ID}/sync/?\Z", ProfileSyncNow.as_view(), name="profile-sync-now"),
+]

@@ -1,0 +1,37 @@
+"""manage.py bench: measurements, printed as tables or JSON."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from typing import IO, Any, Final, cast
+
+from django.core.management.base import BaseCommand
+from rich.console import Console
+
+from destinations.bench import SUBJECTS
+
+WIDTH: Final = 130  # of tables that go to a file
+
+
+class Command(BaseCommand):
+    help = "Measure how fast this machine is at what tracsync does; docs/benchmarks.md says what it means."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        subjects = parser.add_subparsers(dest="subject", required=True, help="what to measure")
+        for name, subject in SUBJECTS.items():
+            own = subjects.add_parser(name, help=subject.HELP)
+            own.add_argument("--json", action="store_true", help="print JSON instead of tables")
+            subject.add_arguments(own)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        report = SUBJECTS[options["subject"]].run(options, self._progress)
+        if options["json"]:
+            self.stdout.write(json.dumps(report.as_dict(), indent=2))
+        else:
+            width = None if self.stdout.isatty() else WIDTH
+            report.show(Console(file=cast(IO[str], self.stdout), width=width))
+
+    def _progress(self, text: str) -> None:
+        self.stderr.write(f"measuring {text} ...")

@@ -1,0 +1,54 @@
+import json
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from destinations import preview, validation
+from destinations.connectors.base import ConnectorError
+from destinations.management import finding
+from destinations.models import Destination
+
+
+class Command(BaseCommand):
+    help = (
+        "Check a destination: its prerequisites, mapping and settings, and the connection. With --profile it"
+        " also shows what would be sent for that profile. Nothing is sent. Exit code 1: something is wrong."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("destination", help="the destination's name or number")
+        parser.add_argument("--profile", metavar="ID", help="show what would be sent for this profile")
+        parser.add_argument("--test", action="store_true", help="use the test credentials")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        destination = finding.destination(options["destination"])
+        problems = _problems(destination)
+        for problem in problems:
+            self.stdout.write(problem)
+        if options["profile"]:
+            self._show(preview.preview(destination, finding.profile(options["profile"]).document))
+        try:
+            use_test = options["test"] or destination.use_test_credentials
+            self.stdout.write(
+                f"connection: {preview.check(destination.resource, use_test, destination.settings)}"
+            )
+        except ConnectorError as error:
+            raise CommandError(f"connection: {error}") from None
+        if problems:
+            raise CommandError("The destination is not in order.")
+        self.stdout.write(self.style.SUCCESS("The destination is in order."))
+
+    def _show(self, shown: preview.Preview) -> None:
+        self.stdout.write(shown.summary)
+        for error in shown.errors:
+            self.stdout.write(f"error: {error}")
+        self.stdout.write(json.dumps(shown.request, indent=2, ensure_ascii=False))
+
+
+def _problems(destination: Destination) -> list[str]:
+    try:
+        validation.check_destination(destination)
+    except ValidationError as error:
+        return [f"{field}: {text}" for field, texts in error.message_dict.items() for text in texts]
+    return []

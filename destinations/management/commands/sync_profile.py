@@ -1,0 +1,35 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from destinations.management import finding
+from destinations.models import Destination, ProfileSync
+from destinations.sync import explain, operations
+
+
+class Command(BaseCommand):
+    help = (
+        "Send one profile now, without waiting for its quiet period. A running worker pushes it; the command"
+        " prints what each destination knows of the profile at this moment. Unchanged payloads are not sent"
+        " again: use replay for that."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("id", help="the profile's id")
+        parser.add_argument(
+            "--destination", metavar="NAME", help="only to this destination (name or number); else to all"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        profile = finding.profile(options["id"])
+        destinations = list(Destination.objects.filter(enabled=True))
+        if options["destination"]:
+            destinations = [finding.destination(options["destination"])]
+        if not destinations:
+            raise CommandError("There is no enabled destination to send to.")
+        operations.sync_now(profile, destinations)
+        rows = ProfileSync.objects.select_related(
+            "profile", "destination__resource", "destination__health"
+        ).filter(profile=profile, destination__in=destinations)
+        for row in rows:
+            self.stdout.write(f"{row.destination.name}: {explain.sentence(row)}")
