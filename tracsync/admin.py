@@ -1,0 +1,53 @@
+"""API tokens: made here, shown once, revoked by deleting them."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.template.response import TemplateResponse
+
+from tracsync.models import ApiToken
+
+
+class ApiTokenForm(forms.ModelForm):
+    class Meta:
+        model = ApiToken
+        fields = ("name", "read_only", "expires_at")
+        help_texts = {"name": "Who or what uses it, so that you know what stops when you revoke it."}
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(admin.ModelAdmin):
+    form = ApiTokenForm
+    list_display = ("name", "prefix", "read_only", "last_used_at", "expires_at", "created_at")
+    list_filter = ("read_only", ("expires_at", admin.EmptyFieldListFilter))
+    search_fields = ("name", "prefix")
+    search_help_text = "Name, or the token's first eight characters."
+    readonly_fields = ("prefix", "created_at", "last_used_at")
+
+    def get_fieldsets(self, request: Any, obj: ApiToken | None = None) -> Any:
+        fields = (None, {"fields": ["name", "read_only", "expires_at"]})
+        if obj is None:
+            return [fields]
+        about = {
+            "fields": ["prefix", "created_at", "last_used_at"],
+            "description": "The token itself is not stored. To revoke it, delete this entry.",
+        }
+        return [fields, ("About", about)]
+
+    def save_model(self, request: Any, obj: ApiToken, form: Any, change: bool) -> None:
+        if not change:
+            generated, request.token_text = ApiToken.generate(obj.name)
+            obj.prefix, obj.digest = generated.prefix, generated.digest
+        super().save_model(request, obj, form, change)
+
+    def response_add(self, request: Any, obj: ApiToken, post_url_continue: Any = None) -> TemplateResponse:
+        """The token is in this answer and nowhere else: a message would rest in a cookie or a session."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"API token {obj.name}",
+            "opts": self.opts,
+            "token": obj,
+            "text": request.token_text,
+        }
+        return TemplateResponse(request, "admin/tracsync/token_made.html", context)

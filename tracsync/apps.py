@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class TracsyncConfig(AppConfig):
+    name = "tracsync"
+    verbose_name = "Access"

@@ -1,0 +1,19 @@
+import os
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+
+class Command(BaseCommand):
+    help = (
+        "Deliver: runs the clock, which finds out what is due, and django-q2's cluster, which pushes it."
+        " Both are watched and started again when one of their processes dies. Any number of workers may"
+        " run, on any number of hosts. Ends on Ctrl-C or SIGTERM after finishing what is in flight."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        from tracsync import supervisor
+
+        if supervisor.SUPERVISED not in os.environ:
+            self.stdout.write("The worker is running; Ctrl-C ends it.")
+        supervisor.run()

@@ -1,0 +1,50 @@
+"""API tokens: who may use the REST API."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+
+from django.conf import settings
+from django.db import models
+
+PREFIX_LENGTH = 8
+
+
+class ApiToken(models.Model):
+    """A token is shown once; what is stored can recognise it but not show it again."""
+
+    name = models.CharField(max_length=100, unique=True)
+    prefix = models.CharField(max_length=PREFIX_LENGTH, unique=True, editable=False)
+    digest = models.CharField(max_length=64, editable=False)
+    read_only = models.BooleanField(default=False, help_text="May look at everything and change nothing.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Blank: never.")
+    last_used_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        ordering = ("name",)
+        verbose_name = "API token"
+
+    def __str__(self) -> str:
+        return self.name
+
+    # What Django REST framework asks of whoever is authenticated.
+    is_authenticated = True
+    is_anonymous = False
+
+    @classmethod
+    def generate(cls, name: str, **fields: object) -> tuple[ApiToken, str]:
+        """A new, unsaved token and its text, which is not kept anywhere."""
+        prefix = secrets.token_hex(PREFIX_LENGTH // 2)
+        text = f"{prefix}.{secrets.token_urlsafe(32)}"
+        return cls(name=name, prefix=prefix, digest=keyed_digest(text), **fields), text
+
+    def matches(self, text: str) -> bool:
+        return hmac.compare_digest(self.digest, keyed_digest(text))
+
+
+def keyed_digest(text: str) -> str:
+    """Of a long random text, so one fast keyed hash is enough."""
+    return hmac.new(settings.SECRET_KEY.encode(), text.encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,116 @@
+"""The reckoning: what each destination should hold, what it holds, and what it was sent on the way."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any
+
+from destinations.models import Destination
+from destinations.notation import parse_condition, parse_template
+
+LOOK_BACK = 2.0  # seconds: an attempt begins, and a process dies, a moment before the receiver notes it
+
+Payload = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request as the receiver noted it. `taken`: the receiver holds the payload, whatever it answered."""
+
+    at: float
+    place: str
+    key: str
+    payload: Payload
+    answer: str
+    taken: bool
+
+    @property
+    def version(self) -> int:
+        return int(self.key.rpartition(":")[2])
+
+
+@dataclass(slots=True)
+class Row:
+    """One destination's line of the ledger; every number but the last counts profiles or requests."""
+
+    destination: str
+    expected: int = 0
+    delivered: int = 0
+    refused: int = 0
+    lost: int = 0
+    stale: int = 0
+    requests: int = 0
+    repeated: int = 0
+    doubtful: int = 0
+    needless: int = 0
+
+    @property
+    def holds(self) -> bool:
+        return self.lost == 0 and self.stale == 0
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def expected(destination: Destination, documents: Iterable[Payload]) -> dict[str, Payload]:
+    """By profile: what the mapping makes of its last state, where the prerequisites are met."""
+    template = parse_template(destination.mapping)
+    condition = parse_condition(destination.prerequisites) if destination.prerequisites else None
+    sources = [{"profile": document} for document in documents]
+    wanted = [one for one in sources if condition is None or condition.evaluate(one)]
+    return {one["profile"]["id"]: template.render(one) for one in wanted}
+
+
+def row(
+    name: str,
+    wanted: Mapping[str, Payload],
+    arrivals: Sequence[Arrival],
+    troubles: Mapping[str, Sequence[float]],
+    kills: Sequence[float],
+) -> Row:
+    """`troubles`: by profile, when attempts began that the engine did not see accepted."""
+    result = Row(name, expected=len(wanted), requests=len(arrivals))
+    by_profile: dict[str, list[Arrival]] = defaultdict(list)
+    for arrival in arrivals:
+        by_profile[arrival.payload["id"]].append(arrival)
+    for profile, payload in wanted.items():
+        _settle(result, payload, by_profile.get(profile, []))
+    for profile, story in by_profile.items():
+        result.repeated += len(story) - len({arrival.key for arrival in story})
+        result.stale += _stale(story)
+        _count_needless(result, story, [*troubles.get(profile, ()), *kills])
+    return result
+
+
+def _settle(result: Row, payload: Payload, story: Sequence[Arrival]) -> None:
+    """Whether the receiver holds the last state, or has refused it."""
+    held = next((arrival.payload for arrival in reversed(story) if arrival.taken), None)
+    if held == payload:
+        result.delivered += 1
+    elif story and story[-1].payload == payload and story[-1].answer == "422":
+        result.refused += 1
+    else:
+        result.lost += 1
+
+
+def _stale(story: Sequence[Arrival]) -> int:
+    """How many requests, taken or not, were older than one before: by key, and by what they carried."""
+    newest, count = (0, 0), 0
+    for arrival in story:
+        seen = (arrival.version, arrival.payload["n"])
+        count += any(now < before for now, before in zip(seen, newest, strict=True))
+        newest = (max(newest[0], seen[0]), max(newest[1], seen[1]))
+    return count
+
+
+def _count_needless(result: Row, story: Sequence[Arrival], excuses: Sequence[float]) -> None:
+    """What the receiver holds already was sent again: after a doubt, or without need."""
+    for first, second in pairwise(story):
+        if first.taken and first.payload == second.payload:
+            if any(first.at - LOOK_BACK <= at <= second.at for at in excuses):
+                result.doubtful += 1
+            else:
+                result.needless += 1

@@ -1,0 +1,63 @@
+"""What happens in a run: every part of it follows from the seed."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+CHANGES_PER_PROFILE = 3
+MOST_AT_ONCE = 60  # changes in one bulk write
+PLANS = ("free", "pro", "blocked")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the operator asked for. `database` is the scratch database's name: no other is touched."""
+
+    seed: int
+    profiles: int
+    seconds: float
+    kills: bool
+    workers: int
+    json: bool
+    database: str
+
+    def dumps(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def loads(cls, text: str) -> Plan:
+        return cls(**json.loads(text))
+
+    def random(self, part: str) -> random.Random:
+        """A generator for one part of the run, independent of the others."""
+        return random.Random(f"{self.seed}:{part}")  # noqa: S311 - repeatable, guards nothing
+
+
+def batches(plan: Plan) -> Iterator[list[dict[str, Any]]]:
+    """All changes in order, in batches as they are written; each is a whole document.
+
+    `n` counts a profile's changes. Some change only a note that no destination is told of.
+    """
+    rng = plan.random("changes")
+    order = [number for number in range(plan.profiles) for _ in range(CHANGES_PER_PROFILE)]
+    rng.shuffle(order)
+    documents: dict[int, dict[str, Any]] = {}
+    while order:
+        size = rng.randint(1, MOST_AT_ONCE)
+        batch, order = order[:size], order[size:]
+        yield [_change(rng, documents, number) for number in batch]
+
+
+def _change(rng: random.Random, documents: dict[int, dict[str, Any]], number: int) -> dict[str, Any]:
+    known = documents.get(number)
+    if known is not None and rng.random() < 0.15:
+        document = {**known, "note": rng.random()}
+    else:
+        count = known["n"] + 1 if known else 1
+        document = {"id": f"prove-{number:06}", "n": count, "group": number % 8, "plan": rng.choice(PLANS)}
+    documents[number] = document
+    return document

@@ -1,0 +1,72 @@
+"""Showing a result: a table for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import fields
+
+from django.conf import settings
+from django.db import connection
+from rich.console import Console
+from rich.table import Table
+
+from tracsync.prove.ledger import Row
+from tracsync.prove.run import Result
+from tracsync.prove.scratch import DATABASES
+
+COLUMNS = tuple(field.name for field in fields(Row))[1:]
+WIDTH = 110  # of what goes into a file
+
+
+def as_json(result: Result) -> str:
+    plan = result.plan
+    return json.dumps(
+        {
+            "seed": plan.seed,
+            "profiles": plan.profiles,
+            "installation": _installation(),
+            "proven": result.proven,
+            "owed": result.owed,
+            "seconds": round(result.seconds, 1),
+            "faults": result.faults,
+            "answers": result.answers,
+            "destinations": [row.as_dict() for row in result.rows],
+        },
+        indent=2,
+    )
+
+
+def as_table(result: Result) -> None:
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+    table = Table(title=f"{_installation()}, seed {result.plan.seed}", title_justify="left")
+    table.add_column("destination")
+    for name in COLUMNS:
+        table.add_column(name, justify="right")
+    for row in result.rows:
+        values = row.as_dict()
+        table.add_row(row.destination, *(_cell(name, values[name]) for name in COLUMNS))
+    console.print(table)
+    console.print(f"Faults: {_listed(result.faults)}", soft_wrap=True)
+    console.print(f"Answers: {_listed(result.answers)}", soft_wrap=True)
+    console.print(_verdict(result), soft_wrap=True)
+
+
+def _cell(name: str, value: int) -> str:
+    return f"[bold red]{value}[/]" if value and name in ("lost", "stale", "needless") else str(value)
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} × {name}" for name, count in counts.items()) or "none"  # noqa: RUF001
+
+
+def _verdict(result: Result) -> str:
+    if result.proven:
+        return f"[green]Nothing lost, nothing stale[/], in {result.seconds:.0f} s."
+    owed = f", {result.owed} still owed" if result.owed else ""
+    return f"[bold red]Not proven{owed}.[/] Repeat it with --seed {result.plan.seed}."
+
+
+def _installation() -> str:
+    broker = "Redis" if settings.REDIS_URL else "the database as broker"
+    return f"{DATABASES[connection.vendor]} with {broker}"

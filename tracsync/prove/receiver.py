@@ -1,0 +1,158 @@
+"""The other side, in a process of its own: `python -m tracsync.prove.receiver SEED`.
+
+It listens on loopback only, prints its address, fails by script and notes what arrives. GET /arrivals
+answers with the notes, POST /calm ends the faults; it ends with the process that started it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import socket
+import struct
+import sys
+import threading
+import time
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from tracsync.prove.places import PLACES, TIMEOUT, Answer
+
+
+class Notes:
+    """What arrived, in order, and what the script says to it."""
+
+    def __init__(self, seed: str) -> None:
+        self.places = {place.name: place for place in PLACES}
+        self.scripts = {name: place.script(_rng(seed, name)) for name, place in self.places.items()}
+        self.arrivals: list[tuple[float, str, str, dict[str, Any], str, bool]] = []
+        self.counts: dict[str, int] = defaultdict(int)
+        self.is_calm = False
+        self.lock = threading.Lock()
+
+    def note(self, place: str, key: str, payload: dict[str, Any]) -> Answer:
+        """Place the request in the order of arrivals; the order is that in which bodies are complete."""
+        with self.lock:
+            answer = self._answer(place, payload)
+            self.counts[place] += 1
+            self.arrivals.append((time.time(), place, key, payload, answer, answer.takes))
+            return answer
+
+    def _answer(self, name: str, payload: dict[str, Any]) -> Answer:
+        place, count, script = self.places[name], self.counts[name], self.scripts[name]
+        if place.refuses and payload["plan"] == place.refuses:
+            return Answer.REFUSED
+        if self.is_calm:
+            return Answer.OK
+        if place.away and place.away[0] <= count < place.away[1]:
+            return Answer.RESET
+        return script[count % len(script)]
+
+
+def _rng(seed: str, name: str) -> random.Random:
+    return random.Random(f"{seed}:{name}")  # noqa: S311 - repeatable, guards nothing
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    notes: Notes
+
+    def do_GET(self) -> None:
+        with self.notes.lock:
+            body = json.dumps(self.notes.arrivals).encode()
+        self._say(200, body)
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.path == "/calm":
+            self.notes.is_calm = True
+            self._say(200)
+            return
+        try:
+            payload = json.loads(body)
+        except ValueError:
+            self.close_connection = True  # its sender was killed half-way: not a request
+            return
+        name = self.path.strip("/")
+        answer = self.notes.note(name, self.headers["Idempotency-Key"], payload)
+        time.sleep(self.notes.places[name].delay)
+        self._do(answer)
+
+    def _do(self, answer: Answer) -> None:
+        match answer:
+            case Answer.OK:
+                self._say(200, b"{}")
+            case Answer.WRONG_JSON:
+                self._say(200, b'{"ok": tru')
+            case Answer.SLOW_BODY:
+                self._drip(b"0123456789")
+            case Answer.LATE:
+                time.sleep(TIMEOUT * 1.4)
+                self._say(200)
+            case Answer.RESET | Answer.CUT_OFF:
+                self._reset()
+            case Answer.NONSENSE:
+                self.close_connection = True
+                self.wfile.write(b"\x00\x01 what?\r\n\r\n")
+            case Answer.ERROR | Answer.FAILED_AFTERWARDS:
+                self._say(500, b"scripted")
+            case Answer.BUSY:
+                self._say(429, retry_after="1")
+            case Answer.BUSY_UNTIL:
+                moment = datetime.now(UTC) + timedelta(seconds=2)
+                self._say(503, retry_after=format_datetime(moment, usegmt=True))
+            case Answer.REFUSED:
+                self._say(422, b"this plan is blocked")
+
+    def _say(self, status: int, body: bytes = b"", retry_after: str = "") -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        if retry_after:
+            self.send_header("Retry-After", retry_after)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _drip(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        for byte in body:
+            time.sleep(0.05)
+            self.wfile.write(bytes([byte]))
+
+    def _reset(self) -> None:
+        """What is unread and unsent is lost, and the sender gets a reset instead of an orderly end."""
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        os.close(self.connection.detach())
+
+    def log_message(self, *args: Any) -> None:
+        """The ledger says what arrived."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+    def handle_error(self, *args: Any) -> None:
+        """Senders are killed half-way: that is the point."""
+
+
+def serve(seed: str) -> None:
+    _Handler.notes = Notes(seed)
+    parent = os.getppid()
+    with _Server(("127.0.0.1", 0), _Handler) as server:
+        sys.stdout.write(f"http://127.0.0.1:{server.server_port}\n")
+        sys.stdout.flush()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        while os.getppid() == parent:
+            time.sleep(0.2)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])

@@ -1,0 +1,178 @@
+"""One run, from an empty database to the ledger."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+import requests
+from django.conf import settings
+from django.core.management import call_command
+from django.db import InterfaceError, OperationalError, connection, connections
+from rich.console import Console
+
+from destinations.models import DeliveryAttempt, Destination, ProfileSync
+from profiles import changes
+from profiles.models import Profile
+from tracsync.prove import ledger, places
+from tracsync.prove.faults import Faults
+from tracsync.prove.plan import CHANGES_PER_PROFILE, Plan, batches
+from tracsync.prove.workers import Workers, can_find_processes
+
+CALM_WITHIN = 240.0  # seconds for everything owed to arrive once nothing fails any more
+LOOK_EVERY = 0.5  # seconds
+LOG_LINES = 40  # of the workers, shown when something is wrong
+
+console = Console(stderr=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """`owed`: rows and profiles that were still waiting when patience ended."""
+
+    plan: Plan
+    rows: list[ledger.Row]
+    faults: dict[str, int]
+    answers: dict[str, int]
+    owed: int
+    seconds: float
+
+    @property
+    def proven(self) -> bool:
+        """Nothing lost, nothing stale, everything done; and not because nothing was tried."""
+        return self.owed == 0 and all(row.holds and row.expected and row.delivered for row in self.rows)
+
+
+def run(plan: Plan) -> Result:
+    """Raises RuntimeError where the surroundings are not as they must be."""
+    _check(plan)
+    began = time.monotonic()
+    call_command("migrate", verbosity=0, interactive=False)
+    log_path = Path(settings.DATA_DIR) / "workers.log"
+    with log_path.open("wb") as log, _receiver(plan) as url, Workers(plan.workers, log) as workers:
+        places.install(url)
+        faults = Faults(plan, workers)
+        documents = _change_under_fire(plan, faults)
+        requests.post(f"{url}/calm", timeout=10).raise_for_status()
+        owed = _wait_for_quiet(workers)
+        workers.stop()
+        arrivals = [ledger.Arrival(*one) for one in requests.get(f"{url}/arrivals", timeout=60).json()]
+    rows = _rows(documents, arrivals, [at for at, _ in faults.done])
+    result = Result(plan, rows, faults.counts(), _answers(arrivals), owed, time.monotonic() - began)
+    if not result.proven:
+        console.print("".join(log_path.read_text(errors="replace").splitlines(True)[-LOG_LINES:]))
+    return result
+
+
+def _check(plan: Plan) -> None:
+    if str(connection.settings_dict["NAME"]) != plan.database:
+        raise RuntimeError("the settings do not take the database from DATABASE_URL: nothing was touched")
+    if plan.kills and not can_find_processes():
+        raise RuntimeError("processes can only be found where there is a /proc: use --no-kills")
+
+
+@contextmanager
+def _receiver(plan: Plan) -> Iterator[str]:
+    command = [sys.executable, "-m", "tracsync.prove.receiver", str(plan.seed)]
+    process = subprocess.Popen(command, cwd=settings.BASE_DIR, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    try:
+        stdout: IO[str] = process.stdout  # type: ignore[assignment] # it is a pipe
+        yield stdout.readline().strip()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _change_under_fire(plan: Plan, faults: Faults) -> dict[str, dict[str, Any]]:
+    """Write all changes at an even pace while things fail; the last document of each profile."""
+    todo = list(batches(plan))
+    documents: dict[str, dict[str, Any]] = {}
+    began = time.monotonic()
+    faults.start()
+    with console.status("profiles change, the receiver fails, processes are killed") as status:
+        for number, batch in enumerate(todo, start=1):
+            _steadily(partial(_write, batch))
+            documents.update({document["id"]: document for document in batch})
+            status.update(f"{number}/{len(todo)} batches of changes, {len(faults.done)} faults")
+            time.sleep(max(0.0, began + plan.seconds * number / len(todo) - time.monotonic()))
+        faults.stop()
+    console.print(f"{plan.profiles * CHANGES_PER_PROFILE} changes written; {len(faults.done)} faults done")
+    return documents
+
+
+def _write(batch: list[dict[str, Any]]) -> None:
+    """Whole documents: to write them again, after a connection was lost at the commit, changes nothing."""
+    refused = [one for one in changes.write([changes.change_from(one) for one in batch]) if one.error]
+    if refused:
+        raise RuntimeError(f"a change was refused: {refused[0].error}")
+
+
+def _steadily(work: Callable[[], Any], tries: int = 30) -> Any:
+    """Do it again where the database was made to fail."""
+    for _ in range(tries):
+        try:
+            return work()
+        except (OperationalError, InterfaceError):
+            connections.close_all()
+            time.sleep(0.2)
+    return work()
+
+
+def _wait_for_quiet(workers: Workers) -> int:
+    """Until nothing is owed any more; what still is after a long while."""
+    ends_at = time.monotonic() + CALM_WITHIN
+    began = time.monotonic()
+    with console.status("waiting for quiet") as status:
+        while (owed := _steadily(_owed)) and time.monotonic() < ends_at:
+            status.update(f"nothing fails any more; still owed: {owed}")
+            workers.keep_running()
+            time.sleep(LOOK_EVERY)
+    console.print(f"quiet after {time.monotonic() - began:.0f} s" if not owed else f"still owed: {owed}")
+    return owed
+
+
+def _owed() -> int:
+    unsettled = Profile.objects.filter(first_changed_at__isnull=False).count()
+    return unsettled + ProfileSync.objects.filter(due_at__isnull=False).count()
+
+
+def _rows(
+    documents: dict[str, dict[str, Any]], arrivals: list[ledger.Arrival], kills: list[float]
+) -> list[ledger.Row]:
+    by_place: dict[str, list[ledger.Arrival]] = defaultdict(list)
+    for arrival in arrivals:
+        by_place[arrival.place].append(arrival)
+    return [
+        ledger.row(
+            destination.name,
+            ledger.expected(destination, documents.values()),
+            by_place[destination.name],
+            _troubles(destination),
+            kills,
+        )
+        for destination in Destination.objects.order_by("pk")
+    ]
+
+
+def _troubles(destination: Destination) -> dict[str, list[float]]:
+    failed = DeliveryAttempt.objects.filter(destination=destination)
+    failed = failed.exclude(outcome=DeliveryAttempt.Outcome.ACCEPTED)
+    found: dict[str, list[float]] = defaultdict(list)
+    for profile, at in failed.values_list("profile_id", "at"):
+        found[profile].append(at.timestamp())
+    return found
+
+
+def _answers(arrivals: list[ledger.Arrival]) -> dict[str, int]:
+    counts: dict[str, int] = defaultdict(int)
+    for arrival in arrivals:
+        counts[arrival.answer] += 1
+    return dict(sorted(counts.items()))

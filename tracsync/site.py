@@ -1,0 +1,47 @@
+"""The admin, in the sections that Tracardi's users know."""
+
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.utils.text import slugify
+
+
+class TracsyncAdminSite(AdminSite):
+    site_header = "tracsync"
+    site_title = "tracsync"
+    index_title = "Home"
+
+    SECTIONS = (
+        ("Outbound traffic", ("Destination", "ProfileSync", "DeliveryAttempt", "Backfill")),
+        ("Resources", ("Resource", "Extension")),
+        ("Profiles", ("Profile",)),
+    )
+    # django-q2's own pages run any stored task again, and would let an editor schedule any function.
+    LEFT_OUT = ("django_q",)
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        models = model_or_iterable if isinstance(model_or_iterable, list | tuple) else [model_or_iterable]
+        wanted = [model for model in models if model._meta.app_label not in self.LEFT_OUT]
+        super().register(wanted, admin_class, **options)
+
+    def get_app_list(self, request: Any, app_label: str | None = None) -> list[Any]:
+        """Sections instead of Django apps; whatever is in none keeps its app's section."""
+        apps = super().get_app_list(request, app_label)
+        models = {model["object_name"]: model for app in apps for model in app["models"]}
+        sections = [self._section(name, members, models) for name, members in self.SECTIONS]
+        for app in apps:
+            rest = [model for model in app["models"] if model["object_name"] in models]
+            sections.append({**app, "models": rest})
+        return [section for section in sections if section["models"]]
+
+    def _section(self, name: str, members: tuple[str, ...], models: dict[str, Any]) -> dict[str, Any]:
+        """Takes its members out of `models`."""
+        listed = [models.pop(member) for member in members if member in models]
+        url = listed[0]["admin_url"] if listed else ""
+        return {
+            "name": name,
+            "app_label": slugify(name),
+            "app_url": url,
+            "has_module_perms": True,
+            "models": listed,
+        }
