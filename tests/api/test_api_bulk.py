@@ -1,0 +1,188 @@
+"""Many profiles in one request."""
+
+import io
+import json
+import tracemalloc
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from profiles import bodies, bulk
+from profiles.models import Profile
+
+pytestmark = pytest.mark.django_db
+
+BULK = "/api/profiles/bulk/"
+
+
+def counts(answer):
+    return [answer[name] for name in ("created", "changed", "unchanged", "failed")]
+
+
+def send_lines(api, *lines, type="application/x-ndjson"):
+    text = b"\n".join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines)
+    response = api("POST", BULK, text, type=type)
+    assert response.status_code == 200, response.content
+    return response.json()
+
+
+@pytest.mark.parametrize(
+    "type", ["application/x-ndjson", "text/plain", "application/x-ndjson; charset=utf-8"]
+)
+def test_lines(api, make_profile, type):
+    make_profile("old", a=1)
+    make_profile("same", a=1)
+    answer = send_lines(
+        api,
+        {"id": "new", "a": 1},
+        {"id": "old", "set": {"b": None}},
+        b"",
+        {"id": "same", "a": 1.0},
+        b" \r",
+        {"no": "id"},
+        type=type,
+    )
+    assert answer == {"created": 2, "changed": 1, "unchanged": 1, "failed": 0, "errors": []}
+    assert Profile.objects.get(pk="old").document == {"id": "old", "a": 1, "b": None}
+
+
+def test_an_array(api):
+    answer = api.post(BULK, [{"id": "a"}, {"id": "b", "set": {"x": 1}}, {"id": "a", "y": [1, "],{"]}]).json()
+    assert counts(answer) == [2, 1, 0, 0]
+    assert Profile.objects.get(pk="a").document == {"id": "a", "y": [1, "],{"]}
+
+
+def test_a_bad_line_fails_alone(api):
+    answer = send_lines(
+        api,
+        {"id": "a"},
+        b"{nonsense",
+        b'{"id": "b", "x": "\xff"}',
+        [],
+        {"id": 5},
+        {"id": "c", "x": "\0"},
+        {"id": "d", "set": 5},
+        b'{"id": "e", "x": NaN}',
+        {"id": "z"},
+    )
+    assert counts(answer) == [2, 0, 0, 7]
+    assert [error["line"] for error in answer["errors"]] == [2, 3, 4, 5, 6, 7, 8]
+    assert answer["errors"][4]["id"] == "c"
+    assert set(Profile.objects.values_list("pk", flat=True)) == {"a", "z"}
+
+
+def test_a_bad_element_fails_alone(api):
+    text = b'\xef\xbb\xbf [ {"id":"a"}, {bad}, {"id":"b","x":"\xff"} ,"\\"]", {"id":"c"}\n] '
+    answer = api.post(BULK, text).json()
+    assert counts(answer) == [2, 0, 0, 3]
+    assert [error["line"] for error in answer["errors"]] == [2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("text", "stored", "says"),
+    [
+        ('[{"id":"a"}, {"id":"b"', ["a"], "no end"),
+        ('[{"id":"a"}] x', ["a"], "after the end"),
+        ('[{"id":"a"}}', [], "bracket"),
+        ('{"id":"a"}', [], "not a JSON array"),
+        ("", [], "not a JSON array"),
+        ("[[[[", [], "no end"),
+    ],
+)
+def test_broken_arrays(api, text, stored, says):
+    answer = api.post(BULK, text).json()
+    assert says in answer["errors"][-1]["error"]
+    assert list(Profile.objects.values_list("pk", flat=True)) == stored
+
+
+@pytest.mark.parametrize("text", ["[]", " [ ]\n", "[ , ]"])
+def test_an_empty_array(api, text):
+    assert counts(api.post(BULK, text).json()) == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_where_the_pieces_are_cut_makes_no_difference(size):
+    records = [{"id": 'q"\\', "a": "\\\\"}, "],[", [1, [2, {}]], {"é": "\n"}, 5]
+    text = json.dumps(records).encode()
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    assert [json.loads(bytes(item)) for item in bodies.elements(iter(pieces))] == records
+    text = b"one\n\ntwo\r\n" + "drëi".encode()
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    assert [bytes(line) for line in bodies.lines(iter(pieces))] == text.split(b"\n")
+
+
+def test_a_huge_line_is_not_kept(api, settings):
+    settings.TRACSYNC_MAX_DOCUMENT_BYTES = 1000
+    answer = send_lines(api, {"id": "a"}, {"id": "b", "x": "x" * 200_000}, {"id": "c"})
+    assert counts(answer) == [2, 0, 0, 1]
+    assert answer["errors"][0]["line"] == 2
+    answer = api.post(BULK, [{"id": "b", "x": "x" * 200_000}, {"id": "d"}]).json()
+    assert counts(answer) == [1, 0, 0, 1]
+
+
+def test_the_errors_are_bounded_and_their_count_is_not(api):
+    answer = send_lines(api, *[[]] * 1500)
+    assert answer["failed"] == 1500
+    assert len(answer["errors"]) == 1000
+
+
+def test_what_is_too_large_is_refused(api, settings):
+    settings.TRACSYNC_MAX_REQUEST_BYTES = 1000
+    assert api("POST", BULK, b"\n" * 1001, type="text/plain").status_code == 413
+
+
+def test_a_body_without_length_is_read_to_its_end_and_not_further(api, settings):
+    body = b'{"id": "a"}\n{"id": "b"}\n'
+
+    def send(text):
+        return api.client.generic(
+            "POST",
+            BULK,
+            content_type="application/x-ndjson",
+            HTTP_TRANSFER_ENCODING="chunked",
+            **{"wsgi.input": io.BytesIO(text), "wsgi.input_terminated": True},
+        )
+
+    assert counts(send(body).json()) == [2, 0, 0, 0]
+    settings.TRACSYNC_MAX_REQUEST_BYTES = 1000
+    assert send(body * 100).status_code == 413
+
+
+@pytest.mark.parametrize("type", ["application/x-www-form-urlencoded", "text/csv", "nonsense"])
+def test_other_types_are_refused_with_what_is_possible(api, type):
+    response = api("POST", BULK, "a", type=type)
+    assert response.status_code == 415
+    assert "x-ndjson" in response.json()["detail"]
+
+
+def test_statements_grow_per_batch(api):
+    def statements(count):
+        with CaptureQueriesContext(connection) as queries:
+            send_lines(api, *[{"id": f"{count}-{n}"} for n in range(count)])
+        return len(queries)
+
+    send_lines(api, {"id": "first"})
+    small, large = statements(10), statements(2000)
+    assert large - small <= 3 * (small - 1)
+
+
+def test_memory_is_constant():
+    piece = b'{"id": "a", "text": "' + b"x" * 1000 + b'"}\n'
+    peaks = []
+    for count in (2_000, 20_000):
+        tracemalloc.start()
+        for _ in bodies.lines(piece for _ in range(count)):
+            pass
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 2 * peaks[0]
+
+
+def test_a_batch_of_large_documents_is_written_early(monkeypatch):
+    monkeypatch.setattr(bulk, "BATCH_BYTES", 100)
+    batch = bulk.Batch(bulk.Tally())
+    item = bodies.Item()
+    item.add(json.dumps({"id": "a", "x": "x" * 100}).encode())
+    batch.add(1, item)
+    assert batch.is_full

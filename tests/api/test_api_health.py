@@ -1,0 +1,108 @@
+"""Whether it is up, whether it can work, and how it is doing."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import DatabaseError, connection
+from django.test import Client
+from django.utils import timezone
+from prometheus_client.parser import text_string_to_metric_families
+
+from destinations.models import DeliveryAttempt, Health, Heartbeat, ProfileSync
+
+
+def test_healthz_asks_no_database():
+    response = Client().get("/healthz")  # without access to one: a query would fail
+    assert (response.status_code, response.json()) == (200, {"status": "up"})
+    assert Client().post("/healthz").status_code == 405
+
+
+@pytest.mark.django_db
+def test_readyz_wants_a_clock():
+    response = Client().get("/readyz")
+    assert response.status_code == 503
+    assert [name for name, check in response.json()["checks"].items() if not check["ok"]] == ["clock"]
+    assert "manage.py worker" in response.json()["checks"]["clock"]["message"]
+    Heartbeat.objects.create(name="here:1", at=timezone.now())
+    response = Client().get("/readyz")
+    assert (response.status_code, response.json()["status"]) == (200, "ready")
+
+
+@pytest.mark.django_db
+def test_readyz_wants_all_migrations():
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'destinations'")
+    checks = Client().get("/readyz").json()["checks"]
+    assert checks["migrations"]["ok"] is False
+    assert "migrate" in checks["migrations"]["message"]
+
+
+def test_readyz_without_a_database(monkeypatch):
+    def away(*_args):
+        raise DatabaseError("password=secret")
+
+    monkeypatch.setattr("tracsync.health.connection.cursor", away)
+    monkeypatch.setattr("tracsync.health.MigrationExecutor", away)
+    monkeypatch.setattr("tracsync.health.clock.is_alive", away)
+    response = Client().get("/readyz")
+    assert response.status_code == 503
+    assert not any(check["ok"] for check in response.json()["checks"].values())
+    assert "secret" not in response.content.decode()
+
+
+def scrape(api):
+    response = api.get("/metrics", accept="text/plain;version=0.0.4")
+    assert response.status_code == 200
+    assert response["Content-Type"].startswith("text/plain")
+    families = text_string_to_metric_families(response.content.decode())
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+@pytest.mark.django_db
+def test_metrics_want_a_token():
+    assert Client().get("/metrics").status_code == 401
+
+
+@pytest.mark.django_db
+def test_metrics(api, make_destination, make_profile):
+    now, crm = timezone.now(), make_destination("crm", paused_at=timezone.now())
+    pk = str(crm.pk)
+    Health.objects.filter(destination=crm).update(held_until=now + timedelta(hours=1))
+    for id in ("a", "b"):
+        ProfileSync.objects.create(
+            profile=make_profile(id), destination=crm, due_at=now - timedelta(seconds=60)
+        )
+    for age in (1, 2, 90):
+        DeliveryAttempt.objects.create(
+            profile_id="a", destination=crm, version=1, duration_ms=1, outcome="retry", idempotency_key="1:1",
+            at=now - timedelta(minutes=age),
+        )  # fmt: skip
+    Heartbeat.objects.create(name="here:1", at=now)
+    values = scrape(api)
+    assert values["tracsync_syncs_owed", pk, "crm"] == 2
+    assert 60 <= values["tracsync_syncs_oldest_owed_seconds", pk, "crm"] < 90
+    assert values["tracsync_destination_paused", pk, "crm"] == 1
+    assert values["tracsync_destination_held", pk, "crm"] == 1
+    assert values["tracsync_attempts_last_hour", pk, "retry"] == 2
+    assert values["tracsync_profiles_unsettled",] == 2
+    assert values["tracsync_clocks_alive",] == 1
+
+
+@pytest.mark.django_db
+def test_a_scrape_costs_the_same_with_many_destinations(api, make_destination, django_assert_num_queries):
+    scrape(api)
+    for n in range(10):
+        make_destination(f"d{n}")
+    with django_assert_num_queries(5):  # the token and four tables
+        scrape(api)
+
+
+@pytest.mark.django_db
+def test_openmetrics_is_spoken_too(api):
+    response = api.get("/metrics", accept="application/openmetrics-text;version=1.0.0")
+    assert response["Content-Type"].startswith("application/openmetrics-text")
+    assert response.content.endswith(b"# EOF\n")

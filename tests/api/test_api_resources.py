@@ -1,0 +1,197 @@
+"""Extensions and resources over HTTP."""
+
+import json
+
+import pytest
+
+from destinations.models import Extension, Resource
+
+pytestmark = pytest.mark.django_db
+SECRET = "planted-secret-3141"
+
+
+@pytest.fixture
+def http(db):
+    Extension.objects.filter(slug="http_api").update(installed_at="2026-03-01T12:00:00Z")
+
+
+@pytest.fixture
+def shop(api, http):
+    body = {
+        "name": "shop",
+        "type": "http_api",
+        "credentials": {
+            "production": {"url": "http://127.0.0.1:9/hook", "username": "ann", "password": SECRET},
+        },
+        "tags": ["crm"],
+    }
+    response = api.post("/api/resources/", body)
+    assert response.status_code == 201, response.json()
+    return response.json()
+
+
+def test_the_catalogue(api, django_assert_num_queries):
+    api.get("/api/extensions/")
+    with django_assert_num_queries(2):
+        listed = {one["slug"]: one for one in api.get("/api/extensions/?type=destination").json()["results"]}
+    assert {"http_api", "rabbitmq", "mautic"} <= set(listed)
+    assert listed["http_api"]["installed"] is False
+    assert listed["http_api"]["icon"].startswith("<svg")
+    assert "url" in listed["http_api"]["credentials_schema"]["properties"]
+    assert listed["mautic"]["payload_schema"]
+    assert api.get("/api/extensions/?type=nothing").json()["results"] == []
+
+
+def test_install_and_uninstall(api):
+    assert api.post("/api/extensions/http_api/install/").json()["installed"] is True
+    assert api.post("/api/extensions/http_api/install/").status_code == 200
+    installed = api.get("/api/extensions/?installed=true").json()["results"]
+    assert [one["slug"] for one in installed] == ["http_api"]
+    assert api.post("/api/extensions/http_api/uninstall/").json()["installed"] is False
+    assert api.get("/api/extensions/http_api/").json()["installed"] is False
+    assert api.post("/api/extensions/nothing/install/").status_code == 404
+    assert api.post("/api/extensions/no%00thing/install/").status_code in (400, 404)
+
+
+def test_an_extension_in_use_stays(api, shop):
+    response = api.post("/api/extensions/http_api/uninstall/")
+    assert response.status_code == 409
+    assert "shop" in response.json()["detail"]
+
+
+def test_an_extension_without_its_package_is_listed(api):
+    Extension.objects.create(slug="gone", name="Gone")
+    assert api.get("/api/extensions/gone/").json()["credentials_schema"] is None
+    response = api.post("/api/extensions/gone/install/")
+    assert response.status_code == 409
+    assert "gone" in response.json()["detail"]
+
+
+def test_credentials_are_never_answered(api, shop):
+    url = f"/api/resources/{shop['id']}/"
+    answers = [
+        shop,
+        api.get(url).json(),
+        api.get("/api/resources/").json(),
+        api.patch(url, {"enabled": False}).json(),
+    ]
+    assert shop["credentials_set"] == {"production": ["url", "username", "password"], "test": []}
+    for answer in answers:
+        assert SECRET not in json.dumps(answer)
+        assert "127.0.0.1" not in json.dumps(answer)
+
+
+def test_the_list_needs_no_query_per_row(api, shop, django_assert_num_queries):
+    for n in range(5):
+        Resource.objects.create(name=f"r{n}", type_id="http_api")
+    with django_assert_num_queries(2):
+        assert len(api.get("/api/resources/?type=http_api&enabled=true").json()["results"]) == 6
+
+
+def test_a_patch_changes_one_credential(api, shop):
+    url = f"/api/resources/{shop['id']}/"
+    response = api.patch(url, {"credentials": {"production": {"password": "new"}}})
+    assert response.status_code == 200
+    stored = Resource.objects.get().production
+    assert stored == {"url": "http://127.0.0.1:9/hook", "username": "ann", "password": "new"}
+    api.patch(url, {"credentials": {"production": {"password": None, "username": None}}})
+    assert Resource.objects.get().production == {"url": "http://127.0.0.1:9/hook"}
+
+
+def test_a_put_replaces_the_sets_it_names(api, shop):
+    url = f"/api/resources/{shop['id']}/"
+    assert api.put(url, {**shop, "name": "shop 2"}).status_code == 200  # as it was read: nothing is lost
+    assert Resource.objects.get().production["password"] == SECRET
+    body = {"name": "shop", "type": "http_api", "credentials": {"production": {"url": "http://127.0.0.1/"}}}
+    assert api.put(url, body).status_code == 200
+    assert Resource.objects.get().production == {"url": "http://127.0.0.1/"}
+
+
+def test_credentials_are_checked_by_their_schema(api, shop):
+    url = f"/api/resources/{shop['id']}/"
+    response = api.patch(url, {"credentials": {"production": {"url": None, "pasword": SECRET}}})
+    assert response.status_code == 400
+    problems = response.json()["credentials"]["production"]
+    assert any("url is required" in problem for problem in problems)
+    assert any("pasword is not a known field" in problem for problem in problems)
+    assert SECRET not in json.dumps(problems)
+    assert Resource.objects.get().production["password"] == SECRET
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"name": 5}, "name"),
+        ({"name": ""}, "name"),
+        ({"name": "x" * 201}, "name"),
+        ({"name": None}, "name"),
+        ({"type": "nothing"}, "type"),
+        ({"type": []}, "type"),
+        ({"type": {}}, "type"),
+        ({"type": "mautic"}, "type"),
+        ({"credentials": []}, "credentials"),
+        ({"credentials": {"production": 5}}, "credentials"),
+        ({"credentials": {"staging": {}}}, "credentials"),
+        ({"enabled": "yes"}, "enabled"),
+        ({"enabled": []}, "enabled"),
+        ({"tags": "crm"}, "tags"),
+        ({"tags": [5]}, "tags"),
+        ({"nmae": "x"}, "nmae"),
+        ({"name": "a\0b"}, "detail"),
+        ({"name": "\ud800"}, "detail"),
+        ([], "non_field_errors"),
+        ('"text"', "non_field_errors"),
+        (None, "detail"),
+    ],
+)
+def test_wrong_values_are_named(api, shop, body, field):
+    response = api.patch(f"/api/resources/{shop['id']}/", "null" if body is None else body)
+    assert response.status_code == 400
+    assert field in response.json() or body is None
+
+
+def test_a_name_is_taken_once(api, shop):
+    response = api.post("/api/resources/", {"name": "shop", "type": "http_api"})
+    assert response.status_code == 400
+    assert "name" in response.json()
+
+
+def test_only_installed_extensions_can_be_used(api):
+    response = api.post("/api/resources/", {"name": "crm", "type": "mautic"})
+    assert response.status_code == 400
+    assert "not installed" in response.json()["type"][0]
+
+
+def test_a_connection_test_always_says_what_happened(api, shop):
+    url = f"/api/resources/{shop['id']}/test/"
+    response = api.post(url, {"credentials": "production"})
+    assert response.status_code == 200
+    assert response.json()["ok"] is False
+    assert response.json()["message"]
+    assert api.post(url, {"credentials": "test"}).json() == {
+        "ok": False,
+        "message": "There are no test credentials",
+    }
+    assert api.post(url, {"credentials": "other"}).status_code == 400
+    assert api.post(url).json()["ok"] is False
+
+
+def test_a_connection_that_works(api, resource):
+    assert api.post(f"/api/resources/{resource.pk}/test/").json()["ok"] is True
+
+
+def test_a_connector_that_is_broken(api, resource, recording, monkeypatch):
+    monkeypatch.setattr(recording, "open", lambda *_args: 1 / 0)
+    answer = api.post(f"/api/resources/{resource.pk}/test/").json()
+    assert answer == {"ok": False, "message": "The connector failed with ZeroDivisionError"}
+
+
+def test_a_resource_in_use_stays(api, make_destination):
+    destination = make_destination("newsletter")
+    url = f"/api/resources/{destination.resource_id}/"
+    response = api.delete(url)
+    assert response.status_code == 409
+    assert "newsletter" in response.json()["detail"]
+    assert api.patch(url, {"type": "http_api"}).status_code == 400
+    destination.delete()
+    assert api.delete(url).status_code == 204

@@ -1,0 +1,132 @@
+"""The commands as an operator types them."""
+
+import io
+
+import pytest
+from django.core.management import CommandError, call_command, get_commands, load_command_class
+
+from destinations.connectors.base import Rejected
+from destinations.models import Backfill, ProfileSync
+from destinations.sync import clock
+
+pytestmark = pytest.mark.django_db
+
+OURS = sorted(name for name, app in get_commands().items() if app in ("tracsync", "profiles", "destinations"))
+
+
+def run(*arguments, **options):
+    out = io.StringIO()
+    call_command(*arguments, stdout=out, stderr=io.StringIO(), **options)
+    return out.getvalue()
+
+
+def test_the_promised_commands_are_there():
+    promised = {"up", "worker", "create_token", "import_profiles", "sync_profile", "backfill", "replay"}
+    assert promised | {"check_destination"} <= set(OURS)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_help_says_what_a_command_does(name):
+    command = load_command_class(get_commands()[name], name)
+    assert len(command.help) > 40
+    parser = command.create_parser("manage.py", name)
+    own = [action for action in parser._actions if action.dest not in _every_commands_options()]
+    assert all(action.help for action in own)
+
+
+def _every_commands_options():
+    from django.core.management.base import BaseCommand
+
+    return {action.dest for action in BaseCommand().create_parser("", "")._actions}
+
+
+class TestSyncProfile:
+    def test_it_pushes_without_waiting(self, frozen, recording, make_destination, make_profile):
+        make_destination()
+        make_profile()
+        assert run("sync_profile", "p1") == "crm: due since 12:00:00\n"
+        clock.tick()
+        assert len(recording.deliveries) == 1
+
+    def test_one_destination(self, frozen, recording, make_destination, make_profile):
+        make_destination("a")
+        make_destination("b")
+        make_profile()
+        run("sync_profile", "p1", "--destination", "b")
+        assert ProfileSync.objects.get().destination.name == "b"
+
+    def test_what_is_wrong_is_said(self, make_destination, make_profile):
+        with pytest.raises(CommandError, match="There is no profile 'nobody'"):
+            run("sync_profile", "nobody")
+        make_profile()
+        with pytest.raises(CommandError, match="no enabled destination"):
+            run("sync_profile", "p1")
+        make_destination("crm")
+        with pytest.raises(CommandError, match=r"There is no destination 'x'. There are: crm\."):
+            run("sync_profile", "p1", "--destination", "x")
+
+
+class TestBackfill:
+    def test_all_profiles(self, frozen, recording, make_destination, make_profile):
+        make_profile("p1")
+        make_profile("p2")
+        make_destination()
+        assert run("backfill", "crm").startswith("2 profiles will be brought up to date at crm.")
+        frozen.forward(60)
+        while clock.tick():
+            pass
+        assert len(recording.deliveries) == 2
+
+    def test_those_changed_since(self, frozen, make_destination, make_profile):
+        make_profile("old")
+        frozen.forward(3600)
+        make_profile("new")
+        destination = make_destination()
+        run("backfill", str(destination.pk), "--changed-since", "2026-03-01T12:30:00Z")
+        assert Backfill.objects.get().total == 1
+
+    def test_a_destination_that_is_off(self, make_destination):
+        make_destination(enabled=False)
+        assert "The destination is off" in run("backfill", "crm")
+
+    def test_a_time_that_is_none(self, make_destination):
+        make_destination()
+        with pytest.raises(CommandError, match="invalid time value: 'yesterday'"):
+            run("backfill", "crm", "--changed-since", "yesterday")
+
+
+class TestReplay:
+    def test_what_was_rejected(self, frozen, recording, make_destination, make_profile):
+        make_destination()
+        make_profile()
+        recording.script(Rejected("the server answered 422"))
+        frozen.forward(20)
+        clock.tick()
+        assert run("replay", "--dry-run") == "1 would be sent again.\n"
+        assert run("replay") == "1 will be sent again.\n"
+        clock.tick()
+        assert ProfileSync.objects.get().state == "synced"
+        assert run("replay") == "0 will be sent again.\n"
+        assert run("replay", "--state", "synced", "--profile", "p1") == "1 will be sent again.\n"
+
+    def test_everything_needs_a_choice(self):
+        with pytest.raises(CommandError, match="--state any needs --destination or --profile"):
+            run("replay", "--state", "any")
+
+
+class TestCheckDestination:
+    def test_in_order(self, recording, make_destination, make_profile):
+        make_destination(prerequisites="profile@stats.visits > 3")
+        make_profile(stats={"visits": 2})
+        said = run("check_destination", "crm", "--profile", "p1")
+        assert "connection: remembers 0 deliveries" in said
+        assert "not met: profile@stats.visits is 2" in said
+        assert '"visits": 2' in said
+        assert "s3cr3t" not in said
+        assert "The destination is in order." in said
+        assert recording.deliveries == []
+
+    def test_not_in_order(self, recording, make_destination):
+        make_destination(prerequisites="profile@stats.visits >")
+        with pytest.raises(CommandError, match="not in order"):
+            run("check_destination", "crm")

@@ -1,0 +1,77 @@
+"""What all tests share: a connector that remembers, and short ways to make things."""
+
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import EntryPoint
+
+import pytest
+import time_machine
+
+from destinations.connectors import registry
+from destinations.connectors.testing import RecordingConnector
+from destinations.models import Destination, Extension, Resource
+from profiles.models import Profile
+
+START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def recording(monkeypatch):
+    """The recording connector, in the catalogue under its slug."""
+    point = EntryPoint(
+        "recording", "destinations.connectors.testing:RecordingConnector", "tracsync.connectors"
+    )
+    monkeypatch.setitem(registry._declared(), "recording", point)
+    registry._load.cache_clear()
+    RecordingConnector.reset()
+    yield RecordingConnector
+    RecordingConnector.reset()
+    registry._load.cache_clear()
+
+
+@pytest.fixture
+def resource(db, recording):
+    extension, _ = Extension.objects.get_or_create(slug="recording", defaults={"name": "Recording"})
+    Extension.objects.filter(pk=extension.pk).update(installed_at=START)
+    extension.refresh_from_db()
+    return Resource.objects.create(name="memory", type=extension, production={"token": "s3cr3t-token"})
+
+
+@pytest.fixture
+def make_destination(resource):
+    """Make a destination that sends id and visits 20 s after the last change, unless told otherwise."""
+
+    def make(name="crm", **fields):
+        defaults = {"mapping": {"id": "profile@id", "visits": "profile@stats.visits"}, "quiet_period": 20}
+        return Destination.objects.create(name=name, resource=resource, **{**defaults, **fields})
+
+    return make
+
+
+@pytest.fixture
+def make_profile(db):
+    def make(id="p1", **data):
+        profile = Profile(document={"id": id, **data})
+        profile.save()
+        return profile
+
+    return make
+
+
+class Clock:
+    """A frozen clock that moves when told to."""
+
+    def __init__(self, traveller):
+        self.traveller = traveller
+
+    @property
+    def now(self):
+        return datetime.now(UTC)
+
+    def forward(self, seconds):
+        self.traveller.shift(timedelta(seconds=seconds))
+
+
+@pytest.fixture
+def frozen():
+    with time_machine.travel(START, tick=False) as traveller:
+        yield Clock(traveller)

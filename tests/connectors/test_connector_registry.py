@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from destinations.connectors import registry
+from destinations.connectors.base import ConnectorError
+from destinations.connectors.registry import UnknownConnector
+
+BUILT_IN = {
+    "http_api": "destinations.connectors.http_api:HttpApi",
+    "rabbitmq": "destinations.connectors.rabbitmq:RabbitMQ",
+    "mautic": "destinations.connectors.mautic:Mautic",
+}
+
+
+@pytest.fixture
+def declare(monkeypatch: pytest.MonkeyPatch) -> Iterator:
+    def declare(*pairs: tuple[str, str]) -> None:
+        entries = [EntryPoint(name, value, registry.GROUP) for name, value in pairs]
+        monkeypatch.setattr(registry, "entry_points", lambda group: entries)
+        registry.forget()
+
+    yield declare
+    registry.forget()
+
+
+def test_the_built_in_connectors(declare) -> None:
+    declare(*BUILT_IN.items())
+    assert registry.slugs() == ["http_api", "mautic", "rabbitmq"]
+    assert [connector.slug for connector in registry.all_connectors()] == registry.slugs()
+    assert registry.get("http_api").name == "HTTP API"
+    assert registry.get("http_api") is registry.get("http_api")
+
+
+def test_every_field_of_a_built_in_connector_is_described(declare) -> None:
+    declare(*BUILT_IN.items())
+    for connector in registry.all_connectors():
+        assert connector.icon.startswith("<svg")
+        assert connector.icon.endswith("</svg>")
+        for schema in (connector.credentials_schema, connector.settings_schema):
+            assert schema["additionalProperties"] is False
+            assert_described(schema)
+
+
+def assert_described(schema) -> None:
+    Draft202012Validator.check_schema(schema)
+    for name, field in schema["properties"].items():
+        assert field["title"]
+        assert field["description"].endswith(".")
+        assert "default" in field or name in schema["required"], name
+        if "properties" in field:
+            assert_described(field)
+
+
+def test_an_unknown_slug_is_loud_and_names_the_known(declare) -> None:
+    declare(*BUILT_IN.items())
+    with pytest.raises(UnknownConnector, match="'kafka'; known are: http_api, mautic, rabbitmq") as caught:
+        registry.get("kafka")
+    assert isinstance(caught.value, ConnectorError)
+    assert isinstance(caught.value, KeyError)
+
+
+def test_getting_one_does_not_load_the_others(declare) -> None:
+    declare(("http_api", BUILT_IN["http_api"]), ("broken", "no.such.module:Thing"))
+    assert registry.get("http_api").slug == "http_api"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "no.such.module:Thing",
+        "destinations.connectors.base:Missing",
+        "destinations.connectors.http_api:HttpApi",
+        "destinations.connectors.base:Token",
+        "builtins:object",
+    ],
+)
+def test_a_broken_package_is_logged_and_left_out(
+    declare, value: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    declare(("broken", value), *BUILT_IN.items())
+    with caplog.at_level(logging.ERROR):
+        assert registry.slugs() == ["http_api", "mautic", "rabbitmq"]
+    assert "broken" in caplog.text
+    with pytest.raises(UnknownConnector):
+        registry.get("broken")
+
+
+def test_a_foreign_package_cannot_take_a_built_in_slug(declare, caplog: pytest.LogCaptureFixture) -> None:
+    declare(("http_api", "evil.module:Thing"), *BUILT_IN.items())
+    assert type(registry.get("http_api")).__module__ == "destinations.connectors.http_api"
+    assert "evil.module" in caplog.text

@@ -1,0 +1,63 @@
+"""`prove` itself, in short: whole installations under fire, by the command that operators have."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.harness import POSTGRES, ROOT, missing, need_redis
+
+KILLED = {"clock", "worker", "pusher", "monitor", "sentinel", "supervisor", "broker emptied"}
+
+
+def environment(directory, stack):
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("TRACSYNC_")}
+    clean.update(DJANGO_SETTINGS_MODULE="tracsync.settings", TRACSYNC_DATA_DIR=str(directory))
+    if stack == "sqlite":
+        return clean
+    need_postgres()
+    return {**clean, "DATABASE_URL": POSTGRES, "REDIS_URL": need_redis()}
+
+
+def need_postgres():
+    import psycopg
+
+    try:
+        psycopg.connect(POSTGRES).close()
+    except psycopg.OperationalError as error:
+        missing("PostgreSQL", error)
+
+
+def prove(environment, *options):
+    return subprocess.Popen(
+        [sys.executable, "manage.py", "prove", *options],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("stack", ["sqlite", "postgres and redis"])
+def test_nothing_is_lost_or_stale(stack, tmp_path):
+    run = prove(environment(tmp_path, stack), "--seed=8", "--profiles=600", "--seconds=15", "--json")
+    out, said = run.communicate(timeout=240)
+    assert run.returncode == 0, out + said
+    ledger = json.loads(out)
+    assert ledger["proven"] is True
+    assert ledger["owed"] == 0
+    assert set(ledger["faults"]) == KILLED | ({"connections dropped"} if stack != "sqlite" else set())
+    for row in ledger["destinations"]:
+        assert row["expected"] == row["delivered"] + row["refused"] > 0
+        assert (row["lost"], row["stale"]) == (0, 0)
+
+
+def test_the_real_database_is_not_touched(tmp_path):
+    run = prove(environment(tmp_path, "sqlite"), "--profiles=20", "--seconds=1", "--no-kills")
+    out, said = run.communicate(timeout=120)
+    assert run.returncode == 0, out + said
+    assert "Nothing lost, nothing stale" in out
+    assert not (tmp_path / "tracsync.sqlite3").exists()

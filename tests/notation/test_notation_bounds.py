@@ -1,0 +1,110 @@
+"""No input takes long or much memory, whatever functions and directives make of it."""
+
+import tracemalloc
+
+import pytest
+
+from destinations.notation import NotationError, parse_condition, parse_template
+
+LONG = 60_000
+DATA = {
+    "profile": {
+        "text": "a" * LONG,
+        "list": list(range(10_000)),
+        "same": ["x"] * 10_000,
+        "texts": ["a" * 30] * 2_000,
+        "objects": [{"a": number, "b": {"c": "x" * 20}} for number in range(1_000)],
+        "dates": ["2020-01-01"] * 5_000,
+    }
+}
+
+
+def nested(name, inner, depth):
+    return f"{name}(" * depth + inner + ")" * depth
+
+
+def maps(depth):
+    return "item@..." if depth == 0 else {"$map": "profile@list", "to": maps(depth - 1)}
+
+
+def filters(depth, source="profile@list"):
+    return "item@... > 5" if depth == 0 else f"count(filter({source}, {filters(depth - 1)})) > 5"
+
+
+CONDITIONS = {
+    "replace": "replace(profile@text, 'a', profile@text) == 'x'",
+    "join": "join(profile@same, profile@text) == 'x'",
+    "split": "count(split(profile@text, 'a')) > 3",
+    "concat": f"concat({', '.join(['profile@text'] * 4_000)}) == 'x'",
+    "concat nested": f"{nested('concat', 'profile@text, profile@text', 1)} == {'x'!r}",
+    "doubling": "concat(" * 30 + "profile@text" + ", profile@text)" * 30 + " == 'x'",
+    "growing": "replace(" * 40 + "profile@text" + ", 'a', 'aaaaaaaaaa')" * 40 + " == 'x'",
+    "growing constant": "replace(" * 40 + "'a'" + ", 'a', 'aaaaaaaaaa')" * 40 + " == 'x'",
+    "constants": " OR ".join([f"replace('{'a' * 200}', 'a', '{'b' * 200}') == 'x'"] * 140),
+    "hashes": " OR ".join(["sha256(profile@text) == 'x'"] * 2_000),
+    "filters": filters(9),
+    "search in filter": "filter(profile@list, profile@list CONTAINS item@...) == []",
+    "text in filter": "filter(profile@list, profile@text == item@...) == []",
+    "lists in filter": "filter(profile@list, profile@list == profile@same) == []",
+    "maps": "map(profile@list, map(profile@list, map(profile@list, text(item@...)))) == []",
+    "hash in map": "map(profile@list, sha256(profile@text)) == []",
+    "lower case in map": f"map(profile@list, {nested('lowercase', 'profile@text', 80)}) == []",
+    "dates in map": "map(profile@dates, age_days(item@...)) == []",
+    "unique": "count(unique(profile@list)) == 10000",
+    "deep calls": f"{nested('trim', 'profile@text', 98)} == 'x'",
+    "too deep calls": nested("trim", "profile@text", 9_000),
+    "factorial": "multiply(" * 95 + "9" * 400 + (", " + "9" * 250 + ")") * 95 + " > 1",
+    "many tests": " AND ".join(["trim(profile@text) != 'x'"] * 2_100),
+    "patterns": f"datetime.format('2020-01-01', '{'[' * 30_000}') == 'x'",
+    "numerals": f"int(profile@text) == 1 OR int('{'1' * 60_000}') == 1",
+}
+TEMPLATES = {
+    "maps": maps(6),
+    "map of objects": {"$map": "profile@objects", "to": {"all": "profile@objects"}},
+    "map of texts": {"$map": "profile@list", "to": "{{profile@text}}"},
+    "many fields": {"$map": "profile@list", "to": {f"k{n}?": f"item@k{n}" for n in range(2_000)}},
+    "nested choices": {"$if": "profile@x == 1", "then": 1, "else": {"$if": "profile@y == 1", "then": 2}},
+    "tables": {"$lookup": "profile@text", "in": {f"k{n}": {"$formula": "text(1)"} for n in range(800)}},
+    "formulas": [{"$formula": "lowercase(profile@text)"}] * 1_500,
+    "text with many": "{{profile@list}}" * 3,
+}
+
+
+GROWING = ("replace", "join", "split", "concat", "doubling", "growing", "growing constant", "constants")
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_every_condition_ends(name):
+    assert len(CONDITIONS[name]) <= 65_536
+    assert ends(lambda: parse_condition(CONDITIONS[name]).evaluate(DATA))
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_every_template_ends(name):
+    assert ends(lambda: parse_template(TEMPLATES[name]).render(DATA))
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_texts_do_not_grow_without_bound(name):
+    tracemalloc.start()
+    try:
+        assert ends(lambda: parse_condition(CONDITIONS[name]).evaluate(DATA))
+        assert tracemalloc.get_traced_memory()[1] < 100_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("template", [maps(3), {"$map": "profile@list", "to": "{{profile@text}}"}])
+def test_what_takes_too_much_says_so(template):
+    with pytest.raises(NotationError, match="too much work"):
+        parse_template(template).render(DATA)
+    assert "too much work" in parse_template(template).explain(DATA).error
+
+
+def ends(run):
+    """With an answer, or with an error that does not show the data."""
+    try:
+        run()
+    except NotationError as error:
+        return "a" * 200 not in str(error)
+    return True

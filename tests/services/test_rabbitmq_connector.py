@@ -1,0 +1,407 @@
+"""The RabbitMQ connector against a real broker on 127.0.0.1:5672 (guest, guest)."""
+
+from __future__ import annotations
+
+import bz2
+import contextlib
+import json
+import os
+import socket
+import threading
+import time
+import uuid
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import pika
+import pytest
+from pika import exceptions as amqp
+
+from destinations.connectors.base import (
+    Accepted,
+    ConfigurationError,
+    Delivery,
+    Rejected,
+    Retry,
+    Runtime,
+    Unknown,
+    Unreachable,
+)
+from destinations.connectors.rabbitmq import RabbitMQ
+
+URI = "amqp://guest:guest@127.0.0.1:5672//"
+LOOPBACK = Runtime(allowed_internal=("127.0.0.0/8",))
+PAYLOAD = {"name": "Žofie", "n": 1.5}
+
+
+class Broker:
+    """A second, independent view of the broker; drops what it made."""
+
+    def __init__(self, prefix: str) -> None:
+        self.name = prefix
+        self.connection = pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1"))
+        self.channel = self.connection.channel()
+        self.queues, self.exchanges = [prefix], [prefix]
+
+    def get(self) -> tuple[Any, bytes] | None:
+        _method, properties, body = self.channel.basic_get(self.name, auto_ack=True)
+        return None if properties is None else (properties, body)
+
+    def all(self) -> list[tuple[Any, bytes]]:
+        return list(iter(self.get, None))
+
+    def has(self, kind: str) -> bool:
+        declare = getattr(self.channel, f"{kind}_declare")
+        try:
+            declare(self.name, passive=True)
+        except amqp.ChannelClosedByBroker:
+            self.channel = self.connection.channel()
+            return False
+        return True
+
+    def clean(self) -> None:
+        channel = self.connection.channel()
+        for queue in self.queues:
+            channel.queue_delete(queue)
+        for exchange in self.exchanges:
+            channel.exchange_delete(exchange)
+        self.connection.close()
+
+
+@pytest.fixture
+def broker() -> Iterator[Broker]:
+    try:
+        made = Broker(f"tracsync-test-{uuid.uuid4().hex[:12]}")
+    except (amqp.AMQPError, OSError) as error:
+        reason = f"no RabbitMQ on 127.0.0.1:5672 ({type(error).__name__})"
+        if os.environ.get("CI", "").lower() == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    yield made
+    made.clean()
+
+
+def opened(broker: Broker, uri: str = URI, timeout: float = 5, runtime: Runtime = LOOPBACK, **queue):
+    settings = {"queue": {"name": broker.name, "routing_key": "key", **queue}}
+    return RabbitMQ().open({"uri": uri, "timeout": timeout}, settings, runtime)
+
+
+def push(broker: Broker, *payloads: Any, **options):
+    with opened(broker, **options) as session:
+        return session.push([Delivery(payload, f"3:{at}") for at, payload in enumerate(payloads)])
+
+
+def test_a_message_is_confirmed_and_readable_by_kombu_consumers(broker) -> None:
+    (outcome,) = push(broker, PAYLOAD)
+    assert isinstance(outcome, Accepted)
+    ((properties, body),) = broker.all()
+    assert json.loads(body) == PAYLOAD
+    assert "Žofie".encode() in body
+    assert (properties.content_type, properties.content_encoding) == ("application/json", "utf-8")
+    assert (properties.delivery_mode, properties.message_id) == (2, "3:0")
+    assert (properties.app_id, properties.type) == ("tracsync", "profile")
+    assert abs(properties.timestamp - time.time()) < 5
+    assert not properties.headers
+
+
+def test_one_outcome_each_in_order(broker) -> None:
+    outcomes = push(broker, *[{"n": n} for n in range(50)], {"bad": "\ud800"}, {"n": 50})
+    kinds = [type(outcome) for outcome in outcomes]
+    assert kinds == [Accepted] * 50 + [Rejected, Accepted]
+    assert [json.loads(body)["n"] for _properties, body in broker.all()] == list(range(51))
+
+
+@pytest.mark.parametrize(
+    ("compression", "label", "unpack"),
+    [("gzip", "application/x-gzip", zlib.decompress), ("bzip2", "application/x-bz2", bz2.decompress)],
+)
+def test_compression_as_tracardi_has_it(broker, compression, label, unpack) -> None:
+    push(broker, PAYLOAD, compression=compression)
+    ((properties, body),) = broker.all()
+    assert properties.headers == {"compression": label}
+    assert json.loads(unpack(body)) == PAYLOAD
+
+
+@pytest.mark.parametrize("kind", ["direct", "fanout", "topic", "headers"])
+def test_every_exchange_type_reaches_the_queue(broker, kind: str) -> None:
+    (outcome,) = push(broker, PAYLOAD, queue_type=kind, durable=kind != "fanout")
+    assert isinstance(outcome, Accepted)
+    assert len(broker.all()) == 1
+
+
+def test_a_tracardi_shaped_queue_is_reused(broker) -> None:
+    broker.channel.exchange_declare(broker.name, "direct", durable=True)
+    broker.channel.queue_declare(broker.name, durable=True)
+    broker.channel.queue_bind(broker.name, broker.name, "key")
+    assert isinstance(push(broker, PAYLOAD)[0], Accepted)
+    assert len(broker.all()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"x-queue-type": "quorum"}, {"x-max-length": 10}, {"x-message-ttl": 60000}]
+)
+def test_a_queue_with_arguments_is_used_without_406(broker, arguments) -> None:
+    broker.channel.queue_declare(broker.name, durable=True, arguments=arguments)
+    assert isinstance(push(broker, PAYLOAD)[0], Accepted)
+    assert push(broker, PAYLOAD) != []
+
+
+def test_an_unroutable_message_is_not_accepted_and_the_channel_lives_on(broker) -> None:
+    broker.channel.exchange_declare(broker.name, "direct", durable=True)
+    with opened(broker, auto_declare=False) as session:
+        (outcome,) = session.push([Delivery(PAYLOAD, "3:0")])
+        assert isinstance(outcome, Retry)
+        assert "unroutable" in outcome.reason
+        assert broker.name in outcome.reason
+        broker.channel.queue_declare(broker.name, durable=True)
+        broker.channel.queue_bind(broker.name, broker.name, "key")
+        assert isinstance(session.push([Delivery(PAYLOAD, "3:0")])[0], Accepted)
+
+
+def test_what_the_broker_returns_is_not_logged(broker, caplog: pytest.LogCaptureFixture) -> None:
+    broker.channel.exchange_declare(broker.name, "direct", durable=True)
+    with caplog.at_level("DEBUG"):
+        push(broker, {"name": "marker"}, auto_declare=False)
+    assert "marker" not in caplog.text
+
+
+def test_a_full_queue_refuses_and_that_is_retried(broker) -> None:
+    limits = {"x-max-length": 1, "x-overflow": "reject-publish"}
+    broker.channel.queue_declare(broker.name, durable=True, arguments=limits)
+    outcomes = push(broker, {"n": 1}, {"n": 2}, {"n": 3})
+    assert [type(outcome) for outcome in outcomes] == [Accepted, Retry, Retry]
+    assert "refused" in outcomes[1].reason
+
+
+@pytest.mark.parametrize(("kind", "durable"), [("topic", True), ("direct", False)])
+def test_406_is_said_clearly_and_the_channel_reopened(broker, kind, durable) -> None:
+    broker.channel.exchange_declare(broker.name, kind, durable=durable)
+    with opened(broker) as session:
+        for attempt in (session.check, lambda: session.push([Delivery(PAYLOAD, "3:0")])):
+            with pytest.raises(ConfigurationError, match=r"exists with other properties.*inequivalent arg"):
+                attempt()
+        broker.channel.exchange_delete(broker.name)
+        assert isinstance(session.push([Delivery(PAYLOAD, "3:0")])[0], Accepted)
+
+
+def test_without_auto_declare_any_existing_exchange_is_used(broker) -> None:
+    broker.channel.exchange_declare(broker.name, "topic", durable=False)
+    broker.channel.queue_declare(broker.name, durable=True)
+    broker.channel.queue_bind(broker.name, broker.name, "#")
+    assert isinstance(push(broker, PAYLOAD, auto_declare=False)[0], Accepted)
+
+
+def test_without_auto_declare_nothing_is_created(broker) -> None:
+    with pytest.raises(ConfigurationError, match=r"does not exist.*auto_declare"):
+        push(broker, PAYLOAD, auto_declare=False)
+    assert not broker.has("exchange")
+    assert not broker.has("queue")
+
+
+def test_a_queue_held_by_another_connection_is_a_configuration_error(broker) -> None:
+    broker.channel.queue_declare(broker.name, exclusive=True)
+    with pytest.raises(ConfigurationError, match="locked"):
+        push(broker, PAYLOAD)
+
+
+def test_check_says_what_is_there_and_changes_nothing(broker) -> None:
+    name = broker.name
+    with opened(broker) as session:
+        told = session.check()
+        assert told == (
+            f"connected to 127.0.0.1:5672, vhost /: exchange {name} would be created, "
+            f"queue {name} would be created"
+        )
+        assert not broker.has("exchange")
+        session.push([Delivery(PAYLOAD, "3:0")])
+        assert session.check().endswith(f"exchange {name} exists, queue {name} exists")
+    with opened(broker, auto_declare=False) as session:
+        assert session.check().endswith(f"exchange {name} exists")
+
+
+@pytest.mark.parametrize("path", ["", "/", "//", "/%2F", "/%2f"])
+def test_the_forms_of_the_default_vhost(broker, path: str) -> None:
+    assert isinstance(push(broker, PAYLOAD, uri=f"amqp://guest:guest@127.0.0.1{path}")[0], Accepted)
+
+
+def test_an_exchange_deleted_meanwhile_is_declared_again(broker) -> None:
+    with opened(broker) as session:
+        session.push([Delivery(PAYLOAD, "3:0")])
+        broker.channel.exchange_delete(broker.name)
+        outcomes = session.push([Delivery(PAYLOAD, "3:1"), Delivery(PAYLOAD, "3:2")])
+    assert [type(outcome) for outcome in outcomes] == [Accepted, Accepted]
+    assert [properties.message_id for properties, _body in broker.all()] == ["3:0", "3:1", "3:2"]
+
+
+@pytest.mark.parametrize(
+    ("uri", "error", "words"),
+    [
+        ("amqp://guest:wr0ng-pass@127.0.0.1", ConfigurationError, "user name or the password"),
+        ("amqp://guest:guest@127.0.0.1/no-such-vhost", ConfigurationError, "vhost no-such-vhost"),
+        ("amqp://guest:guest@127.0.0.1:1", Unreachable, "could not connect to 127.0.0.1:1"),
+        ("amqps://guest:guest@127.0.0.1:5672", Unreachable, "could not connect"),
+    ],
+)
+def test_connections_that_fail(broker, uri: str, error: type, words: str) -> None:
+    with opened(broker, uri=uri) as session, pytest.raises(error, match=words) as caught:
+        session.check()
+    assert "wr0ng" not in str(caught.value)
+
+
+def test_a_broker_that_is_gone_is_unreachable(broker) -> None:
+    with pytest.raises(Unreachable, match="could not connect"):
+        push(broker, {}, {}, uri="amqp://guest:guest@127.0.0.1:1")
+
+
+def test_an_internal_address_is_refused(broker) -> None:
+    with pytest.raises(ConfigurationError, match="TRACSYNC_ALLOWED_INTERNAL_NETWORKS"):
+        push(broker, PAYLOAD, runtime=Runtime())
+
+
+def test_a_host_name_is_connected_to(broker) -> None:
+    runtime = Runtime(allowed_internal=("localhost",))
+    assert isinstance(push(broker, PAYLOAD, uri="amqp://localhost", runtime=runtime)[0], Accepted)
+
+
+BLOCKED = b"\x01\x00\x00\x00\x00\x00\x08\x00\x0a\x00\x3c\x03low\xce"  # connection.blocked("low")
+
+
+class Relay:
+    """Stands between connector and broker, and can lose connections and confirmations.
+
+    `mode`: "pass", "cut" (ends the connection instead of passing on a confirmation), "swallow" (drops
+    confirmations and keeps the connection alive), "block" (says instead that publishers are blocked),
+    "refuse" (accepts no connection).
+    """
+
+    def __init__(self) -> None:
+        self.mode, self.confirmations, self.connections = "pass", 0, 0
+        self.pairs: list[tuple[socket.socket, socket.socket]] = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.start(self.accept)
+
+    def start(self, target, *args) -> None:
+        threading.Thread(target=target, args=args, daemon=True).start()
+
+    def accept(self) -> None:
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            if self.mode == "refuse":
+                client.close()
+                continue
+            self.connections += 1
+            server = socket.create_connection(("127.0.0.1", 5672))
+            self.pairs.append((client, server))
+            self.start(self.to_broker, client, server)
+            self.start(self.to_client, server, client)
+
+    def to_broker(self, source: socket.socket, sink: socket.socket) -> None:
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+        except OSError:
+            pass
+        self.end(source, sink)
+
+    def to_client(self, source: socket.socket, sink: socket.socket) -> None:
+        stream = source.makefile("rb")
+        try:
+            while len(head := stream.read(7)) == 7:
+                body = stream.read(int.from_bytes(head[3:7], "big") + 1)
+                if head[0] == 1 and body[:4] == b"\x00\x3c\x00\x50":  # method frame basic.ack
+                    self.confirmations += 1
+                    if self.mode == "block":
+                        sink.sendall(BLOCKED)
+                    if self.mode in ("swallow", "block"):
+                        continue
+                    if self.mode in ("cut", "cut and refuse"):
+                        self.mode = "refuse" if self.mode == "cut and refuse" else "pass"
+                        break
+                sink.sendall(head + body)
+        except OSError:
+            pass
+        stream.close()
+        self.end(source, sink)
+
+    def end(self, *sockets: socket.socket) -> None:
+        for each in sockets:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def cut_all(self) -> None:
+        for pair in self.pairs:
+            self.end(*pair)
+
+    @property
+    def uri(self) -> str:
+        return f"amqp://guest:guest@127.0.0.1:{self.port}//"
+
+
+@pytest.fixture
+def relay() -> Iterator[Relay]:
+    made = Relay()
+    yield made
+    made.listener.close()
+    made.cut_all()
+
+
+def test_a_stale_connection_is_replaced_before_publishing(broker, relay) -> None:
+    with opened(broker, uri=relay.uri) as session:
+        assert isinstance(session.push([Delivery(PAYLOAD, "3:0")])[0], Accepted)
+        relay.cut_all()
+        assert isinstance(session.push([Delivery(PAYLOAD, "3:1")])[0], Accepted)
+    assert relay.connections == 2
+    messages = broker.all()
+    assert [properties.message_id for properties, _body in messages] == ["3:0", "3:1"]
+    assert {properties.delivery_mode for properties, _body in messages} == {2}
+
+
+def test_a_loss_before_the_confirmation_repeats_with_the_same_message_id(broker, relay) -> None:
+    relay.mode = "cut"
+    outcomes = push(broker, {"n": 1}, {"n": 2}, uri=relay.uri)
+    assert [type(outcome) for outcome in outcomes] == [Accepted, Accepted]
+    assert [properties.message_id for properties, _body in broker.all()] == ["3:0", "3:0", "3:1"]
+
+
+def test_a_loss_that_cannot_be_repeated_is_unknown(broker, relay) -> None:
+    relay.mode = "cut and refuse"
+    outcomes = push(broker, {"n": 1}, {"n": 2}, uri=relay.uri)
+    assert [type(outcome) for outcome in outcomes] == [Unknown, Retry]
+    assert "not tried" in outcomes[1].reason
+    assert [properties.message_id for properties, _body in broker.all()] == ["3:0"]
+
+
+def test_a_broker_that_never_confirms_is_left_in_time(broker, relay) -> None:
+    with opened(broker, uri=relay.uri, timeout=0.4) as session:
+        session.push([Delivery({"n": 0}, "3:9")])
+        relay.mode = "swallow"
+        started = time.monotonic()
+        outcomes = session.push([Delivery({"n": 1}, "3:0"), Delivery({"n": 2}, "3:1")])
+        assert time.monotonic() - started < 2
+        assert [type(outcome) for outcome in outcomes] == [Unknown, Retry]
+        assert "in time" in outcomes[0].reason
+        relay.mode = "pass"
+        assert isinstance(session.push([Delivery({"n": 1}, "3:0")])[0], Accepted)
+
+
+def test_a_broker_that_blocks_publishers_is_left_in_time(broker, relay) -> None:
+    relay.mode = "block"
+    outcomes = push(broker, {"n": 1}, {"n": 2}, uri=relay.uri, timeout=0.5)
+    assert [type(outcome) for outcome in outcomes] == [Unknown, Retry]
+    assert "short of memory or disk" in outcomes[0].reason
+    assert relay.connections == 1
+
+
+def test_a_server_that_says_nothing_is_left_in_time(broker) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        uri = f"amqp://guest:guest@127.0.0.1:{silent.getsockname()[1]}"
+        started = time.monotonic()
+        with pytest.raises(Unreachable):
+            push(broker, PAYLOAD, uri=uri, timeout=0.3)
+        assert time.monotonic() - started < 2

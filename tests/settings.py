@@ -1,0 +1,26 @@
+"""Settings of the tests: an own data directory and keys, tasks run where they are enqueued."""
+
+import os
+import tempfile
+
+from cryptography.fernet import Fernet
+
+directory = tempfile.TemporaryDirectory(prefix="tracsync-tests-")  # gone when the tests end
+os.environ["TRACSYNC_DATA_DIR"] = directory.name
+os.environ["SECRET_KEY"] = "for tests only, and as long as a key must be"
+os.environ["TRACSYNC_ENCRYPTION_KEYS"] = Fernet.generate_key().decode()
+for name in ("DATABASE_URL", "REDIS_URL", "TRACSYNC_QUIET_PERIOD", "TRACSYNC_ALLOWED_INTERNAL_NETWORKS"):
+    os.environ.pop(name, None)
+if "TRACSYNC_TEST_DATABASE_URL" in os.environ:
+    os.environ["DATABASE_URL"] = os.environ["TRACSYNC_TEST_DATABASE_URL"]
+
+from tracsync.settings import *  # noqa: E402, F403
+from tracsync.settings import Q_CLUSTER  # noqa: E402
+
+Q_CLUSTER["sync"] = True
+TRACSYNC_ALLOWED_INTERNAL_NETWORKS = ["127.0.0.0/8"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}

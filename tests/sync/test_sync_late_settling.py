@@ -1,0 +1,83 @@
+"""A worker may push a change before it is settled: settling then brings no news."""
+
+import pytest
+
+from destinations.connectors.base import Rejected, Retry
+from destinations.models import ProfileSync
+from destinations.sync import clock, operations, settle
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def pushed_before_settled(frozen, recording, make_destination, make_profile):
+    """Push a second change that nobody has settled; do what is given, while the push is under way."""
+
+    def push(answer, meanwhile):
+        make_destination(quiet_period=20)
+        profile = make_profile()
+        frozen.forward(20)
+        settle.settle(frozen.now)
+        profile.document = {"id": "p1", "stats": {"visits": 2}}
+        profile.save()
+        frozen.forward(20)
+
+        def settle_late(_):
+            recording.during_push = None
+            settle.settle(frozen.now)
+            meanwhile(profile)
+
+        recording.script(answer)
+        recording.during_push = settle_late
+        [destination] = clock.claim.ready(frozen.now)
+        clock.dispatch(destination, frozen.now)
+        return ProfileSync.objects.get()
+
+    return push
+
+
+def nothing(_profile):
+    """Nothing happens but that the change is settled."""
+
+
+def test_what_was_refused_is_not_sent_again(pushed_before_settled, recording):
+    sync = pushed_before_settled(Rejected("no"), nothing)
+    assert (sync.state, sync.due_at, sync.version) == ("rejected", None, 2)
+    clock.tick()
+    assert len(recording.deliveries) == 1
+
+
+def test_what_failed_waits_as_long_as_failures_wait(pushed_before_settled, frozen):
+    sync = pushed_before_settled(Retry("busy"), nothing)
+    assert sync.state == "retrying"
+    assert sync.due_at > frozen.now
+
+
+def test_what_a_person_asks_meanwhile_is_news(pushed_before_settled, recording):
+    def replay(_profile):
+        operations.replay(ProfileSync.objects.all())
+
+    sync = pushed_before_settled(Rejected("no"), replay)
+    assert sync.state == "pending"
+    clock.tick()
+    assert len(recording.deliveries) == 2
+
+
+def test_a_backfill_that_comes_meanwhile_is_news(pushed_before_settled, frozen, recording):
+    def fill(profile):
+        frozen.forward(1)
+        settle.owe_now(profile.syncs.get().destination, [profile.pk], frozen.now)
+
+    sync = pushed_before_settled(Rejected("no"), fill)
+    assert sync.state == "pending"
+
+
+def test_a_further_change_is_news(pushed_before_settled, frozen):
+    def change(profile):
+        profile.document = {"id": "p1", "stats": {"visits": 3}}
+        profile.save()
+        settle.owe(profile.syncs.get().destination, [profile.pk])
+
+    sync = pushed_before_settled(Rejected("no"), change)
+    assert (sync.state, sync.version) == ("pending", 3)
+    assert (sync.due_at - frozen.now).total_seconds() == 20

@@ -1,0 +1,116 @@
+"""Several clocks at once, on real connections: nothing is claimed twice, nothing is left out."""
+
+import threading
+from collections import Counter
+
+import pytest
+from django.db import connection, connections
+from django.utils import timezone
+
+from destinations.models import ProfileSync
+from destinations.sync import claim, clock, settle
+from profiles import changes
+from profiles.models import Profile
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(
+        connection.vendor == "sqlite", reason="threads share the in-memory database; runs on PostgreSQL in CI"
+    ),
+]
+
+
+def in_threads(count, work):
+    errors = []
+
+    def run():
+        try:
+            work()
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+
+
+def write(count):
+    changes.write([changes.Change(f"p{n:04}", "put", {"id": f"p{n:04}"}) for n in range(count)])
+
+
+def test_clocks_settle_every_profile_once(recording, make_destination):
+    for n in range(3):
+        make_destination(f"d{n}", quiet_period=0.001)
+    write(3000)
+
+    def settle_all():
+        while settle.settle(timezone.now()):
+            pass
+
+    in_threads(4, settle_all)
+    assert ProfileSync.objects.count() == 9000
+    assert not Profile.objects.filter(first_changed_at__isnull=False).exists()
+
+
+def test_clocks_claim_every_row_once(recording, make_destination, settings):
+    settings.TRACSYNC_CONCURRENCY = 1000
+    destination = make_destination(quiet_period=0.001)
+    write(1000)
+    settle.settle(timezone.now())
+    claimed = []
+
+    def claim_all():
+        misses = 0
+        while misses < 50:
+            mine = claim.claim(destination, timezone.now())
+            if mine is None:
+                misses += 1
+            else:
+                claimed.extend(mine.ids)
+
+    in_threads(4, claim_all)
+    assert len(claimed) == 1000
+    assert set(Counter(claimed).values()) == {1}
+
+
+def test_clocks_together_keep_to_the_concurrency_of_a_destination(recording, make_destination, settings):
+    settings.TRACSYNC_CONCURRENCY = 2
+    destination = make_destination(quiet_period=0.001)
+    write(1000)
+    settle.settle(timezone.now())
+    claims = []
+
+    def claim_some():
+        for _ in range(20):
+            claims.append(claim.claim(destination, timezone.now()))
+
+    in_threads(4, claim_some)
+    assert len([one for one in claims if one is not None]) == 2
+
+
+def test_changes_while_clocks_run_all_arrive(recording, make_destination):
+    make_destination(quiet_period=0.001, mapping={"id": "profile@id", "n": "profile@n"})
+    rounds = 15
+
+    def change():
+        for n in range(rounds):
+            changes.write([changes.Change(f"p{i:02}", "set", {"n": n}) for i in range(40)])
+
+    def tick():
+        for _ in range(60):
+            clock.tick()
+
+    writer = threading.Thread(target=lambda: in_threads(1, change))
+    writer.start()
+    in_threads(1, tick)
+    writer.join()
+    in_threads(1, tick)
+    last = {}
+    for delivery in recording.deliveries:
+        last[delivery.payload["id"]] = delivery.payload["n"]
+    assert last == {f"p{i:02}": rounds - 1 for i in range(40)}

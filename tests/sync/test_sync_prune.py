@@ -1,0 +1,37 @@
+"""What is only kept for a while."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from django_q.models import Failure
+
+from destinations.connectors.base import Retry
+from destinations.models import DeliveryAttempt
+from destinations.sync import clock, prune
+
+pytestmark = pytest.mark.django_db
+
+
+def test_attempts_are_deleted_by_age(frozen, recording, make_destination, make_profile, settings):
+    settings.TRACSYNC_ATTEMPT_DAYS = 30
+    make_destination()
+    make_profile()
+    recording.script(Retry("503"))
+    frozen.forward(20)
+    clock.tick()
+    frozen.forward(29 * 86_400)
+    clock.tick()
+    assert (prune.prune(), DeliveryAttempt.objects.count()) == (0, 2)
+    frozen.forward(2 * 86_400)
+    assert (prune.prune(), DeliveryAttempt.objects.count()) == (1, 1)
+
+
+def test_failed_tasks_are_deleted_by_age(frozen):
+    for days in (1, 8):
+        stopped = timezone.now() - timedelta(days=days)
+        Failure.objects.create(
+            id=str(days), name="push", func="f", started=stopped, stopped=stopped, success=False
+        )
+    assert prune.prune() == 1
+    assert Failure.objects.get().id == "1"

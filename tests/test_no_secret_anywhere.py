@@ -1,0 +1,188 @@
+"""Markers planted in every secret are found nowhere: not at rest, in answers, on pages, in logs or tasks."""
+
+import json
+import logging
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+from django_q.models import OrmQ
+from django_q.tasks import async_task
+
+from destinations.models import DeliveryAttempt, Destination, Extension, ProfileSync, Resource
+from destinations.sync import clock, operations
+from profiles.models import Profile
+from tracsync.models import ApiToken
+
+pytestmark = pytest.mark.django_db
+
+MARKER = "m4rk3r"
+PERSONAL = "ada.l0velace@secret-life.example"
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Answers every request with everything it was sent, as careless systems do."""
+
+    status = 400
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        answer = f"{self.path}\n{self.headers}\n{body}".encode()
+        self.send_response(self.status)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def do_HEAD(self):
+        self.send_response(self.status)
+        self.end_headers()
+
+    do_GET = do_POST
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def echo():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture
+def planted(echo, frozen):
+    """Resources and destinations with a marker in every secret, and a profile for them."""
+    Extension.objects.update(installed_at=frozen.now)
+    http = {
+        "url": f"http://{MARKER}-user:{MARKER}-userinfo@{echo}/hook?key={MARKER}-query",
+        "headers": {"X-Api-Key": f"{MARKER}-header"},
+    }
+    sets = {
+        "http token": (
+            "http_api",
+            {**http, "token": f"{MARKER}-token", "url": f"http://{echo}/a?k={MARKER}-q"},
+        ),
+        "http password": (
+            "http_api",
+            {"url": f"http://{echo}/b", "username": "u", "password": f"{MARKER}-password"},
+        ),
+        "http address": ("http_api", http),
+        "http proxy": (
+            "http_api",
+            {"url": "http://proxied.example/", "proxy": f"http://u:{MARKER}-proxy@{echo}"},
+        ),
+        "queue": ("rabbitmq", {"uri": f"amqp://u:{MARKER}-amqp@127.0.0.1:1/%2F"}),
+        "mautic": (
+            "mautic",
+            {"api_url": f"http://{echo}", "public_key": "key", "private_key": f"{MARKER}-key"},
+        ),
+    }
+    settings = {
+        "http_api": {
+            "cookies": {"session": f"{MARKER}-cookie"},
+            "headers": {"Authorization": f"{MARKER}-setting"},
+        },
+        "rabbitmq": {"queue": {"name": "q", "routing_key": "q"}},
+        "mautic": {},
+    }
+    for name, (slug, credentials) in sets.items():
+        resource = Resource.objects.create(name=name, type_id=slug, production=credentials, test=credentials)
+        chosen = {} if name in ("http token", "http password") else settings[slug]
+        Destination.objects.create(
+            name=name, resource=resource, settings=chosen, quiet_period=1, mapping={"email": "profile@email"}
+        )
+    profile = Profile(document={"id": "p1", "email": PERSONAL})
+    profile.save()
+    return profile
+
+
+@pytest.fixture
+def api():
+    token, text = ApiToken.generate("test")
+    token.save()
+    return Client(headers={"Authorization": f"Bearer {text}"})
+
+
+def stored():
+    """Every value of every table, as it is at rest."""
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f'SELECT * FROM "{table}"')
+            for row in cursor.fetchall():
+                yield table, " ".join(map(str, row))
+
+
+def push_everything(frozen):
+    for Echo.status in (400, 500, 200):
+        frozen.forward(400)
+        for destination in Destination.objects.all():
+            operations.resume(destination)
+        operations.replay(ProfileSync.objects.all())
+        while clock.tick():
+            pass
+
+
+def everything_the_api_answers(api):
+    paths = ["/api/"]
+    paths += [f"/api/{name}/" for name in ("extensions", "resources", "destinations", "syncs", "attempts")]
+    paths += [f"/api/resources/{one.pk}/" for one in Resource.objects.all()]
+    for path in paths:
+        yield path, api.get(path)
+    for destination in Destination.objects.all():
+        path = f"/api/destinations/{destination.pk}/"
+        yield path, api.get(path)
+        for action in ("preview/", "test/"):
+            yield path + action, api.post(path + action, {"profile": "p1"}, "application/json")
+    for resource in Resource.objects.all():
+        for which in ("production", "test"):
+            path = f"/api/resources/{resource.pk}/test/"
+            yield path, api.post(path, {"credentials": which}, "application/json")
+
+
+def every_admin_page(admin_client):
+    for model in ("resource", "destination", "profilesync", "deliveryattempt", "extension", "backfill"):
+        yield model, admin_client.get(reverse(f"admin:destinations_{model}_changelist"))
+    for model in (Resource, Destination, ProfileSync, DeliveryAttempt):
+        for row in model.objects.all():
+            path = reverse(f"admin:destinations_{model._meta.model_name}_change", args=[row.pk])
+            yield path, admin_client.get(path)
+            yield path, admin_client.get(path.replace("/change/", "/history/"))
+    yield "profile", admin_client.get(reverse("admin:profiles_profile_change", args=["p1"]))
+    yield "index", admin_client.get(reverse("admin:index"))
+
+
+@pytest.mark.parametrize("bodies", ["none", "all"])
+def test_no_secret_anywhere(planted, frozen, api, admin_client, caplog, settings, bodies):
+    settings.TRACSYNC_ATTEMPT_BODIES = bodies
+    caplog.set_level(logging.DEBUG)
+    push_everything(frozen)
+    assert DeliveryAttempt.objects.filter(outcome="rejected").exists()
+    async_task("destinations.sync.push.push", "token", [1], sync=False)
+    shown = [*everything_the_api_answers(api), *every_admin_page(admin_client)]
+    assert not [(path, answer.status_code) for path, answer in shown if answer.status_code >= 400]
+    found = [path for path, answer in shown if MARKER in answer.content.decode()]
+    found += [f"{table} at rest" for table, row in stored() if MARKER in row]
+    found += [f"log: {record.name}" for record in caplog.records if MARKER in str(record.__dict__)]
+    assert found == []
+    assert OrmQ.objects.count() == 1
+
+
+def test_no_personal_data_in_reasons_logs_and_tasks(planted, frozen, caplog):
+    caplog.set_level(logging.DEBUG)
+    push_everything(frozen)
+    tables = {table for table, row in stored() if PERSONAL in row}
+    assert tables == {"profiles_profile"}
+    assert not [record.name for record in caplog.records if PERSONAL in str(record.__dict__)]
+
+
+def test_kept_bodies_are_unreadable_at_rest(planted, frozen, settings):
+    settings.TRACSYNC_ATTEMPT_BODIES = "all"
+    push_everything(frozen)
+    kept = DeliveryAttempt.objects.filter(destination__name="http password", outcome="accepted").first()
+    assert PERSONAL in json.dumps(kept.request)
+    assert {table for table, row in stored() if PERSONAL in row} == {"profiles_profile"}
