@@ -7,11 +7,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from rich.console import Console
 
-from destinations.bench.notation_cases import CONDITIONS, TEMPLATES
-from destinations.bench.notation_peers import PEERS
-from destinations.bench.people import SIZE, people
-from destinations.bench.report import Report, Section
 from destinations.notation import parse_condition, parse_template
+from tracsync.bench.notation_cases import CONDITIONS, TEMPLATES
+from tracsync.bench.notation_peers import PEERS
+from tracsync.bench.people import SIZE, people
+from tracsync.bench.report import Report, Section
 
 QUICK = ["--profiles", "5", "--repetitions", "1", "--budget", "0.001"]
 

@@ -9,7 +9,7 @@ from typing import IO, Any, Final, cast
 from django.core.management.base import BaseCommand
 from rich.console import Console
 
-from destinations.bench import SUBJECTS
+from tracsync.bench import SUBJECTS
 
 WIDTH: Final = 130  # of tables that go to a file
 
