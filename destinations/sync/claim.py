@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -17,7 +18,7 @@ from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Value, 
 from django.utils import timezone
 
 from destinations.models import Destination, Health, ProfileSync
-from destinations.sync import retry
+from destinations.sync import database, retry
 
 LEASE = timedelta(seconds=15)
 RENEW_EVERY = timedelta(seconds=4)
@@ -61,23 +62,22 @@ def claim(destination: Destination, now: datetime) -> Claim | None:
 def start(claim: Claim) -> list[ProfileSync]:
     """The rows of a claim that are still its own, with a new lease; the push begins."""
     now = timezone.now()
-    mine = ProfileSync.objects.filter(pk__in=claim.ids, claim_token=claim.token)
-    mine.update(claimed_until=now + LEASE, started_at=now)
+    mine = _held(claim.token, claim.ids)
+    database.update(mine, claimed_until=now + LEASE, started_at=now)
     return list(mine.order_by("due_at"))
 
 
 def renew(claim: Claim) -> int:
     """A new lease for what the claim still holds; how many rows that is."""
-    mine = ProfileSync.objects.filter(pk__in=claim.ids, claim_token=claim.token)
-    return mine.update(claimed_until=timezone.now() + LEASE)
+    return database.update(_held(claim.token, claim.ids), claimed_until=timezone.now() + LEASE)
 
 
 def release(token: str, ids: Sequence[int]) -> None:
     """Give rows back untried; they are still due."""
-    ProfileSync.objects.filter(pk__in=ids, claim_token=token).update(**released())
+    database.update(_held(token, ids), **released())
 
 
-def released() -> dict[str, object]:
+def released() -> dict[str, Any]:
     return {
         "state": ProfileSync.State.PENDING,
         "state_since": timezone.now(),
@@ -85,6 +85,10 @@ def released() -> dict[str, object]:
         "claimed_until": None,
         "started_at": None,
     }
+
+
+def _held(token: str, ids: Sequence[int]) -> QuerySet[ProfileSync]:
+    return ProfileSync.objects.filter(pk__in=ids, claim_token=token)
 
 
 def _due(now: datetime) -> QuerySet[ProfileSync]:

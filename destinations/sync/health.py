@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from destinations.connectors.base import Accepted, Rejected, Retry, Unknown
 from destinations.models import Destination, Health, ProfileSync
-from destinations.sync import retry
+from destinations.sync import database, retry
 from destinations.sync.decide import Refuse
 
 
@@ -90,6 +90,8 @@ def _problem(health: Health, text: str) -> None:
 
 
 def _bring_forward(destination: Destination) -> None:
-    waiting = ProfileSync.objects.filter(destination=destination, state=ProfileSync.State.RETRYING)
+    """What is locked at this moment is being settled or changed by a person, and has a new due time."""
     now = timezone.now()
-    waiting.filter(due_at__gt=now).update(due_at=now)
+    retrying = ProfileSync.State.RETRYING
+    waiting = ProfileSync.objects.filter(destination=destination, state=retrying, due_at__gt=now)
+    database.update(waiting, skip_locked=True, due_at=now)

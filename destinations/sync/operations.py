@@ -10,7 +10,7 @@ from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from destinations.models import Destination, ProfileSync
-from destinations.sync import backfill, clock, health, settle
+from destinations.sync import backfill, clock, database, health, settle
 from profiles.models import Profile
 
 State = ProfileSync.State
@@ -22,17 +22,17 @@ def sync_now(profile: Profile, destinations: Iterable[Destination]) -> int:
     for destination in destinations:
         settle.owe_now(destination, [profile.pk], now)
     rows = ProfileSync.objects.filter(profile=profile, destination__in=destinations)
-    return rows.update(asked=True)
+    return database.update(rows, asked=True)
 
 
 def sync_rows_now(rows: QuerySet[ProfileSync]) -> int:
     """As `sync_now`, for rows that exist: due now, whatever the quiet period; how many."""
-    return rows.update(**_due_now(), asked=True)
+    return database.update(rows, **_due_now(), asked=True)
 
 
 def replay(rows: QuerySet[ProfileSync]) -> int:
     """Send these again now, even what is unchanged or was rejected; how many."""
-    return rows.update(**_due_now(), asked=True, resend=True, attempts=0)
+    return database.update(rows, **_due_now(), asked=True, resend=True, attempts=0)
 
 
 def _due_now() -> dict[str, Any]:
@@ -64,10 +64,10 @@ def resume(destination: Destination) -> None:
 
 def changed(destination: Destination) -> None:
     """After an edit of what or where it sends: what was rejected gets another chance."""
-    health.mended(destination)
     now = timezone.now()
     rejected = ProfileSync.objects.filter(destination=destination, state=State.REJECTED, due_at=None)
-    rejected.update(state=State.PENDING, state_since=now, due_at=now, reason="", attempts=0)
+    database.update(rejected, state=State.PENDING, state_since=now, due_at=now, reason="", attempts=0)
+    health.mended(destination)  # last: recording locks rows and health in this order, too
 
 
 def enabled_again(destination: Destination) -> None:

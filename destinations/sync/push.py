@@ -28,7 +28,7 @@ from destinations.connectors.base import (
 )
 from destinations.encryption import UndecryptableValue
 from destinations.models import Destination, ProfileSync
-from destinations.sync import claim, health, record, retry
+from destinations.sync import claim, database, health, record, retry
 from destinations.sync.decide import Decider, Deliver
 from destinations.sync.lease import Lease
 from destinations.sync.runtime import runtime
@@ -73,7 +73,9 @@ def push(token: str, ids: Sequence[int]) -> None:
         logger.error("a batch of %d could not be pushed: %s at\n%s", len(rows), type(error).__name__, places)
         health.unusable(destination_id, f"internal error ({type(error).__name__}), the log says where")
     finally:
-        claim.release(token, ids)  # what has been recorded is no longer this claim's
+        # What has been recorded is no longer this claim's. A row that is not given back counts as begun,
+        # and whatever began and was not recorded is sent again.
+        database.patiently(lambda: claim.release(token, ids))
 
 
 def _push(destination_id: int, token: str, lease: Lease, rows: list[ProfileSync]) -> None:

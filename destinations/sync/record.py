@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.db import OperationalError, close_old_connections, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from destinations.connectors.base import Accepted, Delivery, Exchange, Outcome, Rejected, Retry, Unknown
 from destinations.models import DeliveryAttempt, Destination, ProfileSync
-from destinations.sync import health, retry
+from destinations.sync import database, health, retry
 from destinations.sync.claim import released
 from destinations.sync.decide import Decision, Refuse, Skip, Unchanged, Wait
 from profiles.models import Profile
 
-logger = logging.getLogger(__name__)
-
-PAUSES = (0.1, 0.5, 2.0, 5.0)  # seconds between tries to record
 State = ProfileSync.State
 FIELDS = (
     "state",
@@ -92,23 +87,16 @@ def delivered(
 def record(destination: Destination, token: str, entries: Sequence[Entry]) -> None:
     """Write the entries whose claim is still held; the others belong to somebody else by now.
 
-    An attempt that was made is kept in any case, unless its profile or destination is gone. A database
-    that fails for a moment (a restart, a deadlock) is tried again: what is not recorded is pushed again.
+    An attempt that was made is kept in any case, unless its profile or destination is gone. What is not
+    recorded is pushed again, so a database that fails for a moment is waited for.
     """
-    for pause in PAUSES:
-        try:
-            return _record(destination, token, entries)
-        except OperationalError as error:
-            logger.warning("the database failed (%s), recording again", type(error).__name__)
-            time.sleep(pause)
-            close_old_connections()
-    _record(destination, token, entries)
+    database.patiently(lambda: _record(destination, token, entries))
 
 
 def _record(destination: Destination, token: str, entries: Sequence[Entry]) -> None:
     by_id = {entry.sync.pk: entry for entry in entries}
     with transaction.atomic():
-        rows = list(ProfileSync.objects.select_for_update().filter(pk__in=by_id).order_by("pk"))
+        rows = list(ProfileSync.objects.select_for_update().filter(pk__in=by_id).order_by("profile_id"))
         held = [row for row in rows if str(row.claim_token) == token]
         attempts = [entry.attempt for row in rows if (entry := by_id[row.pk]).attempt]
         for row in held:
@@ -158,13 +146,14 @@ def _apply(row: ProfileSync, entry: Entry, destination: Destination) -> None:
 
 
 def _settled_late(row: ProfileSync, entry: Entry, destination: Destination) -> bool:
-    """Whether the new due time is only that of the change which this push has taken along already."""
+    """Whether the new due time is only that of the change which this push has taken along already.
+
+    The row knows when that change's burst began; the profile may have been settled before it was read.
+    """
     profile, asked = entry.profile, (row.asked, row.resend) != (entry.sync.asked, entry.sync.resend)
     if profile is None or asked or row.version != profile.version:
         return False
-    return row.due_at == destination.due_at(
-        profile.changed_at, profile.first_changed_at or profile.changed_at
-    )
+    return row.due_at == destination.due_at(profile.changed_at, row.first_changed_at or profile.changed_at)
 
 
 def _wait(row: ProfileSync, entry: Entry) -> datetime | None:

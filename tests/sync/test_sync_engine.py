@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from destinations.connectors.base import Accepted, ConfigurationError, Rejected, Retry, Unknown, Unreachable
 from destinations.models import Backfill, DeliveryAttempt, Destination, Health, ProfileSync
-from destinations.sync import claim, clock, explain, health, operations, push, record, retry, settle
+from destinations.sync import claim, clock, database, explain, health, operations, push, record, retry, settle
 from profiles import changes
 from profiles.models import Profile
 
@@ -293,7 +293,7 @@ class TestChangesMeanwhile:
                 raise failures.pop()
             note(*arguments)
 
-        monkeypatch.setattr(record, "PAUSES", (0, 0))
+        monkeypatch.setattr(database, "PAUSES", (0, 0))
         monkeypatch.setattr(health, "note", fail_twice)
         frozen.forward(20)
         run_all()

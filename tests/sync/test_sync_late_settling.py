@@ -4,7 +4,7 @@ import pytest
 
 from destinations.connectors.base import Rejected, Retry
 from destinations.models import ProfileSync
-from destinations.sync import clock, operations, settle
+from destinations.sync import claim, clock, operations, settle
 
 pytestmark = pytest.mark.django_db
 
@@ -29,7 +29,7 @@ def pushed_before_settled(frozen, recording, make_destination, make_profile):
 
         recording.script(answer)
         recording.during_push = settle_late
-        [destination] = clock.claim.ready(frozen.now)
+        [destination] = claim.ready(frozen.now)
         clock.dispatch(destination, frozen.now)
         return ProfileSync.objects.get()
 
@@ -45,6 +45,33 @@ def test_what_was_refused_is_not_sent_again(pushed_before_settled, recording):
     assert (sync.state, sync.due_at, sync.version) == ("rejected", None, 2)
     clock.tick()
     assert len(recording.deliveries) == 1
+
+
+def test_nor_is_it_when_it_was_settled_right_before_the_profile_was_read(
+    frozen, recording, make_destination, make_profile, monkeypatch
+):
+    """Then the profile no longer tells when the burst began that max wait ends."""
+    make_destination(quiet_period=20, max_wait=30)
+    profile = make_profile()
+    frozen.forward(20)
+    settle.settle(frozen.now)
+    for visits in (2, 3):
+        profile.document = {"id": "p1", "stats": {"visits": visits}}
+        profile.save()
+        frozen.forward(15)
+    start = claim.start
+
+    def settled_meanwhile(claimed):
+        rows = start(claimed)
+        assert settle.settle(frozen.now) == 1
+        return rows
+
+    monkeypatch.setattr(claim, "start", settled_meanwhile)
+    recording.script(Rejected("no"))
+    [destination] = claim.ready(frozen.now)
+    clock.dispatch(destination, frozen.now)
+    sync = ProfileSync.objects.get()
+    assert (sync.state, sync.due_at, sync.version) == ("rejected", None, 3)
 
 
 def test_what_failed_waits_as_long_as_failures_wait(pushed_before_settled, frozen):
