@@ -22,7 +22,7 @@ ALLOWED = Guard(("127.0.0.0/8",))
 
 @pytest.fixture
 def client():
-    made = HttpClient(ALLOWED, Redactor(["s3cret-token"]), timeout=0.5)
+    made = HttpClient(ALLOWED, Redactor(["s3cret-token"]), timeout=2)
     yield made
     made.close()
 
