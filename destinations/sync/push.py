@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 STINT = 2.0  # seconds after which a task takes no further batch: others wait for the process, too
 DEADLINE = 60.0  # seconds after which a batch begins no further slice
-SLICE = 20  # rows that are read, and recorded, together at first
+SLICE = 50  # rows that are read, and recorded, together at first
 SLICE_SECONDS = 0.5  # what a slice is made to take, for the pace at which the destination answers
 
 
@@ -50,12 +50,8 @@ class Push:
 
     sync: ProfileSync
     profile: Profile
-    decision: Deliver
-
-    @property
-    def delivery(self) -> Delivery:
-        key = f"{self.sync.pk}:{self.profile.version}"
-        return Delivery(self.decision.payload, key, self.sync.remote_id)
+    payload_hash: str
+    delivery: Delivery
 
 
 def push(token: str, ids: Sequence[int]) -> None:
@@ -158,7 +154,8 @@ class _Batch:
                 continue  # deleted meanwhile, and the row with it
             decision = self.decider.decide(row, profile, timezone.now())
             if isinstance(decision, Deliver):
-                pushes.append(Push(row, profile, decision))
+                delivery = Delivery(decision.payload, f"{row.pk}:{profile.version}", row.remote_id)
+                pushes.append(Push(row, profile, decision.payload_hash, delivery))
             else:
                 entries.append(record.decided(row, profile, decision))
         try:
@@ -208,5 +205,5 @@ def _outcomes(session: Session, deliveries: list[Delivery]) -> Sequence[Outcome]
 
 def _entry(push: Push, outcome: Outcome, began: datetime, duration: float) -> record.Entry:
     return record.delivered(
-        push.sync, push.profile, push.decision.payload_hash, outcome, push.delivery, began, duration
+        push.sync, push.profile, push.payload_hash, outcome, push.delivery, began, duration
     )

@@ -102,10 +102,8 @@ def _record(destination: Destination, token: str, entries: Sequence[Entry]) -> N
         for row in held:
             _apply(row, by_id[row.pk])
         # The rows are there and locked: meeting them is the quickest way to update them all at once.
-        ProfileSync.objects.bulk_create(
-            held, update_conflicts=True, unique_fields=("id",), update_fields=FIELDS
-        )
-        DeliveryAttempt.objects.bulk_create(attempts)
+        database.insert(held, update=FIELDS)
+        database.insert(attempts)
         if rows:
             sent_at = [entry.attempt.at for entry in entries if entry.attempt]
             health.note(destination, [entry.result for entry in entries], sent_at)

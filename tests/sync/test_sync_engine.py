@@ -314,6 +314,15 @@ class TestChangesMeanwhile:
         run_all()
         assert (ProfileSync.objects.get().state, len(recording.deliveries)) == ("synced", 1)
 
+    def test_whatever_a_server_says_can_be_recorded(self, frozen, recording, make_destination, make_profile):
+        make_destination()
+        make_profile()
+        recording.script(Rejected("null \0, half \ud83d, whole 😀, quote ' \" \\ %s"))
+        frozen.forward(20)
+        run_all()
+        said = "null \ufffd, half ?, whole 😀, quote ' \" \\ %s"
+        assert (ProfileSync.objects.get().reason, DeliveryAttempt.objects.get().reason) == (said, said)
+
     def test_a_deleted_profile_is_not_pushed(self, frozen, recording, make_destination, make_profile):
         destination = make_destination()
         profile = make_profile()
