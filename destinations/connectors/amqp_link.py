@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -16,6 +15,8 @@ from pika import exceptions as amqp
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
 from destinations.connectors.addresses import Address, Guard
+from destinations.connectors.amqp_channel import Action, Channel, Published
+from destinations.connectors.amqp_connection import Connection
 from destinations.connectors.amqp_message import Message
 from destinations.connectors.base import ConfigurationError, ConnectorError, Unreachable
 
@@ -24,13 +25,6 @@ HEARTBEAT = 30  # seconds; two missed ones end a connection
 logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 PORTS = {"amqp": 5672, "amqps": 5671}
-
-
-class TooSlowError(amqp.AMQPConnectionError):  # type: ignore[misc]
-    """The broker lives but does not answer, as a quorum queue without its majority."""
-
-    def __str__(self) -> str:
-        return "the broker did not answer in time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,69 +73,56 @@ class Link:
 
     def __init__(self, broker: Broker, guard: Guard) -> None:
         self.broker, self._guard = broker, guard
-        self._connection: Any = None
-        self._channel: Any = None
+        self._connection: Connection | None = None
+        self._channel: Channel | None = None
 
-    def channel(self) -> Any:
-        """An open channel. Raises ConfigurationError or Unreachable when there is no connection."""
-        if self._connection is None or not self._connection.is_open:
-            self._connection = self._connect()
+    def connection(self) -> Connection:
+        """An open connection. Raises ConfigurationError or Unreachable when there is none to be had."""
+        if self._connection is None or self._connection.lost or self._connection.is_inherited:
             self._channel = None
-        if self._channel is None or not self._channel.is_open:
-            with self.bounded():
-                self._channel = self._connection.channel()
-                self._channel.confirm_delivery()
-        return self._channel
+            self._connection = self._connect()
+        return self._connection
 
-    def publish(self, exchange: str, routing_key: str, message: Message) -> None:
-        """Publish and wait for the confirmation; `mandatory`, or an unroutable message would be confirmed.
+    def call(self, action: Action) -> None:
+        """Do something that has an answer, and wait for that."""
+        self._open_channel().call(action)
 
-        Raises pika's errors; UnroutableError and NackError leave the channel usable.
-        """
-        channel = self.channel()
-        with self.bounded():
-            channel.basic_publish(exchange, routing_key, message.body, message.properties(), mandatory=True)
-
-    @contextlib.contextmanager
-    def bounded(self) -> Iterator[None]:
-        """End a wait after the timeout by ending the connection; raises TooSlowError then.
-
-        pika's blocking calls take no timeout, and heartbeats only find a broker that is gone altogether.
-        """
-        implementation = self._connection._impl
-        timer = implementation.ioloop.call_later(
-            self.broker.timeout, lambda: implementation._terminate_stream(TooSlowError())
-        )
-        try:
-            yield
-        finally:
-            if self._connection.is_open:
-                implementation.ioloop.remove_timeout(timer)
+    def publish(self, exchange: str, routing_key: str, messages: Sequence[Message]) -> Published:
+        """Publish, and wait until all is confirmed; see Channel."""
+        return self._open_channel().publish(exchange, routing_key, messages)
 
     def drop_if_stale(self) -> None:
         """Let pika read what came while idle: the broker closes a connection whose heartbeats stop."""
-        if self._connection is not None:
+        if self._connection is not None and not self._connection.is_inherited:
             try:
-                self._connection.process_data_events(0)
+                self._connection.glance()
             except (amqp.AMQPError, OSError):
                 self.drop()
 
     def drop(self) -> None:
         """Close the connection, if there still is one; never raises."""
-        if self._connection is not None and self._connection.is_open:
-            with contextlib.suppress(amqp.AMQPError, OSError), self.bounded():
-                self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
         self._connection = self._channel = None
 
-    def _connect(self) -> Any:
+    def _open_channel(self) -> Channel:
+        connection = self.connection()
+        if self._channel is None or not self._channel.is_open:
+            self._channel = Channel(connection)
+        return self._channel
+
+    def _connect(self) -> Connection:
         try:
             addresses = self._guard.resolve(self.broker.host, self.broker.port)
         except socket.gaierror:
             raise Unreachable("could not connect: the host name cannot be resolved") from None
-        try:
-            return pika.BlockingConnection([self._parameters(address) for address in addresses])
-        except (amqp.AMQPError, AMQPConnectorException, OSError) as error:
-            raise _connect_failure(error, self.broker) from None
+        failure: Exception = OSError("no address")
+        for address in addresses:
+            try:
+                return Connection(self._parameters(address), self.broker.timeout)
+            except (amqp.AMQPError, AMQPConnectorException, OSError) as error:
+                failure = error
+        raise _connect_failure(failure, self.broker)
 
     def _parameters(self, address: Address) -> Any:
         broker = self.broker
@@ -155,7 +136,7 @@ class Link:
             heartbeat=HEARTBEAT,
             socket_timeout=broker.timeout,
             stack_timeout=broker.timeout,
-            blocked_connection_timeout=broker.timeout / 2,  # sooner than `bounded`, which knows no reason
+            blocked_connection_timeout=broker.timeout / 2,  # sooner than what knows no reason
             client_properties={"connection_name": "tracsync"},
         )
 

@@ -30,6 +30,10 @@ class Message:
     text: str
     fields: dict[str, JSON]
 
+    @property
+    def id(self) -> str:
+        return str(self.fields["message_id"])
+
     def properties(self) -> Any:
         return pika.BasicProperties(**self.fields)
 

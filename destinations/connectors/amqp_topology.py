@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pika import exceptions as amqp
 
+from destinations.connectors.amqp_channel import Action, Answer
 from destinations.connectors.amqp_link import Link
 from destinations.connectors.base import JSON, ConfigurationError
 from destinations.connectors.redaction import cut
@@ -42,7 +43,7 @@ class Topology:
 
     def ensure(self, link: Link) -> None:
         """Have exchange, queue and binding, once per connection; raises ConfigurationError."""
-        connection = link.channel().connection
+        connection = link.connection()
         if self._ready_on is connection:
             return
         created = self._ensure_exchange(link)
@@ -79,37 +80,38 @@ class Topology:
     def _ensure_queue(self, link: Link) -> bool:
         exists = self._exists(link, self._look_for_queue)
         if not exists:
-            self._do(link, lambda channel: channel.queue_declare(self.name, durable=True), what="queue")
+            self._do(link, self._declare_queue, what="queue")
         return not exists
 
-    def _declare_exchange(self, channel: Any) -> None:
-        channel.exchange_declare(self.name, self._kind, durable=self._durable)
+    def _declare_exchange(self, channel: Any, answer: Answer) -> None:
+        channel.exchange_declare(self.name, self._kind, durable=self._durable, callback=answer)
 
-    def _bind(self, channel: Any) -> None:
-        channel.queue_bind(self.name, self.name, self.routing_key)
+    def _declare_queue(self, channel: Any, answer: Answer) -> None:
+        channel.queue_declare(self.name, durable=True, callback=answer)
 
-    def _look_for_exchange(self, channel: Any) -> None:
-        channel.exchange_declare(self.name, passive=True)
+    def _bind(self, channel: Any, answer: Answer) -> None:
+        channel.queue_bind(self.name, self.name, self.routing_key, callback=answer)
 
-    def _look_for_queue(self, channel: Any) -> None:
-        channel.queue_declare(self.name, passive=True)
+    def _look_for_exchange(self, channel: Any, answer: Answer) -> None:
+        channel.exchange_declare(self.name, passive=True, callback=answer)
 
-    def _exists(self, link: Link, look: Callable[[Any], None]) -> bool:
+    def _look_for_queue(self, channel: Any, answer: Answer) -> None:
+        channel.queue_declare(self.name, passive=True, callback=answer)
+
+    def _exists(self, link: Link, look: Action) -> bool:
         what = "queue" if look == self._look_for_queue else "exchange"
         return self._do(link, look, tolerated=(404,), what=what)
 
     def _do(
         self,
         link: Link,
-        action: Callable[[Any], object],
+        action: Action,
         tolerated: tuple[int, ...] = (),
         what: str = "exchange",
     ) -> bool:
         """Whether it succeeded. The broker closes the channel on an error; the link opens another."""
-        channel = link.channel()
         try:
-            with link.bounded():
-                action(channel)
+            link.call(action)
         except amqp.ChannelClosedByBroker as error:
             if error.reply_code in tolerated:
                 return False

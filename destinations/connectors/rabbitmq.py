@@ -6,20 +6,25 @@ Facts come from the RabbitMQ documentation (confirms, publishers, channels), pik
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass
 from typing import ClassVar
 
 from pika import exceptions as amqp
 
 from destinations.connectors import amqp_message, schemas
 from destinations.connectors.addresses import Guard
-from destinations.connectors.amqp_link import Link, TooSlowError, parse_uri
+from destinations.connectors.amqp_batch import Fate
+from destinations.connectors.amqp_connection import TooSlowError
+from destinations.connectors.amqp_link import Link, parse_uri
 from destinations.connectors.amqp_topology import Topology
 from destinations.connectors.base import (
     JSON,
     Accepted,
     ConfigurationError,
+    ConnectorError,
     Delivery,
     Exchange,
     Outcome,
@@ -32,7 +37,6 @@ from destinations.connectors.base import (
 )
 from destinations.connectors.http_payload import UnwritableError
 from destinations.connectors.redaction import Redactor, url_secrets
-from destinations.connectors.turns import Step, in_turn
 
 LOST = "the connection was lost before the broker confirmed"
 BLOCKED = "the broker blocks publishers: it is short of memory or disk"
@@ -167,11 +171,22 @@ class RabbitMQ:
         }
 
 
+@dataclass(slots=True)
+class _Item:
+    """A delivery on its way. `doubt` says why it cannot be told whether the broker has it."""
+
+    message: amqp_message.Message
+    exchange: Exchange
+    outcome: Outcome | None = None
+    doubt: str = ""
+
+
 class RabbitSession:
-    """Publishes one message after the other, each confirmed; repeats once per push after a loss."""
+    """Publishes all messages of a push, then collects confirmations; repeats once per push after a loss."""
 
     def __init__(self, link: Link, topology: Topology, redactor: Redactor) -> None:
         self._link, self._topology, self._redactor = link, topology, redactor
+        self._confirmed = f"confirmed by {link.broker}"
         self._may_repeat = True
 
     def close(self) -> None:
@@ -187,69 +202,98 @@ class RabbitSession:
     def push(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         self._may_repeat = True
         self._link.drop_if_stale()
-        outcomes, _halt = in_turn([[delivery] for delivery in deliveries], self._step)
-        return outcomes
-
-    def _step(self, group: Sequence[Delivery]) -> Step:
+        entries = [self._item(delivery) for delivery in deliveries]
+        items = [entry for entry in entries if isinstance(entry, _Item)]
         try:
-            message = amqp_message.write(group[0], self._topology.compression)
+            groups = deque[Sequence[_Item]]([items])
+            while groups:
+                if group := groups.popleft():
+                    groups.extendleft(reversed(self._send(group)))
+        except ConnectorError as error:
+            if not any(item.outcome or item.doubt for item in items):
+                raise
+            _end(items, error)
+        return [_outcome(entry) for entry in entries]
+
+    def _item(self, delivery: Delivery) -> _Item | Rejected:
+        try:
+            message = amqp_message.write(delivery, self._topology.compression)
         except UnwritableError as error:
-            return [Rejected(str(error))], None
-        exchange = Exchange(self._redactor.excerpt(f"{self._topology}\n{message.show()}"))
-        self._ensure()
-        return self._publish(message, exchange)
+            return Rejected(str(error))
+        return _Item(message, Exchange(self._redactor.excerpt(f"{self._topology}\n{message.show()}")))
 
-    def _publish(self, message: amqp_message.Message, exchange: Exchange) -> Step:
-        try:
-            self._link.publish(self._topology.name, self._topology.routing_key, message)
-        except amqp.UnroutableError:
-            # Not rejected: binding a queue cures it for every message, without anyone replaying them.
-            return [Retry(f"unroutable, no queue is bound: {self._topology}", None, exchange)], None
-        except amqp.NackError:
-            return [Retry("the broker refused the message; its queue may be full", None, exchange)], None
-        except amqp.ChannelClosedByBroker as error:
-            return self._refused(message, error, exchange)
-        except (amqp.AMQPError, OSError) as error:
-            return self._lost(message, error, exchange)
-        return [Accepted(detail=f"confirmed by {self._link.broker}", exchange=exchange)], None
+    def _send(self, items: Sequence[_Item]) -> list[Sequence[_Item]]:
+        """Give each its outcome; those without one are handed back, in groups to be sent one by one.
 
-    def _refused(
-        self, message: amqp_message.Message, error: amqp.ChannelClosedByBroker, exchange: Exchange
-    ) -> Step:
-        """The broker does not have the message: it closes the channel instead of confirming."""
-        self._topology.forget()
-        if error.reply_code == 404 and self._may_repeat:  # the exchange was deleted meanwhile
-            return self._repeat(message, exchange)
-        if error.reply_code == 403:
-            raise ConfigurationError(f"this user is not allowed to publish: {self._topology}")
-        said = f"the broker refused the message: {self._redactor.reason(error.reply_text)}"
-        if error.reply_code == 406:  # such as: message size larger than configured max size
-            return [Rejected(said, exchange)], None
-        return [Retry(said, None, exchange)], None
-
-    def _lost(self, message: amqp_message.Message, error: Exception, exchange: Exchange) -> Step:
-        """It may have arrived. Repeating it with the same message_id is harmless, so once it is."""
-        self._reset()
-        stuck = isinstance(error, TooSlowError | amqp.ConnectionBlockedTimeout)
-        if self._may_repeat and not stuck:
-            try:
-                return self._repeat(message, exchange)
-            except Unreachable:
-                self._reset()
-        reason = BLOCKED if isinstance(error, amqp.ConnectionBlockedTimeout) else LOST
-        reason = str(error) if isinstance(error, TooSlowError) else reason
-        return [Unknown(reason, exchange)], Retry(f"not tried: {reason}")
-
-    def _repeat(self, message: amqp_message.Message, exchange: Exchange) -> Step:
-        self._may_repeat = False
-        self._ensure()
-        return self._publish(message, exchange)
-
-    def _ensure(self) -> None:
+        Raises ConnectorError when those without an outcome need not be tried now.
+        """
         try:
             self._topology.ensure(self._link)
+            messages = [item.message for item in items]
+            sent = self._link.publish(self._topology.name, self._topology.routing_key, messages)
         except (amqp.AMQPError, OSError) as error:
             raise self._failed(error) from None
+        for item, fate in zip(items, sent.fates, strict=True):
+            item.outcome = self._answer(item, fate)
+        if sent.error is None:
+            return []
+        uncertain = [item for item, fate in zip(items, sent.fates, strict=True) if fate is Fate.SENT]
+        unsent = [item for item, fate in zip(items, sent.fates, strict=True) if fate is Fate.UNSENT]
+        if isinstance(sent.error, amqp.ChannelClosedByBroker):
+            return self._refused(uncertain, unsent, sent.error)
+        return self._lost(uncertain, unsent, sent.error)
+
+    def _answer(self, item: _Item, fate: Fate) -> Outcome | None:
+        if fate is Fate.CONFIRMED:
+            return Accepted(detail=self._confirmed, exchange=item.exchange)
+        if fate is Fate.UNROUTABLE:
+            # Not rejected: binding a queue cures it for every message, without anyone replaying them.
+            return Retry(f"unroutable, no queue is bound: {self._topology}", None, item.exchange)
+        if fate is Fate.REFUSED:
+            return Retry("the broker refused the message; its queue may be full", None, item.exchange)
+        return None
+
+    def _refused(
+        self, uncertain: list[_Item], unsent: list[_Item], error: amqp.ChannelClosedByBroker
+    ) -> list[Sequence[_Item]]:
+        """The broker closed the channel instead of confirming, without saying at which message.
+
+        One by one, the message at fault fails alone; those before it may be repeated by that.
+        """
+        self._topology.forget()
+        if error.reply_code == 404 and self._may_repeat:  # the exchange was deleted meanwhile
+            self._may_repeat = False
+            return [uncertain + unsent]
+        if error.reply_code == 403:
+            raise ConfigurationError(f"this user is not allowed to publish: {self._topology}")
+        if not uncertain:
+            raise Unreachable(self._said(error))
+        if len(uncertain) == 1:
+            uncertain[0].outcome = self._refusal(uncertain[0], error)
+            return [unsent]
+        for item in uncertain:
+            item.doubt = self._said(error)
+        return [*([item] for item in uncertain), unsent]
+
+    def _refusal(self, item: _Item, error: amqp.ChannelClosedByBroker) -> Outcome:
+        if error.reply_code == 406:  # such as: message size larger than configured max size
+            return Rejected(self._said(error), item.exchange)
+        return Retry(self._said(error), None, item.exchange)
+
+    def _said(self, error: amqp.ChannelClosedByBroker) -> str:
+        return f"the broker refused the message: {self._redactor.reason(error.reply_text)}"
+
+    def _lost(self, uncertain: list[_Item], unsent: list[_Item], error: Exception) -> list[Sequence[_Item]]:
+        """What was sent may have arrived; repeating it with the same message_id is harmless."""
+        self._reset()
+        reason = BLOCKED if isinstance(error, amqp.ConnectionBlockedTimeout) else LOST
+        reason = str(error) if isinstance(error, TooSlowError) else reason
+        for item in uncertain:
+            item.doubt = reason
+        if reason != LOST or not self._may_repeat:
+            raise Unreachable(reason)
+        self._may_repeat = False
+        return [uncertain + unsent]
 
     def _failed(self, error: Exception) -> Unreachable:
         self._reset()
@@ -258,3 +302,19 @@ class RabbitSession:
     def _reset(self) -> None:
         self._link.drop()
         self._topology.forget()
+
+
+def _end(items: Sequence[_Item], error: ConnectorError) -> None:
+    """Something was sent, so what became of it must not be forgotten over this error."""
+    for item in items:
+        if item.outcome is None and item.doubt:
+            item.outcome = Unknown(item.doubt, item.exchange)
+        elif item.outcome is None:
+            item.outcome = Retry(f"not tried: {error}", getattr(error, "after", None))
+
+
+def _outcome(entry: _Item | Rejected) -> Outcome:
+    if isinstance(entry, Rejected):
+        return entry
+    assert entry.outcome is not None
+    return entry.outcome

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from destinations.connectors import schemas
+from destinations.connectors import amqp_batch, amqp_message, schemas
+from destinations.connectors.amqp_batch import Batch, Fate
 from destinations.connectors.amqp_link import parse_uri
 from destinations.connectors.base import ConfigurationError, Delivery
 from destinations.connectors.rabbitmq import RabbitMQ
@@ -83,3 +84,46 @@ def test_describe_shows_the_message_without_the_password() -> None:
     assert told["properties"]["message_id"] == "1:2"
     assert "marker" not in json.dumps(told)
     assert "problem" in RabbitMQ().describe(credentials, settings, Delivery({"a": "\ud800"}, "1:2"))
+
+
+UNSENT, SENT, CONFIRMED, UNROUTABLE, REFUSED = Fate
+
+
+def batch_of(*payloads) -> Batch:
+    deliveries = [Delivery(payload, f"1:{at}") for at, payload in enumerate(payloads)]
+    return Batch([amqp_message.write(delivery, "none") for delivery in deliveries])
+
+
+def test_each_message_of_a_batch_has_its_own_fate() -> None:
+    batch = batch_of(*range(6))
+    assert [message.id for message in batch.take(5)] == [f"1:{at}" for at in range(5)]
+    batch.settle(1, False, REFUSED)
+    batch.returned.add("1:2")
+    batch.settle(3, True, CONFIRMED)
+    assert batch.fates == [CONFIRMED, REFUSED, UNROUTABLE, CONFIRMED, SENT, UNSENT]
+    assert not batch.is_done
+    assert [message.id for message in batch.take(5)] == ["1:5"]
+    batch.settle(5, False, CONFIRMED)
+    batch.settle(4, False, CONFIRMED)
+    assert batch.fates[4:] == [CONFIRMED, CONFIRMED]
+    assert batch.is_done
+    assert batch.waiting_since() is None
+
+
+def test_only_so_many_messages_wait_for_a_confirmation(monkeypatch) -> None:
+    monkeypatch.setattr(amqp_batch, "MOST_MESSAGES", 2)
+    batch = batch_of(*range(5))
+    assert len(list(batch.take(5))) == 2
+    assert list(batch.take(5)) == []
+    batch.settle(0, False, CONFIRMED)
+    assert [message.id for message in batch.take(5)] == ["1:2"]
+
+
+def test_only_so_many_bytes_wait_for_a_confirmation_but_always_one_message(monkeypatch) -> None:
+    monkeypatch.setattr(amqp_batch, "MOST_BYTES", 10)
+    batch = batch_of("x" * 3, "x" * 3, "x" * 100)
+    assert len(list(batch.take(5))) == 2
+    batch.settle(0, False, CONFIRMED)
+    assert list(batch.take(5)) == []
+    batch.settle(1, False, CONFIRMED)
+    assert len(list(batch.take(5))) == 1

@@ -11,13 +11,14 @@ import threading
 import time
 import uuid
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pika
 import pytest
 from pika import exceptions as amqp
 
+from destinations.connectors import amqp_batch, amqp_channel, amqp_link, amqp_message
 from destinations.connectors.base import (
     Accepted,
     ConfigurationError,
@@ -270,13 +271,16 @@ BLOCKED = b"\x01\x00\x00\x00\x00\x00\x08\x00\x0a\x00\x3c\x03low\xce"  # connecti
 class Relay:
     """Stands between connector and broker, and can lose connections and confirmations.
 
-    `mode`: "pass", "cut" (ends the connection instead of passing on a confirmation), "swallow" (drops
-    confirmations and keeps the connection alive), "block" (says instead that publishers are blocked),
-    "refuse" (accepts no connection).
+    `mode`: "pass", "cut" (ends the connection instead of passing on a confirmation), "cut and refuse",
+    "swallow" (drops confirmations and keeps the connection alive), "block" (says instead that publishers
+    are blocked), "refuse" (accepts no connection). It begins after `passing` confirmations; `meanwhile` is
+    called with the number of each before it is passed on. `sent` are the bytes each connection sent.
     """
 
     def __init__(self) -> None:
         self.mode, self.confirmations, self.connections = "pass", 0, 0
+        self.passing, self.sent = 0, []
+        self.meanwhile: Callable[[int], object] = lambda confirmation: None
         self.pairs: list[tuple[socket.socket, socket.socket]] = []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -295,14 +299,17 @@ class Relay:
                 client.close()
                 continue
             self.connections += 1
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             server = socket.create_connection(("127.0.0.1", 5672))
             self.pairs.append((client, server))
-            self.start(self.to_broker, client, server)
+            self.sent.append(b"")
+            self.start(self.to_broker, client, server, self.connections - 1)
             self.start(self.to_client, server, client)
 
-    def to_broker(self, source: socket.socket, sink: socket.socket) -> None:
+    def to_broker(self, source: socket.socket, sink: socket.socket, place: int) -> None:
         try:
             while data := source.recv(65536):
+                self.sent[place] += data
                 sink.sendall(data)
         except OSError:
             pass
@@ -315,12 +322,14 @@ class Relay:
                 body = stream.read(int.from_bytes(head[3:7], "big") + 1)
                 if head[0] == 1 and body[:4] == b"\x00\x3c\x00\x50":  # method frame basic.ack
                     self.confirmations += 1
-                    if self.mode == "block":
+                    self.meanwhile(self.confirmations)
+                    mode = self.mode if self.confirmations > self.passing else "pass"
+                    if mode == "block":
                         sink.sendall(BLOCKED)
-                    if self.mode in ("swallow", "block"):
+                    if mode in ("swallow", "block"):
                         continue
-                    if self.mode in ("cut", "cut and refuse"):
-                        self.mode = "refuse" if self.mode == "cut and refuse" else "pass"
+                    if mode in ("cut", "cut and refuse"):
+                        self.mode = "refuse" if mode == "cut and refuse" else "pass"
                         break
                 sink.sendall(head + body)
         except OSError:
@@ -362,19 +371,61 @@ def test_a_stale_connection_is_replaced_before_publishing(broker, relay) -> None
     assert {properties.delivery_mode for properties, _body in messages} == {2}
 
 
+def kinds(outcomes) -> list[type]:
+    return [type(outcome) for outcome in outcomes]
+
+
+def ids(broker: Broker) -> list[str]:
+    return [properties.message_id for properties, _body in broker.all()]
+
+
+@pytest.fixture
+def lockstep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One message on its way at a time, so that it is certain what was sent when."""
+    monkeypatch.setattr(amqp_batch, "MOST_MESSAGES", 1)
+
+
 def test_a_loss_before_the_confirmation_repeats_with_the_same_message_id(broker, relay) -> None:
     relay.mode = "cut"
-    outcomes = push(broker, {"n": 1}, {"n": 2}, uri=relay.uri)
-    assert [type(outcome) for outcome in outcomes] == [Accepted, Accepted]
-    assert [properties.message_id for properties, _body in broker.all()] == ["3:0", "3:0", "3:1"]
+    assert kinds(push(broker, {"n": 1}, {"n": 2}, uri=relay.uri)) == [Accepted, Accepted]
+    arrived = ids(broker)
+    assert arrived[0] == "3:0"
+    assert arrived[-2:] == ["3:0", "3:1"]
+    assert len(arrived) in (3, 4)
 
 
-def test_a_loss_that_cannot_be_repeated_is_unknown(broker, relay) -> None:
-    relay.mode = "cut and refuse"
-    outcomes = push(broker, {"n": 1}, {"n": 2}, uri=relay.uri)
-    assert [type(outcome) for outcome in outcomes] == [Unknown, Retry]
-    assert "not tried" in outcomes[1].reason
-    assert [properties.message_id for properties, _body in broker.all()] == ["3:0"]
+@pytest.mark.usefixtures("lockstep")
+def test_only_what_was_not_confirmed_is_repeated(broker, relay) -> None:
+    relay.mode, relay.passing = "cut", 2
+    assert kinds(push(broker, *range(4), uri=relay.uri)) == [Accepted] * 4
+    assert ids(broker) == ["3:0", "3:1", "3:2", "3:2", "3:3"]
+
+
+@pytest.mark.parametrize(("mode", "words"), [("cut and refuse", "was lost"), ("swallow", "in time")])
+@pytest.mark.usefixtures("lockstep")
+def test_confirmed_stays_accepted_sent_is_unknown_the_rest_retried(broker, relay, mode, words) -> None:
+    relay.mode, relay.passing = mode, 2
+    outcomes = push(broker, *range(5), uri=relay.uri, timeout=0.4)
+    assert kinds(outcomes) == [Accepted, Accepted, Unknown, Retry, Retry]
+    assert words in outcomes[2].reason
+    assert all(outcome.reason.startswith("not tried: ") for outcome in outcomes[3:])
+    assert ids(broker) == ["3:0", "3:1", "3:2"]
+
+
+def test_what_is_called_accepted_in_a_broken_batch_is_in_the_queue(broker, relay) -> None:
+    relay.mode, relay.passing = "cut and refuse", 1
+    outcomes = push(broker, *range(900), uri=relay.uri)
+    assert set(kinds(outcomes)) <= {Accepted, Unknown, Retry}
+    assert kinds(outcomes[-1:]) != [Accepted]
+    accepted = {f"3:{at}" for at, outcome in enumerate(outcomes) if isinstance(outcome, Accepted)}
+    assert accepted
+    assert accepted <= set(ids(broker))
+
+
+def test_a_batch_in_flight_when_the_connection_breaks_is_delivered_all_the_same(broker, relay) -> None:
+    relay.mode, relay.passing = "cut", 1
+    assert kinds(push(broker, *range(900), uri=relay.uri)) == [Accepted] * 900
+    assert set(ids(broker)) == {f"3:{at}" for at in range(900)}
 
 
 def test_a_broker_that_never_confirms_is_left_in_time(broker, relay) -> None:
@@ -384,18 +435,163 @@ def test_a_broker_that_never_confirms_is_left_in_time(broker, relay) -> None:
         started = time.monotonic()
         outcomes = session.push([Delivery({"n": 1}, "3:0"), Delivery({"n": 2}, "3:1")])
         assert time.monotonic() - started < 2
-        assert [type(outcome) for outcome in outcomes] == [Unknown, Retry]
+        assert kinds(outcomes) == [Unknown, Unknown]
         assert "in time" in outcomes[0].reason
         relay.mode = "pass"
         assert isinstance(session.push([Delivery({"n": 1}, "3:0")])[0], Accepted)
 
 
+@pytest.mark.usefixtures("lockstep")
 def test_a_broker_that_blocks_publishers_is_left_in_time(broker, relay) -> None:
-    relay.mode = "block"
-    outcomes = push(broker, {"n": 1}, {"n": 2}, uri=relay.uri, timeout=0.5)
-    assert [type(outcome) for outcome in outcomes] == [Unknown, Retry]
-    assert "short of memory or disk" in outcomes[0].reason
+    relay.mode, relay.passing = "block", 1
+    outcomes = push(broker, *range(4), uri=relay.uri, timeout=0.5)
+    assert kinds(outcomes) == [Accepted, Unknown, Retry, Retry]
+    assert "short of memory or disk" in outcomes[1].reason
+    assert "short of memory or disk" in outcomes[2].reason
     assert relay.connections == 1
+    assert ids(broker) == ["3:0", "3:1"]
+
+
+def test_nothing_is_sent_to_a_broker_that_blocks_publishers(broker, relay, monkeypatch) -> None:
+    monkeypatch.setattr(amqp_channel, "SLICE", 1)
+    with opened(broker, uri=relay.uri, timeout=0.5) as session:
+        session.push([Delivery(0, "3:0")])
+        relay.pairs[0][0].sendall(BLOCKED)
+        with pytest.raises(Unreachable, match="short of memory or disk"):
+            session.push([Delivery(1, "3:1")])
+    assert ids(broker) == ["3:0"]
+
+
+HEARTBEAT = b"\x08\x00\x00\x00\x00\x00\x00\xce"
+
+
+def test_heartbeats_are_sent_while_waiting(broker, relay, monkeypatch) -> None:
+    monkeypatch.setattr(amqp_link, "HEARTBEAT", 1)
+    relay.mode = "swallow"
+    assert kinds(push(broker, PAYLOAD, uri=relay.uri, timeout=1.2)) == [Unknown]
+    assert HEARTBEAT in relay.sent[0]
+
+
+def test_a_connection_inherited_from_the_parent_is_left_alone(broker, relay, monkeypatch) -> None:
+    with opened(broker, uri=relay.uri) as session:
+        session.push([Delivery(0, "3:0")])
+        inherited, sent = session._link._connection, relay.sent[0]
+        with monkeypatch.context() as child:
+            child.setattr(os, "getpid", lambda: -1)
+            assert kinds(session.push([Delivery(1, "3:1")])) == [Accepted]
+            session.close()
+        assert relay.sent[0] == sent
+        inherited.close()
+    assert relay.connections == 2
+    assert ids(broker) == ["3:0", "3:1"]
+
+
+def test_more_than_may_wait_for_a_confirmation_keeps_its_order(broker, monkeypatch) -> None:
+    monkeypatch.setattr(amqp_batch, "MOST_MESSAGES", 70)
+    assert kinds(push(broker, *range(1000))) == [Accepted] * 1000
+    assert ids(broker) == [f"3:{at}" for at in range(1000)]
+
+
+def test_large_messages_wait_for_each_other(broker) -> None:
+    large = "x" * (amqp_batch.MOST_BYTES // 2)
+    assert kinds(push(broker, *[large] * 4, large * 3, 5)) == [Accepted] * 6
+    assert ids(broker) == [f"3:{at}" for at in range(6)]
+
+
+def test_one_push_after_the_other_on_one_channel(broker) -> None:
+    with opened(broker) as session:
+        for start in range(0, 300, 100):
+            outcomes = session.push([Delivery(at, f"3:{at}") for at in range(start, start + 100)])
+            assert kinds(outcomes) == [Accepted] * 100
+    assert ids(broker) == [f"3:{at}" for at in range(300)]
+
+
+def test_a_batch_that_cannot_be_routed(broker) -> None:
+    broker.channel.exchange_declare(broker.name, "direct", durable=True)
+    outcomes = push(broker, *range(120), auto_declare=False)
+    assert kinds(outcomes) == [Retry] * 120
+    assert "unroutable" in outcomes[-1].reason
+
+
+@pytest.mark.usefixtures("lockstep")
+def test_one_message_in_the_middle_cannot_be_routed(broker, relay) -> None:
+    def meanwhile(confirmation: int) -> None:
+        if confirmation == 2:
+            broker.channel.queue_unbind(broker.name, broker.name, "key")
+        elif confirmation == 3:
+            broker.channel.queue_bind(broker.name, broker.name, "key")
+
+    relay.meanwhile = meanwhile
+    outcomes = push(broker, *range(5), uri=relay.uri)
+    assert kinds(outcomes) == [Accepted, Accepted, Retry, Accepted, Accepted]
+    assert "unroutable" in outcomes[2].reason
+    assert ids(broker) == ["3:0", "3:1", "3:3", "3:4"]
+
+
+@pytest.mark.usefixtures("lockstep")
+def test_an_exchange_deleted_in_the_middle_is_declared_again(broker, relay) -> None:
+    relay.meanwhile = lambda at: at == 2 and broker.channel.exchange_delete(broker.name)
+    assert kinds(push(broker, *range(4), uri=relay.uri)) == [Accepted] * 4
+    assert ids(broker) == ["3:0", "3:1", "3:2", "3:3"]
+
+
+def test_no_right_to_publish_is_a_configuration_error(broker) -> None:
+    broker.channel.exchange_declare(broker.name, durable=True, internal=True)
+    with pytest.raises(ConfigurationError, match="not allowed to publish"):
+        push(broker, *range(3), auto_declare=False)
+
+
+@pytest.mark.usefixtures("lockstep")
+def test_a_right_lost_in_the_middle_does_not_forget_what_was_delivered(broker, relay) -> None:
+    def meanwhile(confirmation: int) -> None:
+        if confirmation == 2:
+            broker.channel.exchange_delete(broker.name)
+            broker.channel.exchange_declare(broker.name, durable=True, internal=True)
+
+    relay.meanwhile = meanwhile
+    outcomes = push(broker, *range(4), uri=relay.uri)
+    assert kinds(outcomes) == [Accepted, Accepted, Retry, Retry]
+    assert "not allowed to publish" in outcomes[2].reason
+
+
+@pytest.fixture
+def refusable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker answers 406 to messages that say "bad", as it does to those that are too large."""
+    write = amqp_message.write
+
+    def written(delivery: Delivery, compression: str) -> amqp_message.Message:
+        message = write(delivery, compression)
+        if "bad" in str(delivery.payload):
+            message.fields["user_id"] = "somebody-else"
+        return message
+
+    monkeypatch.setattr(amqp_message, "write", written)
+
+
+@pytest.mark.usefixtures("refusable")
+@pytest.mark.parametrize("bad", [{2}, {0}, {4}, {1, 3}, {0, 1, 2, 3, 4}])
+def test_a_message_that_the_broker_refuses_fails_alone(broker, bad: set[int]) -> None:
+    outcomes = push(broker, *["bad" if at in bad else at for at in range(5)])
+    assert kinds(outcomes) == [Rejected if at in bad else Accepted for at in range(5)]
+    for at in bad:
+        assert "the broker refused the message: PRECONDITION_FAILED" in outcomes[at].reason
+    assert set(ids(broker)) == {f"3:{at}" for at in set(range(5)) - bad}
+
+
+@pytest.mark.usefixtures("refusable")
+def test_a_large_message_that_the_broker_refuses_costs_no_repeats(broker) -> None:
+    large = "bad" * amqp_batch.MOST_BYTES
+    outcomes = push(broker, 0, 1, large, 3, large, 5)
+    assert kinds(outcomes) == [Accepted, Accepted, Rejected, Accepted, Rejected, Accepted]
+    assert ids(broker) == ["3:0", "3:1", "3:3", "3:5"]
+
+
+@pytest.mark.usefixtures("refusable")
+def test_a_batch_of_refused_and_unwritable_and_good_ones(broker) -> None:
+    payloads = ["bad", {"bad": "\ud800"}, *range(40), "bad", *range(40)]
+    outcomes = push(broker, *payloads)
+    assert kinds(outcomes) == [Accepted if isinstance(payload, int) else Rejected for payload in payloads]
+    assert "JSON" in outcomes[1].reason or "UTF-8" in outcomes[1].reason
 
 
 def test_a_server_that_says_nothing_is_left_in_time(broker) -> None:
