@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ Action = Callable[[Any, Answer], object]  # given pika's channel and the callbac
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The fate of each message, in order, and what ended the publishing before all had one."""
+    """The fates of the messages that were sent, in order, and what ended it before all had one."""
 
     fates: Sequence[Fate]
     error: Exception | None = None
@@ -53,11 +53,11 @@ class Channel:
         if not answers and self._closed is not None:
             raise self._closed
 
-    def publish(self, exchange: str, routing_key: str, messages: Sequence[Message]) -> Published:
+    def publish(self, exchange: str, routing_key: str, messages: Iterable[Message]) -> Published:
         """Publish, and wait until the broker has said something about every message.
 
-        Each has the connection's timeout to be confirmed in. `mandatory`, because an unroutable message
-        is confirmed otherwise.
+        The broker works while the next messages are made. Each has the connection's timeout to be
+        confirmed in. `mandatory`, because an unroutable message is confirmed otherwise.
         """
         self._earlier += len(self._batch.fates)
         batch = self._batch = Batch(messages)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -87,7 +87,7 @@ class Link:
         """Do something that has an answer, and wait for that."""
         self._open_channel().call(action)
 
-    def publish(self, exchange: str, routing_key: str, messages: Sequence[Message]) -> Published:
+    def publish(self, exchange: str, routing_key: str, messages: Iterable[Message]) -> Published:
         """Publish, and wait until all is confirmed; see Channel."""
         return self._open_channel().publish(exchange, routing_key, messages)
 

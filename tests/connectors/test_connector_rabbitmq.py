@@ -86,7 +86,7 @@ def test_describe_shows_the_message_without_the_password() -> None:
     assert "problem" in RabbitMQ().describe(credentials, settings, Delivery({"a": "\ud800"}, "1:2"))
 
 
-UNSENT, SENT, CONFIRMED, UNROUTABLE, REFUSED = Fate
+SENT, CONFIRMED, UNROUTABLE, REFUSED = Fate
 
 
 def batch_of(*payloads) -> Batch:
@@ -100,7 +100,7 @@ def test_each_message_of_a_batch_has_its_own_fate() -> None:
     batch.settle(1, False, REFUSED)
     batch.returned.add("1:2")
     batch.settle(3, True, CONFIRMED)
-    assert batch.fates == [CONFIRMED, REFUSED, UNROUTABLE, CONFIRMED, SENT, UNSENT]
+    assert batch.fates == [CONFIRMED, REFUSED, UNROUTABLE, CONFIRMED, SENT]
     assert not batch.is_done
     assert [message.id for message in batch.take(5)] == ["1:5"]
     batch.settle(5, False, CONFIRMED)
@@ -108,6 +108,14 @@ def test_each_message_of_a_batch_has_its_own_fate() -> None:
     assert batch.fates[4:] == [CONFIRMED, CONFIRMED]
     assert batch.is_done
     assert batch.waiting_since() is None
+
+
+@pytest.mark.parametrize("multiple", [False, True])
+def test_a_confirmation_for_an_earlier_batch_changes_nothing(multiple: bool) -> None:
+    batch = batch_of(1, 2)
+    assert len(list(batch.take(5))) == 2
+    batch.settle(-1, multiple, CONFIRMED)
+    assert batch.fates == [SENT, SENT]
 
 
 def test_only_so_many_messages_wait_for_a_confirmation(monkeypatch) -> None:
