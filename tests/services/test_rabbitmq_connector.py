@@ -160,6 +160,15 @@ def test_an_unroutable_message_is_not_accepted_and_the_channel_lives_on(broker) 
         assert isinstance(session.push([Delivery(PAYLOAD, "3:0")])[0], Accepted)
 
 
+def test_an_outcome_shows_the_message_without_secrets(broker) -> None:
+    (outcome,) = push(broker, {"name": "Jane", "note": "my password is guest"})
+    assert outcome.exchange.request.startswith(f"exchange {broker.name!r}, routing key 'key'\n")
+    assert "message_id: 3:0\n" in outcome.exchange.request
+    assert '{"name":"Jane","note":"my password is ********"}' in outcome.exchange.request
+    assert "guest" not in repr(outcome)
+    assert (outcome.exchange.response, outcome.exchange.status) == ("", None)
+
+
 def test_what_the_broker_returns_is_not_logged(broker, caplog: pytest.LogCaptureFixture) -> None:
     broker.channel.exchange_declare(broker.name, "direct", durable=True)
     with caplog.at_level("DEBUG"):
