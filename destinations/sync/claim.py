@@ -17,7 +17,9 @@ from django.db import connection, transaction
 from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Value, When
 from django.utils import timezone
 
-from destinations.models import Destination, Health, ProfileSync
+from destinations.connectors import registry
+from destinations.connectors.base import ConnectorError
+from destinations.models import Destination, Health, ProfileSync, Resource
 from destinations.sync import database, limits, retry
 
 LEASE = timedelta(seconds=15)
@@ -62,7 +64,7 @@ def claim(destination: Destination, now: datetime) -> Claim | None:
 
 def claim_more(destination_id: int, now: datetime) -> Claim | None:
     """As `claim`, for a worker that has just pushed something there."""
-    destination = open_now(now).filter(pk=destination_id).first()
+    destination = open_now(now).filter(pk=destination_id).defer("mapping", "settings").first()
     return claim(destination, now) if destination else None
 
 
@@ -125,10 +127,21 @@ def _room(destination: Destination, health: Health, now: datetime) -> int:
     if batches >= limits.batches(destination):
         return 0
     left = limits.left(destination, health, rows, now)
-    room: int = settings.TRACSYNC_BATCH_SIZE if left is None else min(settings.TRACSYNC_BATCH_SIZE, left)
+    most = _batch_size(destination)
+    room = most if left is None else min(most, left)
     if health.failures >= retry.BREAKER_FAILURES:
         return 0 if batches else min(1, room)
     return room
+
+
+def _batch_size(destination: Destination) -> int:
+    """As configured, or what the connector takes at once if that is more."""
+    most: int = settings.TRACSYNC_BATCH_SIZE
+    slug = Resource.objects.values_list("type_id", flat=True).get(pk=destination.resource_id)
+    try:
+        return max(most, registry.get(slug).batch_size)
+    except ConnectorError:
+        return most  # the push will say what is wrong with it
 
 
 def _take(destination: Destination, now: datetime, limit: int) -> Claim | None:
