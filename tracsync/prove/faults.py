@@ -10,7 +10,7 @@ from django.db import connection, connections
 from django_q.brokers import get_broker
 
 from tracsync.prove.plan import Plan
-from tracsync.prove.workers import Workers
+from tracsync.worker_processes import Workers
 
 KINDS = ("clock", "worker", "pusher", "monitor", "sentinel", "supervisor")
 BROKER = "broker emptied"

@@ -6,14 +6,12 @@ import json
 import sys
 from dataclasses import fields
 
-from django.conf import settings
-from django.db import connection
 from rich.console import Console
 from rich.table import Table
 
 from tracsync.prove.ledger import Row
 from tracsync.prove.run import Result
-from tracsync.prove.scratch import DATABASES
+from tracsync.scratch import installation
 
 COLUMNS = tuple(field.name for field in fields(Row))[1:]
 WIDTH = 110  # of what goes into a file
@@ -25,7 +23,7 @@ def as_json(result: Result) -> str:
         {
             "seed": plan.seed,
             "profiles": plan.profiles,
-            "installation": _installation(),
+            "installation": installation(),
             "proven": result.proven,
             "owed": result.owed,
             "seconds": round(result.seconds, 1),
@@ -39,7 +37,7 @@ def as_json(result: Result) -> str:
 
 def as_table(result: Result) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
-    table = Table(title=f"{_installation()}, seed {result.plan.seed}", title_justify="left")
+    table = Table(title=f"{installation()}, seed {result.plan.seed}", title_justify="left")
     table.add_column("destination")
     for name in COLUMNS:
         table.add_column(name, justify="right")
@@ -65,8 +63,3 @@ def _verdict(result: Result) -> str:
         return f"[green]Nothing lost, nothing stale[/], in {result.seconds:.0f} s."
     owed = f", {result.owed} still owed" if result.owed else ""
     return f"[bold red]Not proven{owed}.[/] Repeat it with --seed {result.plan.seed}."
-
-
-def _installation() -> str:
-    broker = "Redis" if settings.REDIS_URL else "the database as broker"
-    return f"{DATABASES[connection.vendor]} with {broker}"

@@ -25,7 +25,7 @@ from profiles.models import Profile
 from tracsync.prove import ledger, places
 from tracsync.prove.faults import Faults
 from tracsync.prove.plan import CHANGES_PER_PROFILE, Plan, batches
-from tracsync.prove.workers import Workers, can_find_processes
+from tracsync.worker_processes import Workers, can_find_processes
 
 CALM_WITHIN = 240.0  # seconds for everything owed to arrive once nothing fails any more
 LOOK_EVERY = 0.5  # seconds

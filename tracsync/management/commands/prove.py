@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import argparse
 import secrets
-import signal
-import subprocess
 import sys
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError, connection
 
-from tracsync.prove import scratch
+from tracsync import scratch
 from tracsync.prove.plan import Plan
 
 
@@ -48,32 +44,23 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the ledger as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if connection.vendor not in scratch.DATABASES:
-            raise CommandError("prove knows SQLite and PostgreSQL.")
-        for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background commands ignore the first
-            signal.signal(number, signal.default_int_handler)
+        scratch.end_in_order()
         names = ("profiles", "seconds", "kills", "workers", "json")
         seed = secrets.randbelow(10**6) if options["seed"] is None else options["seed"]
         try:
             with scratch.environment() as (database, environment):
                 plan = Plan(seed=seed, database=database, **{name: options[name] for name in names})
                 code = _run(plan, environment)
-        except DatabaseError as error:
-            raise CommandError(f"No scratch database: {str(error).splitlines()[0]}") from None
+        except scratch.NoScratchError as error:
+            raise CommandError(str(error)) from None
         except KeyboardInterrupt:
             sys.exit("Interrupted; everything is cleaned up.")
         sys.exit(code)
 
 
 def _run(plan: Plan, environment: dict[str, str]) -> int:
-    """In a session of its own: Ctrl-C reaches this process, which ends the other in order."""
-    command = [sys.executable, "-m", "tracsync.prove", plan.dumps()]
-    process = subprocess.Popen(command, cwd=settings.BASE_DIR, env=environment, start_new_session=True)  # noqa: S603
-    try:
+    with scratch.process("tracsync.prove", plan.dumps(), environment) as process:
         return process.wait()
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def _positive(kind: Any) -> Any:

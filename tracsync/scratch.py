@@ -1,0 +1,130 @@
+"""Scratch installations: a database, a queue and keys of their own, all gone afterwards.
+
+They are of the same kind as the real installation, and on the same servers. What works in one runs in a
+process of its own, which has never seen the real database.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from cryptography.fernet import Fernet
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django_q.brokers import get_broker
+
+DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+LOOPBACK = "127.0.0.1"
+
+
+class NoScratchError(Exception):
+    """There can be no scratch installation; the message says why."""
+
+
+@contextmanager
+def environment(reachable: Sequence[str] = (LOOPBACK,)) -> Iterator[tuple[str, dict[str, str]]]:
+    """The scratch database's name, and the environment of the processes that use it.
+
+    `reachable`: the internal hosts that its connectors may reach. Raises NoScratchError.
+    """
+    if connection.vendor not in DATABASES:
+        raise NoScratchError(f"only {' and '.join(DATABASES.values())} can be used for it")
+    name = f"tracsync_scratch_{secrets.token_hex(8)}"
+    with (
+        tempfile.TemporaryDirectory(prefix="tracsync-scratch-", ignore_cleanup_errors=True) as directory,
+        _database(name, Path(directory)) as (database, url),
+        _queue(name),
+    ):
+        yield database, {**os.environ, **_settings(directory, name, reachable), "DATABASE_URL": url}
+
+
+@contextmanager
+def process(
+    module: str, argument: str, environment: dict[str, str], **options: Any
+) -> Iterator[subprocess.Popen[str]]:
+    """`python -m MODULE ARGUMENT` in a scratch installation; leaving the context ends it in order.
+
+    In a session of its own: Ctrl-C reaches this process, which ends the other.
+    """
+    command = [sys.executable, "-m", module, argument]
+    started = subprocess.Popen(  # noqa: S603 - our own command line
+        command, cwd=settings.BASE_DIR, env=environment, start_new_session=True, text=True, **options
+    )
+    try:
+        yield started
+    finally:
+        started.terminate()
+        started.wait()
+
+
+def end_in_order() -> None:
+    """SIGINT and SIGTERM raise KeyboardInterrupt, so that everything is cleaned up."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background commands ignore the first
+        signal.signal(number, signal.default_int_handler)
+
+
+def installation() -> str:
+    """What this installation consists of, in words."""
+    broker = "Redis" if settings.REDIS_URL else "the database as broker"
+    return f"{DATABASES.get(connection.vendor, connection.vendor)} with {broker}"
+
+
+def _settings(directory: str, name: str, reachable: Sequence[str]) -> dict[str, str]:
+    return {
+        "TRACSYNC_DATA_DIR": directory,
+        "TRACSYNC_QUEUE": name,
+        "TRACSYNC_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+        "SECRET_KEY": secrets.token_urlsafe(50),
+        "TRACSYNC_ALLOWED_INTERNAL_NETWORKS": ",".join(reachable),
+        "TRACSYNC_ATTEMPT_BODIES": "none",
+        "TRACSYNC_LOG_LEVEL": "WARNING",
+    }
+
+
+@contextmanager
+def _database(name: str, directory: Path) -> Iterator[tuple[str, str]]:
+    if connection.vendor == "sqlite":
+        path = directory / f"{name}.sqlite3"
+        yield str(path), f"sqlite:///{path}"
+        return
+    quoted = connection.ops.quote_name(name)
+    try:
+        _execute(f"CREATE DATABASE {quoted}")
+    except DatabaseError as error:
+        raise NoScratchError(f"No scratch database: {str(error).splitlines()[0]}") from None
+    try:
+        yield name, urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}"))
+    finally:
+        _execute(f"DROP DATABASE IF EXISTS {quoted} WITH (FORCE)")
+
+
+def _execute(sql: str) -> None:
+    """On the server of the real database, without touching that; the connection is not kept."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+    connection.close()
+
+
+@contextmanager
+def _queue(name: str) -> Iterator[None]:
+    """A queue in the database goes with it."""
+    try:
+        yield
+    finally:
+        drop_queue(name)
+
+
+def drop_queue(name: str) -> None:
+    if settings.REDIS_URL:
+        with suppress(OSError):  # it has gone away: nothing there to clean up
+            get_broker(name).delete_queue()
