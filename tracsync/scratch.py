@@ -121,10 +121,6 @@ def _queue(name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        drop_queue(name)
-
-
-def drop_queue(name: str) -> None:
-    if settings.REDIS_URL:
-        with suppress(OSError):  # it has gone away: nothing there to clean up
-            get_broker(name).delete_queue()
+        if settings.REDIS_URL:
+            with suppress(OSError):  # it has gone away: nothing there to clean up
+                get_broker(name).delete_queue()

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -24,16 +24,10 @@ PROC = Path("/proc")
 
 
 class Workers:
-    """Keeps a number of workers running. A context: leaving it leaves no process behind.
+    """Keeps a number of workers running. A context: leaving it leaves no process behind."""
 
-    `command` is the one of `manage.py` that they run, in this process's environment and `variables`.
-    """
-
-    def __init__(
-        self, count: int, log: IO[bytes], command: str = "worker", variables: Mapping[str, str] | None = None
-    ) -> None:
-        self.log, self.command = log, command
-        self.environment = {**os.environ, SUPERVISED: "1", **(variables or {})}
+    def __init__(self, count: int, log: IO[bytes]) -> None:
+        self.log = log
         self.sessions: list[int] = []
         self.running = [self._start() for _ in range(count)]
 
@@ -69,10 +63,10 @@ class Workers:
                 process.wait(max(0.1, ends_at - time.monotonic()))
 
     def _start(self) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(  # noqa: S603 - our own command line
-            [sys.executable, "manage.py", self.command],
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "worker"],
             cwd=settings.BASE_DIR,
-            env=self.environment,
+            env={**os.environ, SUPERVISED: "1"},
             stdout=self.log,
             stderr=self.log,
             start_new_session=True,

@@ -39,6 +39,11 @@ class Report:
             ],
         }
 
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> Report:
+        """The same report again, if every section has a row."""
+        return cls(value["subject"], [_section(one) for one in value["sections"]])
+
     def show(self, console: Console) -> None:
         for section in self.sections:
             table = Table(title=section.title, caption=section.note or None, title_justify="left")
@@ -47,6 +52,11 @@ class Report:
             for row in section.rows:
                 table.add_row(*map(_shown, row))
             console.print(table)
+
+
+def _section(value: dict[str, Any]) -> Section:
+    rows = [tuple(row.values()) for row in value["rows"]]
+    return Section(value["title"], tuple(value["rows"][0]), rows, value["note"])
 
 
 def _shown(cell: Cell) -> str:

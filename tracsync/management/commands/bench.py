@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 from argparse import ArgumentParser
 from typing import IO, Any, Final, cast
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
 from tracsync.bench import SUBJECTS
+from tracsync.bench.inside import CannotMeasureError
 
 WIDTH: Final = 130  # of tables that go to a file
 
@@ -26,7 +28,12 @@ class Command(BaseCommand):
             subject.add_arguments(own)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        report = SUBJECTS[options["subject"]].run(options, self._progress)
+        try:
+            report = SUBJECTS[options["subject"]].run(options, self._progress)
+        except CannotMeasureError as error:
+            raise CommandError(str(error)) from None
+        except KeyboardInterrupt:
+            sys.exit("Interrupted; everything is cleaned up.")
         if options["json"]:
             self.stdout.write(json.dumps(report.as_dict(), indent=2))
         else:

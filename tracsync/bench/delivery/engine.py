@@ -1,0 +1,84 @@
+"""The engine that is measured: destinations of the scratch installation, changes, and when all is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Min
+from django.utils import timezone
+
+from destinations.models import Destination, Extension, ProfileSync, Resource
+from destinations.sync import health
+from profiles import changes
+from profiles.models import Profile
+
+from .receiving import Receiver, wait_until
+from .traffic import MAPPING, Traffic
+
+SHORTEST_QUIET = 2.0  # seconds
+WRITTEN_PER_SECOND = 1_000  # at least; so the quiet period is not over before all is written
+WARM_UP = 400  # profiles: each worker process gets some
+
+
+def destination(name: str, url: str, **fields: Any) -> Destination:
+    """An HTTP destination, switched off until it is measured."""
+    return _make(name, "http_api", {"url": url}, **fields)
+
+
+def queue(name: str, uri: str) -> Destination:
+    """A RabbitMQ destination, switched off until it is measured."""
+    return _make(name, "rabbitmq", {"uri": uri}, settings={"queue": {"name": name, "routing_key": name}})
+
+
+def _make(name: str, kind: str, credentials: dict[str, Any], **fields: Any) -> Destination:
+    Extension.objects.filter(slug=kind).update(installed_at=timezone.now())
+    resource = Resource(name=name, type_id=kind)
+    resource.production = credentials
+    resource.save()
+    made = Destination(name=name, resource=resource, mapping=MAPPING, enabled=False, **fields)
+    made.save()
+    return made
+
+
+def only(destinations: Sequence[Destination], quiet_period: float) -> None:
+    """Switch these on and all others off, with no past: as `save` would, but without catching up."""
+    on = Destination.objects.filter(pk__in=[one.pk for one in destinations])
+    Destination.objects.exclude(pk__in=on).update(enabled=False)
+    on.update(enabled=True, quiet_period=quiet_period)
+    for one in destinations:
+        one.enabled, one.quiet_period = True, quiet_period
+        health.mended(one)
+
+
+def quiet_period(profiles: int) -> float:
+    """Long enough for so many to be written before the first is due."""
+    return SHORTEST_QUIET + profiles / WRITTEN_PER_SECOND
+
+
+def write(documents: Sequence[dict[str, Any]]) -> datetime:
+    """Write these documents in bulk; when the first of them changed for the last time."""
+    began = timezone.now()
+    changes.write([changes.change_from(document) for document in documents])
+    first = Profile.objects.filter(changed_at__gte=began).aggregate(first=Min("changed_at"))["first"]
+    assert first is not None  # they are new, or count further
+    return first
+
+
+def wait_until_recorded() -> None:
+    """Until nothing is owed and nothing in flight to a destination that is on."""
+    owed = ProfileSync.objects.filter(due_at__isnull=False, destination__enabled=True)
+    unsettled = Profile.objects.filter(first_changed_at__isnull=False)
+    wait_until(lambda: not unsettled.exists() and not owed.exists(), "everything is recorded", 300.0)
+
+
+def warm_up(receiver: Receiver) -> None:
+    """Until the workers run and have all they need; what comes first is not measured."""
+    one = destination("warm-up", receiver.path("warm-up"))
+    only([one], SHORTEST_QUIET)
+    states, documents = Traffic("warm-up", WARM_UP).next_round()
+    write(documents)
+    receiver.wait_for(states)
+    wait_until_recorded()
+    receiver.forget()

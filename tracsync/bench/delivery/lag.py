@@ -1,0 +1,59 @@
+"""How punctual: the time between due and arrived, net of the quiet period, while changes come steadily."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from statistics import quantiles
+
+from profiles.models import Profile
+from tracsync.bench.report import Section
+
+from . import engine
+from .receiving import Arrival, States, completed
+from .run import Run
+from .traffic import Traffic
+
+PER_SECOND = 100  # saves, one by one
+QUIET = 1.0  # seconds
+
+
+def measure(run: Run) -> Section:
+    engine.only([engine.destination("punctual", run.receiver.path("punctual"))], QUIET)
+    traffic = Traffic("punctual", max(2, round(PER_SECOND * run.seconds)))
+    run.receiver.forget()
+    due, pace = save_steadily(traffic, PER_SECOND)
+    states = dict.fromkeys(due, 1)
+    lags = lags_of(due, states, run.receiver.wait_for(states))
+    engine.wait_until_recorded()
+    p50, p95, p99 = percentiles(lags)
+    return Section(
+        "lag between due and arrived, in milliseconds",
+        ("saves per second", "p50", "p95", "p99", "most"),
+        [(f"{pace:.0f}", p50 * 1000, p95 * 1000, p99 * 1000, max(lags) * 1000)],
+        f"{len(lags):,} saves one by one, {run.workers} workers; {run.installation}",
+    )
+
+
+def save_steadily(traffic: Traffic, per_second: float) -> tuple[dict[str, float], float]:
+    """Save each profile once, at this pace: the end of each one's quiet period, and the pace reached."""
+    _, documents = traffic.next_round()
+    documents, began = documents[: len(traffic.ids)], time.time()
+    due = {}
+    for number, document in enumerate(documents):
+        time.sleep(max(0.0, began + number / per_second - time.time()))
+        profile = Profile(document=document)
+        profile.save()
+        due[profile.pk] = profile.changed_at.timestamp() + QUIET
+    return due, len(documents) / (time.time() - began)
+
+
+def lags_of(due: dict[str, float], states: States, arrivals: Iterable[Arrival]) -> list[float]:
+    """Seconds, of every pair of profile and path."""
+    return [at - due[id] for (_, id), at in completed(states, list(arrivals)).items()]
+
+
+def percentiles(lags: Sequence[float]) -> tuple[float, float, float]:
+    """p50, p95 and p99."""
+    cuts = quantiles(lags, n=100, method="inclusive")
+    return cuts[49], cuts[94], cuts[98]

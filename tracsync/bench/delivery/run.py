@@ -1,0 +1,20 @@
+"""What all sections of one run share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .receiving import Receiver
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """`installation` says in words what the workers run on."""
+
+    receiver: Receiver
+    profiles: int
+    workers: int
+    repetitions: int
+    seconds: float
+    rabbitmq: str
+    installation: str

@@ -1,0 +1,34 @@
+"""A receiver that takes its time: waiting, not work, is what has to be done side by side."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from tracsync.bench.report import Section
+
+from . import bare, engine
+from .passes import bare_pass, engine_pass, in_turns, rows
+from .run import Run
+from .traffic import Traffic
+
+DELAY = "20"  # ms
+THREADS = 32
+SHARE = 2  # one profile for so many of the fast receiver's
+BARE, ENGINE = f"{THREADS} threads over one bare session", "engine, end to end"
+
+
+def measure(run: Run) -> Section:
+    count = max(1, run.profiles // SHARE)
+    slow = engine.destination("slow", run.receiver.path("slow", DELAY))
+    engine.only([slow], engine.quiet_period(count))
+    post = partial(bare.post_in_threads, run.receiver.path("bare", DELAY), threads=THREADS)
+    ways = {
+        BARE: bare_pass(run.receiver, Traffic("slow-bare", count), post),
+        ENGINE: engine_pass(run.receiver, Traffic("slow", count)),
+    }
+    return Section(
+        f"a receiver that answers after {DELAY} ms: deliveries per second",
+        ("way", "median", "least", "most", "× bare"),  # noqa: RUF001
+        list(rows(in_turns(ways, run.repetitions), (BARE,))),
+        f"{count:,} profiles, {run.workers} workers; {run.installation}",
+    )
