@@ -4,6 +4,6 @@ Each module has `add_arguments(parser)`, `run(options, progress) -> Report` and 
 them in `SUBJECTS`.
 """
 
-from . import delivery, notation
+from . import changes, delivery, notation
 
-SUBJECTS = {"notation": notation, "delivery": delivery}
+SUBJECTS = {"notation": notation, "delivery": delivery, "changes": changes}

@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from tracsync.bench.arguments import positive
 from tracsync.bench.inside import CannotMeasureError, in_scratch
 from tracsync.bench.report import Report
 
@@ -22,9 +23,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--only", type=_sections, metavar="SECTION,...", help=f"of {', '.join(SECTIONS)} (all that can be)"
     )
-    parser.add_argument("--profiles", type=_positive, default=4_000, help="how many change at once (4000)")
-    parser.add_argument("--workers", type=_positive, default=2, help="how many workers run (2)")
-    parser.add_argument("--repetitions", type=_positive, default=3, help="how often each is measured (3)")
+    parser.add_argument("--profiles", type=positive, default=4_000, help="how many change at once (4000)")
+    parser.add_argument("--workers", type=positive, default=2, help="how many workers run (2)")
+    parser.add_argument("--repetitions", type=positive, default=3, help="how often each is measured (3)")
     parser.add_argument(
         "--seconds", type=float, default=10.0, help="how long profiles change steadily for lag and fair (10)"
     )
@@ -88,10 +89,3 @@ def _sections(text: str) -> list[str]:
         if name not in SECTIONS:
             raise argparse.ArgumentTypeError(f"{name} is no section: there are {', '.join(SECTIONS)}")
     return names
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value <= 0:
-        raise argparse.ArgumentTypeError("must be more than 0")
-    return value
