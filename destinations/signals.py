@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 from django.db import DatabaseError, transaction
@@ -44,9 +45,36 @@ def _arm(ids: list[str]) -> None:
     transaction.on_commit(lambda: _push_at_once(ids))
 
 
+class _Nobody:
+    """Remembers for a moment that no destination wants changes at once, so that not every save has to ask.
+
+    This process hears of its own edits. Of another's it may hear late; until then the clock pushes.
+    """
+
+    FOR = 1.0  # seconds
+
+    def __init__(self) -> None:
+        self._until = 0.0
+
+    def wants_them(self) -> bool:
+        if time.monotonic() < self._until:
+            return True
+        if operations.immediate_destinations():
+            return False
+        self._until = time.monotonic() + self.FOR
+        return True
+
+    def forget(self) -> None:
+        self._until = 0.0
+
+
+_nobody = _Nobody()
+
+
 def _push_at_once(ids: list[str]) -> None:
     try:
-        operations.profiles_changed(ids)
+        if not _nobody.wants_them():
+            operations.profiles_changed(ids)
     except Exception as error:
         # The profile is saved and marked: whatever is away now, the clock will do it.
         detail = "" if isinstance(error, DatabaseError) else f": {error}"
@@ -64,6 +92,7 @@ def destination_to_be_saved(instance: Destination, raw: bool, **_: Any) -> None:
 
 
 def destination_saved(instance: Destination, created: bool, raw: bool, **_: Any) -> None:
+    _nobody.forget()
     if raw:
         return
     Health.objects.get_or_create(destination=instance)

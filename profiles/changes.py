@@ -6,13 +6,13 @@ changes applied in order, and the result written by one upsert.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from django.db import connections, router, transaction
+from django.db import router, transaction
 from django.dispatch import Signal
 from django.utils import timezone
 
-from profiles import documents
+from profiles import documents, rows
 from profiles.documents import JSON, InvalidDocument
 from profiles.models import Profile, ProfileConflict
 
@@ -21,7 +21,6 @@ profiles_changed = Signal()
 
 BATCH_SIZE = 500
 CONFLICT = "the stored version is not the one that this change was made for"
-COLUMNS = ("id", "document", "digest", "version", "created_at", "changed_at", "first_changed_at")
 
 
 def any_version(version: int) -> bool:
@@ -117,6 +116,11 @@ class _Draft:
         self.is_new = digest is None
         self.changed = False
 
+    @property
+    def row(self) -> rows.Row:
+        assert self.digest is not None  # it has changed
+        return rows.Row(self.id, self.document, self.digest, self.version)
+
     def apply(self, change: Change) -> Written:
         if not change.expects(self.version):
             return Written(self.id, version=self.version, error=CONFLICT, conflict=True)
@@ -167,8 +171,8 @@ def _read_locked(changes: Sequence[Change], using: str) -> dict[str, _Draft]:
     columns = ["id", "digest", "version"]
     if any(change.kind != "put" for change in changes):
         columns.append("document")
-    rows = Profile.objects.using(using).select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
-    stored = {row[0]: row for row in rows.values_list(*columns)}
+    locked = Profile.objects.using(using).select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
+    stored = {row[0]: row for row in locked.values_list(*columns)}
     return {id: _Draft(*stored.get(id, (id,))) for id in ids}
 
 
@@ -178,39 +182,9 @@ def _store(drafts: list[_Draft], using: str) -> bool:
     The new ones come first: an insert waits for another batch's update of the same row, but not for its
     lock. So whoever has begun to update waits for nobody, and two batches never wait for each other.
     """
-    old = [draft for draft in drafts if not draft.is_new]
-    new = [draft for draft in drafts if draft.is_new]
-    if len(_insert(new, "DO NOTHING", using)) < len(new):
+    now = timezone.now()
+    new = [draft.row for draft in drafts if draft.is_new]
+    if rows.insert(new, now, using) < len(new):
         return False
-    table = connections[using].ops.quote_name(Profile._meta.db_table)
-    _insert(old, UPDATE.format(table=table), using)
+    rows.replace([draft.row for draft in drafts if not draft.is_new], now, using)
     return True
-
-
-# The rows are locked, so nobody comes between: the conflict is the way to update many rows at once.
-UPDATE = """DO UPDATE SET
-    document = excluded.document, digest = excluded.digest, version = excluded.version,
-    changed_at = excluded.changed_at,
-    first_changed_at = COALESCE({table}.first_changed_at, excluded.first_changed_at)"""
-
-
-def _insert(drafts: list[_Draft], on_conflict: str, using: str) -> list[Any]:
-    if not drafts:
-        return []
-    connection, now = connections[using], timezone.now()
-    fields: list[Any] = [Profile._meta.get_field(name) for name in COLUMNS]
-    values = [
-        field.get_db_prep_save(value, connection)
-        for draft in drafts
-        for field, value in zip(
-            fields, (draft.id, draft.document, draft.digest, draft.version, now, now, now), strict=True
-        )
-    ]
-    row = f"({', '.join(['%s'] * len(COLUMNS))})"
-    sql = f"""
-        INSERT INTO {connection.ops.quote_name(Profile._meta.db_table)} ({", ".join(COLUMNS)})
-        VALUES {", ".join([row] * len(drafts))}
-        ON CONFLICT (id) {on_conflict} RETURNING id"""  # noqa: S608 (names are ours, values are parameters)
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        return cursor.fetchall()

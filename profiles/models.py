@@ -3,12 +3,11 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, models, transaction
-from django.db.models.functions import Coalesce
+from django.db import models, router, transaction
 from django.db.models.signals import post_save
 from django.utils import timezone
 
-from profiles import documents
+from profiles import documents, rows
 from profiles.documents import InvalidDocument
 
 
@@ -58,13 +57,11 @@ class Profile(models.Model):
         ProfileConflict where the profile was changed by somebody else since it was read.
         """
         digest = self._check_document()
-        with transaction.atomic(using=using):
-            created = self._state.adding and not self._adopt_existing(using)
-            if not created and digest == self.digest:
-                return
-            (self._create if created else self._update)(digest, using)
+        using = using or router.db_for_write(Profile, instance=self)
+        created = self._state.adding and self._create(digest, using)
+        if created or self._replace(digest, using):
             post_save.send(
-                Profile, instance=self, created=created, update_fields=None, raw=False, using=self._state.db
+                Profile, instance=self, created=created, update_fields=None, raw=False, using=using
             )
 
     @property
@@ -82,30 +79,40 @@ class Profile(models.Model):
         self.id = self.document["id"]
         return documents.digest(self.document)
 
-    def _adopt_existing(self, using: str | None) -> bool:
-        """Whether the id is taken; then this instance becomes that row with another document."""
-        rows = Profile.objects.using(using).select_for_update(no_key=True)
-        stored = rows.filter(pk=self.pk).first()
-        if stored is None:
+    def _create(self, digest: str, using: str) -> bool:
+        """Whether the id was free: then this is a new row."""
+        now = timezone.now()
+        if not rows.insert([rows.Row(self.id, self.document, digest, 1)], now, using):
             return False
-        self.version, self.digest, self.created_at = stored.version, stored.digest, stored.created_at
-        self.changed_at, self.first_changed_at = stored.changed_at, stored.first_changed_at
-        self._state.adding, self._state.db = False, stored._state.db
+        self.version, self.digest = 1, digest
+        self.created_at = self.changed_at = self.first_changed_at = now
+        self._state.adding, self._state.db = False, using
         return True
 
-    def _create(self, digest: str, using: str | None) -> None:
-        now = timezone.now()
-        self.version, self.digest, self.changed_at, self.first_changed_at = 1, digest, now, now
-        try:
-            Profile.objects.using(using).bulk_create([self])
-        except IntegrityError:
-            raise ProfileConflict(f"profile {self.pk} was created by somebody else at this moment") from None
+    def _replace(self, digest: str, using: str) -> bool:
+        """Whether the stored document was another one: then it is this one now."""
+        if not self._state.adding:
+            return self._update(digest, using)
+        with transaction.atomic(using=using):
+            self._adopt_existing(using)
+            return self._update(digest, using)
 
-    def _update(self, digest: str, using: str | None) -> None:
-        now = timezone.now()
-        updated = Profile.objects.using(using).filter(pk=self.pk, version=self.version)
-        marks = {"changed_at": now, "first_changed_at": Coalesce("first_changed_at", now)}
-        if not updated.update(document=self.document, digest=digest, version=self.version + 1, **marks):
+    def _adopt_existing(self, using: str) -> None:
+        """The id is taken: this instance becomes that row, with another document."""
+        locked = Profile.objects.using(using).select_for_update(no_key=True)
+        stored = locked.filter(pk=self.pk).defer("document").first()
+        if stored is None:
+            raise ProfileConflict(f"profile {self.pk} was deleted by somebody else at this moment")
+        self.version, self.digest, self.created_at = stored.version, stored.digest, stored.created_at
+        self.changed_at, self.first_changed_at = stored.changed_at, stored.first_changed_at
+        self._state.adding, self._state.db = False, using
+
+    def _update(self, digest: str, using: str) -> bool:
+        if digest == self.digest:
+            return False
+        now, version = timezone.now(), self.version + 1
+        if not rows.update(rows.Row(self.id, self.document, digest, version), now, using):
             raise ProfileConflict(f"profile {self.pk} was changed by somebody else since it was read")
-        self.version, self.digest, self.changed_at = self.version + 1, digest, now
+        self.version, self.digest, self.changed_at = version, digest, now
         self.first_changed_at = self.first_changed_at or now
+        return True

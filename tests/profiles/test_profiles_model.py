@@ -141,12 +141,11 @@ def test_a_deleted_profile_is_not_brought_back():
     assert not Profile.objects.exists()
 
 
-def test_one_that_somebody_creates_at_the_same_moment(monkeypatch):
-    Profile.objects.create(document={"id": "a", "n": 1})
-    monkeypatch.setattr(Profile, "_adopt_existing", lambda self, using: False)
-    with pytest.raises(ProfileConflict):
+def test_one_that_somebody_deletes_at_the_same_moment(monkeypatch):
+    monkeypatch.setattr(Profile, "_create", lambda self, digest, using: False)
+    with pytest.raises(ProfileConflict, match="deleted"):
         Profile.objects.create(document={"id": "a", "n": 2})
-    assert Profile.objects.get().document == {"id": "a", "n": 1}
+    assert not Profile.objects.exists()
 
 
 @pytest.mark.parametrize("document", [{"id": ""}, {"id": 5}, [], None, {"n": float("nan")}, {"n": (1,)}])
@@ -178,6 +177,7 @@ def statements(act):
 
 def test_the_statements_of_a_save():
     profile = Profile(document={"id": "a"})
-    assert statements(profile.save) == ["SELECT", "INSERT"]
+    assert statements(profile.save) == ["INSERT"]
     profile.document["n"] = 1
     assert statements(profile.save) == ["UPDATE"]
+    assert statements(Profile(document={"id": "a"}).save) == ["INSERT", "SELECT", "UPDATE"]

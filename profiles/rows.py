@@ -1,0 +1,78 @@
+"""The statements that write profiles with their marks.
+
+Written by hand because every change comes through here: what Django would build anew for each of them
+costs as much as checking the document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db import connections, models
+
+TABLE = "profiles_profile"
+COLUMNS = ("id", "document", "digest", "version", "created_at", "changed_at", "first_changed_at")
+_ROW = f"({', '.join(['%s'] * len(COLUMNS))})"
+_INSERT = f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) VALUES "  # noqa: S608 - names of ours
+_NEW_ONLY = " ON CONFLICT (id) DO NOTHING"
+# Of rows that are locked, so nobody comes between: the conflict is the way to update many at once.
+_REPLACE = f""" ON CONFLICT (id) DO UPDATE SET
+    document = excluded.document, digest = excluded.digest, version = excluded.version,
+    changed_at = excluded.changed_at,
+    first_changed_at = COALESCE({TABLE}.first_changed_at, excluded.first_changed_at)"""
+_UPDATE = f"""UPDATE {TABLE} SET document = %s, digest = %s, version = version + 1, changed_at = %s,
+    first_changed_at = COALESCE(first_changed_at, %s) WHERE id = %s AND version = %s"""  # noqa: S608 - as above
+
+
+class Row(NamedTuple):
+    """A profile with a change that is owed, as it is to be."""
+
+    id: str
+    document: Any
+    digest: str
+    version: int
+
+
+def insert(rows: Sequence[Row], now: datetime, using: str) -> int:
+    """Write those whose id is free; how many that were."""
+    return _write(rows, _NEW_ONLY, now, using)
+
+
+def replace(rows: Sequence[Row], now: datetime, using: str) -> None:
+    """Write those that exist, and are locked."""
+    _write(rows, _REPLACE, now, using)
+
+
+def update(row: Row, now: datetime, using: str) -> bool:
+    """Write one over the version before its own; False where that is not the stored one."""
+    at = _moment(now, using)
+    params = [_json(row.document, using), row.digest, at, at, row.id, row.version - 1]
+    return _execute(_UPDATE, params, using) == 1
+
+
+def _write(rows: Sequence[Row], on_conflict: str, now: datetime, using: str) -> int:
+    if not rows:
+        return 0
+    at = _moment(now, using)
+    params = [
+        value
+        for id, document, digest, version in rows
+        for value in (id, _json(document, using), digest, version, at, at, at)
+    ]
+    return _execute(_INSERT + ", ".join([_ROW] * len(rows)) + on_conflict, params, using)
+
+
+def _execute(sql: str, params: list[Any], using: str) -> int:
+    with connections[using].cursor() as cursor:
+        cursor.execute(sql, params)
+        return int(cursor.rowcount)
+
+
+def _json(document: Any, using: str) -> Any:
+    return connections[using].ops.adapt_json_value(document, None)
+
+
+def _moment(value: datetime, using: str) -> Any:
+    return models.DateTimeField().get_db_prep_value(value, connections[using])
