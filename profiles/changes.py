@@ -114,28 +114,32 @@ class _Draft:
         self.version = version
         self.document = document
         self.is_new = digest is None
-        self.changed = False
+        self.sealed: documents.Sealed | None = None  # of the last change
+
+    @property
+    def changed(self) -> bool:
+        return self.sealed is not None
 
     @property
     def row(self) -> rows.Row:
-        assert self.digest is not None  # it has changed
-        return rows.Row(self.id, self.document, self.digest, self.version)
+        assert self.sealed is not None  # it has changed
+        return rows.Row(self.id, self.sealed, self.version)
 
     def apply(self, change: Change) -> Written:
         if not change.expects(self.version):
             return Written(self.id, version=self.version, error=CONFLICT, conflict=True)
         try:
             document = documents.with_id(change.apply(self.document), self.id)
-            digest = documents.digest(document)
+            sealed = documents.seal(document)
         except InvalidDocument as error:
             return Written(self.id, error=str(error))
         except RecursionError:  # a merge walks down before the depth of its result is known
             return Written(self.id, error="nested too deeply")
-        if digest == self.digest:
+        if sealed.digest == self.digest:
             return Written(self.id, version=self.version, document=document)
         created = self.is_new and not self.changed
-        self.document, self.digest, self.version = document, digest, self.version + 1
-        self.changed = True
+        self.document, self.sealed, self.digest = document, sealed, sealed.digest
+        self.version += 1
         return Written(self.id, created, changed=True, version=self.version, document=document)
 
 

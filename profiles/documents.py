@@ -7,7 +7,7 @@ import sys
 import uuid
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 
@@ -88,20 +88,47 @@ def canonical(document: JSON) -> bytes:
 
     Raises InvalidDocument for whatever cannot be stored as JSON in every database.
     """
-    if _check(document):
-        document = _integral(document)
-    text = _CANONICAL.encode(document)
-    if r"\u0000" in text and any("\0" in part for part in _texts(document)):
-        raise InvalidDocument("text with a null byte cannot be stored")
+    return _sized(_canonical_text(document, _check(document)))
+
+
+def digest(document: JSON) -> str:
+    """What tells a changed document from an equal one. Raises InvalidDocument."""
+    return hashlib.sha256(canonical(document)).hexdigest()
+
+
+class Sealed(NamedTuple):
+    """A document as it is stored, and its digest."""
+
+    text: str
+    digest: str
+
+
+def seal(document: JSON) -> Sealed:
+    """Make a document ready to be stored. Raises InvalidDocument.
+
+    To write JSON is most of the work of a change, so it is done once: the canonical text is what is stored,
+    unless that would make 1 of 1.0, which is equal but not the same.
+    """
+    has_whole_floats = _check(document)
+    text = _canonical_text(document, has_whole_floats)
+    digest = hashlib.sha256(_sized(text)).hexdigest()
+    return Sealed(_STORED.encode(document) if has_whole_floats else text, digest)
+
+
+def _sized(text: str) -> bytes:
     data, limit = _encode(text), settings.TRACSYNC_MAX_DOCUMENT_BYTES
     if len(data) > limit:
         raise InvalidDocument(f"the document has {len(data):,} bytes, at most {limit:,} are allowed")
     return data
 
 
-def digest(document: JSON) -> str:
-    """What tells a changed document from an equal one. Raises InvalidDocument."""
-    return hashlib.sha256(canonical(document)).hexdigest()
+def _canonical_text(document: JSON, has_whole_floats: bool) -> str:
+    if has_whole_floats:
+        document = _integral(document)
+    text = _CANONICAL.encode(document)
+    if r"\u0000" in text and any("\0" in part for part in _texts(document)):
+        raise InvalidDocument("text with a null byte cannot be stored")
+    return text
 
 
 def merge_patch(target: JSON, patch: JSON) -> JSON:
@@ -133,6 +160,7 @@ def kind_of(value: JSON) -> str:
     return names.get(type(value), "a number" if isinstance(value, int | float) else type(value).__name__)
 
 
+_STORED = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 _LARGEST = int(sys.float_info.max)
 _EXACT = 2**53  # below it, every whole number is a float of its own

@@ -8,7 +8,7 @@ from django.db.models.signals import post_save
 from django.utils import timezone
 
 from profiles import documents, rows
-from profiles.documents import InvalidDocument
+from profiles.documents import InvalidDocument, Sealed
 
 
 class ProfileConflict(Exception):
@@ -56,10 +56,10 @@ class Profile(models.Model):
         A new instance under an existing id replaces that document. Raises InvalidDocument, and
         ProfileConflict where the profile was changed by somebody else since it was read.
         """
-        digest = self._check_document()
+        sealed = self._seal()
         using = using or router.db_for_write(Profile, instance=self)
-        created = self._state.adding and self._create(digest, using)
-        if created or self._replace(digest, using):
+        created = self._state.adding and self._create(sealed, using)
+        if created or self._replace(sealed, using):
             post_save.send(
                 Profile, instance=self, created=created, update_fields=None, raw=False, using=using
             )
@@ -70,32 +70,32 @@ class Profile(models.Model):
 
     def clean(self) -> None:
         try:
-            self._check_document()
+            self._seal()
         except InvalidDocument as error:
             raise ValidationError({"document": str(error)}) from error
 
-    def _check_document(self) -> str:
+    def _seal(self) -> Sealed:
         self.document = documents.with_id(self.document, self.id)
         self.id = self.document["id"]
-        return documents.digest(self.document)
+        return documents.seal(self.document)
 
-    def _create(self, digest: str, using: str) -> bool:
+    def _create(self, sealed: Sealed, using: str) -> bool:
         """Whether the id was free: then this is a new row."""
         now = timezone.now()
-        if not rows.insert([rows.Row(self.id, self.document, digest, 1)], now, using):
+        if not rows.insert([rows.Row(self.id, sealed, 1)], now, using):
             return False
-        self.version, self.digest = 1, digest
+        self.version, self.digest = 1, sealed.digest
         self.created_at = self.changed_at = self.first_changed_at = now
         self._state.adding, self._state.db = False, using
         return True
 
-    def _replace(self, digest: str, using: str) -> bool:
+    def _replace(self, sealed: Sealed, using: str) -> bool:
         """Whether the stored document was another one: then it is this one now."""
         if not self._state.adding:
-            return self._update(digest, using)
+            return self._update(sealed, using)
         with transaction.atomic(using=using):
             self._adopt_existing(using)
-            return self._update(digest, using)
+            return self._update(sealed, using)
 
     def _adopt_existing(self, using: str) -> None:
         """The id is taken: this instance becomes that row, with another document."""
@@ -107,12 +107,12 @@ class Profile(models.Model):
         self.changed_at, self.first_changed_at = stored.changed_at, stored.first_changed_at
         self._state.adding, self._state.db = False, using
 
-    def _update(self, digest: str, using: str) -> bool:
-        if digest == self.digest:
+    def _update(self, sealed: Sealed, using: str) -> bool:
+        if sealed.digest == self.digest:
             return False
         now, version = timezone.now(), self.version + 1
-        if not rows.update(rows.Row(self.id, self.document, digest, version), now, using):
+        if not rows.update(rows.Row(self.id, sealed, version), now, using):
             raise ProfileConflict(f"profile {self.pk} was changed by somebody else since it was read")
-        self.version, self.digest, self.changed_at = version, digest, now
+        self.version, self.digest, self.changed_at = version, sealed.digest, now
         self.first_changed_at = self.first_changed_at or now
         return True

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 from django.db import connections, models
 
+from profiles.documents import Sealed
+
 TABLE = "profiles_profile"
 COLUMNS = ("id", "document", "digest", "version", "created_at", "changed_at", "first_changed_at")
 _ROW = f"({', '.join(['%s'] * len(COLUMNS))})"
@@ -30,8 +32,7 @@ class Row(NamedTuple):
     """A profile with a change that is owed, as it is to be."""
 
     id: str
-    document: Any
-    digest: str
+    sealed: Sealed
     version: int
 
 
@@ -48,7 +49,7 @@ def replace(rows: Sequence[Row], now: datetime, using: str) -> None:
 def update(row: Row, now: datetime, using: str) -> bool:
     """Write one over the version before its own; False where that is not the stored one."""
     at = _moment(now, using)
-    params = [_json(row.document, using), row.digest, at, at, row.id, row.version - 1]
+    params = [*row.sealed, at, at, row.id, row.version - 1]
     return _execute(_UPDATE, params, using) == 1
 
 
@@ -57,9 +58,7 @@ def _write(rows: Sequence[Row], on_conflict: str, now: datetime, using: str) -> 
         return 0
     at = _moment(now, using)
     params = [
-        value
-        for id, document, digest, version in rows
-        for value in (id, _json(document, using), digest, version, at, at, at)
+        value for id, (text, digest), version in rows for value in (id, text, digest, version, at, at, at)
     ]
     return _execute(_INSERT + ", ".join([_ROW] * len(rows)) + on_conflict, params, using)
 
@@ -68,10 +67,6 @@ def _execute(sql: str, params: list[Any], using: str) -> int:
     with connections[using].cursor() as cursor:
         cursor.execute(sql, params)
         return int(cursor.rowcount)
-
-
-def _json(document: Any, using: str) -> Any:
-    return connections[using].ops.adapt_json_value(document, None)
 
 
 def _moment(value: datetime, using: str) -> Any:

@@ -129,6 +129,20 @@ class TestDebounce:
             changes.write([changes.Change(f"p{n}", "put", {"id": f"p{n}"}) for n in range(30)])
         assert len(recording.deliveries) == 30
 
+    def test_that_nobody_is_in_a_hurry_is_asked_once(
+        self, recording, make_destination, make_profile, django_capture_on_commit_callbacks
+    ):
+        make_destination(quiet_period=20)
+        with django_capture_on_commit_callbacks(execute=True):
+            profile = make_profile()
+        with CaptureQueriesContext(connection) as queries, django_capture_on_commit_callbacks(execute=True):
+            visit(profile, 1)
+        assert [query["sql"].split()[0] for query in queries] == ["UPDATE"]
+        make_destination("now", quiet_period=0)
+        with django_capture_on_commit_callbacks(execute=True):
+            visit(profile, 2)
+        assert sent(recording) == [{"id": "p1", "visits": 2}]
+
     def test_a_global_quiet_period_of_zero_is_immediate_too(
         self, frozen, recording, make_destination, make_profile, settings, django_capture_on_commit_callbacks
     ):
