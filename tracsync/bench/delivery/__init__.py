@@ -39,7 +39,7 @@ def run(options: dict[str, Any], progress: Callable[[str], None]) -> Report:
     uri = options["rabbitmq"]
     if "rabbitmq" in (options["only"] or ()) and not uri:
         raise CannotMeasureError("the section rabbitmq needs --rabbitmq with the address of a broker")
-    reachable = [rabbit.host(uri)] if uri else []
+    reachable = [rabbit.reachable_host(uri)] if uri else []
     return in_scratch("delivery", {name: options[name] for name in OPTIONS}, reachable)
 
 
@@ -63,7 +63,7 @@ def _measure(options: dict[str, Any], progress: Callable[[str], None], log_path:
 
     from . import engine
     from .receiving import receiver
-    from .run import Run
+    from .shared import Run
 
     report = Report("delivery")
     shared = {name: options[name] for name in OPTIONS[1:]}

@@ -12,7 +12,7 @@ from tracsync.bench.report import Section
 from . import engine
 from .lag import QUIET, lags_of, percentiles, save_steadily
 from .receiving import Receiver, States, completed, wait_until
-from .run import Run
+from .shared import Run
 from .traffic import Traffic
 
 HEALTHY = 6

@@ -11,7 +11,7 @@ from tracsync.bench.report import Section
 
 from . import engine
 from .receiving import Arrival, States, completed
-from .run import Run
+from .shared import Run
 from .traffic import Traffic
 
 PER_SECOND = 100  # saves, one by one

@@ -24,7 +24,7 @@ from . import engine
 from .confirms import publish
 from .passes import Pass, in_turns, rows
 from .receiving import States
-from .run import Run
+from .shared import Run
 from .together import shares, together
 from .traffic import Traffic, bodies
 
@@ -33,9 +33,10 @@ TIMES = 2  # so many profiles for each of the fast receiver's
 SILENCE = 3.0  # seconds without a message: the queue is empty
 
 
-def host(uri: str) -> str:
-    """Raises CannotMeasureError where the address is none."""
-    return _broker(uri).host
+def reachable_host(uri: str) -> str:
+    """Raises CannotMeasureError where no broker is to be had at this address."""
+    _connect(uri).close()
+    return str(_broker(uri).host)
 
 
 def measure(run: Run) -> Section:
@@ -74,16 +75,20 @@ def _parameters(uri: str) -> pika.ConnectionParameters:
     )
 
 
-@contextmanager
-def _own_queue(uri: str) -> Iterator[tuple[Any, str]]:
-    """An exchange and a queue of the same new name, gone afterwards, and a channel to look with."""
-    name = f"tracsync_bench_{uuid.uuid4().hex}"
+def _connect(uri: str) -> Any:
     try:
-        connection = pika.BlockingConnection(_parameters(uri))
+        return pika.BlockingConnection(_parameters(uri))
     except (amqp.AMQPError, OSError) as error:
         raise CannotMeasureError(
             f"RabbitMQ cannot be reached at {_broker(uri)}: {type(error).__name__}"
         ) from None
+
+
+@contextmanager
+def _own_queue(uri: str) -> Iterator[tuple[Any, str]]:
+    """An exchange and a queue of the same new name, gone afterwards, and a channel to look with."""
+    name = f"tracsync_bench_{uuid.uuid4().hex}"
+    connection = _connect(uri)
     try:
         channel = connection.channel()
         channel.exchange_declare(name, "direct", durable=True)

@@ -100,13 +100,12 @@ def completed(states: States, arrivals: Sequence[Arrival]) -> dict[tuple[str, st
 @contextmanager
 def receiver() -> Iterator[Receiver]:
     command = [sys.executable, "-m", "tracsync.bench.delivery.receiver"]
-    process = subprocess.Popen(command, cwd=settings.BASE_DIR, stdout=subprocess.PIPE, text=True)  # noqa: S603
-    try:
+    with subprocess.Popen(command, cwd=settings.BASE_DIR, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         stdout: IO[str] = process.stdout  # type: ignore[assignment] # it is a pipe
-        yield Receiver(stdout.readline().strip())
-    finally:
-        process.kill()
-        process.wait()
+        try:
+            yield Receiver(stdout.readline().strip())
+        finally:
+            process.kill()
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:

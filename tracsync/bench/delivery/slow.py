@@ -8,7 +8,7 @@ from tracsync.bench.report import Section
 
 from . import bare, engine
 from .passes import bare_pass, engine_pass, in_turns, rows
-from .run import Run
+from .shared import Run
 from .traffic import Traffic
 
 DELAY = "20"  # ms

@@ -10,7 +10,7 @@ from tracsync.bench.report import Section
 from . import bare, engine
 from .naive import naive_pass
 from .passes import able, bare_pass, engine_pass, in_turns, rows
-from .run import Run
+from .shared import Run
 from .traffic import Traffic
 
 BARE, ENGINE, NAIVE = "bare requests.Session", "engine, end to end", "a task per save"

@@ -30,10 +30,11 @@ def together(work: Work, shares: Sequence[Any]) -> Span:
     Each prepares, calls `begin`, which waits for the others, and works. Raises CannotMeasureError.
     """
     connections.close_all()  # a connection must not be shared across a fork
-    gate, ends = _fork.Barrier(len(shares) + 1), _fork.RawArray("d", len(shares))
+    gate = _fork.Barrier(len(shares) + 1)
+    spans = [_fork.RawArray("d", 2) for _ in shares]
     processes = [
-        _fork.Process(target=_work, args=(work, share, gate.wait, ends, position), daemon=True)
-        for position, share in enumerate(shares)
+        _fork.Process(target=_work, args=(work, share, gate, span), daemon=True)
+        for share, span in zip(shares, spans, strict=True)
     ]
     for process in processes:
         process.start()
@@ -41,17 +42,20 @@ def together(work: Work, shares: Sequence[Any]) -> Span:
         gate.wait(START_WITHIN)
     except BrokenBarrierError:
         raise CannotMeasureError("a process to compare with could not begin, see above") from None
-    began = time.time()
     for process in processes:
         process.join()
     if any(process.exitcode for process in processes):
         raise CannotMeasureError("a process to compare with has failed, see above")
-    return Span(began, max(ends))
+    return Span(min(span[0] for span in spans), max(span[1] for span in spans))
 
 
-def _work(work: Work, share: Any, begin: Callable[[], object], ends: Any, position: int) -> None:
+def _work(work: Work, share: Any, gate: Any, span: Any) -> None:
+    def begin() -> None:
+        gate.wait()
+        span[0] = time.time()
+
     work(share, begin)
-    ends[position] = time.time()
+    span[1] = time.time()
 
 
 def shares(things: Sequence[Any], count: int) -> list[Sequence[Any]]:
