@@ -160,8 +160,9 @@ def kind_of(value: JSON) -> str:
     return names.get(type(value), "a number" if isinstance(value, int | float) else type(value).__name__)
 
 
-_STORED = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+# What is written has passed `_check`: its depth is known, so nothing in it contains itself.
+_STORED = json.JSONEncoder(check_circular=False, ensure_ascii=False, separators=(",", ":"))
+_CANONICAL = json.JSONEncoder(sort_keys=True, check_circular=False, ensure_ascii=False, separators=(",", ":"))
 _LARGEST = int(sys.float_info.max)
 _EXACT = 2**53  # below it, every whole number is a float of its own
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any, NamedTuple
 
 from django.db import connections, models
@@ -49,23 +50,22 @@ def replace(rows: Sequence[Row], now: datetime, using: str) -> None:
 def update(row: Row, now: datetime, using: str) -> bool:
     """Write one over the version before its own; False where that is not the stored one."""
     at = _moment(now, using)
-    params = [*row.sealed, at, at, row.id, row.version - 1]
-    return _execute(_UPDATE, params, using) == 1
+    with connections[using].cursor() as cursor:
+        cursor.execute(_UPDATE, [*row.sealed, at, at, row.id, row.version - 1])
+        return bool(cursor.rowcount)
 
 
 def _write(rows: Sequence[Row], on_conflict: str, now: datetime, using: str) -> int:
     if not rows:
         return 0
     at = _moment(now, using)
-    params = [
-        value for id, (text, digest), version in rows for value in (id, text, digest, version, at, at, at)
-    ]
-    return _execute(_INSERT + ", ".join([_ROW] * len(rows)) + on_conflict, params, using)
-
-
-def _execute(sql: str, params: list[Any], using: str) -> int:
+    values = [(id, text, digest, version, at, at, at) for id, (text, digest), version in rows]
     with connections[using].cursor() as cursor:
-        cursor.execute(sql, params)
+        if len(rows) > 1 and connections[using].vendor == "sqlite":  # quicker without a server in between
+            cursor.executemany(_INSERT + _ROW + on_conflict, values)
+        else:
+            all_rows = ", ".join([_ROW] * len(rows))
+            cursor.execute(_INSERT + all_rows + on_conflict, [*chain.from_iterable(values)])
         return int(cursor.rowcount)
 
 

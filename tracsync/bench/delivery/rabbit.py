@@ -29,7 +29,6 @@ from .together import shares, together
 from .traffic import Traffic, bodies
 
 BARE, ENGINE = "bare pika, confirms in batches", "engine, until recorded"
-TIMES = 2  # so many profiles for each of the fast receiver's
 SILENCE = 3.0  # seconds without a message: the queue is empty
 
 
@@ -40,20 +39,19 @@ def reachable_host(uri: str) -> str:
 
 
 def measure(run: Run) -> Section:
-    count = run.profiles * TIMES
     with _own_queue(run.rabbitmq) as (channel, name):
         one = engine.queue(name, run.rabbitmq)
-        engine.only([one], engine.quiet_period(count))
+        engine.only([one], engine.quiet_period(run.profiles))
         ways = {
-            BARE: _bare_pass(run, channel, name, Traffic("queue-bare", count)),
-            ENGINE: _engine_pass(one, channel, Traffic("queue", count)),
+            BARE: _bare_pass(run, channel, name, Traffic("queue-bare", run.profiles)),
+            ENGINE: _engine_pass(one, channel, Traffic("queue", run.profiles)),
         }
         found = in_turns(ways, run.repetitions)
     return Section(
         "RabbitMQ: confirmed messages per second",
         ("way", "median", "least", "most", "× bare"),  # noqa: RUF001
         list(rows(found, (BARE,))),
-        f"{count:,} profiles, {run.workers} workers, {run.workers} bare processes; {run.installation}",
+        f"{run.profiles:,} profiles, {run.workers} workers, {run.workers} bare processes; {run.installation}",
     )
 
 

@@ -13,7 +13,7 @@ from .traffic import Traffic
 
 DELAY = "20"  # ms
 THREADS = 32
-SHARE = 2  # one profile for so many of the fast receiver's
+SHARE = 4  # one profile for so many of the fast receiver's
 BARE, ENGINE = f"{THREADS} threads over one bare session", "engine, end to end"
 
 
