@@ -39,13 +39,13 @@ def rows(found: Mapping[str, Sequence[float]], compared_with: Sequence[str]) -> 
     ]
 
 
-def engine_pass(receiver: Receiver, traffic: Traffic) -> Pass:
+def engine_pass(receiver: Receiver, traffic: Traffic, quiet_period: float) -> Pass:
     """Bulk changes, from the moment the first is due until the last has arrived with its last state."""
 
     def run() -> float:
         receiver.forget()
         states, documents = traffic.next_round()
-        due = engine.write(documents).timestamp() + engine.quiet_period(len(documents))
+        due = engine.write(documents).timestamp() + quiet_period
         rate = _rate(receiver, states, due)
         engine.wait_until_recorded()
         return rate

@@ -41,10 +41,11 @@ def reachable_host(uri: str) -> str:
 def measure(run: Run) -> Section:
     with _own_queue(run.rabbitmq) as (channel, name):
         one = engine.queue(name, run.rabbitmq)
-        engine.only([one], engine.quiet_period(run.profiles))
+        quiet = engine.quiet_period(run.profiles)
+        engine.only([one], quiet)
         ways = {
             BARE: _bare_pass(run, channel, name, Traffic("queue-bare", run.profiles)),
-            ENGINE: _engine_pass(one, channel, Traffic("queue", run.profiles)),
+            ENGINE: _engine_pass(one, channel, Traffic("queue", run.profiles), quiet),
         }
         found = in_turns(ways, run.repetitions)
     return Section(
@@ -69,6 +70,7 @@ def _parameters(uri: str) -> pika.ConnectionParameters:
         broker.port,
         broker.vhost,
         pika.PlainCredentials(broker.username, broker.password),
+        heartbeat=0,  # nobody looks at the connection while the engine is measured
         ssl_options=pika.SSLOptions(ssl.create_default_context(), broker.host) if broker.tls else None,
     )
 
@@ -99,12 +101,12 @@ def _own_queue(uri: str) -> Iterator[tuple[Any, str]]:
         connection.close()
 
 
-def _engine_pass(destination: Destination, channel: Any, traffic: Traffic) -> Pass:
+def _engine_pass(destination: Destination, channel: Any, traffic: Traffic, quiet_period: float) -> Pass:
     """From the moment the first is due until the last is recorded as confirmed."""
 
     def run() -> float:
         states, documents = traffic.next_round()
-        due = engine.write(documents).timestamp() + engine.quiet_period(len(documents))
+        due = engine.write(documents).timestamp() + quiet_period
         engine.wait_until_recorded()
         rows = ProfileSync.objects.filter(destination=destination)
         ended = rows.aggregate(ended=Max("synced_at"))["ended"]

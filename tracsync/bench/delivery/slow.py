@@ -20,11 +20,12 @@ BARE, ENGINE = f"{THREADS} threads over one bare session", "engine, end to end"
 def measure(run: Run) -> Section:
     count = max(1, run.profiles // SHARE)
     slow = engine.destination("slow", run.receiver.path("slow", DELAY))
-    engine.only([slow], engine.quiet_period(count))
+    quiet = engine.quiet_period(count)
+    engine.only([slow], quiet)
     post = partial(bare.post_in_threads, run.receiver.path("bare", DELAY), threads=THREADS)
     ways = {
         BARE: bare_pass(run.receiver, Traffic("slow-bare", count), post),
-        ENGINE: engine_pass(run.receiver, Traffic("slow", count)),
+        ENGINE: engine_pass(run.receiver, Traffic("slow", count), quiet),
     }
     return Section(
         f"a receiver that answers after {DELAY} ms: deliveries per second",

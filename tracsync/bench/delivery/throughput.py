@@ -25,7 +25,7 @@ def measure(run: Run) -> Section:
     with plain.table():
         ways = {
             BARE: bare_pass(run.receiver, Traffic("bare", run.profiles), post),
-            ENGINE: engine_pass(run.receiver, Traffic("fast", run.profiles)),
+            ENGINE: engine_pass(run.receiver, Traffic("fast", run.profiles), quiet),
             NAIVE: naive_pass(run.receiver, naive_count),
         }
         found = in_turns(ways, run.repetitions)
