@@ -18,9 +18,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--profiles", type=positive, default=100_000, help="how many are written in bulk and settled (100000)"
     )
-    parser.add_argument("--saves", type=positive, default=200, help="how many are saved one by one (200)")
+    parser.add_argument("--saves", type=positive, default=20, help="how many are saved one by one (20)")
     parser.add_argument(
-        "--repetitions", type=positive, default=15, help="how often each is saved one by one (15)"
+        "--repetitions", type=positive, default=101, help="how often each is saved one by one (101)"
     )
 
 
