@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.db import transaction
 from django.db.models import QuerySet
 
 from destinations.admin.pages import (
@@ -42,13 +41,11 @@ class SendsAgain(ActingAdmin):
         return request.user.has_perm("destinations.change_profilesync")
 
     def sync_rows(self, request: Any, rows: QuerySet[ProfileSync]) -> None:
-        with transaction.atomic():
-            count = operations.sync_rows_now(rows)
+        count = operations.sync_rows_now(rows)
         self.say(request, f"Sync now: {count:,} profile syncs are due. What is unchanged is not sent again.")
 
     def replay_rows(self, request: Any, rows: QuerySet[ProfileSync]) -> None:
-        with transaction.atomic():
-            count = operations.replay(rows)
+        count = operations.replay(rows)
         self.say(request, f"Replay: {count:,} profile syncs are sent again, even what is unchanged.")
 
 

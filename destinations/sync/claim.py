@@ -14,7 +14,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, Count, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.utils import timezone
 
 from destinations.models import Destination, Health, ProfileSync
@@ -32,8 +32,17 @@ class Claim:
 
 def ready(now: datetime) -> list[Destination]:
     """The destinations that have something due and may be sent to now; longest waiting first."""
-    due = _due(now).filter(destination=OuterRef("pk"))
-    return list(open_now(now).only("pk").filter(Exists(due)).order_by("health__last_accepted_at", "pk"))
+    # The earliest of each kind is one look into an index, where whether there is any might read a whole
+    # destination's rows to find that there is none.
+    waits = open_now(now).annotate(live=_earliest(now, bulk=False), bulk=_earliest(now, bulk=True))
+    due = waits.filter(Q(live__lte=now) | Q(bulk__lte=now))
+    return list(due.only("pk").order_by("health__last_accepted_at", "pk"))
+
+
+def _earliest(now: datetime, *, bulk: bool) -> Subquery:
+    """When the row of a destination that has waited longest was due."""
+    owed = _free(now).filter(destination=OuterRef("pk"), bulk=bulk, due_at__isnull=False)
+    return Subquery(owed.order_by("due_at").values("due_at")[:1])
 
 
 def open_now(now: datetime) -> QuerySet[Destination]:
@@ -60,11 +69,12 @@ def claim(destination: Destination, now: datetime) -> Claim | None:
 
 
 def start(claim: Claim) -> list[ProfileSync]:
-    """The rows of a claim that are still its own, with a new lease; the push begins."""
+    """The rows of a claim that are still its own, with a new lease; the push begins. What has just changed
+    comes first."""
     now = timezone.now()
     mine = _held(claim.token, claim.ids)
     database.update(mine, claimed_until=now + LEASE, started_at=now)
-    return list(mine.order_by("due_at"))
+    return list(mine.order_by("bulk", "due_at"))
 
 
 def renew(claim: Claim) -> int:
@@ -91,9 +101,8 @@ def _held(token: str, ids: Sequence[int]) -> QuerySet[ProfileSync]:
     return ProfileSync.objects.filter(pk__in=ids, claim_token=token)
 
 
-def _due(now: datetime) -> QuerySet[ProfileSync]:
-    free = Q(claimed_until=None) | Q(claimed_until__lte=now)
-    return ProfileSync.objects.filter(free, due_at__lte=now)
+def _free(now: datetime) -> QuerySet[ProfileSync]:
+    return ProfileSync.objects.filter(Q(claimed_until=None) | Q(claimed_until__lte=now))
 
 
 def _lock_health(destination: Destination) -> Health | None:
@@ -113,10 +122,13 @@ def _room(destination: Destination, health: Health, now: datetime) -> int:
 
 
 def _take(destination: Destination, now: datetime, limit: int) -> Claim | None:
-    due = _due(now).filter(destination=destination).order_by("due_at")
+    due = _free(now).filter(destination=destination, due_at__lte=now).order_by("due_at")
     if connection.features.has_select_for_update_skip_locked:
         due = due.select_for_update(skip_locked=True)
-    ids = list(due.values_list("pk", flat=True)[:limit])
+    ids: list[int] = []
+    for bulk in (False, True):  # what has just changed goes before any backfill
+        if len(ids) < limit:
+            ids += due.filter(bulk=bulk).values_list("pk", flat=True)[: limit - len(ids)]
     if not ids:
         return None
     token = str(uuid.uuid4())

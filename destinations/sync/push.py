@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 SLICE = 20  # rows that are read, and recorded, together; more where the connector takes more at once
 DEADLINE = 60.0  # seconds after which no further slice is begun
+BULK_DEADLINE = 2.0  # for backfills: what changes meanwhile comes next, here and at other destinations
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,8 @@ class _Batch:
         self.token = token
         self.lease = lease
         self.failures = 0
-        self.ends_at = time.monotonic() + DEADLINE
+        self.began = time.monotonic()
+        self.ends_at = self.began + DEADLINE
 
     def run(self, rows: list[ProfileSync]) -> None:
         """Push the rows, as far as the destination and the time allow."""
@@ -110,11 +112,16 @@ class _Batch:
             self.destination.credentials, self.destination.settings, runtime(self.destination)
         )
         with opened as session:
-            size = max(SLICE, decider.connector.batch_size)
-            for start in range(0, len(rows), size):
-                if not self._goes_on() or not self._may_send():
-                    return
-                self._push_slice(decider, session, rows[start : start + size])
+            self._push_rows(decider, session, [row for row in rows if not row.bulk])
+            self.ends_at = self.began + BULK_DEADLINE
+            self._push_rows(decider, session, [row for row in rows if row.bulk])
+
+    def _push_rows(self, decider: Decider, session: Session, rows: list[ProfileSync]) -> None:
+        size = max(SLICE, decider.connector.batch_size)
+        for start in range(0, len(rows), size):
+            if not self._goes_on() or not self._may_send():
+                return
+            self._push_slice(decider, session, rows[start : start + size])
 
     def _goes_on(self) -> bool:
         in_time = time.monotonic() < self.ends_at and self.lease.holds()
