@@ -4,6 +4,6 @@ Each module has `add_arguments(parser)`, `run(options, progress) -> Report` and 
 them in `SUBJECTS`.
 """
 
-from . import notation
+from . import notation, scale
 
-SUBJECTS = {"notation": notation}
+SUBJECTS = {"notation": notation, "scale": scale}
