@@ -34,7 +34,7 @@ def ready(now: datetime) -> list[Destination]:
     """The destinations that have something due and may be sent to now; longest waiting first."""
     # The earliest of each kind is one look into an index, where whether there is any might read a whole
     # destination's rows to find that there is none.
-    waits = open_now(now).annotate(live=_earliest(now, bulk=False), bulk=_earliest(now, bulk=True))
+    waits = open_now(now).alias(live=_earliest(now, bulk=False), bulk=_earliest(now, bulk=True))
     due = waits.filter(Q(live__lte=now) | Q(bulk__lte=now))
     return list(due.only("pk").order_by("health__last_accepted_at", "pk"))
 
