@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 
@@ -61,6 +61,12 @@ class Resource(models.Model):
 class Destination(models.Model):
     """What is sent to a resource, for which profiles, and when."""
 
+    class RatePeriod(models.TextChoices):
+        SECOND = "second"
+        MINUTE = "minute"
+        HOUR = "hour"
+        DAY = "day"
+
     name = models.CharField(max_length=200, unique=True)
     description = models.TextField(blank=True)
     resource = models.ForeignKey(Resource, models.PROTECT, related_name="destinations")
@@ -87,6 +93,21 @@ class Destination(models.Model):
         validators=[MinValueValidator(0)],
         help_text="The longest, in seconds, that a steady stream of changes may postpone a push."
         " Blank: as configured for all.",
+    )
+    concurrency = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(256)],
+        help_text="The most calls under way at once, over all workers. Blank: as configured for all.",
+    )
+    rate_limit = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(1_000_000_000)],
+        help_text="The most profiles pushed within the time below, over all workers. Blank: no limit.",
+    )
+    rate_period = models.CharField(
+        max_length=6, choices=RatePeriod.choices, default=RatePeriod.SECOND, help_text="The time it is for."
     )
     use_test_credentials = models.BooleanField(default=False)
     enabled = models.BooleanField(
@@ -115,6 +136,15 @@ class Destination(models.Model):
         wait = settings.TRACSYNC_MAX_WAIT if self.max_wait is None else self.max_wait
         return None if wait is None else timedelta(seconds=wait)
 
+    @property
+    def effective_concurrency(self) -> int:
+        concurrency: int = self.concurrency or settings.TRACSYNC_CONCURRENCY
+        return concurrency
+
+    @property
+    def rate_seconds(self) -> float:
+        return timedelta(**{f"{self.rate_period}s": 1}).total_seconds()
+
     def due_at(self, changed_at: datetime, first_changed_at: datetime) -> datetime:
         """When a burst of changes from `first_changed_at` to `changed_at` is to be pushed."""
         due = changed_at + self.effective_quiet_period
@@ -137,6 +167,7 @@ class Health(models.Model):
     last_accepted_at = models.DateTimeField(null=True)
     problem = models.TextField(blank=True)  # of its condition, mapping, settings or credentials
     problem_at = models.DateTimeField(null=True)
+    usage = models.JSONField(default=list)  # what counts for the rate limit, see sync/limits.py
 
     def __str__(self) -> str:
         return f"health of destination {self.pk}"
@@ -221,6 +252,7 @@ class DeliveryAttempt(models.Model):
     version = models.PositiveBigIntegerField()
     at = models.DateTimeField()
     duration_ms = models.PositiveIntegerField()
+    lag = models.FloatField(null=True)  # seconds from due to sent
     outcome = models.CharField(max_length=10, choices=Outcome.choices)
     status_code = models.PositiveSmallIntegerField(null=True)
     reason = models.TextField(blank=True)

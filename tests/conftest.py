@@ -9,9 +9,16 @@ import time_machine
 from destinations.connectors import registry
 from destinations.connectors.testing import RecordingConnector
 from destinations.models import Destination, Extension, Resource
+from destinations.sync import push, sessions
 from profiles.models import Profile
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def no_session_outlives_a_test():
+    yield
+    sessions.close_all()
 
 
 @pytest.fixture
@@ -55,6 +62,12 @@ def make_profile(db):
         return profile
 
     return make
+
+
+@pytest.fixture
+def one_batch(monkeypatch):
+    """A task pushes what it was given, and not what has become due by then."""
+    monkeypatch.setattr(push, "STINT", -1)
 
 
 class Clock:

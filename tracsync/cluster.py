@@ -19,6 +19,8 @@ from typing import Any
 from django_q.cluster import Sentinel
 from django_q.conf import Conf
 
+from destinations.sync import stopping
+
 logger = logging.getLogger(__name__)
 
 FROZEN_AFTER = 5.0  # seconds with tasks in the queue and nobody working
@@ -43,6 +45,7 @@ class _StopFlag:
 
     def set(self, *_: Any) -> None:
         self.stopping = True
+        stopping.ask()
 
     def is_set(self) -> bool:
         return self.stopping

@@ -21,6 +21,8 @@ from destinations.models import DeliveryAttempt, Destination, Heartbeat, Profile
 from destinations.sync.clock import ALIVE
 from profiles.models import Profile
 
+LAG_WINDOW = timedelta(minutes=5)
+MOST_LAGS = 10_000
 Metrics = Iterator[GaugeMetricFamily]
 
 
@@ -35,6 +37,7 @@ class TablesCollector(Collector):
         now = timezone.now()
         yield from _destinations(now)
         yield from _attempts(now)
+        yield from _lags(now)
         yield GaugeMetricFamily(
             "tracsync_profiles_unsettled",
             "Profiles whose changes have not been handed to the destinations yet.",
@@ -92,6 +95,25 @@ def _attempts(now: datetime) -> Metrics:
     counts = lately.values_list("destination_id", "outcome").annotate(n=Count("pk"))
     for destination, outcome, count in counts:
         family.add_metric((str(destination), outcome), count)
+    yield family
+
+
+def _lags(now: datetime) -> Metrics:
+    """Each push counts from when it was due, so that quiet periods are no part of it."""
+    family = GaugeMetricFamily(
+        "tracsync_lag_seconds",
+        "From due to sent, of the pushes of the last five minutes (the latest 10,000).",
+        labels=("destination", "quantile"),
+    )
+    lately = DeliveryAttempt.objects.filter(at__gt=now - LAG_WINDOW, lag__isnull=False).order_by("-at")
+    lags: dict[int, list[float]] = {}
+    for destination, lag in lately.values_list("destination_id", "lag")[:MOST_LAGS]:
+        lags.setdefault(destination, []).append(lag or 0.0)
+    for destination, found in sorted(lags.items()):
+        found.sort()
+        for quantile in (0.5, 0.95, 0.99):
+            value = found[min(len(found) - 1, int(quantile * len(found)))]
+            family.add_metric((str(destination), str(quantile)), value)
     yield family
 
 

@@ -25,8 +25,8 @@ CSRF_TRUSTED_ORIGINS = env.list("TRACSYNC_TRUSTED_ORIGINS", default=[])
 # What moves when.
 TRACSYNC_QUIET_PERIOD = env.float("TRACSYNC_QUIET_PERIOD", default=20.0)
 TRACSYNC_MAX_WAIT = env.float("TRACSYNC_MAX_WAIT", default=None)
-TRACSYNC_CONCURRENCY = env.int("TRACSYNC_CONCURRENCY", default=2)
-TRACSYNC_BATCH_SIZE = env.int("TRACSYNC_BATCH_SIZE", default=100)
+TRACSYNC_CONCURRENCY = env.int("TRACSYNC_CONCURRENCY", default=8)
+TRACSYNC_BATCH_SIZE = env.int("TRACSYNC_BATCH_SIZE", default=200)
 TRACSYNC_WORKERS = env.int("TRACSYNC_WORKERS", default=4)
 
 # What is let in, out and kept.

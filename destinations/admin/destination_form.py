@@ -48,6 +48,9 @@ class DestinationForm(forms.ModelForm):
             "mapping",
             "quiet_period",
             "max_wait",
+            "concurrency",
+            "rate_limit",
+            "rate_period",
             "enabled",
             "tags",
         )
@@ -119,4 +122,5 @@ def fieldsets(form: type[DestinationForm]) -> list[tuple[str, dict[str, Any]]]:
     ]
     if form.connector is not None and settings:
         sets.append((f"How: settings of {form.connector.name}", {"fields": settings}))
-    return [*sets, ("When", {"fields": ["quiet_period", "max_wait"]})]
+    sets.append(("When", {"fields": ["quiet_period", "max_wait"]}))
+    return [*sets, ("How fast", {"fields": ["concurrency", ("rate_limit", "rate_period")]})]

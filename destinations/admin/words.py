@@ -9,7 +9,8 @@ from django.db.models import IntegerField, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from destinations.models import Destination, ProfileSync
-from destinations.sync.explain import at
+from destinations.sync import limits
+from destinations.sync.explain import at, until
 from profiles.large_tables import AtLeast
 
 MOST_OWED = 1000
@@ -41,8 +42,12 @@ def state(destination: Destination, now: datetime | None = None) -> str:
         return f"off: the resource {destination.resource.name} is off"
     if destination.paused_at is not None:
         return f"paused since {at(destination.paused_at)}"
-    if health is not None and health.is_held(now or timezone.now()):
-        return f"held until {at(health.held_until)}: {health.hold_reason}"
+    now = now or timezone.now()
+    if health is not None and health.is_held(now):
+        return f"held until {until(health.held_until, now)}: {health.hold_reason}"
+    if health is not None and (free_at := limits.used_up_until(destination, health, now)):
+        limit = f"{destination.rate_limit} a {destination.rate_period}"
+        return f"its limit of {limit} is used up until {until(free_at, now)}"
     return "running"
 
 

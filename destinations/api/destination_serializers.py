@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
@@ -21,11 +22,14 @@ RESHAPES = ("prerequisites", "mapping", "settings")
 class HealthSerializer(serializers.ModelSerializer[Health]):
     """How the destination is doing. `held_until`: nothing is sent before; `problem`: a person must act."""
 
+    held_seconds = serializers.SerializerMethodField(help_text="How long it still rests; 0: it does not.")
+
     class Meta:
         model = Health
         fields = (
             "failures",
             "held_until",
+            "held_seconds",
             "held_since",
             "hold_reason",
             "last_accepted_at",
@@ -33,6 +37,10 @@ class HealthSerializer(serializers.ModelSerializer[Health]):
             "problem_at",
         )
         read_only_fields = fields
+
+    def get_held_seconds(self, health: Health) -> float:
+        now = timezone.now()
+        return (health.held_until - now).total_seconds() if health.held_until and health.is_held(now) else 0.0
 
 
 class DestinationSerializer(StrictModelSerializer):
@@ -43,6 +51,7 @@ class DestinationSerializer(StrictModelSerializer):
     paused = serializers.SerializerMethodField()
     effective_quiet_period = serializers.SerializerMethodField()
     effective_max_wait = serializers.SerializerMethodField()
+    effective_concurrency = serializers.IntegerField(read_only=True)
     health = serializers.SerializerMethodField()
     backfill_suggested = serializers.SerializerMethodField(
         help_text="Whether this request changed what is sent: profiles that are synced already are not sent"
@@ -64,6 +73,10 @@ class DestinationSerializer(StrictModelSerializer):
             "max_wait",
             "effective_quiet_period",
             "effective_max_wait",
+            "concurrency",
+            "effective_concurrency",
+            "rate_limit",
+            "rate_period",
             "use_test_credentials",
             "enabled",
             "paused",

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,6 +32,7 @@ from destinations.connectors.wire import GuardedAdapter
 
 USER_AGENT = "tracsync"
 CONNECT_TIMEOUT = 5.0  # seconds
+KNOWN_URLS = 10  # those of GET all differ
 RESPONSE_LIMIT = 64 * 1024  # bytes
 LONGEST_WAIT = 24 * 3600.0  # seconds
 RETRYABLE = frozenset({408, 425, 429})
@@ -104,7 +104,7 @@ class NoAnswer(Exception):
 
 
 class HttpClient:
-    """A keep-alive session to one destination. Follows no redirects, keeps no cookies, reads no
+    """Keep-alive connections to one destination. Follows no redirects, keeps no cookies, reads no
     environment. `timeout`: seconds to wait for data; an exchange in all may take twice as long.
     """
 
@@ -120,18 +120,13 @@ class HttpClient:
     ) -> None:
         self._guard, self._redactor, self._limit = guard, redactor, limit
         self._timeouts = (min(CONNECT_TIMEOUT, timeout), timeout)
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.verify = verify
-        self._session.headers.clear()
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.proxies = {"http": proxy, "https": proxy} if proxy else {}
-        adapter = GuardedAdapter(guard, limit=2 * timeout)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
+        self._verify = verify
+        self._proxies = {"http": proxy, "https": proxy} if proxy else {}
+        self._adapter = GuardedAdapter(guard, limit=2 * timeout)
+        self._urls: dict[str, str] = {}  # as given and as sent; reading a URL takes long
 
     def close(self) -> None:
-        self._session.close()
+        self._adapter.close()
 
     def send(self, request: Request) -> Reply:
         """One exchange. Raises NotSent, NoAnswer, or ConfigurationError for a refused address."""
@@ -139,13 +134,10 @@ class HttpClient:
         shown = request.show(self._redactor)
         started = time.monotonic()
         with self._failures(shown):
-            response = self._session.send(
-                prepared,
-                stream=True,
-                allow_redirects=False,
-                timeout=self._timeouts,
-                proxies=self._session.proxies,
-                verify=self._session.verify,
+            # Not through a requests.Session: what that adds (cookies, redirects, hooks, the environment) is
+            # not wanted here, and would be paid for at every push.
+            response = self._adapter.send(
+                prepared, stream=True, timeout=self._timeouts, verify=self._verify, proxies=self._proxies
             )
         with response:
             content, complete = self._read(response)
@@ -158,14 +150,24 @@ class HttpClient:
             "Accept-Encoding": "identity",
             **request.headers,
         }
-        plain = requests.Request(request.method, request.url, headers=headers, data=request.body)
+        prepared = requests.PreparedRequest()
         try:
-            prepared = self._session.prepare_request(plain)
+            prepared.prepare_method(request.method)
+            prepared.url = self._urls.get(request.url) or self._checked(request.url, prepared)
+            prepared.prepare_headers(headers)
+            prepared.prepare_body(request.body, None)
         except (requests.RequestException, ValueError) as error:
             raise ConfigurationError("the url cannot be used: it is not a valid web address") from error
-        if self._session.proxies:
-            self._guard.check_target(urlsplit(prepared.url or "").hostname or "")
         return prepared
+
+    def _checked(self, url: str, prepared: requests.PreparedRequest) -> str:
+        """The URL as it is sent. Behind a proxy, which connects for us, its host is checked here."""
+        prepared.prepare_url(url, None)
+        if self._proxies:
+            self._guard.check_target(urlsplit(prepared.url or "").hostname or "")
+        elif len(self._urls) < KNOWN_URLS:
+            self._urls[url] = prepared.url or ""
+        return prepared.url or ""
 
     @contextmanager
     def _failures(self, shown: str) -> Iterator[None]:

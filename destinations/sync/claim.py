@@ -18,7 +18,7 @@ from django.db.models import Case, Count, OuterRef, Q, QuerySet, Subquery, Value
 from django.utils import timezone
 
 from destinations.models import Destination, Health, ProfileSync
-from destinations.sync import database, retry
+from destinations.sync import database, limits, retry
 
 LEASE = timedelta(seconds=15)
 RENEW_EVERY = timedelta(seconds=4)
@@ -36,7 +36,7 @@ def ready(now: datetime) -> list[Destination]:
     # destination's rows to find that there is none.
     waits = open_now(now).alias(live=_earliest(now, bulk=False), bulk=_earliest(now, bulk=True))
     due = waits.filter(Q(live__lte=now) | Q(bulk__lte=now))
-    return list(due.only("pk").order_by("health__last_accepted_at", "pk"))
+    return list(due.defer("mapping", "settings").order_by("health__last_accepted_at", "pk"))
 
 
 def _earliest(now: datetime, *, bulk: bool) -> Subquery:
@@ -66,6 +66,18 @@ def claim(destination: Destination, now: datetime) -> Claim | None:
             return None
         limit = _room(destination, health, now)
         return _take(destination, now, limit) if limit else None
+
+
+def claim_more(destination_id: int, now: datetime) -> Claim | None:
+    """As `claim`, for a worker that has just pushed something there."""
+    destination = open_now(now).filter(pk=destination_id).first()
+    return claim(destination, now) if destination else None
+
+
+def unstarted(now: datetime) -> int:
+    """How many claims wait for a worker."""
+    waiting = ProfileSync.objects.filter(claimed_until__gt=now, started_at=None)
+    return waiting.aggregate(n=Count("claim_token", distinct=True))["n"] or 0
 
 
 def start(claim: Claim) -> list[ProfileSync]:
@@ -115,10 +127,16 @@ def _lock_health(destination: Destination) -> Health | None:
 def _room(destination: Destination, health: Health, now: datetime) -> int:
     """How many rows may be claimed: a batch, one row to probe a sick destination, or none."""
     in_flight = ProfileSync.objects.filter(destination=destination, claimed_until__gt=now)
-    batches = in_flight.aggregate(n=Count("claim_token", distinct=True))["n"]
+    rows, batches = in_flight.aggregate(
+        rows=Count("pk"), batches=Count("claim_token", distinct=True)
+    ).values()
+    if batches >= limits.batches(destination):
+        return 0
+    left = limits.left(destination, health, rows, now)
+    room: int = settings.TRACSYNC_BATCH_SIZE if left is None else min(settings.TRACSYNC_BATCH_SIZE, left)
     if health.failures >= retry.BREAKER_FAILURES:
-        return 0 if batches else 1
-    return settings.TRACSYNC_BATCH_SIZE if batches < settings.TRACSYNC_CONCURRENCY else 0
+        return 0 if batches else min(1, room)
+    return room
 
 
 def _take(destination: Destination, now: datetime, limit: int) -> Claim | None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connections
 from django.utils import timezone
 from django_q.tasks import async_task
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 TICK = 0.25  # seconds between two looks when there is nothing to do
 BEAT_EVERY = timedelta(seconds=5)
 ALIVE = timedelta(seconds=20)
+QUEUED_PER_PROCESS = 2  # claims that wait for each process that pushes
 
 
 def tick(now: datetime | None = None) -> bool:
@@ -28,8 +30,18 @@ def tick(now: datetime | None = None) -> bool:
     now = now or timezone.now()
     settled = settle.settle(now)
     filled = backfill.advance(now)
-    claimed = sum([dispatch(destination, now) for destination in claim.ready(now)])
+    claimed = sum([dispatch(destination, now) for destination in _next(now)])
     return bool(settled or filled or claimed)
+
+
+def _next(now: datetime) -> list[Destination]:
+    """The destinations to claim for: no more than workers can start on before their leases end."""
+    ready = claim.ready(now)
+    if not ready:
+        return []
+    clocks = Heartbeat.objects.filter(at__gt=now - ALIVE).count()
+    queue = QUEUED_PER_PROCESS * settings.TRACSYNC_WORKERS * max(1, clocks)
+    return ready[: max(0, queue - claim.unstarted(now))]
 
 
 def dispatch(destination: Destination, now: datetime) -> int:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from django.db import OperationalError, close_old_connections, transaction
-from django.db.models import QuerySet
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    OperationalError,
+    close_old_connections,
+    connection,
+    connections,
+    transaction,
+)
+from django.db.models import Model, QuerySet
 
 from destinations.models import ProfileSync
 
@@ -26,6 +34,43 @@ def update(rows: QuerySet[ProfileSync], *, skip_locked: bool = False, **values: 
     chosen = rows.order_by("profile_id").select_for_update(no_key=True, skip_locked=skip_locked)
     with transaction.atomic():
         return ProfileSync.objects.filter(pk__in=chosen.values("pk")).update(**values)
+
+
+def insert(instances: Sequence[Model], update: Sequence[str] = ()) -> None:
+    """Insert all of them in one statement, or update the given fields of those whose id is there.
+
+    As Django's `bulk_create`, for new rows without ids and for existing ones alike. Every push passes
+    through here, and one parameter of JSON costs a fraction of twenty parameters a row.
+    """
+    if not instances:
+        return
+    database, meta = connections[DEFAULT_DB_ALIAS], type(instances[0])._meta
+    is_new = instances[0].pk is None
+    fields = [field for field in meta.concrete_fields if not (is_new and field.primary_key)]
+    prepare = [(str(field.column), field.attname, field.get_db_prep_save) for field in fields]
+    rows = [
+        {column: write(getattr(instance, name), database) for column, name, write in prepare}
+        for instance in instances
+    ]
+    columns = [column for column, _, _ in prepare]
+    sql = f"INSERT INTO {meta.db_table} ({', '.join(columns)}) {_from_json(meta.db_table, columns)}"
+    if update:
+        sql += f" ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in update)}"
+    with database.cursor() as cursor:
+        cursor.execute(sql, [_storable(json.dumps(rows, default=str, ensure_ascii=False))])
+
+
+def _storable(text: str) -> str:
+    """Without what databases refuse and servers do say: null characters, halves of surrogate pairs."""
+    return text.encode("utf-8", "replace").decode().replace("\\u0000", "\\ufffd")
+
+
+def _from_json(table: str, columns: Sequence[str]) -> str:
+    """Rows of a table from a parameter that is a JSON list of objects."""
+    if connection.vendor == "postgresql":
+        return f"SELECT {', '.join(columns)} FROM json_populate_recordset(NULL::{table}, %s::json)"  # noqa: S608
+    values = ", ".join(f"json_extract(value, '$.{column}')" for column in columns)
+    return f"SELECT {values} FROM json_each(%s) WHERE true"  # noqa: S608 (names are ours)
 
 
 def patiently(write: Callable[[], T]) -> T:

@@ -6,12 +6,13 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from destinations.connectors import registry, schemas
 from destinations.connectors.redaction import mask_url
 from destinations.models import Destination, ProfileSync
-from destinations.notation import NotationError, parse_condition, parse_template
+from destinations.notation import Condition, NotationError, Template, parse_condition, parse_template
 from profiles.documents import InvalidDocument, canonical
 from profiles.models import Profile
 
@@ -77,12 +78,11 @@ class Decider:
 
     def _decide(self, sync: ProfileSync, profile: Profile) -> Decision:
         sources = {"profile": profile.document}
-        if self.destination.prerequisites.strip():
-            condition = parse_condition(self.destination.prerequisites)
-            if not condition.evaluate(sources):
-                summary = condition.explain(sources).summary(show_values=False)  # it will be stored
-                return Skip(summary.removeprefix("not met: "))
-        payload = parse_template(self.destination.mapping).render(sources)
+        condition = self._condition
+        if condition is not None and not condition.evaluate(sources):
+            summary = condition.explain(sources).summary(show_values=False)  # it will be stored
+            return Skip(summary.removeprefix("not met: "))
+        payload = self._template.render(sources)
         errors = schemas.validate(self.connector.payload_schema, payload)
         if errors:
             return Refuse("; ".join(message for _, message in errors[:5]), problem=False)
@@ -90,6 +90,15 @@ class Decider:
         if payload_hash == sync.payload_hash and not sync.resend:
             return Unchanged()
         return Deliver(payload, payload_hash)
+
+    @cached_property
+    def _condition(self) -> Condition | None:
+        text = self.destination.prerequisites
+        return parse_condition(text) if text.strip() else None
+
+    @cached_property
+    def _template(self) -> Template:
+        return parse_template(self.destination.mapping)
 
     def hash(self, payload: Any) -> str:
         """Equal for pushes that would leave the destination with the same: content, way and place."""

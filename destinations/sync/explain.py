@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.utils import formats, timezone
 
 from destinations.models import Destination, Health, ProfileSync
+from destinations.sync import limits
 from profiles.models import Profile
 
 State = ProfileSync.State
@@ -62,6 +64,19 @@ def at(moment: datetime) -> str:
     return clock if local.date() == today else f"{formats.date_format(local, 'Y-m-d')} {clock}"
 
 
+def until(moment: datetime, now: datetime) -> str:
+    """A moment to come, and how far it is away."""
+    return f"{at(moment)} (in {_left(moment - now)})"
+
+
+def _left(duration: timedelta) -> str:
+    left = math.ceil(duration.total_seconds())
+    if left < 120:
+        return f"{left} s"
+    minutes = math.ceil(left / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
 def seconds(duration: timedelta) -> str:
     return f"{duration.total_seconds():g} s"
 
@@ -85,7 +100,10 @@ def obstacle(destination: Destination, now: datetime) -> str:
     health: Health | None = getattr(destination, "health", None)
     if health is not None and health.is_held(now):
         assert health.held_until is not None
-        return f"the destination rests until {at(health.held_until)}: {health.hold_reason}"
+        return f"the destination rests until {until(health.held_until, now)}: {health.hold_reason}"
+    if health is not None and (free_at := limits.used_up_until(destination, health, now)):
+        limit = f"{destination.rate_limit} a {destination.rate_period}"
+        return f"the limit of {limit} is used up until {until(free_at, now)}"
     return ""
 
 

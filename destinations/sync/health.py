@@ -7,7 +7,7 @@ it, and the first success brings everything that waits for a retry forward.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -15,18 +15,21 @@ from django.utils import timezone
 
 from destinations.connectors.base import Accepted, Rejected, Retry, Unknown
 from destinations.models import Destination, Health, ProfileSync
-from destinations.sync import database, retry
+from destinations.sync import database, limits, retry
 from destinations.sync.decide import Refuse
 
 
-def note(destination: Destination, results: Sequence[Any]) -> None:
-    """Take a batch's results into account; inside the transaction that records them."""
+def note(destination: Destination, results: Sequence[Any], sent_at: Sequence[datetime]) -> None:
+    """Take a batch's results into account, and when each push of it was made; inside the transaction that
+    records them.
+    """
     health, _ = Health.objects.select_for_update().get_or_create(destination=destination)
     was_sick = health.failures >= retry.BREAKER_FAILURES
     for result in results:
         _count(health, result)
     if was_sick and health.failures == 0:
         _bring_forward(destination)
+    limits.use(destination, health, sent_at)
     health.save()
 
 

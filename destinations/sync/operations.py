@@ -121,4 +121,4 @@ def immediate_destinations() -> list[Destination]:
     at_once = Q(quiet_period=0)
     if settings.TRACSYNC_QUIET_PERIOD == 0:
         at_once |= Q(quiet_period=None)
-    return list(Destination.objects.only("quiet_period", "max_wait").filter(at_once, enabled=True))
+    return list(Destination.objects.defer("mapping", "settings").filter(at_once, enabled=True))

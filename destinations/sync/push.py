@@ -7,9 +7,11 @@ so that a crash leaves little in doubt.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,17 +30,19 @@ from destinations.connectors.base import (
 )
 from destinations.encryption import UndecryptableValue
 from destinations.models import Destination, ProfileSync
-from destinations.sync import claim, database, health, record, retry
+from destinations.sync import claim, database, health, limits, record, retry, sessions, stopping
 from destinations.sync.decide import Decider, Deliver
+from destinations.sync.lanes import Lanes
 from destinations.sync.lease import Lease
-from destinations.sync.runtime import runtime
 from profiles.models import Profile
 
 logger = logging.getLogger(__name__)
 
-SLICE = 20  # rows that are read, and recorded, together; more where the connector takes more at once
-DEADLINE = 60.0  # seconds after which no further slice is begun
+STINT = 2.0  # seconds after which a task takes no further batch: others wait for the process, too
 BULK_DEADLINE = 2.0  # for backfills: what changes meanwhile comes next, here and at other destinations
+DEADLINE = 60.0  # seconds after which a batch begins no further slice
+SLICE = 50  # rows that are read, and recorded, together at first
+SLICE_SECONDS = 0.5  # what a slice is made to take, for the pace at which the destination answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +51,34 @@ class Push:
 
     sync: ProfileSync
     profile: Profile
-    decision: Deliver
-
-    @property
-    def delivery(self) -> Delivery:
-        key = f"{self.sync.pk}:{self.profile.version}"
-        return Delivery(self.decision.payload, key, self.sync.remote_id)
+    payload_hash: str
+    delivery: Delivery
 
 
 def push(token: str, ids: Sequence[int]) -> None:
-    """Push the rows that this claim still holds; everything else about it is in the tables."""
-    claimed = claim.Claim(token, list(ids))
+    """Push the rows that this claim still holds, and then what else is due at the same destination.
+
+    Everything else about them is in the tables.
+    """
+    ends_at = time.monotonic() + STINT
+    claimed: claim.Claim | None = claim.Claim(token, list(ids))
+    while claimed is not None:
+        destination_id = _push_claim(claimed)
+        if destination_id is None or time.monotonic() > ends_at or stopping.asked():
+            return
+        claimed = claim.claim_more(destination_id, timezone.now())
+
+
+def _push_claim(claimed: claim.Claim) -> int | None:
+    """Push the rows of a claim; at which destination, or None where it no longer holds any."""
     lease = Lease(claimed)
     rows = claim.start(claimed)
     if not rows:
-        return
+        return None
     destination_id = rows[0].destination_id
     try:
         with lease.kept():
-            _push(destination_id, token, lease, rows)
+            _push(destination_id, claimed.token, lease, rows)
     except UndecryptableValue as error:
         health.unusable(destination_id, str(error), needs_person=True)
     except Exception as error:
@@ -76,7 +89,8 @@ def push(token: str, ids: Sequence[int]) -> None:
     finally:
         # What has been recorded is no longer this claim's. A row that is not given back counts as begun,
         # and whatever began and was not recorded is sent again.
-        database.patiently(lambda: claim.release(token, ids))
+        database.patiently(lambda: claim.release(claimed.token, claimed.ids))
+    return destination_id if lease.holds() else None
 
 
 def _push(destination_id: int, token: str, lease: Lease, rows: list[ProfileSync]) -> None:
@@ -101,66 +115,79 @@ class _Batch:
         self.destination = destination
         self.token = token
         self.lease = lease
+        self.decider = Decider(destination)
+        self.lanes = Lanes(self._session, limits.lanes(destination))
+        self.lock = threading.Lock()  # for what the lanes change together
         self.failures = 0
         self.began = time.monotonic()
         self.ends_at = self.began + DEADLINE
 
     def run(self, rows: list[ProfileSync]) -> None:
         """Push the rows, as far as the destination and the time allow."""
-        decider = Decider(self.destination)
-        opened = decider.connector.open(
-            self.destination.credentials, self.destination.settings, runtime(self.destination)
-        )
-        with opened as session:
-            self._push_rows(decider, session, [row for row in rows if not row.bulk])
-            self.ends_at = self.began + BULK_DEADLINE
-            self._push_rows(decider, session, [row for row in rows if row.bulk])
+        # Slices are of one kind: those of a backfill have less time.
+        self._push_rows([row for row in rows if not row.bulk])
+        self.ends_at = self.began + BULK_DEADLINE
+        self._push_rows([row for row in rows if row.bulk])
 
-    def _push_rows(self, decider: Decider, session: Session, rows: list[ProfileSync]) -> None:
-        size = max(SLICE, decider.connector.batch_size)
-        for start in range(0, len(rows), size):
-            if not self._goes_on() or not self._may_send():
-                return
-            self._push_slice(decider, session, rows[start : start + size])
+    def _push_rows(self, rows: list[ProfileSync]) -> None:
+        whole, done = self.decider.connector.batch_size, 0
+        size = max(SLICE, whole)
+        while done < len(rows) and self._goes_on() and self._may_send():
+            began = time.monotonic()
+            self._push_slice(rows[done : done + size])
+            done += size
+            pace = (time.monotonic() - began) / SLICE_SECONDS
+            if not 0.5 < pace < 2:
+                size = max(whole, size * 2 if pace < 1 else size // 2)
+
+    def _session(self) -> AbstractContextManager[Session]:
+        return sessions.borrowed(self.destination, self.decider.connector)
 
     def _goes_on(self) -> bool:
-        in_time = time.monotonic() < self.ends_at and self.lease.holds()
+        in_time = time.monotonic() < self.ends_at and self.lease.holds() and not stopping.asked()
         return in_time and self.failures < retry.BREAKER_FAILURES
 
     def _may_send(self) -> bool:
         """Whether nobody has paused the destination or been asked to wait meanwhile."""
         return claim.open_now(timezone.now()).filter(pk=self.destination.pk).exists()
 
-    def _push_slice(self, decider: Decider, session: Session, rows: list[ProfileSync]) -> None:
+    def _push_slice(self, rows: list[ProfileSync]) -> None:
         """Decide, deliver and record; what is not tried stays with the claim, to be released."""
         profiles = Profile.objects.in_bulk([row.profile_id for row in rows])
-        pushes, entries = [], []
+        pushes: list[Push] = []
+        entries: list[record.Entry] = []
         for row in rows:
             profile = profiles.get(row.profile_id)
             if profile is None:
                 continue  # deleted meanwhile, and the row with it
-            decision = decider.decide(row, profile, timezone.now())
+            decision = self.decider.decide(row, profile, timezone.now())
             if isinstance(decision, Deliver):
-                pushes.append(Push(row, profile, decision))
+                delivery = Delivery(decision.payload, f"{row.pk}:{profile.version}", row.remote_id)
+                pushes.append(Push(row, profile, decision.payload_hash, delivery))
             else:
                 entries.append(record.decided(row, profile, decision))
         try:
-            for entry in self._deliver(session, decider.connector.batch_size, pushes):
-                entries.append(entry)
+            self._deliver(pushes, entries)
         finally:
             record.record(self.destination, self.token, entries)
 
-    def _deliver(self, session: Session, size: int, pushes: list[Push]) -> Iterator[record.Entry]:
-        for start in range(0, len(pushes), size):
-            if not self._goes_on():
-                return
-            part = pushes[start : start + size]
+    def _deliver(self, pushes: list[Push], entries: list[record.Entry]) -> None:
+        """Deliver in parts as large as the connector takes; adds an entry for each push that was tried."""
+        size = self.decider.connector.batch_size
+        parts = [pushes[start : start + size] for start in range(0, len(pushes), size)]
+
+        def send(session: Session, part: list[Push]) -> float:
             began, clock = timezone.now(), time.monotonic()
             outcomes = _outcomes(session, [push.delivery for push in part])
-            duration = (time.monotonic() - clock) / len(part)
-            for push, outcome in zip(part, outcomes, strict=True):
-                self._count(outcome)
-                yield _entry(push, outcome, began, duration)
+            seconds = time.monotonic() - clock
+            with self.lock:
+                for push, outcome in zip(part, outcomes, strict=True):
+                    self._count(outcome)
+                    entries.append(_entry(push, outcome, began, seconds / len(part)))
+            return seconds
+
+        if parts:
+            self.lanes.run(parts, send, self._goes_on)
 
     def _count(self, outcome: Outcome) -> None:
         if isinstance(outcome, Retry) and outcome.after is not None:
@@ -186,5 +213,5 @@ def _outcomes(session: Session, deliveries: list[Delivery]) -> Sequence[Outcome]
 
 def _entry(push: Push, outcome: Outcome, began: datetime, duration: float) -> record.Entry:
     return record.delivered(
-        push.sync, push.profile, push.decision.payload_hash, outcome, push.delivery, began, duration
+        push.sync, push.profile, push.payload_hash, outcome, push.delivery, began, duration
     )

@@ -42,19 +42,18 @@ FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What became of one row. `sync` and `profile` are as they were when its push began."""
+    """What became of one row. `sync`: as it was when its push began; `version`: of the profile then read."""
 
     sync: ProfileSync
     version: int
     result: Decision | Outcome
     payload_hash: str = ""
     attempt: DeliveryAttempt | None = None
-    profile: Profile | None = None
 
 
 def decided(sync: ProfileSync, profile: Profile, decision: Decision) -> Entry:
     """An entry for what needs no delivery."""
-    return Entry(sync, profile.version, decision, profile=profile)
+    return Entry(sync, profile.version, decision)
 
 
 def delivered(
@@ -75,6 +74,7 @@ def delivered(
         version=profile.version,
         at=began,
         duration_ms=round(duration * 1000),
+        lag=max(0.0, (began - sync.due_at).total_seconds()) if sync.due_at else None,
         outcome=_OUTCOMES[type(outcome)],
         status_code=exchange.status,
         reason=outcome.detail if isinstance(outcome, Accepted) else outcome.reason,
@@ -82,7 +82,7 @@ def delivered(
     )
     if _keeps_bodies(outcome):
         attempt.request, attempt.response = exchange.request, exchange.response
-    return Entry(sync, profile.version, outcome, payload_hash, attempt, profile)
+    return Entry(sync, profile.version, outcome, payload_hash, attempt)
 
 
 def record(destination: Destination, token: str, entries: Sequence[Entry]) -> None:
@@ -101,14 +101,13 @@ def _record(destination: Destination, token: str, entries: Sequence[Entry]) -> N
         held = [row for row in rows if str(row.claim_token) == token]
         attempts = [entry.attempt for row in rows if (entry := by_id[row.pk]).attempt]
         for row in held:
-            _apply(row, by_id[row.pk], destination)
+            _apply(row, by_id[row.pk])
         # The rows are there and locked: meeting them is the quickest way to update them all at once.
-        ProfileSync.objects.bulk_create(
-            held, update_conflicts=True, unique_fields=("id",), update_fields=FIELDS
-        )
-        DeliveryAttempt.objects.bulk_create(attempts)
+        database.insert(held, update=FIELDS)
+        database.insert(attempts)
         if rows:
-            health.note(destination, [entry.result for entry in entries])
+            sent_at = [entry.attempt.at for entry in entries if entry.attempt]
+            health.note(destination, [entry.result for entry in entries], sent_at)
 
 
 _OUTCOMES: dict[type[Outcome], str] = {
@@ -124,14 +123,17 @@ def _keeps_bodies(outcome: Outcome) -> bool:
     return keep == "all" or (keep == "failed" and not isinstance(outcome, Accepted))
 
 
-def _apply(row: ProfileSync, entry: Entry, destination: Destination) -> None:
+def _apply(row: ProfileSync, entry: Entry) -> None:
     """Bring a locked row to its new state.
 
-    A due time that is not the one this push began with was set meanwhile, by a change or by a person:
-    it stays, whatever came of this push.
+    What has come meanwhile stays owed, whatever came of this push: a due time that a person or a backfill
+    has set, and a change that the push did not take along. When that one is due the next push finds out.
     """
-    is_news = row.due_at != entry.sync.due_at and not _settled_late(row, entry, destination)
-    owed_again = row.due_at if is_news else None
+    owed_again = None
+    if row.due_at != entry.sync.due_at:
+        owed_again = row.due_at
+    elif row.version > entry.version:
+        owed_again = timezone.now()
     for name, value in released().items():
         setattr(row, name, value)
     row.version = max(row.version, entry.version)
@@ -144,17 +146,6 @@ def _apply(row: ProfileSync, entry: Entry, destination: Destination) -> None:
         row.state, row.due_at, row.reason = State.PENDING, owed_again, ""
     elif row.due_at is None:
         row.first_changed_at, row.bulk = None, False
-
-
-def _settled_late(row: ProfileSync, entry: Entry, destination: Destination) -> bool:
-    """Whether the new due time is only that of the change which this push has taken along already.
-
-    The row knows when that change's burst began; the profile may have been settled before it was read.
-    """
-    profile, asked = entry.profile, (row.asked, row.resend) != (entry.sync.asked, entry.sync.resend)
-    if profile is None or asked or row.version != profile.version:
-        return False
-    return row.due_at == destination.due_at(profile.changed_at, row.first_changed_at or profile.changed_at)
 
 
 def _wait(row: ProfileSync, entry: Entry) -> datetime | None:

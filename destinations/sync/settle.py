@@ -76,14 +76,16 @@ def _enabled() -> QuerySet[Destination]:
 def owe(destination: Destination, ids: Sequence[str]) -> None:
     """Make the destination owed these profiles, due when their changes have ended.
 
-    A row that is being pushed keeps its claim: it is owed again afterwards.
+    A row that is being pushed keeps claim and due time: what is recorded of the push tells whether it took
+    the change along.
     """
     due, due_params = _due(destination)
     earliest, earliest_params = _not_later_than_max_wait(destination)
     sql = f"""
         {_insert_select(due, "false", ids)}
         ON CONFLICT (profile_id, destination_id) DO UPDATE SET
-            {_STATE}, version = excluded.version, due_at = {earliest}, bulk = false,
+            {_STATE}, version = excluded.version, bulk = false,
+            due_at = CASE WHEN sync.state = 'claimed' THEN sync.due_at ELSE {earliest} END,
             first_changed_at = CASE WHEN sync.due_at IS NULL OR sync.state = 'claimed'
                 THEN excluded.first_changed_at
                 ELSE COALESCE(sync.first_changed_at, excluded.first_changed_at) END
@@ -138,7 +140,7 @@ def _not_later_than_max_wait(destination: Destination) -> tuple[str, list[Any]]:
     wait = destination.effective_max_wait
     if wait is None:
         return "excluded.due_at", []
-    owed_since = """CASE WHEN sync.due_at IS NULL OR sync.state = 'claimed'
+    owed_since = """CASE WHEN sync.due_at IS NULL
         THEN excluded.first_changed_at ELSE COALESCE(sync.first_changed_at, excluded.first_changed_at) END"""
     return f"{_least()}(excluded.due_at, {_plus(owed_since)})", [_duration(wait)]
 

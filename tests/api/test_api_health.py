@@ -97,7 +97,7 @@ def test_a_scrape_costs_the_same_with_many_destinations(api, make_destination, d
     scrape(api)
     for n in range(10):
         make_destination(f"d{n}")
-    with django_assert_num_queries(6):  # the token, what is owed, and four tables
+    with django_assert_num_queries(7):  # the token, what is owed, and five tables
         scrape(api)
 
 
@@ -106,3 +106,22 @@ def test_openmetrics_is_spoken_too(api):
     response = api.get("/metrics", accept="application/openmetrics-text;version=1.0.0")
     assert response["Content-Type"].startswith("application/openmetrics-text")
     assert response.content.endswith(b"# EOF\n")
+
+
+@pytest.mark.django_db
+def test_metrics_tell_the_lag_between_due_and_sent(api, make_destination, make_profile):
+    crm, now = make_destination("crm"), timezone.now()
+    profile = make_profile("a")
+    for lag, age in [*((n / 100, 1) for n in range(100)), (50.0, 600), (None, 1)]:
+        DeliveryAttempt.objects.create(
+            profile=profile,
+            destination=crm,
+            version=1,
+            at=now - timedelta(seconds=age),
+            duration_ms=1,
+            outcome="accepted",
+            lag=lag,
+        )
+    found = scrape(api)
+    quantiles = {key[2]: value for key, value in found.items() if key[0] == "tracsync_lag_seconds"}
+    assert quantiles == {"0.5": 0.5, "0.95": 0.95, "0.99": 0.99}

@@ -22,7 +22,7 @@ ALLOWED = Guard(("127.0.0.0/8",))
 
 @pytest.fixture
 def client():
-    made = HttpClient(ALLOWED, Redactor(["s3cret-token"]), timeout=0.5)
+    made = HttpClient(ALLOWED, Redactor(["s3cret-token"]), timeout=2)
     yield made
     made.close()
 
@@ -284,7 +284,7 @@ def test_a_certificate_that_cannot_be_verified_is_not_sent(tls) -> None:
 
 def test_verification_uses_the_host_name_not_the_address(tls, tmp_path) -> None:
     trusting = HttpClient(Guard(("127.0.0.0/8",)), Redactor(), timeout=2)
-    trusting._session.verify = str(tmp_path / "server.pem")
+    trusting._verify = str(tmp_path / "server.pem")
     assert trusting.send(get(f"https://localhost:{tls.port}/")).status == 200
     with pytest.raises(NotSent, match="certificate"):
         trusting.send(get(f"https://127.0.0.1:{tls.port}/"))

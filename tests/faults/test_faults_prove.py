@@ -2,12 +2,15 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
-from tests.harness import POSTGRES, ROOT, missing, need_redis
+from tests.harness import POSTGRES, ROOT, missing, need_redis, wait_for
 
 KILLED = {"clock", "worker", "pusher", "monitor", "sentinel", "supervisor", "broker emptied"}
 
@@ -52,7 +55,32 @@ def test_nothing_is_lost_or_stale(stack, tmp_path):
     assert set(ledger["faults"]) == KILLED | ({"connections dropped"} if stack != "sqlite" else set())
     for row in ledger["destinations"]:
         assert row["expected"] == row["delivered"] + row["refused"] > 0
-        assert (row["lost"], row["stale"]) == (0, 0)
+        assert (row["lost"], row["stale"], row["needless"]) == (0, 0, 0)
+
+
+def test_ctrl_c_leaves_nothing_behind(tmp_path):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    run = prove({**environment(tmp_path, "sqlite"), "TMPDIR": str(scratch)}, "--profiles=200")
+    wait_for(lambda: list(scratch.glob("*/workers.log")), 60, "running workers")
+    run.send_signal(signal.SIGINT)
+    _, said = run.communicate(timeout=120)
+    assert (run.returncode, "everything is cleaned up" in said) == (1, True), said
+    assert list(scratch.iterdir()) == []
+    wait_for(lambda: not left_behind(scratch), 10, "the end of all processes")
+
+
+def left_behind(directory):
+    """The processes that work in this directory."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):  # it has ended meanwhile
+            if (
+                entry.name.isdigit()
+                and f"TRACSYNC_DATA_DIR={directory}".encode() in (entry / "environ").read_bytes()
+            ):
+                found.append(entry.name)
+    return found
 
 
 def test_the_real_database_is_not_touched(tmp_path):

@@ -110,7 +110,7 @@ def test_after_a_pause_the_rate_begins_anew(begun, frozen):
             lambda one: Health.objects.update(
                 held_until=one.updated_at + timedelta(hours=9), hold_reason="status 503"
             ),
-            "waits: the destination rests until 21:01:40: status 503",
+            "waits: the destination rests until 21:01:40",
         ),
     ],
 )

@@ -14,7 +14,8 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def awake(monkeypatch):
-    """Claims wait for a worker, who is the test itself: a call pushes the next one."""
+    """Claims wait for a worker, who is the test itself: a call pushes the next one, and no more."""
+    monkeypatch.setattr(push, "STINT", 0.0)
     waiting = []
     monkeypatch.setattr(clock, "async_task", lambda _, token, ids: waiting.append((token, ids)))
 

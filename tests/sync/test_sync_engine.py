@@ -1,12 +1,27 @@
 """A change's way to a destination, with a frozen clock."""
 
+from collections import Counter
+from types import SimpleNamespace
+
 import pytest
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from destinations.connectors.base import Accepted, ConfigurationError, Rejected, Retry, Unknown, Unreachable
 from destinations.models import Backfill, DeliveryAttempt, Destination, Health, ProfileSync
-from destinations.sync import claim, clock, database, explain, health, operations, push, record, retry, settle
+from destinations.sync import (
+    claim,
+    clock,
+    database,
+    explain,
+    health,
+    operations,
+    push,
+    record,
+    retry,
+    settle,
+    stopping,
+)
 from profiles import changes
 from profiles.models import Profile
 
@@ -148,7 +163,7 @@ class TestChangesMeanwhile:
         assert sent(recording) == [{"id": "p1", "visits": None}, {"id": "p1", "visits": 7}]
 
     def test_a_change_that_settles_during_a_push_is_not_marked_as_sent(
-        self, frozen, recording, make_destination, make_profile
+        self, frozen, recording, make_destination, make_profile, one_batch
     ):
         make_destination()
         profile = make_profile()
@@ -298,6 +313,15 @@ class TestChangesMeanwhile:
         frozen.forward(20)
         run_all()
         assert (ProfileSync.objects.get().state, len(recording.deliveries)) == ("synced", 1)
+
+    def test_whatever_a_server_says_can_be_recorded(self, frozen, recording, make_destination, make_profile):
+        make_destination()
+        make_profile()
+        recording.script(Rejected("null \0, half \ud83d, whole 😀, quote ' \" \\ %s"))
+        frozen.forward(20)
+        run_all()
+        said = "null \ufffd, half ?, whole 😀, quote ' \" \\ %s"
+        assert (ProfileSync.objects.get().reason, DeliveryAttempt.objects.get().reason) == (said, said)
 
     def test_a_deleted_profile_is_not_pushed(self, frozen, recording, make_destination, make_profile):
         destination = make_destination()
@@ -481,6 +505,39 @@ class TestFailures:
         run_all()
         assert ProfileSync.objects.filter(state="synced").count() == 20
         assert Health.objects.get(destination=destination).failures == 0
+
+    def test_a_worker_that_ends_finishes_its_calls_and_gives_the_rest_back(
+        self, frozen, recording, make_destination, make_profile, monkeypatch
+    ):
+        monkeypatch.setattr(recording, "batch_size", 1)
+        make_destination()
+        for n in range(20):
+            make_profile(f"p{n:02}")
+        frozen.forward(20)
+        recording.during_push = lambda _: len(recording.deliveries) == 7 and stopping.ask()
+        monkeypatch.setattr(stopping, "_asked", SimpleNamespace(value=0))
+        clock.tick()
+        states = Counter(ProfileSync.objects.values_list("state", "claim_token", "started_at"))
+        assert states == {("synced", None, None): 7, ("pending", None, None): 13}
+        stopping._asked.value = 0
+        run_all()
+        assert len(recording.deliveries) == 20
+
+    def test_clocks_claim_no_more_than_workers_can_start_on(
+        self, frozen, recording, make_destination, make_profile, monkeypatch, settings
+    ):
+        settings.TRACSYNC_WORKERS = 2
+        for n in range(9):
+            make_destination(f"d{n}")
+        make_profile()
+        frozen.forward(20)
+        with monkeypatch.context() as nobody_works:
+            nobody_works.setattr(clock, "async_task", lambda *_: None)
+            run_all()
+            assert claim.unstarted(frozen.now) == 4
+        frozen.forward(16)
+        run_all()
+        assert len(recording.deliveries) == 9
 
     def test_batches_that_fail_together_count_as_one_failure(
         self, frozen, recording, make_destination, make_profile, settings, monkeypatch

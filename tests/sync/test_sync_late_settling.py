@@ -5,15 +5,17 @@ import pytest
 from destinations.connectors.base import Rejected, Retry
 from destinations.models import ProfileSync
 from destinations.sync import claim, clock, operations, settle
+from destinations.sync.decide import Decider
+from profiles.models import Profile
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def pushed_before_settled(frozen, recording, make_destination, make_profile):
+def pushed_before_settled(frozen, recording, make_destination, make_profile, one_batch):
     """Push a second change that nobody has settled; do what is given, while the push is under way."""
 
-    def push(answer, meanwhile):
+    def push_late(answer, meanwhile):
         make_destination(quiet_period=20)
         profile = make_profile()
         frozen.forward(20)
@@ -33,7 +35,7 @@ def pushed_before_settled(frozen, recording, make_destination, make_profile):
         clock.dispatch(destination, frozen.now)
         return ProfileSync.objects.get()
 
-    return push
+    return push_late
 
 
 def nothing(_profile):
@@ -74,6 +76,32 @@ def test_nor_is_it_when_it_was_settled_right_before_the_profile_was_read(
     assert (sync.state, sync.due_at, sync.version) == ("rejected", None, 3)
 
 
+def test_nor_is_it_when_what_was_settled_is_older_than_what_was_pushed(
+    frozen, recording, make_destination, make_profile, monkeypatch
+):
+    """A statement that settles may see a profile as it was before its last change."""
+    make_destination(quiet_period=20, max_wait=30)
+    profile = make_profile()
+    frozen.forward(50)
+    settle.settle(frozen.now)
+    profile.document = {"id": "p1", "stats": {"visits": 2}}
+    profile.save()
+    ProfileSync.objects.update(asked=True)
+    decide = Decider.decide
+
+    def settled_meanwhile(decider, sync, pushed, now):
+        settle.owe(decider.destination, [profile.pk])
+        Profile.objects.update(version=3)
+        pushed.version = 3
+        return decide(decider, sync, pushed, now)
+
+    monkeypatch.setattr(Decider, "decide", settled_meanwhile)
+    recording.script(Rejected("no"))
+    clock.tick()
+    sync = ProfileSync.objects.get()
+    assert (sync.state, sync.due_at, sync.version) == ("rejected", None, 3)
+
+
 def test_what_failed_waits_as_long_as_failures_wait(pushed_before_settled, frozen):
     sync = pushed_before_settled(Retry("busy"), nothing)
     assert sync.state == "retrying"
@@ -107,4 +135,6 @@ def test_a_further_change_is_news(pushed_before_settled, frozen):
 
     sync = pushed_before_settled(Rejected("no"), change)
     assert (sync.state, sync.version) == ("pending", 3)
-    assert (sync.due_at - frozen.now).total_seconds() == 20
+    clock.tick()
+    sync.refresh_from_db()
+    assert (sync.state, (sync.due_at - frozen.now).total_seconds()) == ("pending", 20)

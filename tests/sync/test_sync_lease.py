@@ -29,7 +29,7 @@ def test_nothing_is_sent_once_the_lease_may_have_ended(brief, recording, make_de
     monkeypatch.setattr(claim, "renew", fail)
     monkeypatch.setattr(recording, "batch_size", 1)
     recording.during_push = lambda _: time.sleep(0.1)
-    destination = make_destination(quiet_period=0.001)
+    destination = make_destination(quiet_period=0.001, concurrency=2)
     changes.write([changes.Change(f"p{n:02}", "put", {"id": f"p{n:02}"}) for n in range(20)])
     soon = timezone.now() + timedelta(seconds=0.1)
     settle.settle(soon)

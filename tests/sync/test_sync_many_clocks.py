@@ -8,7 +8,7 @@ from django.db import connection, connections
 from django.utils import timezone
 
 from destinations.models import ProfileSync
-from destinations.sync import claim, clock, settle
+from destinations.sync import claim, clock, limits, settle
 from profiles import changes
 from profiles.models import Profile
 
@@ -57,8 +57,8 @@ def test_clocks_settle_every_profile_once(recording, make_destination):
     assert not Profile.objects.filter(first_changed_at__isnull=False).exists()
 
 
-def test_clocks_claim_every_row_once(recording, make_destination, settings):
-    settings.TRACSYNC_CONCURRENCY = 1000
+def test_clocks_claim_every_row_once(recording, make_destination, monkeypatch):
+    monkeypatch.setattr(limits, "BATCHES", 1000)
     destination = make_destination(quiet_period=0.001)
     write(1000)
     settle.settle(timezone.now())
@@ -78,8 +78,7 @@ def test_clocks_claim_every_row_once(recording, make_destination, settings):
     assert set(Counter(claimed).values()) == {1}
 
 
-def test_clocks_together_keep_to_the_concurrency_of_a_destination(recording, make_destination, settings):
-    settings.TRACSYNC_CONCURRENCY = 2
+def test_clocks_together_keep_to_the_batches_of_a_destination(recording, make_destination):
     destination = make_destination(quiet_period=0.001)
     write(1000)
     settle.settle(timezone.now())

@@ -64,7 +64,7 @@ class Stories:
         if any(now < before for now, before in zip(seen, self.newest.get(one, (0, 0)), strict=True)):
             self.wrong.append(f"{one}: stale after newer")
         if self.is_known(one, payload, seen):
-            self.wrong.append(f"{one}: sent twice without need")
+            self.wrong.append(f"{one}: {seen} sent twice without need, answered {self.last[one][1].__name__}")
         answer = error or (Accepted if self.calm else self.rng.choices(ANSWERS, WEIGHTS)[0])
         self.in_flight.add(one)
         self.newest[one], self.last[one] = seen, (payload, answer)

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('destinations', '0001_initial'),
+        ('destinations', '0002_limits_and_lag'),
         ('profiles', '0001_initial'),
     ]
 

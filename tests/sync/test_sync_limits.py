@@ -1,0 +1,198 @@
+"""Limits of one destination: what may be sent within a time, and at once."""
+
+import random
+import threading
+import time
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+
+from destinations.connectors.base import Retry
+from destinations.models import Destination, Health, ProfileSync
+from destinations.sync import claim, clock, explain, limits, settle
+from destinations.sync.lanes import Lanes
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def sent_at(recording, frozen):
+    """When each delivery was made."""
+    moments = []
+    recording.during_push = lambda deliveries: moments.extend(frozen.now for _ in deliveries)
+    return moments
+
+
+def owe(make_profile, frozen, count):
+    for n in range(count):
+        make_profile(f"p{n:03}", stats={"visits": n})
+    frozen.forward(20)
+    settle.settle(frozen.now)
+
+
+def most_within(moments, seconds):
+    """The most of them in any period, wherever it begins."""
+    period = timedelta(seconds=seconds)
+    return max(sum(first <= other < first + period for other in moments) for first in moments)
+
+
+@pytest.mark.parametrize("period", ["second", "minute", "hour", "day"])
+def test_no_period_wherever_it_begins_holds_more_than_the_limit(
+    period, frozen, sent_at, make_destination, make_profile
+):
+    destination = make_destination(rate_limit=5, rate_period=period)
+    owe(make_profile, frozen, 30)
+    length, rng = destination.rate_seconds, random.Random(3)
+    for _ in range(200):
+        clock.tick()
+        frozen.forward(length * rng.uniform(0, 0.1))
+    assert len(sent_at) == 30
+    assert most_within(sent_at, length) == 5
+
+
+def test_nine_tenths_of_the_limit_are_reached(frozen, sent_at, make_destination, make_profile):
+    make_destination(rate_limit=10, rate_period="minute")
+    owe(make_profile, frozen, 100)
+    while len(sent_at) < 100:
+        clock.tick()
+        frozen.forward(1)
+    assert (sent_at[-1] - sent_at[0]).total_seconds() < 9 * 60 / 0.9
+
+
+def test_what_needs_no_push_does_not_count(frozen, recording, make_destination, make_profile):
+    make_destination(rate_limit=1, rate_period="day", prerequisites="profile@stats.visits >= 9")
+    owe(make_profile, frozen, 10)
+    for _ in range(5):
+        clock.tick()
+    states = ProfileSync.objects.values_list("state", flat=True)
+    assert (list(states).count("skipped"), len(recording.deliveries)) == (9, 1)
+
+
+def test_what_is_in_flight_counts(frozen, make_destination, make_profile):
+    destination = make_destination(rate_limit=3, rate_period="hour")
+    owe(make_profile, frozen, 10)
+    assert len(claim.claim(destination, frozen.now).ids) == 3
+    assert claim.claim(destination, frozen.now) is None
+
+
+def test_a_failed_push_counts_too(frozen, recording, make_destination, make_profile):
+    make_destination(rate_limit=1, rate_period="hour")
+    owe(make_profile, frozen, 1)
+    recording.script(Retry("503"))
+    for _ in range(59):
+        clock.tick()
+        frozen.forward(60)
+    assert len(recording.deliveries) == 1
+    for _ in range(6):
+        clock.tick()
+        frozen.forward(60)
+    assert len(recording.deliveries) == 2
+
+
+def test_a_changed_limit_holds_from_the_next_claim_on(frozen, recording, make_destination, make_profile):
+    destination = make_destination(rate_limit=2, rate_period="day")
+    owe(make_profile, frozen, 10)
+    clock.tick()
+    assert len(recording.deliveries) == 2
+    Destination.objects.update(rate_limit=7)
+    clock.tick()
+    assert len(recording.deliveries) == 7
+    Destination.objects.update(rate_limit=None)
+    clock.tick()
+    assert len(recording.deliveries) == 10
+    assert Health.objects.get(destination=destination).usage == []
+
+
+def test_a_used_up_limit_is_explained(frozen, make_destination, make_profile):
+    make_destination(rate_limit=2, rate_period="minute")
+    owe(make_profile, frozen, 3)
+    clock.tick()
+    row = ProfileSync.objects.select_related("destination__resource", "destination__health").get(
+        state="pending"
+    )
+    assert explain.sentence(row) == "kept: the limit of 2 a minute is used up until 12:01:21 (in 61 s)"
+    frozen.forward(61)
+    assert explain.sentence(row) == "due since 12:00:20"
+
+
+def test_a_long_list_of_parts_is_not_kept(frozen, make_destination, make_profile):
+    make_destination(rate_limit=1, rate_period="second")
+    owe(make_profile, frozen, 50)
+    for _ in range(50):
+        clock.tick()
+        frozen.forward(2)
+    assert len(Health.objects.get().usage) == 1
+
+
+@pytest.mark.parametrize(
+    ("concurrency", "batches", "lanes"), [(1, 1, 1), (2, 2, 1), (3, 2, 1), (8, 2, 4), (32, 2, 16)]
+)
+def test_batches_and_lanes_keep_within_the_concurrency(make_destination, concurrency, batches, lanes):
+    destination = make_destination(concurrency=concurrency)
+    assert (limits.batches(destination), limits.lanes(destination)) == (batches, lanes)
+    assert batches * lanes <= concurrency
+
+
+def test_without_one_of_its_own_a_destination_has_the_concurrency_of_all(make_destination, settings):
+    settings.TRACSYNC_CONCURRENCY = 6
+    assert limits.lanes(make_destination()) == 3
+
+
+class Calls:
+    """Counts the calls under way; each takes as long as it is told."""
+
+    def __init__(self, seconds=0.0):
+        self.seconds = seconds
+        self.lock = threading.Lock()
+        self.now = self.most = self.sessions = 0
+        self.done = []
+
+    @contextmanager
+    def open(self):
+        with self.lock:
+            self.sessions += 1
+        yield object()
+
+    def send(self, _session, part):
+        with self.lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        time.sleep(self.seconds)
+        with self.lock:
+            self.now -= 1
+            self.done.append(part)
+        return self.seconds
+
+
+def test_quick_calls_follow_each_other():
+    calls = Calls()
+    Lanes(calls.open, most=8).run(range(50), calls.send, lambda: True)
+    assert (calls.done, calls.most, calls.sessions) == (list(range(50)), 1, 1)
+
+
+def test_slow_calls_go_side_by_side_and_no_more_than_allowed():
+    calls = Calls(seconds=0.02)
+    Lanes(calls.open, most=4).run(range(30), calls.send, lambda: True)
+    assert (sorted(calls.done), calls.most) == (list(range(30)), 4)
+
+
+def test_nothing_is_begun_once_it_must_not_go_on():
+    calls = Calls(seconds=0.02)
+    Lanes(calls.open, most=4).run(range(30), calls.send, lambda: len(calls.done) < 5)
+    assert 5 <= len(calls.done) < 5 + 4
+
+
+def test_what_one_lane_raises_ends_all_and_goes_through():
+    calls = Calls(seconds=0.02)
+
+    def send(session, part):
+        calls.send(session, part)
+        if part == 3:
+            raise ConnectionError("down")
+        return 0.02
+
+    with pytest.raises(ConnectionError, match="down"):
+        Lanes(calls.open, most=4).run(range(30), send, lambda: True)
+    assert 3 in calls.done
+    assert len(calls.done) < 30
