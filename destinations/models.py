@@ -193,7 +193,7 @@ class ProfileSync(models.Model):
         REJECTED = "rejected"
 
     profile = models.ForeignKey(Profile, models.CASCADE, related_name="syncs", db_index=False)
-    destination = models.ForeignKey(Destination, models.CASCADE, related_name="syncs")
+    destination = models.ForeignKey(Destination, models.CASCADE, related_name="syncs", db_index=False)
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     state_since = models.DateTimeField(default=timezone.now)
     reason = models.TextField(blank=True)
@@ -202,6 +202,7 @@ class ProfileSync(models.Model):
     due_at = models.DateTimeField(null=True)
     asked = models.BooleanField(default=False)  # by a person: do not wait for the changes to end
     resend = models.BooleanField(default=False)  # by a person: send even what is unchanged
+    bulk = models.BooleanField(default=False)  # one of very many: what has just changed goes first
     claim_token = models.UUIDField(null=True)
     claimed_until = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
@@ -218,7 +219,7 @@ class ProfileSync(models.Model):
         constraints = (models.UniqueConstraint(fields=("profile", "destination"), name="one_sync_per_pair"),)
         indexes = (
             models.Index(
-                fields=("destination", "due_at"),
+                fields=("destination", "bulk", "due_at"),
                 condition=models.Q(due_at__isnull=False),
                 name="owed_by_destination",
             ),
@@ -245,7 +246,7 @@ class DeliveryAttempt(models.Model):
         REJECTED = "rejected"
         UNKNOWN = "unknown"
 
-    profile = models.ForeignKey(Profile, models.CASCADE, related_name="attempts")
+    profile = models.ForeignKey(Profile, models.CASCADE, related_name="attempts", db_index=False)
     destination = models.ForeignKey(Destination, models.CASCADE, related_name="attempts", db_index=False)
     idempotency_key = models.CharField(max_length=50)
     version = models.PositiveBigIntegerField()
@@ -264,6 +265,10 @@ class DeliveryAttempt(models.Model):
         indexes = (
             models.Index(fields=("destination", "-at"), name="attempts_by_destination"),
             models.Index(fields=("at",), name="attempts_by_age"),
+            models.Index(fields=("profile", "-at"), name="attempts_by_profile"),
+            models.Index(
+                fields=("outcome", "-at"), condition=~models.Q(outcome="accepted"), name="failed_attempts"
+            ),
         )
 
     def __str__(self) -> str:
@@ -273,8 +278,15 @@ class DeliveryAttempt(models.Model):
 class Backfill(models.Model):
     """Bringing all profiles, or those changed since a moment, up to date at one destination.
 
-    The clock works through it in batches; `after` is the id of the last profile that was handed over.
+    The clock works through it in batches; `after` is the id of the last profile that was handed over. Its
+    rate is that of the profiles after the first `rated_from`, from `rated_since` to `advanced_at`.
     """
+
+    class State(models.TextChoices):
+        RUNNING = "running"
+        PAUSED = "paused"
+        FINISHED = "finished"
+        CANCELLED = "cancelled"
 
     destination = models.ForeignKey(Destination, models.CASCADE, related_name="backfills")
     changed_since = models.DateTimeField(null=True)
@@ -282,13 +294,24 @@ class Backfill(models.Model):
     total = models.PositiveBigIntegerField(default=0)
     done = models.PositiveBigIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
-    finished_at = models.DateTimeField(null=True)
+    rated_since = models.DateTimeField(null=True)
+    rated_from = models.PositiveBigIntegerField(default=0)
+    advanced_at = models.DateTimeField(null=True)
+    paused_at = models.DateTimeField(null=True)
+    cancelled_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)  # or cancelled
 
     class Meta:
         ordering = ("-id",)
 
     def __str__(self) -> str:
         return f"backfill {self.pk} of destination {self.destination_id}"
+
+    @property
+    def state(self) -> str:
+        if self.finished_at is not None:
+            return self.State.FINISHED if self.cancelled_at is None else self.State.CANCELLED
+        return self.State.RUNNING if self.paused_at is None else self.State.PAUSED
 
 
 class AccessToken(models.Model):

@@ -21,6 +21,7 @@ PARTS = {
     "extensions": "extension-list",
     "resources": "resource-list",
     "destinations": "destination-list",
+    "backfills": "backfill-list",
     "syncs": "sync-list",
     "attempts": "attempt-list",
     "schema": "schema",

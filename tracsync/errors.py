@@ -26,6 +26,7 @@ from rest_framework.views import exception_handler
 from destinations.catalogue import ExtensionInUse
 from destinations.connectors.base import ConnectorError
 from destinations.encryption import UndecryptableValue
+from destinations.sync.backfill import BackfillEnded
 from profiles.documents import InvalidDocument
 from profiles.models import ProfileConflict
 
@@ -58,7 +59,7 @@ def _translated(error: Exception) -> Exception:
             return exceptions.ValidationError({"detail": str(error)})
         case ModelError():
             return exceptions.ValidationError(_by_field(error))
-        case ProfileConflict() | ExtensionInUse() | ConnectorError():
+        case ProfileConflict() | ExtensionInUse() | ConnectorError() | BackfillEnded():
             return Conflict(str(error))
         case ProtectedError():
             return Conflict(_users(error))

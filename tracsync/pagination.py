@@ -32,6 +32,7 @@ class Pages(CursorPagination):
         first = self.get_ordering(request, queryset, view)[0].removeprefix("-")
         meta = queryset.model._meta
         self.field = meta.pk if first == "pk" else meta.get_field(first)
+        self.field = getattr(self.field, "target_field", self.field)  # of the id that a row refers to
         return super().paginate_queryset(queryset, request, view)
 
     def decode_cursor(self, request: Any) -> Any:

@@ -150,6 +150,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "StateEnum": "destinations.models.ProfileSync.State",
+        "BackfillStateEnum": "destinations.models.Backfill.State",
+    },
 }
 
 LANGUAGE_CODE = "en"

@@ -58,6 +58,7 @@ class DeliveryAttemptAdmin(SendsAgain, ReadOnly, BoundedAdmin):
         "version",
     )
     list_filter = (DestinationFilter, "outcome", StatusFilter, ("at", admin.DateFieldListFilter))
+    ordering = ("-at",)
     search_fields = ("profile_id",)
     search_help_text = SEARCH_HELP
     actions = ("sync_now", "replay")

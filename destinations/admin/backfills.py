@@ -1,16 +1,28 @@
-"""Backfills: how far each one is. They are begun at a destination and worked off by the clock."""
+"""Backfills: how far each one is, how fast, and holding it up or ending it. They begin at a destination."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
 from django.utils.html import format_html
 
-from destinations.admin.pages import HEAVY, DestinationFilter, ReadOnly, link
+from destinations.admin.pages import HEAVY, ActingAdmin, Button, DestinationFilter, ReadOnly, link
 from destinations.models import Backfill
+from destinations.sync import backfill as backfills
+from destinations.sync import progress
+from destinations.sync.backfill import BackfillEnded
 from destinations.sync.explain import at
 from profiles.large_tables import BoundedAdmin, NullFilter
+
+State = Backfill.State
+BUTTONS = {
+    "pause": ("Pause", "Hand no more profiles over until it is resumed."),
+    "resume": ("Resume", "Go on where it was paused."),
+    "cancel": ("Cancel", "End it. What was handed over already, a few thousand at most, is still sent."),
+}
+OFFERED = {State.RUNNING: ("pause", "cancel"), State.PAUSED: ("resume", "cancel")}
 
 
 class FinishedFilter(NullFilter):
@@ -21,13 +33,71 @@ class FinishedFilter(NullFilter):
 
 
 @admin.register(Backfill)
-class BackfillAdmin(ReadOnly, BoundedAdmin):
-    list_display = ("id", "at_destination", "progress", "profiles", "requested", "finished")
+class BackfillAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
+    list_display = ("id", "at_destination", "state", "progress", "profiles", "rate", "left", "requested")
     list_filter = (DestinationFilter, FinishedFilter)
-    fields = ("at_destination", "progress", "profiles", "cursor", "since", "requested", "finished")
+    fields = (
+        "at_destination",
+        "summary",
+        "progress",
+        "profiles",
+        "rate",
+        "left",
+        "cursor",
+        "since",
+        "requested",
+        "finished",
+    )
+    actions = ("pause", "resume", "cancel")
+    acts = ("pause", "resume", "cancel")
+
+    def has_act_permission(self, request: Any, obj: Any = None) -> bool:
+        """As for everything else that is done with a destination."""
+        return request.user.has_perm("destinations.change_destination")
+
+    @admin.action(description="Pause: hand no more profiles over until resumed", permissions=["act"])
+    def pause(self, request: Any, queryset: Any) -> None:
+        self._each(request, queryset, backfills.pause, "Paused")
+
+    @admin.action(description="Resume", permissions=["act"])
+    def resume(self, request: Any, queryset: Any) -> None:
+        self._each(request, queryset, backfills.resume, "Resumed")
+
+    @admin.action(description="Cancel", permissions=["act"])
+    def cancel(self, request: Any, queryset: Any) -> None:
+        self._each(request, queryset, backfills.cancel, "Cancelled")
+
+    def act_pause(self, request: Any, backfill: Backfill) -> None:
+        self._each(request, [backfill], backfills.pause, "Paused")
+
+    def act_resume(self, request: Any, backfill: Backfill) -> None:
+        self._each(request, [backfill], backfills.resume, "Resumed")
+
+    def act_cancel(self, request: Any, backfill: Backfill) -> None:
+        self._each(request, [backfill], backfills.cancel, "Cancelled")
+
+    def buttons(self, request: Any, obj: Backfill) -> list[Button]:
+        offered = OFFERED.get(State(obj.state), ())
+        return [Button(BUTTONS[name][0], self.url(name, obj), BUTTONS[name][1]) for name in offered]
+
+    def panel(self, request: Any, obj: Backfill) -> dict[str, Any]:
+        return {"subtitle": str(obj.destination)}
+
+    def _each(self, request: Any, chosen: Iterable[Backfill], act: Any, done: str) -> None:
+        names = []
+        for backfill in chosen:
+            try:
+                act(backfill)
+                self.log_change(request, backfill, f"{done}.")
+                names.append(str(backfill.pk))
+            except BackfillEnded as error:
+                self.say(request, f"Backfill {backfill.pk}: {error}.", warning=True)
+        if names:
+            self.say(request, f"{done}: backfill {', '.join(names)}.")
 
     def get_queryset(self, request: Any) -> Any:
-        return super().get_queryset(request).select_related("destination__resource").defer(*HEAVY)
+        related = ("destination__resource", "destination__health")
+        return super().get_queryset(request).select_related(*related).defer(*HEAVY)
 
     @admin.display(description="destination")
     def at_destination(self, backfill: Backfill) -> str:
@@ -35,9 +105,22 @@ class BackfillAdmin(ReadOnly, BoundedAdmin):
 
     @admin.display(description="progress")
     def progress(self, backfill: Backfill) -> str:
-        """New profiles may have come meanwhile, so `done` may pass `total`."""
-        percent = 100 if backfill.finished_at else min(99, 100 * backfill.done // max(backfill.total, 1))
+        percent = progress.of(backfill).percent
         return format_html('<progress max="100" value="{}"></progress> {} %', percent, percent)
+
+    @admin.display(description="how far it is")
+    def summary(self, backfill: Backfill) -> str:
+        return progress.of(backfill).summary
+
+    @admin.display(description="a second")
+    def rate(self, backfill: Backfill) -> str:
+        rate = progress.of(backfill).rate
+        return "-" if rate is None else f"{rate:,.0f}"
+
+    @admin.display(description="time left")
+    def left(self, backfill: Backfill) -> str:
+        left = progress.of(backfill).left
+        return "-" if left is None else f"about {progress.duration(left)}"
 
     @admin.display(description="handed over")
     def profiles(self, backfill: Backfill) -> str:

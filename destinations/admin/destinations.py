@@ -11,12 +11,14 @@ from django.utils.html import format_html
 
 from destinations import signals
 from destinations.admin import words
+from destinations.admin.backfills import BackfillAdmin
 from destinations.admin.destination_actions import DestinationActions
 from destinations.admin.destination_form import DestinationForm, destination_form, fieldsets
 from destinations.admin.destination_trials import DestinationTrials
 from destinations.admin.pages import Button, Link, ResourceFilter
 from destinations.admin.tags import TagFilter
-from destinations.models import Destination, Resource
+from destinations.models import Backfill, Destination, Resource
+from destinations.sync import progress
 from destinations.sync.explain import at
 from profiles.large_tables import LeanAdmin, ShortDeletion
 
@@ -98,8 +100,15 @@ class DestinationAdmin(DestinationActions, DestinationTrials, LeanAdmin, ShortDe
             "failures": health.failures if health else 0,
             "last_accepted": self.last_accepted(obj),
             "owed": self.owed(counted),
+            "backfills": list(self._unfinished_backfills(request, obj)),
             "preview_url": self.url("preview", obj),
         }
+
+    def _unfinished_backfills(self, request: Any, obj: Destination) -> Iterable[dict[str, Any]]:
+        page = BackfillAdmin(Backfill, self.admin_site)
+        for one in obj.backfills.filter(finished_at=None):
+            buttons = page.buttons(request, one) if page.has_act_permission(request) else []
+            yield {"url": page.url("change", one), "progress": progress.of(one), "buttons": buttons}
 
     def _offer_backfill(self, request: Any, destination: Destination) -> None:
         html = (

@@ -91,6 +91,7 @@ class SyncViews(viewsets.ReadOnlyModelViewSet[ProfileSync]):
     queryset = SYNCS
     serializer_class = SyncSerializer
     filterset_class = SyncFilters
+    ordering = ("profile_id", "pk")  # a destination's rows are spread evenly over profiles, not over pks
 
     @extend_schema(request=None, responses={202: SyncSerializer})
     @action(detail=True, methods=["post"])

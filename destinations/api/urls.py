@@ -2,6 +2,7 @@ from django.urls import re_path
 from rest_framework.routers import SimpleRouter
 
 from destinations.api.attempts import AttemptViews
+from destinations.api.backfills import BackfillViews
 from destinations.api.destinations import DestinationViews
 from destinations.api.extensions import ExtensionViews
 from destinations.api.resources import ResourceViews
@@ -12,6 +13,7 @@ router = SimpleRouter()
 router.register("extensions", ExtensionViews, basename="extension")
 router.register("resources", ResourceViews, basename="resource")
 router.register("destinations", DestinationViews, basename="destination")
+router.register("backfills", BackfillViews, basename="backfill")
 router.register("syncs", SyncViews, basename="sync")
 router.register("attempts", AttemptViews, basename="attempt")
 

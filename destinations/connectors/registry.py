@@ -55,6 +55,12 @@ def forget() -> None:
     _load.cache_clear()
 
 
+def add(slug: str, value: str) -> None:
+    """Declare a connector, `module:Class`, in this process only (for measurements and trials)."""
+    _declared()[slug] = EntryPoint(slug, value, GROUP)
+    _load.cache_clear()
+
+
 @cache
 def _declared() -> dict[str, EntryPoint]:
     """Entry points by slug; a foreign package cannot take a built-in slug over."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, Count, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.utils import timezone
 
 from destinations.connectors import registry
@@ -34,9 +34,17 @@ class Claim:
 
 def ready(now: datetime) -> list[Destination]:
     """The destinations that have something due and may be sent to now; longest waiting first."""
-    due = _due(now).filter(destination=OuterRef("pk"))
-    usable = open_now(now).defer("mapping", "settings")
-    return list(usable.filter(Exists(due)).order_by("health__last_accepted_at", "pk"))
+    # The earliest of each kind is one look into an index, where whether there is any might read a whole
+    # destination's rows to find that there is none.
+    waits = open_now(now).alias(live=_earliest(now, bulk=False), bulk=_earliest(now, bulk=True))
+    due = waits.filter(Q(live__lte=now) | Q(bulk__lte=now))
+    return list(due.defer("mapping", "settings").order_by("health__last_accepted_at", "pk"))
+
+
+def _earliest(now: datetime, *, bulk: bool) -> Subquery:
+    """When the row of a destination that has waited longest was due."""
+    owed = _free(now).filter(destination=OuterRef("pk"), bulk=bulk, due_at__isnull=False)
+    return Subquery(owed.order_by("due_at").values("due_at")[:1])
 
 
 def open_now(now: datetime) -> QuerySet[Destination]:
@@ -75,11 +83,12 @@ def unstarted(now: datetime) -> int:
 
 
 def start(claim: Claim) -> list[ProfileSync]:
-    """The rows of a claim that are still its own, with a new lease; the push begins."""
+    """The rows of a claim that are still its own, with a new lease; the push begins. What has just changed
+    comes first."""
     now = timezone.now()
     mine = _held(claim.token, claim.ids)
     database.update(mine, claimed_until=now + LEASE, started_at=now)
-    return list(mine.order_by("due_at"))
+    return list(mine.order_by("bulk", "due_at"))
 
 
 def renew(claim: Claim) -> int:
@@ -106,9 +115,8 @@ def _held(token: str, ids: Sequence[int]) -> QuerySet[ProfileSync]:
     return ProfileSync.objects.filter(pk__in=ids, claim_token=token)
 
 
-def _due(now: datetime) -> QuerySet[ProfileSync]:
-    free = Q(claimed_until=None) | Q(claimed_until__lte=now)
-    return ProfileSync.objects.filter(free, due_at__lte=now)
+def _free(now: datetime) -> QuerySet[ProfileSync]:
+    return ProfileSync.objects.filter(Q(claimed_until=None) | Q(claimed_until__lte=now))
 
 
 def _lock_health(destination: Destination) -> Health | None:
@@ -121,9 +129,8 @@ def _lock_health(destination: Destination) -> Health | None:
 def _room(destination: Destination, health: Health, now: datetime) -> int:
     """How many rows may be claimed: a batch, one row to probe a sick destination, or none."""
     in_flight = ProfileSync.objects.filter(destination=destination, claimed_until__gt=now)
-    rows, batches = in_flight.aggregate(
-        rows=Count("pk"), batches=Count("claim_token", distinct=True)
-    ).values()
+    found = in_flight.aggregate(rows=Count("pk"), batches=Count("claim_token", distinct=True))
+    rows, batches = found["rows"], found["batches"]
     if batches >= limits.batches(destination):
         return 0
     left = limits.left(destination, health, rows, now)
@@ -145,10 +152,13 @@ def _batch_size(destination: Destination) -> int:
 
 
 def _take(destination: Destination, now: datetime, limit: int) -> Claim | None:
-    due = _due(now).filter(destination=destination).order_by("due_at")
+    due = _free(now).filter(destination=destination, due_at__lte=now).order_by("due_at")
     if connection.features.has_select_for_update_skip_locked:
         due = due.select_for_update(skip_locked=True)
-    ids = list(due.values_list("pk", flat=True)[:limit])
+    ids: list[int] = []
+    for bulk in (False, True):  # what has just changed goes before any backfill
+        if len(ids) < limit:
+            ids += due.filter(bulk=bulk).values_list("pk", flat=True)[: limit - len(ids)]
     if not ids:
         return None
     token = str(uuid.uuid4())

@@ -41,7 +41,8 @@ def sentence(sync: ProfileSync, now: datetime | None = None) -> str:
     }.get(State(sync.state), "")
     if sync.due_at is None:
         return text
-    return "; ".join(filter(None, [text, _obstacle(sync.destination, now) or _due(sync, now)]))
+    kept = obstacle(sync.destination, now)
+    return "; ".join(filter(None, [text, f"kept: {kept}" if kept else _due(sync, now)]))
 
 
 def prospects(profile: Profile) -> list[Prospect]:
@@ -88,20 +89,21 @@ def _in_flight(sync: ProfileSync, now: datetime) -> str:
     return f"being pushed since {at(sync.started_at)}"
 
 
-def _obstacle(destination: Destination, now: datetime) -> str:
+def obstacle(destination: Destination, now: datetime) -> str:
+    """Why nothing is sent to a destination at all; "" where something is."""
     if not destination.enabled:
-        return "kept: the destination is off"
+        return "the destination is off"
     if not destination.resource.enabled:
-        return f"kept: the resource {destination.resource.name} is off"
+        return f"the resource {destination.resource.name} is off"
     if destination.paused_at is not None:
-        return f"kept: the destination is paused since {at(destination.paused_at)}"
+        return f"the destination is paused since {at(destination.paused_at)}"
     health: Health | None = getattr(destination, "health", None)
     if health is not None and health.is_held(now):
         assert health.held_until is not None
-        return f"kept: the destination rests until {until(health.held_until, now)}: {health.hold_reason}"
+        return f"the destination rests until {until(health.held_until, now)}: {health.hold_reason}"
     if health is not None and (free_at := limits.used_up_until(destination, health, now)):
         limit = f"{destination.rate_limit} a {destination.rate_period}"
-        return f"kept: the limit of {limit} is used up until {until(free_at, now)}"
+        return f"the limit of {limit} is used up until {until(free_at, now)}"
     return ""
 
 

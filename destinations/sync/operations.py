@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -14,6 +14,8 @@ from destinations.sync import backfill, clock, database, health, settle
 from profiles.models import Profile
 
 State = ProfileSync.State
+BATCH_SIZE = 5000
+FEW = 100  # rows that a person may have pushed together with what has just changed
 
 
 def sync_now(profile: Profile, destinations: Iterable[Destination]) -> int:
@@ -27,12 +29,40 @@ def sync_now(profile: Profile, destinations: Iterable[Destination]) -> int:
 
 def sync_rows_now(rows: QuerySet[ProfileSync]) -> int:
     """As `sync_now`, for rows that exist: due now, whatever the quiet period; how many."""
-    return database.update(rows, **_due_now(), asked=True)
+    return _owe_now(rows, asked=True)
 
 
 def replay(rows: QuerySet[ProfileSync]) -> int:
     """Send these again now, even what is unchanged or was rejected; how many."""
-    return database.update(rows, **_due_now(), asked=True, resend=True, attempts=0)
+    return _owe_now(rows, asked=True, resend=True, attempts=0)
+
+
+def _owe_now(rows: QuerySet[ProfileSync], **marks: Any) -> int:
+    """A batch at a time, each on its own: a million rows take no memory, and no lock that changes wait for.
+
+    One that stops half-way has only begun, and can be repeated.
+    """
+    count, bulk = 0, False
+    for ids in _batches(rows):
+        bulk = bulk or len(ids) > FEW
+        batch, after_changes = rows.filter(pk__in=ids), _after_changes() if bulk else {}
+        count += database.update(batch, **_due_now(), **after_changes, **marks)
+    return count
+
+
+def _batches(rows: QuerySet[ProfileSync]) -> Iterator[list[int]]:
+    """The ids of the rows, in their order."""
+    pks = rows.order_by("pk").values_list("pk", flat=True)
+    ids = list(pks[:BATCH_SIZE])
+    while ids:
+        yield ids
+        ids = list(pks.filter(pk__gt=ids[-1])[:BATCH_SIZE]) if len(ids) == BATCH_SIZE else []
+
+
+def _after_changes() -> dict[str, Any]:
+    """Very many rows come after what has just changed, except where they are owed for a change."""
+    is_change = When(state=State.PENDING, due_at__isnull=False, then=F("bulk"))
+    return {"bulk": Case(is_change, default=Value(True))}
 
 
 def _due_now() -> dict[str, Any]:
@@ -66,7 +96,8 @@ def changed(destination: Destination) -> None:
     """After an edit of what or where it sends: what was rejected gets another chance."""
     now = timezone.now()
     rejected = ProfileSync.objects.filter(destination=destination, state=State.REJECTED, due_at=None)
-    database.update(rejected, state=State.PENDING, state_since=now, due_at=now, reason="", attempts=0)
+    again: dict[str, Any] = {"state": State.PENDING, "state_since": now, "due_at": now, "bulk": True}
+    database.update(rejected, **again, reason="", attempts=0)
     health.mended(destination)  # last: recording locks rows and health in this order, too
 
 

@@ -39,6 +39,7 @@ from profiles.models import Profile
 logger = logging.getLogger(__name__)
 
 STINT = 2.0  # seconds after which a task takes no further batch: others wait for the process, too
+BULK_DEADLINE = 2.0  # for backfills: what changes meanwhile comes next, here and at other destinations
 DEADLINE = 60.0  # seconds after which a batch begins no further slice
 SLICE = 50  # rows that are read, and recorded, together at first
 SLICE_SECONDS = 0.5  # what a slice is made to take, for the pace at which the destination answers
@@ -118,10 +119,17 @@ class _Batch:
         self.lanes = Lanes(self._session, limits.lanes(destination))
         self.lock = threading.Lock()  # for what the lanes change together
         self.failures = 0
-        self.ends_at = time.monotonic() + DEADLINE
+        self.began = time.monotonic()
+        self.ends_at = self.began + DEADLINE
 
     def run(self, rows: list[ProfileSync]) -> None:
         """Push the rows, as far as the destination and the time allow."""
+        # Slices are of one kind: those of a backfill have less time.
+        self._push_rows([row for row in rows if not row.bulk])
+        self.ends_at = self.began + BULK_DEADLINE
+        self._push_rows([row for row in rows if row.bulk])
+
+    def _push_rows(self, rows: list[ProfileSync]) -> None:
         whole, done = self.decider.connector.batch_size, 0
         size = max(SLICE, whole)
         while done < len(rows) and self._goes_on() and self._may_send():

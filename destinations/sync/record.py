@@ -27,6 +27,7 @@ FIELDS = (
     "due_at",
     "asked",
     "resend",
+    "bulk",
     "claim_token",
     "claimed_until",
     "started_at",
@@ -144,12 +145,13 @@ def _apply(row: ProfileSync, entry: Entry) -> None:
     if owed_again is not None:
         row.state, row.due_at, row.reason = State.PENDING, owed_again, ""
     elif row.due_at is None:
-        row.first_changed_at = None
+        row.first_changed_at, row.bulk = None, False
 
 
 def _wait(row: ProfileSync, entry: Entry) -> datetime | None:
     assert isinstance(entry.result, Wait)
     row.state, row.reason = State.PENDING, ""
+    row.bulk = False  # from now on it is owed for a change of its own
     return entry.result.due_at
 
 

@@ -82,9 +82,9 @@ def owe(destination: Destination, ids: Sequence[str]) -> None:
     due, due_params = _due(destination)
     earliest, earliest_params = _not_later_than_max_wait(destination)
     sql = f"""
-        {_insert_select(due, ids)}
+        {_insert_select(due, "false", ids)}
         ON CONFLICT (profile_id, destination_id) DO UPDATE SET
-            {_STATE}, version = excluded.version,
+            {_STATE}, version = excluded.version, bulk = false,
             due_at = CASE WHEN sync.state = 'claimed' THEN sync.due_at ELSE {earliest} END,
             first_changed_at = CASE WHEN sync.due_at IS NULL OR sync.state = 'claimed'
                 THEN excluded.first_changed_at
@@ -93,12 +93,17 @@ def owe(destination: Destination, ids: Sequence[str]) -> None:
     _execute(sql, [destination.pk, *due_params, *ids, *earliest_params])
 
 
-def owe_now(destination: Destination, ids: Sequence[str], now: datetime) -> None:
-    """Make the destination owed these profiles, due now, whether or not they have changed."""
+def owe_now(destination: Destination, ids: Sequence[str], now: datetime, *, bulk: bool = False) -> None:
+    """Make the destination owed these profiles, due now, whether or not they have changed.
+
+    In `bulk` they come after what has just changed, except where they have just changed themselves.
+    """
+    is_bulk = "p.first_changed_at IS NULL" if bulk else "false"
     sql = f"""
-        {_insert_select("%s", ids)}
+        {_insert_select("%s", is_bulk, ids)}
         ON CONFLICT (profile_id, destination_id) DO UPDATE SET
             {_STATE}, version = excluded.version, due_at = excluded.due_at,
+            bulk = excluded.bulk AND (sync.due_at IS NULL OR sync.bulk),
             first_changed_at = COALESCE(sync.first_changed_at, excluded.first_changed_at)"""
     _execute(sql, [destination.pk, _moment(now), *ids])
 
@@ -110,13 +115,14 @@ _STATE = """
             reason = ''"""
 
 
-def _insert_select(due: str, ids: Sequence[str]) -> str:
+def _insert_select(due: str, bulk: str, ids: Sequence[str]) -> str:
     return f"""
         INSERT INTO destinations_profilesync AS sync
             (profile_id, destination_id, state, state_since, reason, version, first_changed_at, due_at,
-             asked, resend, attempts, last_error, payload_hash, remote_id)
+             bulk, asked, resend, attempts, last_error, payload_hash, remote_id)
         SELECT p.id, %s, 'pending', p.changed_at, '', p.version,
-            COALESCE(p.first_changed_at, p.changed_at), {due}, false, false, 0, '', '', ''
+            COALESCE(p.first_changed_at, p.changed_at), {due}, {bulk}, false, false, 0,
+            '', '', ''
         FROM profiles_profile p WHERE p.id IN ({", ".join(["%s"] * len(ids))}) ORDER BY p.id"""  # noqa: S608 - no user text in it
 
 

@@ -189,6 +189,9 @@ POSTS = (
     ("destinations_profilesync_replay", "destinations_profilesync"),
     ("destinations_deliveryattempt_replay", "destinations_deliveryattempt"),
     ("profiles_profile_sync_now", "profiles_profile"),
+    ("destinations_backfill_pause", "destinations_backfill"),
+    ("destinations_backfill_resume", "destinations_backfill"),
+    ("destinations_backfill_cancel", "destinations_backfill"),
 )
 
 

@@ -6,8 +6,9 @@ import pytest
 from django.core.management import CommandError, call_command, get_commands, load_command_class
 
 from destinations.connectors.base import Rejected
+from destinations.management import backfill_display
 from destinations.models import Backfill, ProfileSync
-from destinations.sync import clock
+from destinations.sync import backfill, clock
 
 pytestmark = pytest.mark.django_db
 
@@ -93,6 +94,65 @@ class TestBackfill:
         make_destination()
         with pytest.raises(CommandError, match="invalid time value: 'yesterday'"):
             run("backfill", "crm", "--changed-since", "yesterday")
+
+
+class TestBackfillThatRuns:
+    @pytest.fixture
+    def begun(self, make_destination, make_profile):
+        make_profile()
+        return backfill.request(make_destination())
+
+    def test_waiting_shows_it_until_it_ends(self, recording, make_destination, make_profile, monkeypatch):
+        make_profile()
+        make_destination()
+        monkeypatch.setattr(backfill_display.time, "sleep", lambda _: clock.tick())
+        said = run("backfill", "crm", "--wait")
+        assert "No worker is running" in said
+        assert "0 of 1 handed over" in said
+        assert "All 1 profiles are handed over" in said
+
+    def test_on_a_terminal_there_is_a_bar(self, begun, monkeypatch):
+        monkeypatch.setattr(backfill_display.time, "sleep", lambda _: clock.tick())
+        out = Terminal()
+        call_command("backfill", "crm", "--watch", stdout=out)
+        assert "0/1" in out.getvalue()
+
+    def test_ctrl_c_leaves_it_running(self, begun, monkeypatch):
+        def interrupt(_):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(backfill_display.time, "sleep", interrupt)
+        out = io.StringIO()
+        with pytest.raises(SystemExit) as ended:
+            call_command("backfill", "crm", "--watch", stdout=out)
+        assert ended.value.code == 130
+        assert "The backfill goes on without this command" in out.getvalue()
+        assert Backfill.objects.get().state == "running"
+
+    def test_pause_resume_and_cancel(self, begun):
+        assert "is paused; --resume goes on: paused since" in run("backfill", "crm", "--pause")
+        assert Backfill.objects.get().state == "paused"
+        assert "goes on: 0 of 1 handed over" in run("backfill", "crm", "--resume")
+        assert "is cancelled" in run("backfill", "crm", "--cancel")
+        assert Backfill.objects.get().state == "cancelled"
+        with pytest.raises(CommandError, match="No backfill of crm is on its way"):
+            run("backfill", "crm", "--cancel")
+
+    def test_one_that_is_cancelled_meanwhile_is_no_success(self, begun, monkeypatch):
+        monkeypatch.setattr(backfill_display.time, "sleep", lambda _: backfill.cancel(begun))
+        with pytest.raises(CommandError, match="The backfill was cancelled at"):
+            run("backfill", "crm", "--watch")
+
+    def test_options_that_exclude_each_other(self, begun):
+        with pytest.raises(CommandError, match="--changed-since is for a new backfill"):
+            run("backfill", "crm", "--pause", "--changed-since", "2026-03-01T12:30:00Z")
+        with pytest.raises(CommandError, match="not allowed with"):
+            run("backfill", "crm", "--pause", "--cancel")
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
 
 
 class TestReplay:

@@ -4,6 +4,6 @@ Each module has `add_arguments(parser)`, `run(options, progress) -> Report` and 
 them in `SUBJECTS`.
 """
 
-from . import changes, delivery, notation
+from . import changes, delivery, notation, scale
 
-SUBJECTS = {"notation": notation, "delivery": delivery, "changes": changes}
+SUBJECTS = {"notation": notation, "delivery": delivery, "changes": changes, "scale": scale}

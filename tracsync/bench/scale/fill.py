@@ -1,0 +1,161 @@
+"""A large installation out of nothing: every table is filled set-wise, by the database itself.
+
+Three destinations know every profile. `crm` is owed all of them (a backfill is under way), `shop` is owed a
+few (the usual day), `mail` nothing. Rows of one destination lie beside each other, as a backfill writes them:
+the worst case for lists that are ordered by id.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from django.db import connection
+from django.utils import timezone
+
+from destinations.models import DeliveryAttempt, Destination, Extension, Health, ProfileSync, Resource
+from profiles.models import Profile
+
+from .sink import SLUG
+
+MAPPING = {"id": "profile@id", "mail": "profile@data.contact.email.main", "visits": "profile@stats.visits"}
+DOCUMENT = {  # each # becomes the profile's number
+    "id": "#id",
+    "data": {
+        "contact": {"email": {"main": "person-#@example.com"}, "phone": {"mobile": "+48 600 100 200"}},
+        "pii": {"firstname": "Ann", "lastname": "Example-#"},
+        "address": {"town": "Wrocław", "street": "Main #", "country": "PL"},
+    },
+    "traits": {"score": 0.5, "vip": False, "nick": "ann-#"},
+    "segments": ["gold", "newsletter"],
+    "stats": {"visits": "#", "views": 7},
+}
+NAMES = ("crm", "shop", "mail")
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How many rows there are: of profiles, owed at `crm`, owed at `shop`, and of attempts."""
+
+    profiles: int
+    owed: int
+    few: int
+    attempts: int
+
+
+def fill(sizes: Sizes) -> list[Destination]:
+    """All tables; the destinations in the order of NAMES."""
+    _execute(_profiles(), [sizes.profiles, json.dumps(DOCUMENT)])
+    destinations = _destinations()
+    for destination, owed in zip(destinations, (sizes.owed, sizes.few, 0), strict=True):
+        _execute(_syncs(), [sizes.profiles, destination.pk, owed, sizes.profiles])
+    at = [destination.pk for destination in destinations]
+    _execute(_attempts(), [sizes.attempts, sizes.profiles, *at, sizes.attempts])
+    analyze()
+    return destinations
+
+
+def profile_id(number: int) -> str:
+    """Of the profile with this number, from 1 on."""
+    return f"c-{number:010}"
+
+
+def analyze() -> None:
+    """What autovacuum would have done by now: the planner's statistics, and which pages all may see."""
+    with connection.cursor() as cursor:
+        tables = [model._meta.db_table for model in (Profile, ProfileSync, DeliveryAttempt)]
+        for table in tables:
+            cursor.execute(
+                f"VACUUM (ANALYZE) {table}" if connection.vendor == "postgresql" else f"ANALYZE {table}"
+            )
+
+
+def _destinations() -> list[Destination]:
+    extension, _ = Extension.objects.get_or_create(slug=SLUG, defaults={"name": "Sink"})
+    Extension.objects.filter(pk=SLUG).update(installed_at=timezone.now())
+    resource = Resource.objects.create(name="sink", type=extension)
+    made = [
+        Destination.objects.create(name=name, resource=resource, mapping=MAPPING, quiet_period=20)
+        for name in NAMES
+    ]
+    for destination in made:
+        Health.objects.get_or_create(destination=destination)
+    return made
+
+
+def _execute(sql: str, params: list[int | str]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+
+
+def _series() -> str:
+    """A table `series(n)` from 1 to the first parameter."""
+    if connection.vendor == "postgresql":
+        return "WITH series AS (SELECT generate_series(1, %s) AS n)"
+    return "WITH RECURSIVE series(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < %s)"
+
+
+def _ago(seconds: str) -> str:
+    if connection.vendor == "postgresql":
+        return f"now() - make_interval(secs => {seconds})"
+    return f"strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', '-' || ({seconds}) || ' seconds')"
+
+
+def _id(number: str) -> str:
+    """Ids of one width, in the order of their numbers."""
+    if connection.vendor == "postgresql":
+        return f"'c-' || lpad(({number})::text, 10, '0')"
+    return f"printf('c-%%010d', {number})"
+
+
+def _text(number: str) -> str:
+    return f"CAST({number} AS text)"
+
+
+def _digest(number: str) -> str:
+    if connection.vendor == "postgresql":
+        return f"md5({_text(number)}) || md5({_text(number)})"
+    return f"printf('%%064x', {number})"
+
+
+def _profiles() -> str:
+    """Parameters: how many, their document."""
+    moment = _ago("86400 + n %% 2000000")
+    document = f"replace(replace(%s, '#id', {_id('n')}), '#', {_text('n')})"
+    if connection.vendor == "postgresql":
+        document = f"({document})::jsonb"
+    return f"""{_series()}
+        INSERT INTO profiles_profile (id, document, digest, version, created_at, changed_at)
+        SELECT {_id("n")}, {document}, {_digest("n")}, 1, {moment}, {moment} FROM series"""  # noqa: S608 - no user text in it
+
+
+def _syncs() -> str:
+    """Parameters: how many, the destination, how many of them are owed, how many again.
+
+    The first ones are owed; of the others most are synced, and a few of each other state.
+    """
+    state = """CASE WHEN n <= %s THEN 'pending' WHEN n %% 1000 = 1 THEN 'rejected'
+        WHEN n %% 100 = 2 THEN 'skipped' ELSE 'synced' END"""
+    moment = _ago("3600 - 3600.0 * n / %s")
+    return f"""{_series()}
+        INSERT INTO destinations_profilesync
+            (profile_id, destination_id, state, state_since, reason, version, first_changed_at, due_at, bulk,
+             asked, resend, attempts, last_error, synced_version, synced_at, payload_hash, remote_id)
+        SELECT {_id("n")}, %s, state, moment, CASE state WHEN 'synced' THEN 'accepted' ELSE '' END, 1,
+            CASE WHEN state = 'pending' THEN moment END, CASE WHEN state = 'pending' THEN moment END, false,
+            false, false, 0, CASE state WHEN 'rejected' THEN 'status 422: refused' ELSE '' END,
+            CASE WHEN state = 'synced' THEN 1 END, CASE WHEN state = 'synced' THEN moment END,
+            {_digest("n")}, ''
+        FROM (SELECT n, {state} AS state, {moment} AS moment FROM series) AS numbered"""  # noqa: S608 - no user text in it
+
+
+def _attempts() -> str:
+    """Parameters: how many, of how many profiles, at which three destinations, how many again."""
+    outcome = "CASE WHEN n %% 1000 = 1 THEN 'rejected' WHEN n %% 100 = 2 THEN 'retry' ELSE 'accepted' END"
+    status = "CASE WHEN n %% 1000 = 1 THEN 422 WHEN n %% 100 = 2 THEN 503 ELSE 200 END"
+    return f"""{_series()}
+        INSERT INTO destinations_deliveryattempt (profile_id, destination_id, idempotency_key, version, at,
+            duration_ms, outcome, status_code, reason, remote_id)
+        SELECT {_id("1 + n %% %s")}, CASE n %% 3 WHEN 0 THEN %s WHEN 1 THEN %s ELSE %s END,
+            {_text("n")} || ':1', 1, {_ago("2500000 - 2500000.0 * n / %s")}, 12, {outcome},
+            {status}, CASE n %% 1000 WHEN 1 THEN 'status 422: refused' ELSE '' END, '' FROM series"""  # noqa: S608 - no user text in it
