@@ -8,12 +8,12 @@ is evaluated again by `evaluate.py`, which knows every case and every message.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, Final, cast
 
-from .evaluate import OPERATORS, Scope, evaluate, for_each
+from .evaluate import OPERATORS, evaluate, is_bounded
+from .functions.parameters import USUAL
 from .paths import Reference
-from .run import Run
+from .run import COST, extent
 from .tree import Call, Literal, Logic, Node, Operand, Test, constant_of, depth, is_constant, parts_below
 from .values import MISSING
 from .writer import Writer
@@ -61,34 +61,42 @@ def write_node(writer: Writer, node: Node) -> str:
 
 
 def _test(writer: Writer, test: Test) -> str:
-    """The quick form for usual operands, else the operator's function."""
-    expression = _quick_test(writer, test)
-    if not expression:
-        arguments = [write_operand(writer, operand) for operand in test.operands]
+    subject, *others = test.operands
+    if is_constant(subject) or not all(isinstance(other, Literal) for other in others):
+        arguments = [_asked(writer, test, operand) for operand in test.operands]
         expression = f"{writer.constant(OPERATORS[test.operator])}({', '.join(arguments)})"
-    writer.hoists = writer.hoists_all  # what follows the first test may never be asked
+    else:
+        expression = _test_of_literals(writer, test, subject, [constant_of(other) for other in others])
+    writer.hoists = writer.hoists and writer.hoists_all  # what follows the first test may never be asked
+    counted = test.operands[1:] if is_bounded(test) else test.operands
+    writer.work += COST + sum(extent(constant_of(operand)) for operand in counted if is_constant(operand))
     return expression
 
 
-def _quick_test(writer: Writer, test: Test) -> str:
-    """`x` against constants, without a call where the types are the usual ones; "" if it has no such form."""
-    subject, *others = test.operands
-    if is_constant(subject) or not all(isinstance(other, Literal) for other in others):
-        return ""
-    constants = [constant_of(other) for other in others]
-    default = "MISSING" if test.operator == "EXISTS" else "None"
-    if not constants:
-        return _quick_presence(test.operator, write_operand(writer, subject, default))
-    if isinstance(subject, Call) and subject.function.quick:
-        return _quick_call(writer, test.operator, subject, constants)
-    return _quick(writer, test.operator, write_operand(writer, subject, default), constants)
+def _asked(writer: Writer, test: Test, operand: Operand, default: str = "None") -> str:
+    """An operand; what is not known to be short is work if it is asked about each item of a list."""
+    value = write_operand(writer, operand, default)
+    if not writer.item or is_bounded(test) or is_constant(operand):
+        return value
+    return f"{writer.run}.read({value})"
 
 
-def _quick(writer: Writer, operator: str, x: str, others: list[Any]) -> str:
+def _test_of_literals(writer: Writer, test: Test, subject: Operand, others: list[Any]) -> str:
+    """`x` against constants, without a call where the types are the usual ones."""
+    if isinstance(subject, Call) and subject.function.quick and others:
+        quick = _quick_call(writer, test, subject, others)
+        if quick:
+            return quick
+    x = _asked(writer, test, subject, "MISSING" if test.operator == "EXISTS" else "None")
+    return _quick_test(writer, test.operator, x, others) if others else _quick_presence(test.operator, x)
+
+
+def _quick_test(writer: Writer, operator: str, x: str, others: list[Any]) -> str:
     names = [writer.constant(other) for other in others]
-    if operator == "==":
-        return _quick_equality(x, names[0], others[0])
-    slow = f"{writer.constant(OPERATORS[operator])}(x, {', '.join(names)})"
+    function = writer.constant(OPERATORS[operator])
+    slow = f"{function}(x, {', '.join(names)})"
+    if operator == "==" and (quick := _quick_equality(x, names[0], others[0])):
+        return quick
     if operator in _SIGNS and _is_number(others[0]):
         return f"(x := {x}) is not None and (x {operator} {names[0]} if {_NO_BOOLEAN} else {slow})"
     if operator == "BETWEEN" and all(map(_is_number, others)):
@@ -100,14 +108,14 @@ def _quick(writer: Writer, operator: str, x: str, others: list[Any]) -> str:
         return f"(x := {x}) is not None and ({found} if {usual} else {slow})"
     if operator == "IN" and all(isinstance(item, str) for item in others[0]):
         return f"{x} in {writer.constant(frozenset(others[0]))}"
-    return ""
+    return f"{function}({x}, {', '.join(names)})"
 
 
-def _quick_call(writer: Writer, operator: str, call: Call, others: list[Any]) -> str:
+def _quick_call(writer: Writer, test: Test, call: Call, others: list[Any]) -> str:
     """A function of one text: what it gives for text needs no look at its type."""
-    function, names = call.function, [writer.constant(other) for other in others]
+    function, operator, names = call.function, test.operator, [writer.constant(other) for other in others]
     result = f"{writer.constant(function.quick)}(x)"
-    if function.quick_gives is not type(others[0]):
+    if function.quick_gives is not type(others[0]) or (writer.item and not is_bounded(test)):
         return ""
     if operator in _SIGNS or operator == "==":
         quick = f"{result} {operator} {names[0]}"
@@ -121,7 +129,7 @@ def _quick_call(writer: Writer, operator: str, call: Call, others: list[Any]) ->
 
 
 def _slow_call(writer: Writer, call: Call) -> str:
-    """The function of an `x` that is no text."""
+    """The function of an `x` that is no text; quick functions are no work, whatever the run."""
     return f"none({writer.constant(call.function.call)}(Run(), [x]))"
 
 
@@ -163,23 +171,57 @@ def _call(writer: Writer, call: Call, default: str) -> str:
         x, quick = write_operand(writer, cast(Operand, call.arguments[0])), writer.constant(function.quick)
         other = f"None if x is None else {_slow_call(writer, call)}"
         return f"({quick}(x) if (x := {x}).__class__ is str else {other})"
-    arguments = ", ".join(_argument(writer, call, position) for position in range(len(call.arguments)))
-    result = f"{writer.constant(function.call)}({writer.local('run', 'Run()')}, [{arguments}])"
-    return f"none({result})" if default == "None" else result
+    result = _direct_call(writer, call)
+    if not result:
+        arguments = ", ".join(_argument(writer, call, position) for position in range(len(call.arguments)))
+        result = f"{writer.constant(function.call)}({writer.run}, [{arguments}])"
+    if default == "None":
+        name = writer.variable()
+        return f"(None if ({name} := {result}) is MISSING else {name})"
+    return result
+
+
+def _direct_call(writer: Writer, call: Call) -> str:
+    """A call of what the function does, if all arguments have the usual types; "" if that cannot be known."""
+    function, names, checks, work = call.function, [], [], ""
+    if function.quick or function.uses_now or function.takes_missing:
+        return ""
+    for position, argument in enumerate(call.arguments):
+        parameter = function.parameter(position)
+        usual = USUAL.get(parameter.read)
+        if usual is None or parameter.deep or not isinstance(argument, (Reference, Call, Literal)):
+            return ""
+        name = writer.variable()
+        checks.append(f"(({name} := {write_operand(writer, argument)}).__class__ is {usual.__name__})")
+        names.append(name)
+        work += f" + len({name})" if usual in (str, list) else ""
+    arguments, run = ", ".join(names), writer.run
+    usually = f"{run}.made({writer.constant(function.apply)}({arguments}), {COST * len(names)}{work})"
+    missing = " or ".join(f"{name} is None" for name in names)
+    otherwise = f"{writer.constant(function.call)}({run}, [{arguments}])"
+    # & and not `and`: the other ways need all arguments as well
+    return f"({usually} if {' & '.join(checks)} else MISSING if {missing} else {otherwise})"
 
 
 def _argument(writer: Writer, call: Call, position: int) -> str:
-    """What is asked again for each item keeps account of its work, which the reference does."""
     parameter, argument = call.function.parameter(position), call.arguments[position]
     if parameter.each:
-        bound = writer.constant(partial(_for_each, argument))
-        return f"{bound}(sources, {writer.local('run', 'Run()')})"
+        return _question(writer, argument)
+    if parameter.lazy:
+        return f"(lambda: {_answer(writer, argument)})"
+    return write_operand(writer, cast(Operand, argument))
+
+
+def _question(writer: Writer, argument: Operand | Node) -> str:
+    """What is asked of each item, as a function of the item that spends at least what the reference does."""
+    with writer.about("item", lines=False):
+        answer, work = _answer(writer, argument), writer.work
     if isinstance(argument, (Test, Logic)):
-        answer = write_node(writer, argument)
-    else:
-        answer = write_operand(writer, argument, "MISSING")
-    return f"(lambda: {answer})" if parameter.lazy else answer
+        return f"(lambda item: {writer.run}.spend({work + COST}) or ({answer}))"
+    return f"(lambda item: {writer.run}.read({answer}, {work}))"
 
 
-def _for_each(argument: Operand | Node, sources: Mapping[str, Any], run: Run) -> Callable[[Any], Any]:
-    return for_each(argument, Scope("", sources, run))
+def _answer(writer: Writer, argument: Operand | Node) -> str:
+    if isinstance(argument, (Test, Logic)):
+        return write_node(writer, argument)
+    return write_operand(writer, argument, "MISSING")

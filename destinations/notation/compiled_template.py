@@ -7,16 +7,13 @@ leaves whatever raises to the reference, `render.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, Final
 
 from . import tree
 from .casts import cast
-from .compiled import MAX_DEPTH, MAX_KEYS, is_moderate, write_node, write_operand
-from .evaluate import Scope
-from .paths import ITEM, Reference
-from .render import is_wanted, left, render
-from .run import COST, Run, weight
+from .compiled import MAX_DEPTH, MAX_KEYS, write_node, write_operand
+from .render import left, render
+from .run import COST, MAX_WORK, weight
 from .template_tree import (
     Choice,
     Constant,
@@ -33,13 +30,12 @@ from .template_tree import (
     parts_below,
     references,
 )
-from .tree import Call
 from .values import ATOMS, as_text, copy, plain
-from .writer import CompiledPart, Writer
+from .writer import Writer
 
-_IS_ATOM: Final = "(k := {0}.__class__) is str or k in ATOMS"  # quickest for what is most frequent
 MAX_DISPLAY: Final = 15  # Python makes larger objects in pieces; then it is faster to fill an outline
-MAX_PARTS: Final = 400  # beyond these Python's compiler takes long
+MAX_PARTS: Final = 600  # beyond these Python's compiler takes long
+PLAIN_ATOMS: Final = ATOMS - {float}  # functions may give fractions that JSON does not know
 
 
 def compile_template(part: Part) -> Callable[[Mapping[str, Any]], Any]:
@@ -55,13 +51,14 @@ def compile_template(part: Part) -> Callable[[Mapping[str, Any]], Any]:
 
 
 def _is_moderate(part: Part) -> bool:
+    parts = list(parts_below(part))
+    asked = [inner for below in parts if (inner := expression(below)) is not None]
     paths = references(part)
-    asked = [inner for below in parts_below(part) if (inner := expression(below)) is not None]
+    size = len(parts) + len(paths) + sum(1 for inner in asked for _ in tree.parts_below(inner))
     return (
-        sum(1 for _ in parts_below(part)) + len(paths) <= MAX_PARTS
+        size <= MAX_PARTS
         and all(len(path.keys) <= MAX_KEYS for path in paths)
-        and all(map(is_moderate, asked))
-        and _depth(part) <= MAX_DEPTH
+        and _depth(part) + max(map(tree.depth, asked), default=0) <= MAX_DEPTH
     )
 
 
@@ -70,44 +67,58 @@ def _depth(part: Part) -> int:
 
 
 class _TemplateWriter(Writer):
-    """Writes a part as an expression; objects and lists with optional parts take lines before it."""
+    """Writes a part as an expression; what needs more than that takes lines before it.
+
+    Within a list, what is made of an item weighs: `weight` is what is known of that beforehand, and `noted`
+    the variable of the rest (it counts from 1, so that expressions can add to it with `and`).
+    """
 
     hoists_all = True
 
     def __init__(self) -> None:
         super().__init__()
         self.names.update(copy=copy, cast=cast, as_text=as_text, plain=plain, join="".join, left=left)
-        self.names["ATOMS"] = ATOMS
-        self.containers = 0
+        self.names.update(ATOMS=ATOMS, PLAIN_ATOMS=PLAIN_ATOMS, weight=weight)
+
+    def begin(self, trusting: bool) -> None:
+        super().begin(trusting)
+        self.weight = 0
+        self.noted = ""
 
     def value(self, part: Part, optional: bool) -> str:
+        if isinstance(part, Choice):
+            return self._choice(part, optional)
+        if isinstance(part, Table):
+            return self._table(part, optional)
+        self.weight += COST
         if isinstance(part, Object):
             return self._object(part, optional)
         if isinstance(part, List):
             return self._list(part, optional)
-        if isinstance(part, Each):
-            return self._each(part, optional)
-        if isinstance(part, Choice):
-            then, otherwise = self._later(part.then, optional), self._later(part.otherwise, optional)
-            return f"({then} if ({write_node(self, part.condition)}) else {otherwise})"
-        if isinstance(part, Table):
-            return self._table(part, optional)
-        return self._simple(part, optional)
+        return self._each(part, optional) if isinstance(part, Each) else self._simple(part, optional)
 
     def _simple(self, part: Constant | Lookup | Text | Formula, optional: bool) -> str:
         if isinstance(part, Constant):
+            self.weight += weight(part.value) - COST
             name = self.constant(part.value)
             return f"copy({name})" if isinstance(part.value, (dict, list)) else name
         if isinstance(part, Text):
             return self._text(part)
         if isinstance(part, Formula):
-            return self._atom(write_operand(self, part.operand), "plain")
-        value = self._atom(self.path(part.reference, sure=not optional), "copy")
+            return self._atom(write_operand(self, part.operand), "PLAIN_ATOMS", "plain")
+        value = self._atom(self.path(part.reference, sure=not optional), "ATOMS", "copy")
         return f"cast({value})" if part.cast else value
 
-    def _atom(self, value: str, otherwise: str) -> str:
-        """What can be handed out as it is, or else what `otherwise` makes of it."""
-        return f"(x if (x := {value}) is None or {_IS_ATOM.format('x')} else {otherwise}(x))"
+    def _atom(self, value: str, atoms: str, otherwise: str) -> str:
+        """What can be handed out as it is, or else what `otherwise` makes of it; text is asked for first."""
+        if not self.noted:
+            kind = f"(x := {value}) is None or (k := x.__class__) is str"
+            return f"(x if {kind} or k in {atoms} else {otherwise}(x))"
+        kind = f"(k := (x := {value}).__class__) is str and {self._note('len(x)')}"
+        return f"(x if {kind} or k in {atoms} else {self._note(f'weight(y := {otherwise}(x))')} and y)"
+
+    def _note(self, more: str) -> str:
+        return f"({self.noted} := {self.noted} + {more})"
 
     def _text(self, part: Text) -> str:
         pieces = [
@@ -115,106 +126,107 @@ class _TemplateWriter(Writer):
             for piece in part.parts
         ]
         text = f"join(({', '.join(pieces)},))"
+        if self.noted:
+            text = f"({self._note(f'len(y := {text})')} and y)"
         return f"cast({text})" if part.cast else text
 
     def _object(self, part: Object, optional: bool) -> str:
         fields = [(self.constant(f.name), f.part, optional or f.optional) for f in part.fields]
         if len(fields) <= MAX_DISPLAY and not any(leave_out for *_, leave_out in fields):
             return f"{{{', '.join(f'{name}: {self.value(value, False)}' for name, value, _ in fields)}}}"
-        self.containers += 1
-        result, outline = f"o{self.containers}", {f.name: _constant(f.part) for f in part.fields}
-        self.lines.append(f"{result} = {self.constant(outline.copy)}()")
+        result, outline = self.variable(), {f.name: _constant(f.part) for f in part.fields}
+        self.line(f"{result} = {self.constant(outline.copy)}()")
         for name, value, leave_out in fields:
             self._put(value, leave_out, f"{result}[{name}]")
         return f"({result} or None)" if optional else result
+
+    def _put(self, part: Part, leave_out: bool, place: str) -> None:
+        """Fill a place of the outline, or take it out. Constants stand in it already."""
+        if isinstance(part, Lookup) and leave_out and not part.cast and not self.noted:
+            self.line(f"if (y := {self.path(part.reference)}) is None: del {place}")
+            self.line(f"else: {place} = y if (k := y.__class__) is str or k in ATOMS else copy(y)")
+        elif leave_out:
+            self.line(f"if (y := {self.value(part, True)}) is None: del {place}")
+            self.line(f"else: {place} = y")
+        elif _constant(part) is None:
+            self.line(f"{place} = {self.value(part, False)}")
+        else:
+            self.weight += weight(_constant(part))
 
     def _list(self, part: List, optional: bool) -> str:
         shown = f"[{', '.join(self.value(item, optional) for item in part.items)}]"
         return f"left({shown}, True)" if optional and part.items else shown
 
-    def _each(self, part: Each, optional: bool) -> str:
-        over = self.value(part.over, optional)
-        make, wanted = _compile_part(part.to, optional), _compile_wanted(part)
-        through = self.constant(partial(_each, part, optional, make, wanted))
-        return f"{through}({over}, sources, {self.local('run', 'Run()')})"
+    def _choice(self, part: Choice, optional: bool) -> str:
+        condition = write_node(self, part.condition)
+        return self._one_of({f"if {condition}": part.then, "else": part.otherwise}, optional)
 
     def _table(self, part: Table, optional: bool) -> str:
-        """Only the entry that is chosen is rendered."""
-        entries = {key: _compile_part(entry, optional) for key, entry in part.entries.items()}
-        otherwise = _compile_part(part.otherwise, optional)
-        find = self.constant(partial(_entry, entries, otherwise))
-        return f"{find}({self.value(part.of, False)})(sources, {self.local('run', 'Run()')})"
+        """A table of constants is looked into at once."""
+        key = self.variable()
+        self.line(f"{key} = {self._unchanged(part.of, False)}")
+        self.line(f"if {key}.__class__ is not str and {key} is not None: {key} = as_text({key})")
+        entries = (*part.entries.values(), part.otherwise)
+        if all(map(_is_atom, entries)):
+            self.weight += max(map(weight, map(_constant, entries)))
+            values = dict(zip(part.entries, map(_constant, entries), strict=False))
+            return f"{self.constant(values.get)}({key}, {self.constant(_constant(part.otherwise))})"
+        numbers = {name: number for number, name in enumerate(part.entries)}
+        chosen = self.variable()
+        self.line(f"{chosen} = {self.constant(numbers.get)}({key}, {len(numbers)})")
+        return self._one_of({f"if {chosen} == {number}": one for number, one in enumerate(entries)}, optional)
 
-    def _later(self, part: Part, optional: bool) -> str:
-        """A part that is perhaps not rendered, as a function of its own; constants need none."""
-        if isinstance(part, (Constant, Lookup)):
-            return self._simple(part, optional=True)
-        return f"{self.constant(_compile_part(part, optional))}(sources, {self.local('run', 'Run()')})"
+    def _one_of(self, branches: dict[str, Part], optional: bool) -> str:
+        """Parts of which one is rendered, by what stands before it."""
+        result, before, most = self.variable(), (self.work, self.weight), (0, 0)
+        for head, part in branches.items():
+            self.work, self.weight = before
+            with self.block(head):
+                self.line(f"{result} = {self.value(part, optional)}")
+            most = max(most[0], self.work), max(most[1], self.weight)
+        self.work, self.weight = most
+        return result
 
-    def _put(self, part: Part, leave_out: bool, place: str) -> None:
-        """Fill a place of the outline, or take it out. Constants stand in it already."""
-        if isinstance(part, Lookup) and leave_out and not part.cast:
-            self.lines.append(f"if (y := {self.path(part.reference)}) is None: del {place}")
-            self.lines.append(f"else: {place} = y if {_IS_ATOM.format('y')} else copy(y)")
-        elif leave_out:
-            self.lines.append(f"if (y := {self.value(part, True)}) is None: del {place}")
-            self.lines.append(f"else: {place} = y")
-        elif _constant(part) is None:
-            self.lines.append(f"{place} = {self.value(part, False)}")
+    def _each(self, part: Each, optional: bool) -> str:
+        """As `render.each` goes through a list, keeping account once and not for each item."""
+        items, item, result, noted = (self.variable() for _ in range(4))
+        self.line(f"{items} = {self._unchanged(part.over, optional)}")
+        self.line(f"{result} = None")
+        with self.block(f"if {items} is not None"):
+            self.line(f"if {items}.__class__ is not list: raise Exception")
+            self.line(f"{result} = []")
+            self.line(f"{noted} = 1")
+            with self.block(f"for {item} in {items}"), self.about(item, lines=True):
+                self._item(part, optional, result, noted)
+                work = self.work
+            self.line(f"{self.run}.spend({noted} + len({items}) * {work})")
+            if self.noted:
+                self.line(f"{self.noted} += {noted}")
+            if optional:
+                self.line(f"{result} = left({result}, True)")
+        return result
+
+    def _item(self, part: Each, optional: bool, result: str, noted: str) -> None:
+        """What is done for one item. The lists around it weigh what is made, too."""
+        outside, self.noted, self.weight = (self.noted, self.weight), noted, part.cost
+        if part.where is not None:
+            self.line(f"if not ({write_node(self, part.where)}): continue")
+        self.line(f"{result}.append({self.value(part.to, optional)})")
+        self.line(f"{noted} += {self.weight}")
+        self.line(f"if {noted} > {MAX_WORK}: break")
+        self.noted, self.weight = outside
+
+    def _unchanged(self, part: Part, optional: bool) -> str:
+        """A value that is only looked at, and need not be a copy."""
+        if not isinstance(part, Lookup):
+            return self.value(part, optional)
+        return f"cast({self.path(part.reference)})" if part.cast else self.path(part.reference)
+
+
+def _is_atom(part: Part) -> bool:
+    return isinstance(part, Constant) and type(part.value) in ATOMS
 
 
 def _constant(part: Part) -> Any:
     """The value of a part that is the same in all payloads; None for others."""
     return part.value if isinstance(part, Constant) and type(part.value) in ATOMS else None
-
-
-def _compile_part(part: Part, optional: bool) -> CompiledPart:
-    writer = _TemplateWriter()
-    return writer.part(lambda: writer.value(part, optional))
-
-
-def _compile_wanted(part: Each) -> CompiledPart | None:
-    """Whether an item is wanted. If only it is looked at, the work is within that of the item."""
-    condition = part.where
-    if condition is None:
-        return None
-    if any(
-        isinstance(below, Call) or (isinstance(below, Reference) and below.source != ITEM)
-        for below in tree.parts_below(condition)
-    ):
-        return lambda sources, run: is_wanted(part, Scope("", sources, run))
-    writer = _TemplateWriter()
-    return writer.part(lambda: write_node(writer, condition))
-
-
-def _each(
-    part: Each,
-    optional: bool,
-    make: CompiledPart,
-    wanted: CompiledPart | None,
-    items: Any,
-    sources: Mapping[str, Any],
-    run: Run,
-) -> Any:
-    """As `render.each` goes through a list, with one dictionary of sources for all items."""
-    if items is None:
-        return None
-    made, inner = [], dict(sources)
-    for item in _a_list(items):
-        inner[ITEM] = item
-        run.spend(COST)
-        if wanted is None or wanted(inner, run):
-            value = make(inner, run)
-            run.spend(part.cost + weight(value))
-            made.append(value)
-    return left(made, optional)
-
-
-def _a_list(items: Any) -> list[Any]:
-    if not isinstance(items, list):
-        raise TypeError("the reference says what is wrong")
-    return items
-
-
-def _entry(entries: dict[str, CompiledPart], otherwise: CompiledPart, key: Any) -> CompiledPart:
-    return otherwise if key is None else entries.get(as_text(key), otherwise)

@@ -6,15 +6,15 @@ module, and `explain.py` asks its questions here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from . import values
 from .errors import NotationError
 from .paths import ITEM, Reference, follow
-from .run import COST, Run, size
-from .tree import Call, Literal, Logic, Node, Operand, Test
+from .run import COST, Run, extent
+from .tree import Call, Literal, Logic, Node, Operand, Test, is_constant
 from .values import MismatchError
 
 MAX_WORDS: Final = 120  # of a part that an error names
@@ -90,12 +90,23 @@ def holds(node: Node, scope: Scope) -> bool:
 
 def test_holds(test: Test, scope: Scope) -> bool:
     operands = [value_of(operand, scope) for operand in test.operands]
-    if ITEM in scope.sources:  # asked again and again: long operands count
-        scope.run.spend(sum(map(size, operands)))
+    if ITEM in scope.sources:  # asked again and again
+        scope.run.spend(work_of(test, operands))
     try:
         return OPERATORS[test.operator](*operands) is not test.negated
     except MismatchError as mismatch:
         raise _located(scope, test.operands[mismatch.side], mismatch) from None
+
+
+def work_of(test: Test, operands: Sequence[Any]) -> int:
+    """The work of a question about an item of a list."""
+    return COST + sum(map(extent, operands[1:] if is_bounded(test) else operands))
+
+
+def is_bounded(test: Test) -> bool:
+    """Comparing a field with literals takes no longer than they are; a function of it or a search may."""
+    subject, *others = test.operands
+    return test.operator != "CONTAINS" and isinstance(subject, Reference) and all(map(is_constant, others))
 
 
 def value_of(operand: Operand, scope: Scope) -> Any:
@@ -134,7 +145,7 @@ def for_each(argument: Operand | Node, scope: Scope) -> Callable[[Any], Any]:
 
     def ask(item: Any) -> Any:
         answer = _answer(argument, scope.about(item))
-        scope.run.spend(size(answer))
+        scope.run.spend(extent(answer))
         return answer
 
     return ask

@@ -22,6 +22,11 @@ _SIZED: Final = frozenset((str, list, dict))
 
 
 class Run:
+    """The work is `left` to do; compiled functions spend at least as much of it as the reference.
+
+    Where they spend too much, the reference counts again and decides.
+    """
+
     __slots__ = ("_now", "left")
 
     def __init__(self, left: int = MAX_WORK, now: datetime | None = None) -> None:
@@ -40,17 +45,38 @@ class Run:
         if self.left < 0:
             raise NotationError("this takes too much work: lists within lists, or texts that grow too long")
 
+    def read(self, value: Any, work: int = 0) -> Any:
+        """The value, for which its `extent` and other `work` is spent."""
+        self.spend(work + extent(value))
+        return value
+
+    def made(self, value: Any, work: int = 0) -> Any:
+        """The value, for which its `size` and other `work` is spent."""
+        self.spend(work + size(value))
+        return value
+
 
 def size(value: Any) -> int:
     """The work of reading or making a value, not counting what is within it."""
     return COST + len(value) if value.__class__ in _SIZED else COST
 
 
+def extent(value: Any) -> int:
+    """The work of comparing a value, or of copying it: of it and of all lists and objects within it."""
+    if not isinstance(value, (list, dict)):
+        return size(value)
+    within = value if isinstance(value, list) else value.values()
+    return size(value) + sum(extent(item) for item in within if isinstance(item, (list, dict)))
+
+
 def weight(value: Any) -> int:
     """The work of a value and all within it."""
-    if isinstance(value, dict):
-        return COST + sum(map(weight, value.values()))
-    return COST + sum(map(weight, value)) if isinstance(value, list) else size(value)
+    if not isinstance(value, (list, dict)):
+        return size(value)
+    work = COST
+    for item in value if isinstance(value, list) else value.values():
+        work += COST + len(item) if item.__class__ is str else weight(item)
+    return work
 
 
 def check_length(length: int) -> None:

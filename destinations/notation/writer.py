@@ -7,17 +7,18 @@ and are put in as constants once Python has parsed it.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any, Final
 
 from .paths import ITEM, Key, Reference, step
-from .run import Run
+from .run import COST, Run
 from .values import MISSING
 
-ALWAYS_THERE: Final = ("profile", ITEM)  # sources; without them the reference takes over
+ALWAYS_THERE: Final = "profile"  # the source without which the reference takes over
 Compiled = Callable[[Mapping[str, Any]], Any]
-CompiledPart = Callable[[Mapping[str, Any], Run], Any]
+_Place = tuple[str, tuple[Key, ...]]  # a source and the keys to an object within it
 INLINED: Final = (str, int, float, bool, type(None), frozenset)  # what Python can hold as a constant
 
 
@@ -26,7 +27,7 @@ INLINED: Final = (str, int, float, bool, type(None), frozenset)  # what Python c
 _IN_TURN = """\
 def make():
     wary = 0
-    def run(sources):
+    def answer(sources):
         nonlocal wary
         if wary > 0:
             wary -= 1
@@ -40,34 +41,36 @@ def make():
         except Exception:
             pass
         return reference(sources)
-    return run
-"""
-_PART = """\
-def make():
-    def run(sources, run):
-        {lines}
-    return run
+    return answer
 """
 
 
 class Writer:
-    """Collects what a function needs: constants under generated names, and lines before its result."""
+    """Collects what a function needs: constants under generated names, and lines before its result.
+
+    Lines stand in blocks (a loop, a branch): what is looked up in one is known there only.
+    """
 
     hoists_all = False  # whether everything that is looked up is needed in any case
 
     def __init__(self) -> None:
-        self.names: dict[str, Any] = {kind.__name__: kind for kind in (str, dict, list, Exception)}
+        self.names: dict[str, Any] = {kind.__name__: kind for kind in (str, int, dict, list, Exception)}
         self.names.update(NUMBERS=(int, float, bool, Decimal), EMPTY={}, MISSING=MISSING)
-        self.names.update(__builtins__={}, step=step, Run=Run, none=none)
+        self.names.update(__builtins__={}, step=step, Run=Run, none=none, len=len)
         self.inlined: dict[str, Any] = {}
+        self.variables = 0
         self.begin(trusting=False)
 
     def begin(self, trusting: bool) -> None:
-        """Start a block of lines; a `trusting` one for data in which all objects on the way are there."""
+        """Start a function; a `trusting` one for data in which all objects on the way are there."""
         self.trusting = trusting
         self.hoists = True
+        self.first_lines: dict[str, str] = {}  # variables that all blocks share, and what they are
         self.lines: list[str] = []
-        self.locals: dict[Any, str] = {}
+        self.indent = ""
+        self.locals: dict[_Place, str] = {}
+        self.item = ""  # the variable of what is looked at in a list; "" outside of lists
+        self.work = 0  # what is asked about one item costs at most
 
     def in_turn(self, write: Callable[[], str], reference: Compiled) -> Compiled:
         """A function that does what `write` writes; whatever raises is left to the reference."""
@@ -75,18 +78,13 @@ class Writer:
         for name, trusting in (("trusting", True), ("careful", False)):
             self.begin(trusting)
             result = write()
+            first = [f"{variable} = {expression}" for variable, expression in self.first_lines.items()]
             indent = "\n                " if trusting else "\n            "
-            blocks[name] = indent.join([*self.lines, f"return {result}"])
-        function: Compiled = self._function(_IN_TURN.format(**blocks), reference=reference)
-        return function
-
-    def part(self, write: Callable[[], str]) -> CompiledPart:
-        """A function of the sources and the run, for a part of something; what it raises is the whole's."""
-        self.begin(trusting=False)
-        self.locals["run"] = "run"
-        result = write()
-        lines = "\n        ".join([*self.lines, f"return {result}"])
-        function: CompiledPart = self._function(_PART.format(lines=lines))
+            blocks[name] = indent.join([*first, *self.lines, f"return {result}"])
+        tree = _Constants(self.inlined).visit(ast.parse(_IN_TURN.format(**blocks)))
+        space = {**self.names, "reference": reference}
+        exec(compile(tree, "<notation>", "exec"), space)  # noqa: S102 - no user text was parsed
+        function: Compiled = space["make"]()
         return function
 
     def constant(self, value: Any) -> str:
@@ -94,12 +92,47 @@ class Writer:
         (self.inlined if type(value) in INLINED else self.names)[name] = value
         return name
 
-    def local(self, key: Any, expression: str) -> str:
-        """A variable for what `key` stands for, computed once for all places that need it."""
-        if key not in self.locals:
-            self.locals[key] = f"v{len(self.locals)}"
-            self.lines.append(f"{self.locals[key]} = {expression}")
-        return self.locals[key]
+    def variable(self) -> str:
+        """The name of a new variable."""
+        self.variables += 1
+        return f"v{self.variables}"
+
+    def line(self, text: str) -> None:
+        self.lines.append(self.indent + text)
+
+    def local(self, place: _Place, expression: str) -> str:
+        """The variable of an object on the way, looked up once for all paths of the block through it."""
+        if place not in self.locals:
+            self.locals[place] = self.variable()
+            self.line(f"{self.locals[place]} = {expression}")
+        return self.locals[place]
+
+    @property
+    def run(self) -> str:
+        """The variable of what keeps account of the work: one for the whole function."""
+        self.first_lines["run"] = "Run()"
+        return "run"
+
+    @contextmanager
+    def block(self, head: str) -> Iterator[None]:
+        """Lines that are perhaps never run, or run for many items: these do not trust the data."""
+        self.line(f"{head}:")
+        outside = self.locals, self.indent, self.trusting
+        self.locals, self.indent, self.trusting = dict(self.locals), f"{self.indent} ", False
+        yield
+        self.locals, self.indent, self.trusting = outside
+
+    @contextmanager
+    def about(self, item: str, *, lines: bool) -> Iterator[None]:
+        """What is asked of each item of a list, where `item` is its variable. In a lambda there are no lines.
+
+        Its `work` is to be charged before the end.
+        """
+        outside = self.locals, self.hoists, self.trusting, self.item, self.work
+        self.locals = {place: name for place, name in self.locals.items() if place[0] != ITEM}
+        self.hoists, self.trusting, self.item, self.work = self.hoists and lines, False, item, COST
+        yield
+        self.locals, self.hoists, self.trusting, self.item, self.work = outside
 
     def trusted(self, check: str) -> str:
         """A check of what usually holds, and where it does not, something raises without it, too."""
@@ -110,42 +143,40 @@ class Writer:
 
         Objects on the way are looked up once for all paths through them, where they are needed in any case.
         """
-        value = self.source(reference)
+        value = self._source(reference.source)
         for length, key in enumerate(reference.keys[:-1], 1):
-            place, step = (reference.source, reference.keys[:length]), self._way(value, key, reference.source)
-            value = self.local(place, step) if self.hoists or place in self.locals else step
+            place = reference.source, reference.keys[:length]
+            found = self._way(value, key, reference.source)
+            value = self.local(place, found) if self.hoists or place in self.locals else found
         if not reference.keys:
             return value
-        if sure and self.trusting and reference.source in ALWAYS_THERE and reference.keys[-1].index is None:
+        if sure and self._trusts(reference.source) and reference.keys[-1].index is None:
             return f"{value}[{self.constant(reference.keys[-1].name)}]"
         return self._last(value, reference.keys[-1], default)
 
-    def source(self, reference: Reference) -> str:
-        name = self.constant(reference.source)
-        if reference.source in ALWAYS_THERE:
-            return self.local(reference.source, f"sources[{name}]")
-        return self.local(reference.source, f"sources.get({name}) or EMPTY")
+    def _source(self, source: str) -> str:
+        if source == ITEM:
+            return self.item
+        name = self.constant(source)
+        found = f"sources[{name}]" if source == ALWAYS_THERE else f"sources.get({name}) or EMPTY"
+        self.first_lines.setdefault(source, found)
+        return source
+
+    def _trusts(self, source: str) -> bool:
+        return self.trusting and source == ALWAYS_THERE
 
     def _way(self, value: str, key: Key, source: str) -> str:
         """An object on the way. Looking it up as if it were there is faster, and raises where it is not."""
         if key.index is not None:
             return f"(step({value}, {self.constant(key.name)}, {self.constant(key.index)}, EMPTY) or EMPTY)"
         name = self.constant(key.name)
-        if self.trusting and source in ALWAYS_THERE:
-            return f"{value}[{name}]"
-        return f"({value}.get({name}) or EMPTY)"
+        return f"{value}[{name}]" if self._trusts(source) else f"({value}.get({name}) or EMPTY)"
 
     def _last(self, value: str, key: Key, default: str) -> str:
         name = self.constant(key.name)
         if key.index is not None:
             return f"step({value}, {name}, {self.constant(key.index)}, {default})"
         return f"{value}.get({name})" if default == "None" else f"{value}.get({name}, {default})"
-
-    def _function(self, source: str, **more: Any) -> Any:
-        tree = _Constants(self.inlined).visit(ast.parse(source))
-        space = {**self.names, **more}
-        exec(compile(tree, "<notation>", "exec"), space)  # noqa: S102 - no user text was parsed
-        return space["make"]()
 
 
 class _Constants(ast.NodeTransformer):

@@ -15,6 +15,8 @@ DATA = {
         "texts": ["a" * 30] * 2_000,
         "objects": [{"a": number, "b": {"c": "x" * 20}} for number in range(1_000)],
         "dates": ["2020-01-01"] * 5_000,
+        "deep": [list(range(2_000))],
+        "alike": [list(range(2_000))],
     }
 }
 
@@ -49,6 +51,10 @@ CONDITIONS = {
     "maps": "map(profile@list, map(profile@list, map(profile@list, text(item@...)))) == []",
     "hash in map": "map(profile@list, sha256(profile@text)) == []",
     "lower case in map": f"map(profile@list, {nested('lowercase', 'profile@text', 80)}) == []",
+    "deep lists in filter": "filter(profile@list, profile@deep != profile@alike) == []",
+    "deep lists in unique": "map(profile@list, unique(profile@deep)) == []",
+    "deep lists in lookup": "map(profile@list, lookup(profile@deep, profile@alike, 1)) == []",
+    "made texts in filter": "filter(profile@list, lowercase(profile@text) == 'x') == []",
     "dates in map": "map(profile@dates, age_days(item@...)) == []",
     "unique": "count(unique(profile@list)) == 10000",
     "deep calls": f"{nested('trim', 'profile@text', 98)} == 'x'",
@@ -94,7 +100,19 @@ def test_texts_do_not_grow_without_bound(name):
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("template", [maps(3), {"$map": "profile@list", "to": "{{profile@text}}"}])
+TOO_MUCH = [
+    maps(3),
+    {"$map": "profile@list", "to": "{{profile@text}}"},
+    {"$map": "profile@list", "to": "profile@..."},
+    {"$map": "profile@list", "where": "profile@deep != profile@alike", "to": 1},
+    {"$map": "profile@list", "to": {"$if": "profile@text CONTAINS 'x'", "then": 1}},
+    {"$formula": "map(profile@list, profile@deep)"},
+    {"$formula": "filter(profile@list, trim(profile@text) EXISTS)"},
+    {"$formula": "map(profile@list, unique(profile@deep))"},
+]
+
+
+@pytest.mark.parametrize("template", TOO_MUCH)
 def test_what_takes_too_much_says_so(template):
     with pytest.raises(NotationError, match="too much work"):
         parse_template(template).render(DATA)

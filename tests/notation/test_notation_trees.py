@@ -2,15 +2,22 @@
 
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from destinations.notation import NotationError, parse_condition, parse_template
+from destinations.notation.compiled import compile_condition
+from destinations.notation.compiled_template import compile_template
 from destinations.notation.evaluate import evaluate
 from destinations.notation.parser import parse, parse_formula
 from destinations.notation.printer import write
+from destinations.notation.render import render as walk
+from destinations.notation.run import MAX_WORK, Run
+from destinations.notation.template_reader import read
 
 steady = settings(deadline=None, derandomize=True, max_examples=70)
+thorough = settings(steady, max_examples=120)
 
 # An expression is ("field", source, keys), ("literal", value) or (function's name, argument ...); a question
 # is (operator, expression, literal), and ("AND" or "OR", [questions]) or ("NOT", [question]).
@@ -248,3 +255,147 @@ def test_formulas_mean_what_the_naive_interpreter_says(tree, profile):
 
     template = parse_template({"$formula": text})
     assert answer(lambda: template.render(sources)) == answer(naive)
+
+
+# Templates with directives: `optional` keys, references, texts, and all that is written with `$`.
+def references(source):
+    path = st.lists(KEYS.filter(str.isalnum), min_size=1, max_size=2).map(".".join)
+    names = st.sampled_from(["profile", "event", source])
+    return st.builds("{}@{}".format, names, path) | st.just(f"{source}@...")
+
+
+@st.composite
+def templates(draw, source="profile", depth=3):
+    kinds = ["reference", "text", "cast", "scalar", "$formula"]
+    within = ["object", "list", "$if", "$lookup", "table", "$map", "$map", "$literal"]
+    kind = draw(st.sampled_from([*kinds, *(within if depth else [])]))
+    if kind == "$formula":
+        return {kind: written(draw(expressions(source)))}
+    if kind in kinds:
+        return draw(leaves(kind, source))
+    inner = templates(source, depth - 1)
+    if kind == "object":
+        return draw(st.dictionaries(st.sampled_from(["x", "y?", "z", "0", "w?"]), inner, max_size=4))
+    if kind == "list":
+        return draw(st.lists(inner, max_size=3))
+    if kind == "$literal":
+        return {kind: draw(VALUES)}
+    return draw(directives(kind, source, inner, depth - 1))
+
+
+def leaves(kind, source):
+    found = references(source)
+    return {
+        "reference": found,
+        "cast": found.map("`{}`".format),
+        "text": st.builds("{{{{{}}}}} and {{{{{}}}}}".format, found, found),
+        "scalar": SCALARS,
+    }[kind]
+
+
+def directives(kind, source, inner, depth):
+    if kind == "$if":
+        condition = questions(source).map(written)
+        required, optional = {"$if": condition, "then": inner}, {"else": inner}
+    elif kind == "$map":
+        to = templates("item", depth)
+        over = st.sampled_from([f"{source}@a", f"{source}@b", f"{source}@..."]) | inner
+        required, optional = {"$map": over, "to": to}, {"where": questions("item").map(written)}
+    else:
+        entries = inner if kind == "$lookup" else SCALARS
+        table = st.dictionaries(
+            st.sampled_from(["a", "b,a", "7", "true", "1.5", "[]", ""]), entries, max_size=3
+        )
+        required, optional = {"$lookup": inner, "in": table}, {"else": entries}
+    return st.fixed_dictionaries(required, optional=optional)
+
+
+def lists_of(values):
+    return st.dictionaries(KEYS, st.lists(values, max_size=4) | values, max_size=5)
+
+
+ITEMS = st.dictionaries(KEYS, SCALARS | st.lists(SCALARS, max_size=2), max_size=4)
+DATA = st.fixed_dictionaries({"profile": PROFILES | lists_of(ITEMS)}, optional={"event": PROFILES})
+
+
+def same_or_error(ask):
+    try:
+        return json.dumps(ask())
+    except NotationError as error:
+        return str(error)
+
+
+@thorough
+@given(templates(), DATA)
+def test_compiled_templates_say_what_the_reference_says(template, sources):
+    before = json.dumps(sources)
+    part, compiled = read(template), parse_template(template)
+    expected = same_or_error(lambda: walk(part, sources))
+    assert same_or_error(lambda: compiled.render(sources)) == expected
+    assert (
+        same_or_error(lambda: compiled.render(sources)) == expected
+    )  # and when it no longer trusts the data
+    explanation = compiled.explain(sources)
+    explained = explanation.error or json.dumps(explanation.payload)
+    assert explained == (expected.splitlines()[0] if explanation.error else expected)
+    assert json.dumps(sources) == before
+
+
+@thorough
+@given(templates(), DATA)
+def test_compiled_templates_share_nothing(template, sources):
+    compiled, before = parse_template(template), json.dumps(sources)
+    try:
+        payload = compiled.render(sources)
+    except NotationError:
+        return
+    text = json.dumps(payload)
+    spoil(payload)
+    assert json.dumps(sources) == before
+    assert json.dumps(compiled.render(sources)) == text
+
+
+def spoil(value):
+    """Change everything in a value that can be changed."""
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        spoil(item)
+    if isinstance(value, (dict, list)):
+        value.clear()
+
+
+@thorough
+@given(templates(), DATA)
+def test_compiled_templates_spend_at_least_what_the_reference_spends(template, sources):
+    part = read(template)
+    check_spending(lambda: walk(part, sources), lambda: compile_template(part)(sources))
+
+
+@thorough
+@given(TREES, DATA)
+def test_compiled_conditions_spend_at_least_what_the_reference_spends(tree, sources):
+    text = written(tree)
+    node = parse(text)
+    check_spending(lambda: evaluate(text, node, sources), lambda: compile_condition(text, node)(sources))
+
+
+def check_spending(reference, compiled):
+    """Where one less would be too little for the reference, it is for what is compiled."""
+    runs = []
+    expected = limited(reference, MAX_WORK, runs)
+    spent = MAX_WORK - runs[0].left
+    assert limited(compiled, spent, []) == expected
+    if spent:
+        assert "too much work" in limited(reference, spent - 1, [])
+        assert "too much work" in limited(compiled, spent - 1, [])
+
+
+def limited(ask, work, runs):
+    """The answer with so much work to do, and the runs it took."""
+
+    def begin(run, left=work, now=None):
+        run.left, run._now = left, now
+        runs.append(run)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "__init__", begin)
+        return same_or_error(ask)

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from ..values import MISSING, absent, same
 from .function import Function, Parameter
-from .parameters import ANY
 
 Ask = Callable[[], Any]
 
@@ -33,6 +32,7 @@ def _lookup(value: Any, *table: Any) -> Any:
 
 _LAZY: Final = Parameter("value", lazy=True)
 _OTHER: Final = _LAZY.named("other")
+_COMPARED: Final = Parameter("value", deep=True)
 _CONDITION: Final = Parameter("condition", lazy=True, condition=True)
 
 TABLE: Final = (
@@ -42,6 +42,10 @@ TABLE: Final = (
         "if", (_CONDITION, _LAZY.named("then"), _LAZY.named("else")), _if, required=2, takes_missing=True
     ),
     Function(
-        "lookup", (ANY, ANY.named("key"), ANY.named("its value")), _lookup, repeats=True, takes_missing=True
+        "lookup",
+        (_COMPARED, _COMPARED.named("key"), _COMPARED.named("its value")),
+        _lookup,
+        repeats=True,
+        takes_missing=True,
     ),
 )

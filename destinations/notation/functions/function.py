@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 from ..errors import NotationError
-from ..run import Run, size
+from ..run import Run, extent, size
 from ..values import MISSING, MismatchError, absent
 
 Reader = Callable[[Any], Any]
@@ -26,6 +26,7 @@ class Parameter:
     literals when a condition is parsed, so it accepts its own result. A `lazy` argument arrives as a
     callable without arguments, one for `each` item as a callable of an item; both give unread values, and
     MISSING. A `condition` is written as one and answers true or false; it is always lazy or for each.
+    `deep` says that the function looks at all lists and objects within the value, which is work.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Parameter:
     lazy: bool = False
     each: bool = False
     condition: bool = False
+    deep: bool = False
 
     def named(self, name: str) -> Parameter:
         """The same, called otherwise in messages: `INTEGER.named("start")`."""
@@ -50,8 +52,8 @@ class Function:
     It may raise MismatchError, whose text names types and never values. A missing or null argument makes
     the result missing without reading or applying, unless the function `takes_missing` (as None). The
     arguments after the `required` ones may be left out; the last parameter may stand any number of times
-    if it `repeats`. `quick` is what it does with one text, where that gives nothing longer
-    (a text, or what `quick_gives`); it raises for what is no text.
+    if it `repeats`. `quick` is what it does with one text, where that gives nothing much longer
+    (a text, or what `quick_gives`) and costs next to nothing; it raises for what is no text.
     """
 
     name: str
@@ -98,10 +100,13 @@ class Function:
         if not self.takes_missing and any(map(absent, arguments)):
             return MISSING
         read = list(map(self._read, count(), arguments))
-        run.spend(sum(map(size, read)))
+        if self.quick is None:
+            run.spend(sum(map(self._work, count(), read)))
         result = self._applied(run, read)
-        run.spend(size(result))
-        return result
+        return result if self.quick is not None else run.made(result)
+
+    def _work(self, position: int, argument: Any) -> int:
+        return extent(argument) if self.parameter(position).deep else size(argument)
 
     def _applied(self, run: Run, read: list[Any]) -> Any:
         """A foreign function may raise anything, and what it says may hold values of the profile."""
@@ -117,8 +122,8 @@ class Function:
     def _read(self, position: int, argument: Any) -> Any:
         if argument is None or argument is MISSING:
             return None
-        parameter = self.parameters[position] if position < len(self.parameters) else self.parameters[-1]
-        if parameter.lazy or parameter.each:
+        parameter = self.parameter(position)
+        if parameter.called:
             return argument
         try:
             return parameter.read(argument)

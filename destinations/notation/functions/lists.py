@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from ..values import MISSING, MismatchError, absent, distinct, type_name
@@ -33,7 +34,7 @@ TABLE: Final = (
     Function("count", (ANY,), _count, takes_missing=True),
     Function("first", (LIST,), lambda items: items[0] if items else MISSING),
     Function("last", (LIST,), lambda items: items[-1] if items else MISSING),
-    Function("unique", (LIST,), distinct),
+    Function("unique", (replace(LIST, deep=True),), distinct),
     Function("filter", (LIST, Parameter("condition", each=True, condition=True)), _filter),
     Function("map", (LIST, Parameter("value", each=True)), _map),
 )

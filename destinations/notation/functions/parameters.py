@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from ..moments import read_date, read_offset, read_timestamp, read_zone
 from ..values import NUMBERS, MismatchError, type_name
@@ -52,3 +52,6 @@ DATE = Parameter("date", read_date)
 ZONE = Parameter("zone", read_zone)
 OFFSET = Parameter("offset", read_offset)
 TIMESTAMP = Parameter("seconds", read_timestamp)
+
+# Readers, and the type of which they give every value back as it is.
+USUAL: Final[dict[Any, type]] = {_text: str, _list: list, _number: int, _integer: int}
