@@ -5,6 +5,9 @@ import tracemalloc
 import pytest
 
 from destinations.notation import NotationError, parse_condition, parse_template
+from destinations.notation.compiled_template import compile_template
+from destinations.notation.render import render
+from destinations.notation.template_reader import read
 
 LONG = 60_000
 DATA = {
@@ -117,6 +120,47 @@ def test_what_takes_too_much_says_so(template):
     with pytest.raises(NotationError, match="too much work"):
         parse_template(template).render(DATA)
     assert "too much work" in parse_template(template).explain(DATA).error
+
+
+LONG_TEXT = "x" * 99
+LISTS = {
+    "t": LONG_TEXT,
+    "list": [{"t": LONG_TEXT, "n": 2, "d": {"t": LONG_TEXT}, "l": [{"t": LONG_TEXT}]}, {"t": LONG_TEXT}],
+}
+
+
+def each(to, **more):
+    return {"$map": "profile@list", "to": to, **more}
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        each("item@t"),
+        each({"a": "item@t", "b?": "item@d", "c": "{{item@t}}{{profile@t}}", "d": LONG_TEXT}),
+        each(["item@l", {"a?": "item@t", "b": LONG_TEXT}]),
+        each(1, where="item@t CONTAINS 'y' OR item@n > 1"),
+        each({"$literal": [1, 2, LONG_TEXT]}, where="item@t == profile@t"),
+        each({"$map": "item@l", "to": "item@t"}),
+        each({"$if": f"item@t != '{LONG_TEXT}y'", "then": "item@t", "else": "profile@list"}),
+        each({"$if": "item@n == 2", "then": "item@t", "else": "item@n"}),
+        each({"$lookup": "item@n", "in": {"2": "item@t"}, "else": "profile@n"}),
+        each({"$lookup": "item@n", "in": {"2": LONG_TEXT, "1": LONG_TEXT}, "else": LONG_TEXT}),
+        each({"$formula": "replace(item@t, 'x', 'yy')"}),
+        each({"$formula": "item@l"}),
+        {"a?": each({"b": "item@t"})},
+        {"$formula": "map(filter(profile@list, item@t == profile@t), concat(item@t, profile@t))"},
+        {"$formula": "map(profile@list, item@d)"},
+        {"$formula": "map(profile@list, uppercase(item@t))"},
+        {"$formula": "filter(profile@list, trim(item@t) != 'y')"},
+        {"$formula": "join(map(profile@list, item@t), ', ')"},
+        {"$formula": "sha256(profile@t)"},
+        {"$formula": "unique(map(profile@list, lookup(item@d, item@l, 1, item@t)))"},
+    ],
+)
+def test_what_is_compiled_spends_at_least_what_the_reference_spends(check_spending, template):
+    part, sources = read(template), {"profile": LISTS}
+    check_spending(lambda: render(part, sources), lambda: compile_template(part)(sources))
 
 
 def ends(run):

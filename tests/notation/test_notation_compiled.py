@@ -1,13 +1,24 @@
 """Compiled conditions and templates: that usual data takes the quick way, and large ones the other."""
 
+import re
 import threading
 from datetime import UTC, datetime
 
 import pytest
 
-from destinations.notation import compiled, compiled_template, moments, parse_condition, parse_template, run
+from destinations.notation import (
+    NotationError,
+    compiled,
+    compiled_template,
+    moments,
+    parse_condition,
+    parse_template,
+    run,
+)
 from destinations.notation.evaluate import evaluate
 from destinations.notation.parser import parse
+from destinations.notation.render import render as walk
+from destinations.notation.template_reader import read
 
 PROFILE = {
     "n": 5,
@@ -55,6 +66,84 @@ def test_usual_templates_take_the_quick_way(monkeypatch):
     }
     rendered = parse_template(template).render({"profile": PROFILE})
     assert rendered == {"a": [1, {"c": 2}], "c": [5, "Hi Ola", {}], "e": {"g": 1}}
+
+
+ORDERS = [{"sku": "A", "qty": 2, "tags": ["x"]}, {"sku": "B", "qty": 0}, {"sku": "C"}]
+OPTIONAL = [{"t": ["x"], "q": 2}, {"q": 0}, {}]
+RED, BLUE = {"color": "red"}, {"color": "blue"}
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ({"$map": "profile@orders", "where": "item@qty > 0", "to": {"id": "item@sku"}}, [{"id": "A"}]),
+        ({"$map": "profile@orders", "to": {"t?": "item@tags", "q?": "item@qty"}}, OPTIONAL),
+        ({"a?": {"$map": "profile@orders", "to": {"t": "item@tags"}}}, {"a": [{"t": ["x"]}]}),
+        ({"$map": "profile@orders", "where": "item@tags NOT EMPTY", "to": "item@tags"}, [["x"]]),
+        (
+            {"$map": "profile@orders", "to": {"$map": "item@tags", "to": "{{item@...}}!"}},
+            [["x!"], None, None],
+        ),
+        (
+            {"$map": "profile@orders", "to": {"$if": "item@qty > 0", "then": "item@sku", "else": 0}},
+            ["A", 0, 0],
+        ),
+        ({"$lookup": "profile@n", "in": {"5": {"$literal": RED}, "6": {"$literal": BLUE}}}, RED),
+        ({"$lookup": "profile@t", "in": {"Ola": 1}, "else": 2}, 1),
+        ({"$formula": "replace(profile@t, 'O', 'U')"}, "Ula"),
+        ({"$formula": "replace(profile@gone, 'O', 'U')"}, None),
+        ({"$formula": "map(filter(profile@orders, item@qty > 0), concat(item@sku, '-', item@qty))"}, ["A-2"]),
+        ({"$formula": "if(count(profile@orders) > 2, last(profile@list), 7)"}, 1),
+        ({"$formula": "default(profile@gone, first(split(profile@date, '-')))"}, "2020"),
+    ],
+)
+def test_directives_and_functions_take_the_quick_way(monkeypatch, template, expected):
+    sources = {"profile": {**PROFILE, "orders": ORDERS}}
+    monkeypatch.setattr(compiled_template, "render", failing)
+    assert compiled_template.compile_template(read(template))(sources) == expected
+
+
+def nested(wrap, inner, depth):
+    for _ in range(depth):
+        inner = wrap(inner)
+    return inner
+
+
+@pytest.mark.parametrize("depth", [5, 16, 17, 18, 19, 20, 30])
+@pytest.mark.parametrize(
+    ("wrap", "inner"),
+    [
+        (lambda inner: {"$map": ["profile@n"], "to": inner}, "item@..."),
+        (
+            lambda inner: {
+                "$map": {"$map": ["profile@n"], "to": "item@..."},
+                "where": "item@... > 1",
+                "to": inner,
+            },
+            1,
+        ),
+        (lambda inner: {"$if": "profile@n > 1", "then": inner}, "profile@t"),
+        (lambda inner: {"$lookup": "profile@n", "in": {"5": inner}}, "profile@t"),
+        (lambda inner: {"a?": [inner]}, "profile@t"),
+        (lambda inner: {"$formula": f"trim({inner['$formula']})"}, {"$formula": "profile@t"}),
+        (lambda inner: {"$formula": f"replace({inner['$formula']}, 'a', 'b')"}, {"$formula": "profile@t"}),
+        (lambda inner: {"$formula": f"default({inner['$formula']}, 'b')"}, {"$formula": "profile@gone"}),
+        (lambda inner: {"$formula": f"map(profile@list, {inner['$formula']})"}, {"$formula": "item@..."}),
+        (
+            lambda inner: {"$formula": f"if(({inner['$formula']}) == [1], 2, 3)"},
+            {"$formula": "count(profile@t)"},
+        ),
+    ],
+)
+def test_deep_templates_are_compiled_or_walked(wrap, inner, depth):
+    template, sources = nested(wrap, inner, depth), {"profile": {**PROFILE, "list": ["a"]}}
+    try:
+        expected = walk(read(template), sources)
+    except NotationError as error:
+        with pytest.raises(NotationError, match=re.escape(error.message)):
+            parse_template(template).render(sources)
+    else:
+        assert parse_template(template).render(sources) == expected
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import json
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +12,6 @@ from destinations.notation.evaluate import evaluate
 from destinations.notation.parser import parse, parse_formula
 from destinations.notation.printer import write
 from destinations.notation.render import render as walk
-from destinations.notation.run import MAX_WORK, Run
 from destinations.notation.template_reader import read
 
 steady = settings(deadline=None, derandomize=True, max_examples=70)
@@ -212,6 +210,13 @@ FUNCTIONS = {
 }
 
 
+def with_message(ask):
+    try:
+        return json.dumps(ask())
+    except NotationError as error:
+        return str(error)
+
+
 def answer(ask):
     try:
         return json.dumps(ask())
@@ -318,23 +323,14 @@ ITEMS = st.dictionaries(KEYS, SCALARS | st.lists(SCALARS, max_size=2), max_size=
 DATA = st.fixed_dictionaries({"profile": PROFILES | lists_of(ITEMS)}, optional={"event": PROFILES})
 
 
-def same_or_error(ask):
-    try:
-        return json.dumps(ask())
-    except NotationError as error:
-        return str(error)
-
-
 @thorough
 @given(templates(), DATA)
 def test_compiled_templates_say_what_the_reference_says(template, sources):
     before = json.dumps(sources)
     part, compiled = read(template), parse_template(template)
-    expected = same_or_error(lambda: walk(part, sources))
-    assert same_or_error(lambda: compiled.render(sources)) == expected
-    assert (
-        same_or_error(lambda: compiled.render(sources)) == expected
-    )  # and when it no longer trusts the data
+    expected = with_message(lambda: walk(part, sources))
+    assert with_message(lambda: compiled.render(sources)) == expected
+    assert with_message(lambda: compiled.render(sources)) == expected  # and when it no longer trusts the data
     explanation = compiled.explain(sources)
     explained = explanation.error or json.dumps(explanation.payload)
     assert explained == (expected.splitlines()[0] if explanation.error else expected)
@@ -365,37 +361,14 @@ def spoil(value):
 
 @thorough
 @given(templates(), DATA)
-def test_compiled_templates_spend_at_least_what_the_reference_spends(template, sources):
+def test_compiled_templates_spend_at_least_what_the_reference_spends(check_spending, template, sources):
     part = read(template)
     check_spending(lambda: walk(part, sources), lambda: compile_template(part)(sources))
 
 
 @thorough
 @given(TREES, DATA)
-def test_compiled_conditions_spend_at_least_what_the_reference_spends(tree, sources):
+def test_compiled_conditions_spend_at_least_what_the_reference_spends(check_spending, tree, sources):
     text = written(tree)
     node = parse(text)
     check_spending(lambda: evaluate(text, node, sources), lambda: compile_condition(text, node)(sources))
-
-
-def check_spending(reference, compiled):
-    """Where one less would be too little for the reference, it is for what is compiled."""
-    runs = []
-    expected = limited(reference, MAX_WORK, runs)
-    spent = MAX_WORK - runs[0].left
-    assert limited(compiled, spent, []) == expected
-    if spent:
-        assert "too much work" in limited(reference, spent - 1, [])
-        assert "too much work" in limited(compiled, spent - 1, [])
-
-
-def limited(ask, work, runs):
-    """The answer with so much work to do, and the runs it took."""
-
-    def begin(run, left=work, now=None):
-        run.left, run._now = left, now
-        runs.append(run)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Run, "__init__", begin)
-        return same_or_error(ask)
