@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-MAX_DIGITS: Final = 4_000  # Python itself refuses to write down integers of more than 4300
+from .literals import MAX_DIGITS
 
 _INTEGER: Final = re.compile(r"-?[0-9]+")
 _FRACTION: Final = re.compile(r"-?(?:[0-9]+\.[0-9]*|\.[0-9]+)")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
 from .evaluate import OPERATORS, evaluate, is_bounded
-from .functions.parameters import USUAL
+from .functions.parameters import usual_type
 from .paths import Reference
 from .run import COST, extent
 from .tree import Call, Literal, Logic, Node, Operand, Test, constant_of, depth, is_constant, parts_below
@@ -115,7 +115,7 @@ def _quick_call(writer: Writer, test: Test, call: Call, others: list[Any]) -> st
     """A function of one text: what it gives for text needs no look at its type."""
     function, operator, names = call.function, test.operator, [writer.constant(other) for other in others]
     result = f"{writer.constant(function.quick)}(x)"
-    if function.quick_gives is not type(others[0]) or (writer.item and not is_bounded(test)):
+    if function.quick_gives is not type(others[0]) or writer.item:  # there what it gives is work
         return ""
     if operator in _SIGNS or operator == "==":
         quick = f"{result} {operator} {names[0]}"
@@ -183,20 +183,18 @@ def _call(writer: Writer, call: Call, default: str) -> str:
 
 def _direct_call(writer: Writer, call: Call) -> str:
     """A call of what the function does, if all arguments have the usual types; "" if that cannot be known."""
-    function, names, checks, work = call.function, [], [], ""
-    if function.quick or function.uses_now or function.takes_missing:
+    function = call.function
+    kinds = [usual_type(function.parameter(position)) for position in range(len(call.arguments))]
+    if None in kinds or function.quick or function.uses_now or function.takes_missing:
         return ""
-    for position, argument in enumerate(call.arguments):
-        parameter = function.parameter(position)
-        usual = USUAL.get(parameter.read)
-        if usual is None or parameter.deep or not isinstance(argument, (Reference, Call, Literal)):
-            return ""
-        name = writer.variable()
-        checks.append(f"(({name} := {write_operand(writer, argument)}).__class__ is {usual.__name__})")
+    names, checks, work = [], [], str(COST * len(kinds))
+    for argument, kind in zip(call.arguments, cast(list[type], kinds), strict=True):
+        name, value = writer.variable(), write_operand(writer, cast(Operand, argument))
         names.append(name)
-        work += f" + len({name})" if usual in (str, list) else ""
+        checks.append(f"(({name} := {value}).__class__ is {kind.__name__})")
+        work += f" + len({name})" if kind in (str, list) else ""
     arguments, run = ", ".join(names), writer.run
-    usually = f"{run}.made({writer.constant(function.apply)}({arguments}), {COST * len(names)}{work})"
+    usually = f"{run}.made({writer.constant(function.apply)}({arguments}), {work})"
     missing = " or ".join(f"{name} is None" for name in names)
     otherwise = f"{writer.constant(function.call)}({run}, [{arguments}])"
     # & and not `and`: the other ways need all arguments as well

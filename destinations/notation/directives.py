@@ -30,7 +30,6 @@ KEYS: Final = {frozenset(form): form[0] for form in _FORMS}  # the keys of an ob
 
 NOTHING: Final = Constant(None)
 
-
 Read = Callable[[Any, Any], Part]
 _Tree = TypeVar("_Tree")
 

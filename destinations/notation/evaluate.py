@@ -26,7 +26,7 @@ OPERATORS: Final[dict[str, Callable[..., bool]]] = {
     ">": values.greater,
     ">=": values.greater_or_equal,
     "BETWEEN": values.between,
-    "NULL": values.is_null,
+    "NULL": values.absent,
     "EXISTS": values.exists,
     "EMPTY": values.empty,
     "CONTAINS": values.contains,

@@ -26,10 +26,10 @@ class Place:
     """One place of the payload and where its value comes from.
 
     `path` is its JSON path in the payload (of what was left out: where it would stand), `source` the
-    reference, text or formula as the template has it, `cast` whether it stands in backticks, `values` the
-    fields and functions that were looked at, `missing` the fields among them that lead nowhere,
-    `functions` the names of those, `because` the conditions, tables and
-    items that led here, `message` the error. Objects and lists are places if they are empty or left out.
+    reference, text or formula as the template has it, `cast` whether it stands in backticks, `functions`
+    the names of those a formula calls, `values` the fields and functions that were looked at, `missing` the
+    fields among them that lead nowhere, `because` the conditions, tables and items that led here, `message`
+    the error. Objects and lists are places if they are empty or left out.
     """
 
     path: str

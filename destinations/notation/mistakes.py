@@ -30,20 +30,8 @@ _POSSIBLE: Final = {
     **{"LPAR": "(", "RPAR": ")", "RSQB": "]", "COMMA": "a comma", "$END": "the end"},
 }
 _QUESTIONS: Final = (
-    *(
-        "COMPARISON",
-        "AND",
-        "OR",
-        "NOT",
-        "IS",
-        "EXISTS",
-        "EMPTY",
-        "BETWEEN",
-        "CONTAINS",
-        "STARTS",
-        "ENDS",
-        "IN",
-    ),
+    *("COMPARISON", "AND", "OR", "NOT", "IS", "EXISTS", "EMPTY"),
+    *("BETWEEN", "CONTAINS", "STARTS", "ENDS", "IN"),
 )
 _COMPARISON_HINT: Final = "comparisons are == (or =), != (or <>), <, <=, > and >=, written without spaces"
 _SMART: Final = "“”„‟«»‘’‚‛`´"  # noqa: RUF001

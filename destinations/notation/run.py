@@ -18,6 +18,7 @@ MAX_TEXT: Final = 1_000_000  # characters of a text that a function makes
 MAX_CONSTANT: Final = 50_000  # work of a call of literals, done when it is parsed
 COST: Final = 20  # of a step whose size does not matter: a call, a question about an item
 COST_OF_PART: Final = 5  # of a part of a template, for each item
+_TOO_MUCH: Final = "this takes too much work: lists within lists, or texts that grow too long"
 _SIZED: Final = frozenset((str, list, dict))
 
 
@@ -43,7 +44,7 @@ class Run:
         """Raises NotationError when nothing is left."""
         self.left -= work
         if self.left < 0:
-            raise NotationError("this takes too much work: lists within lists, or texts that grow too long")
+            raise NotationError(_TOO_MUCH)
 
     def read(self, value: Any, work: int = 0) -> Any:
         """The value, for which its `extent` and other `work` is spent."""
@@ -51,8 +52,10 @@ class Run:
         return value
 
     def made(self, value: Any, work: int = 0) -> Any:
-        """The value, for which its `size` and other `work` is spent."""
-        self.spend(work + size(value))
+        """The value, for which its `size` and other `work` is spent: written out, since each call does it."""
+        self.left -= work + COST + (len(value) if value.__class__ in _SIZED else 0)
+        if self.left < 0:
+            raise NotationError(_TOO_MUCH)
         return value
 
 

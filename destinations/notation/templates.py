@@ -12,6 +12,7 @@ from typing import Any, Final
 from .compiled_template import compile_template
 from .errors import NotationError
 from .explain_template import TemplateExplanation, explain_template
+from .functions.numbers import MAX_BITS
 from .template_reader import below, read
 from .template_tree import Part, references
 
@@ -76,7 +77,6 @@ def _check(value: JSON) -> None:
     while waiting:
         item, place, depth = waiting.pop()
         nodes += 1
-        _check_size(nodes, depth, total)
         if isinstance(item, dict):
             total += sum(_check_text(key, (place, key)) for key in item)
             waiting += [(child, (place, key), depth + 1) for key, child in item.items()]
@@ -84,6 +84,7 @@ def _check(value: JSON) -> None:
             waiting += [(child, (place, index), depth + 1) for index, child in enumerate(item)]
         else:
             total += _check_scalar(item, place)
+        _check_size(nodes, depth, total)
 
 
 def _check_size(nodes: int, depth: int, characters: int) -> None:
@@ -106,7 +107,7 @@ def _check_scalar(item: Any, place: _Place | None) -> int:
         raise NotationError(f"a value of type {type(item).__name__} is no JSON", path=_path(place))
     if isinstance(item, float) and not isfinite(item):
         raise NotationError("a number must be finite", path=_path(place))
-    if isinstance(item, int) and item.bit_length() > 13_000:
+    if isinstance(item, int) and item.bit_length() > MAX_BITS:
         raise NotationError("the number has too many digits", path=_path(place))
     return 1
 

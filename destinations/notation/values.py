@@ -144,10 +144,6 @@ def between(value: Any, low: Any, high: Any) -> bool:
     return _from_low(value, low) and _to_high(value, high)
 
 
-def is_null(value: Any) -> bool:
-    return absent(value)
-
-
 def exists(value: Any) -> bool:
     return value is not MISSING
 

@@ -127,6 +127,10 @@ def nested(wrap, inner, depth):
         (lambda inner: {"a?": [inner]}, "profile@t"),
         (lambda inner: {"$formula": f"trim({inner['$formula']})"}, {"$formula": "profile@t"}),
         (lambda inner: {"$formula": f"replace({inner['$formula']}, 'a', 'b')"}, {"$formula": "profile@t"}),
+        (
+            lambda inner: {"$formula": f"filter({inner['$formula']}, item@... EXISTS)"},
+            {"$formula": "profile@list"},
+        ),
         (lambda inner: {"$formula": f"default({inner['$formula']}, 'b')"}, {"$formula": "profile@gone"}),
         (lambda inner: {"$formula": f"map(profile@list, {inner['$formula']})"}, {"$formula": "item@..."}),
         (

@@ -53,5 +53,9 @@ ZONE = Parameter("zone", read_zone)
 OFFSET = Parameter("offset", read_offset)
 TIMESTAMP = Parameter("seconds", read_timestamp)
 
-# Readers, and the type of which they give every value back as it is.
-USUAL: Final[dict[Any, type]] = {_text: str, _list: list, _number: int, _integer: int}
+_USUAL: Final = ((_text, str), (_list, list), (_number, int), (_integer, int))
+
+
+def usual_type(parameter: Parameter) -> type | None:
+    """The type of which every value is read as it is, if there is one."""
+    return next((kind for read, kind in _USUAL if read is parameter.read and not parameter.deep), None)
