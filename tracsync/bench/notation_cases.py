@@ -1,8 +1,8 @@
 """The same conditions and mappings in notation and written by hand, in two ways.
 
-`safe` is what the notation promises: no shape of a profile makes it fail, so every look-up asks whether
-it stands on an object. `trusting` takes missing and null anywhere, and fails on a profile that has a text
-where an object should be. Both give the same answers as the notation for every generated profile.
+`safe` fails for no shape of a profile: every look-up asks whether it stands on an object. `trusting` takes
+missing and null anywhere, and fails on a profile that has a text where an object should be. Both give the
+same answers as the notation for every generated profile.
 """
 
 from __future__ import annotations
