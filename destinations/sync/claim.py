@@ -28,8 +28,11 @@ RENEW_EVERY = timedelta(seconds=4)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
+    """`started`: by the worker that pushes it, right away."""
+
     token: str
     ids: list[int]
+    started: bool = False
 
 
 def ready(now: datetime) -> list[Destination]:
@@ -53,7 +56,7 @@ def open_now(now: datetime) -> QuerySet[Destination]:
     return usable.exclude(health__held_until__gt=now)
 
 
-def claim(destination: Destination, now: datetime) -> Claim | None:
+def claim(destination: Destination, now: datetime, *, started: bool = False) -> Claim | None:
     """Take one batch of what is due at a destination; None when it has enough in flight.
 
     The destination's health row is the lock that keeps several clocks from claiming too much at once;
@@ -67,13 +70,13 @@ def claim(destination: Destination, now: datetime) -> Claim | None:
         if health.is_held(now):
             return None
         limit = _room(destination, health, now)
-        return _take(destination, now, limit) if limit else None
+        return _take(destination, now, limit, started) if limit else None
 
 
 def claim_more(destination_id: int, now: datetime) -> Claim | None:
-    """As `claim`, for a worker that has just pushed something there."""
+    """As `claim`, for a worker that has just pushed something there and goes on at once."""
     destination = open_now(now).filter(pk=destination_id).defer("mapping", "settings").first()
-    return claim(destination, now) if destination else None
+    return claim(destination, now, started=True) if destination else None
 
 
 def unstarted(now: datetime) -> int:
@@ -85,9 +88,10 @@ def unstarted(now: datetime) -> int:
 def start(claim: Claim) -> list[ProfileSync]:
     """The rows of a claim that are still its own, with a new lease; the push begins. What has just changed
     comes first."""
-    now = timezone.now()
     mine = _held(claim.token, claim.ids)
-    database.update(mine, claimed_until=now + LEASE, started_at=now)
+    if not claim.started:
+        now = timezone.now()
+        database.update(mine, claimed_until=now + LEASE, started_at=now)
     return list(mine.order_by("bulk", "due_at"))
 
 
@@ -151,7 +155,7 @@ def _batch_size(destination: Destination) -> int:
         return most  # the push will say what is wrong with it
 
 
-def _take(destination: Destination, now: datetime, limit: int) -> Claim | None:
+def _take(destination: Destination, now: datetime, limit: int, started: bool) -> Claim | None:
     due = _free(now).filter(destination=destination, due_at__lte=now).order_by("due_at")
     if connection.features.has_select_for_update_skip_locked:
         due = due.select_for_update(skip_locked=True)
@@ -169,8 +173,8 @@ def _take(destination: Destination, now: datetime, limit: int) -> Claim | None:
         state_since=now,
         claim_token=token,
         claimed_until=now + LEASE,
-        started_at=None,
+        started_at=now if started else None,
         payload_hash=known,
         reason="",
     )
-    return Claim(token, ids)
+    return Claim(token, ids, started)

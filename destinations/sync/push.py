@@ -60,16 +60,29 @@ def push(token: str, ids: Sequence[int]) -> None:
 
     Everything else about them is in the tables.
     """
-    ends_at = time.monotonic() + STINT
+    ends_at, pace = time.monotonic() + STINT, _Pace()
     claimed: claim.Claim | None = claim.Claim(token, list(ids))
     while claimed is not None:
-        destination_id = _push_claim(claimed)
+        destination_id = _push_claim(claimed, pace)
         if destination_id is None or time.monotonic() > ends_at or stopping.asked():
             return
         claimed = claim.claim_more(destination_id, timezone.now())
 
 
-def _push_claim(claimed: claim.Claim) -> int | None:
+class _Pace:
+    """How many rows make a slice, by the time that the last one took."""
+
+    def __init__(self) -> None:
+        self.rows = SLICE
+
+    def note(self, seconds: float) -> None:
+        if seconds < SLICE_SECONDS / 2:
+            self.rows *= 2
+        elif seconds > SLICE_SECONDS * 2:
+            self.rows = max(1, self.rows // 2)
+
+
+def _push_claim(claimed: claim.Claim, pace: _Pace) -> int | None:
     """Push the rows of a claim; at which destination, or None where it no longer holds any."""
     lease = Lease(claimed)
     rows = claim.start(claimed)
@@ -78,7 +91,7 @@ def _push_claim(claimed: claim.Claim) -> int | None:
     destination_id = rows[0].destination_id
     try:
         with lease.kept():
-            _push(destination_id, claimed.token, lease, rows)
+            _push(destination_id, claimed.token, lease, pace, rows)
     except UndecryptableValue as error:
         health.unusable(destination_id, str(error), needs_person=True)
     except Exception as error:
@@ -93,12 +106,12 @@ def _push_claim(claimed: claim.Claim) -> int | None:
     return destination_id if lease.holds() else None
 
 
-def _push(destination_id: int, token: str, lease: Lease, rows: list[ProfileSync]) -> None:
+def _push(destination_id: int, token: str, lease: Lease, pace: _Pace, rows: list[ProfileSync]) -> None:
     destination = Destination.objects.select_related("resource").filter(pk=destination_id).first()
     if destination is None:
         return  # deleted meanwhile, and its rows with it
     try:
-        _Batch(destination, token, lease).run(rows)
+        _Batch(destination, token, lease, pace).run(rows)
     except ConnectorError as error:
         health.unusable(
             destination_id,
@@ -111,10 +124,11 @@ def _push(destination_id: int, token: str, lease: Lease, rows: list[ProfileSync]
 class _Batch:
     """One claim's way through decision, delivery and record."""
 
-    def __init__(self, destination: Destination, token: str, lease: Lease) -> None:
+    def __init__(self, destination: Destination, token: str, lease: Lease, pace: _Pace) -> None:
         self.destination = destination
         self.token = token
         self.lease = lease
+        self.pace = pace
         self.decider = Decider(destination)
         self.lanes = Lanes(self._session, limits.lanes(destination))
         self.lock = threading.Lock()  # for what the lanes change together
@@ -130,15 +144,12 @@ class _Batch:
         self._push_rows([row for row in rows if row.bulk])
 
     def _push_rows(self, rows: list[ProfileSync]) -> None:
-        whole, done = self.decider.connector.batch_size, 0
-        size = max(SLICE, whole)
+        done = 0
         while done < len(rows) and self._goes_on() and self._may_send():
-            began = time.monotonic()
+            size, began = max(self.pace.rows, self.decider.connector.batch_size), time.monotonic()
             self._push_slice(rows[done : done + size])
+            self.pace.note(time.monotonic() - began)
             done += size
-            pace = (time.monotonic() - began) / SLICE_SECONDS
-            if not 0.5 < pace < 2:
-                size = max(whole, size * 2 if pace < 1 else size // 2)
 
     def _session(self) -> AbstractContextManager[Session]:
         return sessions.borrowed(self.destination, self.decider.connector)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -39,21 +40,27 @@ FIELDS = (
     "remote_id",
 )
 
+# What others may have changed while the row was being pushed.
+MEANWHILE = ("version", "first_changed_at", "due_at", "asked", "resend", "bulk", "attempts")
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What became of one row. `sync`: as it was when its push began; `version`: of the profile then read."""
+    """What became of one row. `version`: of the profile that was read; the others: when its push began."""
 
     sync: ProfileSync
     version: int
     result: Decision | Outcome
+    due_at: datetime | None
+    asked: bool
+    resend: bool
     payload_hash: str = ""
     attempt: DeliveryAttempt | None = None
 
 
 def decided(sync: ProfileSync, profile: Profile, decision: Decision) -> Entry:
     """An entry for what needs no delivery."""
-    return Entry(sync, profile.version, decision)
+    return Entry(sync, profile.version, decision, sync.due_at, sync.asked, sync.resend)
 
 
 def delivered(
@@ -82,7 +89,8 @@ def delivered(
     )
     if _keeps_bodies(outcome):
         attempt.request, attempt.response = exchange.request, exchange.response
-    return Entry(sync, profile.version, outcome, payload_hash, attempt)
+    began_with = sync.due_at, sync.asked, sync.resend
+    return Entry(sync, profile.version, outcome, *began_with, payload_hash, attempt)
 
 
 def record(destination: Destination, token: str, entries: Sequence[Entry]) -> None:
@@ -97,14 +105,16 @@ def record(destination: Destination, token: str, entries: Sequence[Entry]) -> No
 def _record(destination: Destination, token: str, entries: Sequence[Entry]) -> None:
     by_id = {entry.sync.pk: entry for entry in entries}
     with transaction.atomic():
-        rows = list(ProfileSync.objects.select_for_update().filter(pk__in=by_id).order_by("profile_id"))
-        held = [row for row in rows if str(row.claim_token) == token]
-        attempts = [entry.attempt for row in rows if (entry := by_id[row.pk]).attempt]
-        for row in held:
-            _apply(row, by_id[row.pk])
+        locked = ProfileSync.objects.select_for_update().filter(pk__in=by_id).order_by("profile_id")
+        rows = list(locked.values_list("pk", "claim_token", *MEANWHILE))
+        held = [
+            _updated(by_id[pk], dict(zip(MEANWHILE, values, strict=True)))
+            for pk, holder, *values in rows
+            if str(holder) == token
+        ]
         # The rows are there and locked: meeting them is the quickest way to update them all at once.
         database.insert(held, update=FIELDS)
-        database.insert(attempts)
+        database.insert([entry.attempt for pk, *_ in rows if (entry := by_id[pk]).attempt])
         if rows:
             sent_at = [entry.attempt.at for entry in entries if entry.attempt]
             health.note(destination, [entry.result for entry in entries], sent_at)
@@ -123,14 +133,16 @@ def _keeps_bodies(outcome: Outcome) -> bool:
     return keep == "all" or (keep == "failed" and not isinstance(outcome, Accepted))
 
 
-def _apply(row: ProfileSync, entry: Entry) -> None:
-    """Bring a locked row to its new state.
+def _updated(entry: Entry, meanwhile: dict[str, Any]) -> ProfileSync:
+    """The row of a locked entry as it is now, brought to its new state.
 
     What has come meanwhile stays owed, whatever came of this push: a due time that a person or a backfill
     has set, and a change that the push did not take along. When that one is due the next push finds out.
     """
-    owed_again = None
-    if row.due_at != entry.sync.due_at:
+    row, owed_again = entry.sync, None
+    for name, value in meanwhile.items():
+        setattr(row, name, value)
+    if row.due_at != entry.due_at:
         owed_again = row.due_at
     elif row.version > entry.version:
         owed_again = timezone.now()
@@ -140,12 +152,13 @@ def _apply(row: ProfileSync, entry: Entry) -> None:
     row.due_at = _APPLY[type(entry.result)](row, entry)
     if row.due_at is None:
         # What a person had asked for is done; what was asked meanwhile is not.
-        row.asked = row.asked and not entry.sync.asked
-        row.resend = row.resend and not entry.sync.resend
+        row.asked = row.asked and not entry.asked
+        row.resend = row.resend and not entry.resend
     if owed_again is not None:
         row.state, row.due_at, row.reason = State.PENDING, owed_again, ""
     elif row.due_at is None:
         row.first_changed_at, row.bulk = None, False
+    return row
 
 
 def _wait(row: ProfileSync, entry: Entry) -> datetime | None:

@@ -568,7 +568,11 @@ class TestFailures:
         began = list(ProfileSync.objects.filter(pk__in=other.ids))
         push.push(one.token, one.ids)
         held_until = Health.objects.get().held_until
-        record.record(destination, other.token, [record.Entry(sync, 1, Retry("refused")) for sync in began])
+        record.record(
+            destination,
+            other.token,
+            [record.Entry(sync, 1, Retry("refused"), sync.due_at, False, False) for sync in began],
+        )
         health_now = Health.objects.get()
         assert (health_now.failures, health_now.held_until) == (retry.BREAKER_FAILURES, held_until)
 
