@@ -13,9 +13,8 @@ from django.db import connections
 
 from destinations.connectors.base import Session
 
-WORTH = (
-    0.002  # seconds that a call waits for its answer per further lane: quicker ones only hinder each other
-)
+QUICK = 0.002  # seconds: calls that take no longer only hinder each other
+WORK = 0.001  # seconds, about what a call keeps a processor busy; for the rest another one can be made
 Part = TypeVar("Part")
 
 
@@ -43,7 +42,7 @@ class Lanes:
         waiting = deque(parts)
         with self._open() as session:
             while waiting and goes_on():
-                lanes = min(self._most, len(waiting), math.ceil(self._quickest / WORTH))
+                lanes = min(self._most, len(waiting), self._worth_while())
                 if lanes > 1:
                     self._together(lanes, waiting, send, goes_on)
                 else:
@@ -82,6 +81,9 @@ class Lanes:
             self._note(taken)
         if errors:
             raise errors[0]
+
+    def _worth_while(self) -> int:
+        return 1 if self._quickest < QUICK else math.ceil(self._quickest / WORK)
 
     def _note(self, taken: Sequence[float]) -> None:
         self._quickest = min(taken)

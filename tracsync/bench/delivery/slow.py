@@ -19,7 +19,7 @@ BARE, ENGINE = f"{THREADS} threads over one bare session", "engine, end to end"
 
 def measure(run: Run) -> Section:
     count = max(1, run.profiles // SHARE)
-    slow = engine.destination("slow", run.receiver.path("slow", DELAY))
+    slow = engine.destination("slow", run.receiver.path("slow", DELAY), concurrency=THREADS)
     quiet = engine.quiet_period(count)
     engine.only([slow], quiet)
     post = partial(bare.post_in_threads, run.receiver.path("bare", DELAY), threads=THREADS)
@@ -31,5 +31,5 @@ def measure(run: Run) -> Section:
         f"a receiver that answers after {DELAY} ms: deliveries per second",
         ("way", "median", "least", "most", "× bare"),  # noqa: RUF001
         list(rows(in_turns(ways, run.repetitions), (BARE,))),
-        f"{count:,} profiles, {run.workers} workers; {run.installation}",
+        f"{count:,} profiles, {run.workers} workers, a concurrency of {THREADS}; {run.installation}",
     )
