@@ -22,8 +22,8 @@ from destinations.connectors.base import ConnectorError
 from destinations.models import Destination, Health, ProfileSync, Resource
 from destinations.sync import database, limits, retry
 
-LEASE = timedelta(seconds=15)
-RENEW_EVERY = timedelta(seconds=4)
+LEASE = timedelta(seconds=10)
+RENEW_EVERY = timedelta(seconds=3)
 
 
 @dataclass(frozen=True, slots=True)

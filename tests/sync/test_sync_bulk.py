@@ -95,11 +95,11 @@ def test_live_changes_have_all_the_time_of_a_batch(frozen, recording, make_desti
     recording.during_push = spent.append
     monkeypatch.setattr(recording, "batch_size", 1)
     make_destination()
-    write(*[f"new-{n}" for n in range(10)])
+    write(*[f"new-{n}" for n in range(6)])
     frozen.forward(20)
     clock.tick()
     awake()
-    assert len(recording.deliveries) == 10
+    assert len(recording.deliveries) == 6 > push.BULK_DEADLINE
 
 
 def test_a_backfilled_profile_that_changes_is_live(many, frozen, make_destination, recording):

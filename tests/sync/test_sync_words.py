@@ -74,7 +74,7 @@ def test_what_holds_it_up_is_named(frozen, make_destination, make_profile):
     assert words() == "kept: the destination is paused since 12:00:20"
     operations.resume(destination)
     Health.objects.update(held_until=frozen.now + claim.LEASE, hold_reason="it asked for a rest")
-    assert words() == "kept: the destination rests until 12:00:35 (in 15 s): it asked for a rest"
+    assert words() == "kept: the destination rests until 12:00:30 (in 10 s): it asked for a rest"
     destination.enabled = False
     destination.save()
     assert words() == "kept: the destination is off"

@@ -15,7 +15,7 @@ from tracsync.worker_processes import Workers
 KINDS = ("clock", "worker", "pusher", "monitor", "sentinel", "supervisor")
 BROKER = "broker emptied"
 CONNECTIONS = "connections dropped"
-# Seconds. What a dead worker had claimed comes back after 15 s: in too quick a succession of faults nothing
+# Seconds. What a dead worker had claimed comes back after 10 s: in too quick a succession of faults nothing
 # would be sent any more, and so nothing could go wrong.
 SHORTEST_PAUSE, LONGEST_PAUSE = 1.5, 5.0
 LOOK_EVERY = 0.1  # seconds
