@@ -18,7 +18,10 @@ from destinations.sync.runtime import trial_runtime
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """`met` and `payload` are None where `error` tells why they could not be found out."""
+    """`met` and `payload` are None where `errors` tell why they could not be found out.
+
+    `places` say where each value of the payload comes from, `missing` which references led nowhere.
+    """
 
     met: bool | None
     explanation: dict[str, Any] | None
@@ -26,6 +29,8 @@ class Preview:
     payload: Any
     request: dict[str, Any] | None
     errors: list[str]
+    places: list[dict[str, Any]]
+    missing: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +51,13 @@ def preview(destination: Destination, document: dict[str, Any]) -> Preview:
     sources = {"profile": document}
     met, explanation, summary, errors = _met(destination, sources)
     payload, request = None, None
+    places: list[dict[str, Any]] = []
+    missing: list[str] = []
     try:
-        payload = parse_template(destination.mapping).render(sources)
+        template = parse_template(destination.mapping)
+        origins = template.explain(sources)
+        places, missing = [place.as_dict() for place in origins.places], list(origins.missing)
+        payload = template.render(sources)
         connector = registry.get(destination.resource.type_id)
         errors += [message for _, message in schemas.validate(connector.payload_schema, payload)]
         request = connector.describe(
@@ -55,7 +65,7 @@ def preview(destination: Destination, document: dict[str, Any]) -> Preview:
         )
     except (NotationError, ConnectorError) as error:
         errors.append(str(error))
-    return Preview(met, explanation, summary, payload, request, errors)
+    return Preview(met, explanation, summary, payload, request, errors, places, missing)
 
 
 def send_test(destination: Destination, document: dict[str, Any], key: str) -> Trial:

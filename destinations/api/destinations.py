@@ -58,6 +58,8 @@ class PreviewSerializer(serializers.Serializer[Any]):
     payload = serializers.JSONField(allow_null=True)
     request = serializers.JSONField(allow_null=True)
     errors = serializers.ListField(child=serializers.CharField())  # type: ignore[assignment]
+    places = serializers.JSONField(help_text="Where each value of the payload comes from.")
+    missing = serializers.ListField(child=serializers.CharField(), help_text="References that led nowhere.")
 
 
 class TrialSerializer(serializers.Serializer[Any]):

@@ -219,6 +219,8 @@ def test_preview_of_a_document(api, make_destination):
     assert answer["met"] is False
     answer = api.post(url(destination, "preview/"), {"profile": {"id": "x"}}).json()
     assert (answer["met"], answer["payload"]) == (False, {"id": "x", "visits": None})
+    assert answer["missing"] == ["profile@stats.visits"]
+    assert next((one["path"], one["source"]) for one in answer["places"]) == ("$.id", "profile@id")
 
 
 def test_test_sends_for_real_with_the_test_credentials(api, crm, make_profile, recording):

@@ -1,0 +1,85 @@
+"""Where in the text of a JSON value its places stand: `$.tags[1]` is characters 27 to 43."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from destinations.notation.template_reader import below
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+_CHARACTER = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|[^\\]", re.DOTALL
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    start: int
+    end: int
+
+
+def find(text: str, path: str) -> Span | None:
+    """The span of the value at a JSON path, or of what is nearest above it. `text` is valid JSON."""
+    best, span = "", None
+    for found, where in _values(text):
+        if len(found) >= len(best) and _leads_to(found, path):
+            best, span = found, where
+    return span
+
+
+def offset_in_string(text: str, string: Span, offset: int) -> int:
+    """Where in `text` the character `offset` of the string stands, whose escapes are not decoded there."""
+    position = string.start + 1
+    for number, match in enumerate(_CHARACTER.finditer(text, position, string.end - 1)):
+        if number == offset:
+            break
+        position = match.end()
+    return position
+
+
+def _leads_to(found: str, path: str) -> bool:
+    return path == found or (path.startswith(found) and path[len(found)] in ".[")
+
+
+@dataclass(slots=True)
+class _Container:
+    """An object or list that is being read; `index` counts the items of a list, `key` is an object's."""
+
+    path: str
+    start: int
+    index: int | None
+    key: str | None = None
+
+    def inner(self) -> str:
+        return below(self.path, self.key or "") if self.index is None else f"{self.path}[{self.index}]"
+
+
+def _values(text: str) -> Iterator[tuple[str, Span]]:
+    """Every value with its path; a container after what is in it."""
+    open_now: list[_Container] = []
+    for match in _TOKEN.finditer(text):
+        found, last = match[0], open_now[-1] if open_now else None
+        if found in "{[":
+            path = last.inner() if last else "$"
+            open_now.append(_Container(path, match.start(), None if found == "{" else 0))
+        elif found in "}]":
+            closed = open_now.pop()
+            yield closed.path, Span(closed.start, match.end())
+        elif found == ",":
+            _next(last)
+        elif found != ":":
+            if last is not None and last.index is None and last.key is None:
+                last.key = json.loads(found, strict=False)
+            else:
+                yield last.inner() if last else "$", Span(match.start(), match.end())
+
+
+def _next(container: _Container | None) -> None:
+    if container is None:
+        return
+    container.key = None
+    if container.index is not None:
+        container.index += 1

@@ -1,0 +1,147 @@
+"""Paths that real profiles have, for people who write conditions and mappings.
+
+A bounded sample of the profiles that changed last is looked at; what is kept of it are paths and kinds of
+values, never a value. Keys that are data themselves (addresses, numbers, ids) are left out, and so is
+everything below objects that are used as tables.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.cache import cache
+
+from destinations.notation.paths import NAME_CHARACTERS
+from profiles import documents
+from profiles.models import Profile
+
+MOST_PROFILES = 100
+MOST_VALUES = 2_000  # of one profile that are looked at
+MOST_KEYS = 60  # different ones in one object of the sample: more is a table, not a structure
+MOST_DEPTH = 12
+MOST_SECONDS = 1.0
+MOST_ANSWERED = 60
+KEPT = 60  # seconds
+LIST_ITEMS = 3  # of each list; all of them are shown as its first
+
+_CACHE_KEY = "tracsync:suggestions"
+_BARE = re.compile(f"[{NAME_CHARACTERS}]+")
+_DATA = re.compile(r"@|\d{5}|[0-9a-fA-F]{16}|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}|^.{41}|\s.*\s.*\s")
+_TEXTS = (
+    ("date", re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?$")),
+    ("e-mail address", re.compile(r"[^@\s]+@[^@\s]+\.\w+$")),
+    ("web address", re.compile(r"https?://")),
+    ("number as text", re.compile(r"[+-]?\d+(\.\d+)?$")),
+)
+
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeenPath:
+    """`path` as conditions write it, without its source; `seen`: in how many of the profiles."""
+
+    path: str
+    kinds: tuple[str, ...]
+    seen: int
+    depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    profiles: int
+    paths: tuple[SeenPath, ...]
+
+    def below(self, typed: str, most: int = MOST_ANSWERED) -> list[SeenPath]:
+        """Those that go on from what was typed; the nearest and most frequent ones first."""
+        found = [one for one in self.paths if one.path.startswith(typed)]
+        return sorted(found, key=lambda one: (one.depth, -one.seen, one.path))[:most]
+
+
+def sample() -> Sample:
+    """Of the profiles that changed last, at most a minute old."""
+    kept = cache.get(_CACHE_KEY)
+    if kept is None:
+        kept = _look(Profile.objects.order_by("-changed_at")[:MOST_PROFILES])
+        cache.set(_CACHE_KEY, kept, KEPT)
+    return kept
+
+
+def forget() -> None:
+    cache.delete(_CACHE_KEY)
+
+
+@dataclass
+class _Tally:
+    """What was seen at each path."""
+
+    seen: Counter[Path] = field(default_factory=Counter)
+    kinds: dict[Path, Counter[str]] = field(default_factory=dict)
+    keys: dict[Path, set[str]] = field(default_factory=dict)
+
+    def add(self, document: Any) -> None:
+        in_this: set[Path] = set()
+        for number, (path, value) in enumerate(_walk(document)):
+            if number > MOST_VALUES:
+                break
+            if path not in in_this:
+                in_this.add(path)
+                self.kinds.setdefault(path, Counter())[_kind(value)] += 1
+            if isinstance(value, dict):
+                self.keys.setdefault(path, set()).update(list(value)[: MOST_KEYS + 1])
+        self.seen.update(in_this)
+
+    def paths(self) -> Iterator[SeenPath]:
+        tables = {path for path, keys in self.keys.items() if len(keys) > MOST_KEYS}
+        for path, seen in self.seen.items():
+            if path and not any(path[:length] in tables for length in range(len(path))):
+                kinds = tuple(kind for kind, _ in self.kinds[path].most_common(3))
+                yield SeenPath(_written(path), kinds, seen, len(path))
+
+
+def _look(profiles: Any) -> Sample:
+    tally, number = _Tally(), 0
+    ends_at = time.monotonic() + MOST_SECONDS
+    for document in profiles.values_list("document", flat=True).iterator(chunk_size=10):
+        tally.add(document)
+        number += 1
+        if time.monotonic() > ends_at:
+            break
+    return Sample(number, tuple(tally.paths()))
+
+
+def _walk(document: Any) -> Iterator[tuple[Path, Any]]:
+    """Level by level, so that a large document does not hide what is next to its largest part."""
+    level: list[tuple[Path, Any]] = [((), document)]
+    for _ in range(MOST_DEPTH):
+        below: list[tuple[Path, Any]] = []
+        for path, value in level:
+            yield path, value
+            if isinstance(value, dict):
+                below += [((*path, key), inner) for key, inner in value.items() if not _DATA.search(key)]
+            elif isinstance(value, list):
+                below += [((*path, "0"), inner) for inner in value[:LIST_ITEMS]]
+        level = below
+
+
+def _kind(value: Any) -> str:
+    if not isinstance(value, str):
+        return documents.kind_of(value)
+    return next((name for name, pattern in _TEXTS if pattern.match(value[:60])), "text")
+
+
+def _written(path: Path) -> str:
+    """As a condition writes it after `source@`."""
+    text = ""
+    for key in path:
+        if _BARE.fullmatch(key):
+            text += f".{key}" if text else key
+        else:
+            text += f"[{json.dumps(key, ensure_ascii=False)}]"
+    return text
