@@ -20,17 +20,27 @@ PREFIX = "settings"
 EXAMPLE = {"id": "profile@id"}
 
 
+class ConditionField(forms.CharField):
+    """Browsers send line ends as two characters; a condition that was only opened has not changed."""
+
+    def to_python(self, value: Any) -> Any:
+        return (super().to_python(value) or "").replace("\r\n", "\n")
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.to_python(initial or ""), data)
+
+
 class DestinationForm(forms.ModelForm):
     """Without settings, as for a connector that cannot be used: those stay as they are."""
 
-    prerequisites = forms.CharField(
+    prerequisites = ConditionField(
         required=False,
-        widget=JSONText(rows=4),
+        widget=JSONText(rows=4, **{"data-notation": "condition"}),
         help_text="Which profiles are sent, for example profile@data.contact.email.business EXISTS."
         " Blank: all of them.",
     )
     mapping = JSONTextField(
-        widget=JSONText(rows=10),
+        widget=JSONText(rows=10, **{"data-notation": "mapping"}),
         help_text='How the payload is made of the profile, for example {"id": "profile@id"}.',
     )
     tags = TagsField()
@@ -113,14 +123,28 @@ def destination_form(resource: Resource) -> type[DestinationForm]:
 
 
 def fieldsets(form: type[DestinationForm]) -> list[tuple[str, dict[str, Any]]]:
+    """From top to bottom: what it is, where to, whom, what, how, when."""
     settings = [name for name in form.base_fields if name.startswith(f"{PREFIX}.")]
     sets: list[tuple[str, dict[str, Any]]] = [
-        ("What", {"fields": ["name", "description", "enabled", "tags"]}),
-        ("Where", {"fields": ["resource", "use_test_credentials"]}),
-        ("Whom", {"fields": ["prerequisites"]}),
-        ("How", {"fields": ["mapping"]}),
+        _fieldset("What it is", "Its name, for people.", "name", "description", "enabled", "tags"),
+        _fieldset("Where to", "The system that it sends to.", "resource", "use_test_credentials"),
+        _fieldset("Whom", "The prerequisites: who is sent, and who is not.", "prerequisites"),
+        _fieldset("What", "The mapping: what is made of a profile.", "mapping"),
     ]
     if form.connector is not None and settings:
-        sets.append((f"How: settings of {form.connector.name}", {"fields": settings}))
-    sets.append(("When", {"fields": ["quiet_period", "max_wait"]}))
-    return [*sets, ("How fast", {"fields": ["concurrency", ("rate_limit", "rate_period")]})]
+        sets.append(_fieldset("How", f"The settings of {form.connector.name}.", *settings))
+    waiting = "How long it waits for the changes of a profile to end."
+    sets.append(_fieldset("When", waiting, "quiet_period", "max_wait"))
+    limits = "What the other system can bear."
+    return [*sets, _fieldset("How fast", limits, "concurrency", ("rate_limit", "rate_period"))]
+
+
+def is_secret(fieldset: tuple[str, dict[str, Any]]) -> bool:
+    """Whether only those who may change a destination may see it: settings hold secrets."""
+    return any(str(name).startswith(f"{PREFIX}.") for name in fieldset[1]["fields"])
+
+
+def _fieldset(
+    title: str, description: str, *fields: str | tuple[str, ...]
+) -> tuple[str, dict[str, Any]]:
+    return title, {"fields": list(fields), "description": description, "classes": ["tracsync-step"]}

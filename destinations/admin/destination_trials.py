@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 
-from destinations import preview
+from destinations import comparison, preview
 from destinations.admin.pages import ActingAdmin
+from destinations.admin.readable import readable
 from destinations.connectors.base import ConnectorError
 from destinations.encryption import UndecryptableValue
 from destinations.models import Destination
@@ -23,8 +23,11 @@ class DestinationTrials(ActingAdmin):
     def view_preview(self, request: Any, destination: Destination) -> HttpResponse:
         """The condition's explanation, the payload and the request. Nothing is sent."""
         profile, asked = self._profile(request, request.GET)
-        shown = preview.preview(destination, profile.document) if profile else None
-        return self._page(request, destination, asked, profile, preview=_readable(shown) if shown else None)
+        if profile is None:
+            return self._page(request, destination, asked, None)
+        shown = preview.preview(destination, profile.document)
+        compared = comparison.compared(destination, profile, shown)
+        return self._page(request, destination, asked, profile, preview=readable(shown, compared))
 
     def act_test(self, request: Any, destination: Destination) -> HttpResponse:
         """Answers with what came of it; nothing of it is kept."""
@@ -60,27 +63,3 @@ class DestinationTrials(ActingAdmin):
             test_url=self.url("test", destination),
             **context,
         )
-
-
-def _readable(shown: preview.Preview) -> dict[str, Any]:
-    request = shown.request or {}
-    return {
-        "met": shown.met,
-        "summary": shown.summary,
-        "explanation": _explained(shown.explanation) if shown.explanation else None,
-        "errors": shown.errors,
-        "payload": _pretty(shown.payload) if shown.payload is not None else "",
-        "request": [(name, _pretty(value)) for name, value in request.items()],
-    }
-
-
-def _explained(part: dict[str, Any]) -> dict[str, Any]:
-    """With the values it saw written as JSON, so that "1" is not 1."""
-    values = [{**seen, "shown": json.dumps(seen["value"], ensure_ascii=False)} for seen in part["values"]]
-    return {**part, "values": values, "children": [_explained(child) for child in part["children"]]}
-
-
-def _pretty(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, indent=2, ensure_ascii=False, default=str)

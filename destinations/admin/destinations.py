@@ -13,7 +13,8 @@ from destinations import signals
 from destinations.admin import words
 from destinations.admin.backfills import BackfillAdmin
 from destinations.admin.destination_actions import DestinationActions
-from destinations.admin.destination_form import DestinationForm, destination_form, fieldsets
+from destinations.admin.destination_editor import DestinationEditor
+from destinations.admin.destination_form import DestinationForm, destination_form, fieldsets, is_secret
 from destinations.admin.destination_trials import DestinationTrials
 from destinations.admin.pages import Button, Link, ResourceFilter
 from destinations.admin.tags import TagFilter
@@ -24,7 +25,8 @@ from profiles.large_tables import LeanAdmin, ShortDeletion
 
 
 @admin.register(Destination)
-class DestinationAdmin(DestinationActions, DestinationTrials, LeanAdmin, ShortDeletion):
+class DestinationAdmin(DestinationActions, DestinationTrials, DestinationEditor, LeanAdmin, ShortDeletion):
+    change_form_template = "admin/tracsync/destination_form.html"
     list_display = ("name", "resource", "enabled", "state", "owed", "last_accepted", "problem")
     list_filter = (ResourceFilter, "enabled", TagFilter)
     search_fields = ("name", "description", "resource__name")
@@ -66,7 +68,11 @@ class DestinationAdmin(DestinationActions, DestinationTrials, LeanAdmin, ShortDe
     def get_fieldsets(self, request: Any, obj: Destination | None = None) -> Any:
         sets = fieldsets(self._form(request, obj))
         may_edit = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
-        return sets if may_edit else [part for part in sets if not part[0].startswith("How: ")]
+        return sets if may_edit else [part for part in sets if not is_secret(part)]
+
+    def render_change_form(self, request: Any, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        context |= {"notation": self.vocabulary()}
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         kwargs["form"] = self._form(request, obj)

@@ -1,0 +1,91 @@
+// Marks mistakes where they are: the server's own parser finds them, a moment after the typing stops.
+
+import { linter } from "@codemirror/lint";
+
+export function checker(kind, url, textarea) {
+  const said = document.createElement("p");
+  said.className = "tracsync-said";
+  said.id = `${textarea.id}_said`;
+  said.setAttribute("role", "status");
+  const source = async (view) => {
+    const text = view.state.doc.toString();
+    const problems = await ask(kind, url, text, textarea);
+    if (problems === null) return [];
+    show(said, problems);
+    view.contentDOM.setAttribute("aria-invalid", String(problems.length > 0));
+    return problems.map((problem) => diagnostic(view.state.doc, problem));
+  };
+  return { extension: linter(source, { delay: 400, tooltipFilter: () => [] }), said };
+}
+
+async function ask(kind, url, text, textarea) {
+  const token = textarea.form.querySelector("[name=csrfmiddlewaretoken]").value;
+  try {
+    const response = await fetch(url, {
+      method: "POST",
+      headers: { "X-CSRFToken": token, Accept: "application/json" },
+      body: new URLSearchParams({ kind, text }),
+    });
+    if (!response.ok || response.redirected) return null;
+    return (await response.json()).problems;
+  } catch {
+    return null; // the server is away: saving will tell
+  }
+}
+
+/** In words below the editor, for everybody: a mark alone is no help to who cannot see it. */
+function show(said, problems) {
+  said.replaceChildren(
+    ...problems.map((problem) => {
+      const line = document.createElement("span");
+      const place = document.createElement("strong");
+      place.textContent = `Line ${problem.line}, column ${problem.column}: `;
+      const path = problem.path && problem.path !== "$" ? `${problem.path}: ` : "";
+      line.append(place, path + sentence(problem.message));
+      if (problem.hint) line.append(more(`Hint: ${problem.hint}.`));
+      else if (problem.expected.length) line.append(more(`Possible here: ${problem.expected.join(", ")}.`));
+      return line;
+    }),
+  );
+  said.classList.toggle("tracsync-wrong", problems.length > 0);
+}
+
+function more(text) {
+  const element = document.createElement("span");
+  element.className = "tracsync-hint";
+  element.textContent = text;
+  return element;
+}
+
+function sentence(text) {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+
+/** The server counts characters, the editor counts UTF-16 units. */
+function diagnostic(doc, problem) {
+  const line = doc.line(Math.min(problem.line, doc.lines));
+  const from = line.from + units(line.text, problem.column - 1);
+  const end = doc.sliceString(from, Math.min(doc.length, from + 4 * problem.length));
+  let to = from + units(end, problem.length);
+  if (problem.length === 1) to = Math.max(to, wordEnd(line, from));
+  return mark(doc, from, Math.min(to, doc.length), problem);
+}
+
+function units(text, characters) {
+  return [...text].slice(0, characters).join("").length;
+}
+
+function wordEnd(line, from) {
+  const word = /^[\p{L}\p{N}_]+/u.exec(line.text.slice(from - line.from));
+  return from + (word ? word[0].length : 0);
+}
+
+/** At the end of the text there is nothing to underline: what stands before it is. */
+function mark(doc, from, to, problem) {
+  if (from >= to || !doc.sliceString(from, to).trim()) {
+    to = from;
+    while (to > 0 && !doc.sliceString(to - 1, to).trim()) to--;
+    from = Math.max(0, to - 1);
+  }
+  return { from, to, severity: "error", message: problem.message };
+}

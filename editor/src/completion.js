@@ -1,0 +1,137 @@
+// What can stand here: fields of real profiles, functions, keywords, and a mapping's directives.
+
+import { autocompletion, snippetCompletion } from "@codemirror/autocomplete";
+
+const BRACKET = String.raw`\[\\?"(?:[^"\\\n]|\\[^"])*(?:\\?"\]?)?|\[\d*\]?`;
+const PATH = String.raw`(?:${BRACKET}|[\p{L}\p{N}_.$\-])*`;
+const WORD = /[\p{L}_][\p{L}\p{N}_.]*$/u;
+
+export function completion(kind, vocabulary, paths) {
+  const sources = vocabulary.sources.join("|");
+  const tools = {
+    field: new RegExp(`(?:${sources})@${PATH}$`, "u"),
+    stillField: new RegExp(`^(?:${sources})@${PATH}$`, "u"),
+    words: words(vocabulary),
+    paths,
+  };
+  const source = kind === "mapping" ? inMapping : inCondition;
+  return autocompletion({
+    override: [(context) => source(context, tools)],
+    activateOnTypingDelay: 120,
+    maxRenderedOptions: 60,
+    icons: false,
+    optionClass: (option) => `tracsync-option-${option.type}`,
+  });
+}
+
+/** Functions with their arguments, keywords, and where data comes from. */
+function words(vocabulary) {
+  const functions = vocabulary.functions.map((one) =>
+    snippetCompletion(`${one.name}(\${})`, { label: one.name, detail: one.arguments, type: "function" }),
+  );
+  const keywords = vocabulary.words.map((label) => ({ label, type: "keyword" }));
+  const sources = vocabulary.sources.map((name, at) => ({
+    label: `${name}@`,
+    type: "field",
+    boost: at ? 0 : 20,
+  }));
+  return [...sources, ...keywords, ...functions];
+}
+
+function inCondition(context, tools) {
+  const typed = context.matchBefore(tools.field);
+  if (typed) return fields(typed.from, typed.text, tools, (path) => path);
+  const word = context.matchBefore(WORD);
+  if (!word && !context.explicit) return null;
+  return { from: word ? word.from : context.pos, options: tools.words, validFor: /^[\p{L}\p{N}_.@]*$/u };
+}
+
+function inMapping(context, tools) {
+  const string = stringBefore(context);
+  if (!string) return null;
+  if (string.isKey) return directives(context, string);
+  const typed = context.matchBefore(tools.field);
+  if (typed && typed.from >= string.from) {
+    return fields(typed.from, unescaped(typed.text), tools, (path) => JSON.stringify(path).slice(1, -1));
+  }
+  if (string.isCondition) return inCondition(context, tools);
+  const before = string.text.replace(/^`/, "");
+  const begun = /(?:^|\{\{\s*)(\p{L}*)$/u.exec(before);
+  if (!begun) return null;
+  const options = tools.words.filter((option) => option.type === "field");
+  return { from: context.pos - begun[1].length, options, validFor: /^\p{L}*$/u };
+}
+
+/** The JSON string that the cursor is in; strings end with their line. */
+function stringBefore(context) {
+  const line = context.state.doc.lineAt(context.pos);
+  const before = line.text.slice(0, context.pos - line.from);
+  const opened = openQuote(before);
+  if (opened < 0) return null;
+  const key = /"([^"\\]*)"\s*:\s*$/.exec(before.slice(0, opened));
+  const isKey = !key && /(?:^|[{,])\s*$/.test(before.slice(0, opened)) && !inList(context, line.from + opened);
+  return {
+    from: line.from + opened + 1,
+    text: before.slice(opened + 1),
+    isKey,
+    isCondition: Boolean(key) && ["$formula", "$if", "where"].includes(key[1]),
+  };
+}
+
+/** Where the string that is not closed yet begins; -1 outside of strings. */
+function openQuote(text) {
+  let opened = -1;
+  for (let at = 0; at < text.length; at++) {
+    if (text[at] === "\\") at++;
+    else if (text[at] === '"') opened = opened < 0 ? at : -1;
+  }
+  return opened;
+}
+
+/** Whether the innermost bracket before a place is that of a list, whose strings are no keys. */
+function inList(context, position) {
+  const text = context.state.sliceDoc(Math.max(0, position - 5000), position);
+  const bare = text.replace(/"(?:[^"\\\n]|\\.)*"/g, "");
+  let depth = 0;
+  for (let at = bare.length - 1; at >= 0; at--) {
+    if ("}]".includes(bare[at])) depth++;
+    else if ("{[".includes(bare[at]) && depth-- === 0) return bare[at] === "[";
+  }
+  return false;
+}
+
+const DIRECTIVES = [
+  ["$formula", "what a function gives"],
+  ["$if", "one thing or another: then, else"],
+  ["$lookup", "a small table: in, else"],
+  ["$map", "a list of objects: to, where"],
+  ["$literal", "as it stands"],
+].map(([label, detail]) => ({ label, detail, type: "keyword" }));
+
+function directives(context, string) {
+  return string.text.startsWith("$") || context.explicit
+    ? { from: string.from, options: DIRECTIVES, validFor: /^\$?\w*$/ }
+    : null;
+}
+
+async function fields(from, typed, tools, written) {
+  const source = typed.slice(0, typed.indexOf("@") + 1);
+  if (source !== "profile@") return null;
+  const answer = await tools.paths.below(typed.slice(source.length));
+  const options = answer.paths.map((one, at) => ({
+    label: written(source + one.path),
+    detail: `${one.kinds.join(", ")}${one.everywhere ? "" : `, in ${one.seen} of ${answer.profiles}`}`,
+    type: "field",
+    boost: -at / 10, // the server's order: the nearest and most frequent ones first
+  }));
+  return { from, options, validFor: answer.more ? undefined : tools.stillField };
+}
+
+/** What a piece of a JSON string stands for. */
+function unescaped(text) {
+  try {
+    return JSON.parse(`"${text}"`);
+  } catch {
+    return text;
+  }
+}
