@@ -16,6 +16,7 @@ from destinations.admin.destination_actions import DestinationActions
 from destinations.admin.destination_editor import DestinationEditor
 from destinations.admin.destination_form import DestinationForm, destination_form, fieldsets, is_secret
 from destinations.admin.destination_trials import DestinationTrials
+from destinations.admin.live_sending import LiveSending
 from destinations.admin.pages import Button, Link, ResourceFilter
 from destinations.admin.tags import TagFilter
 from destinations.models import Backfill, Destination, Resource
@@ -25,7 +26,9 @@ from profiles.large_tables import LeanAdmin, ShortDeletion
 
 
 @admin.register(Destination)
-class DestinationAdmin(DestinationActions, DestinationTrials, DestinationEditor, LeanAdmin, ShortDeletion):
+class DestinationAdmin(
+    DestinationActions, DestinationTrials, DestinationEditor, LiveSending, LeanAdmin, ShortDeletion
+):
     change_form_template = "admin/tracsync/destination_form.html"
     list_display = ("name", "resource", "enabled", "state", "owed", "last_accepted", "problem")
     list_filter = (ResourceFilter, "enabled", TagFilter)
@@ -71,7 +74,10 @@ class DestinationAdmin(DestinationActions, DestinationTrials, DestinationEditor,
         return sets if may_edit else [part for part in sets if not is_secret(part)]
 
     def render_change_form(self, request: Any, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        context |= {"notation": self.vocabulary()}
+        obj = kwargs.get("obj")
+        resource = self._resource(request, obj)
+        assert resource is not None  # otherwise it is being chosen
+        context |= {"notation": self.vocabulary(), "live": self.live_context(request, obj, resource)}
         return super().render_change_form(request, context, *args, **kwargs)
 
     def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:

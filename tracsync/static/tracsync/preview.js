@@ -1,0 +1,148 @@
+// The live preview beside a destination's form: posts the form as it stands and shows the server's answer.
+
+(() => {
+  const panel = document.getElementById("preview");
+  const form = panel && document.getElementById(panel.dataset.form);
+  if (!form) return;
+
+  const PAUSE = 350; // milliseconds after the last key
+  const input = document.getElementById("preview-id");
+  const result = document.getElementById("preview-result");
+  const status = document.getElementById("preview-status");
+  const send = panel.querySelector(".tracsync-send");
+  let shown = ""; // the profile that the result is about
+
+  /** Calls `act` once, a moment after the last of many calls. */
+  function later(act, pause) {
+    let timer;
+    return (...given) => {
+      clearTimeout(timer);
+      timer = setTimeout(() => act(...given), pause);
+    };
+  }
+
+  function filled(profile, pick) {
+    const data = new FormData(form);
+    data.set("tracsync_profile", profile);
+    if (pick) data.set("tracsync_pick", pick);
+    return data;
+  }
+
+  /** A piece of the page from the server; null where a newer question has replaced this one. */
+  async function piece(url, options) {
+    const response = await fetch(url, options);
+    if (response.redirected) throw new Error("You are signed out: sign in again in another tab.");
+    if (response.status === 403) throw new Error("You may not do this.");
+    if (!response.ok) throw new Error(`The server answered ${response.status}.`);
+    return response.text();
+  }
+
+  function note(text) {
+    const paragraph = document.createElement("p");
+    paragraph.className = "tracsync-note";
+    paragraph.textContent = text;
+    return paragraph;
+  }
+
+  let asking;
+
+  async function show(pick = "") {
+    asking?.abort();
+    const mine = (asking = new AbortController());
+    panel.setAttribute("aria-busy", "true");
+    try {
+      const options = { method: "POST", body: filled(input.value, pick), signal: mine.signal };
+      result.innerHTML = await piece(panel.dataset.previewUrl, options);
+      take(result.firstElementChild.dataset, pick);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      result.replaceChildren(note(error.message));
+      status.textContent = error.message;
+    }
+    if (mine === asking) panel.removeAttribute("aria-busy");
+  }
+
+  /** What the answer says about itself. */
+  function take({ profile = "", status: text = "" }, pick) {
+    shown = profile;
+    if (pick && profile) input.value = profile;
+    if (status.textContent !== text) status.textContent = text;
+    if (send) send.hidden = !profile;
+  }
+
+  const showSoon = later(show, PAUSE);
+  const follow = () => input.value.trim() && showSoon();
+
+  form.addEventListener("input", follow);
+  form.addEventListener("change", follow);
+  input.addEventListener("input", () => {
+    suggest();
+    showSoon();
+  });
+  input.form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    show();
+  });
+  for (const button of panel.querySelectorAll("[data-pick]")) {
+    button.addEventListener("click", () => show(button.dataset.pick));
+  }
+
+  const list = document.getElementById("preview-ids");
+  const suggest = later(async () => {
+    const query = new URLSearchParams({ q: input.value });
+    const response = await fetch(`${panel.dataset.profilesUrl}?${query}`).catch(() => null);
+    if (!response?.ok || response.redirected) return;
+    const { ids } = await response.json();
+    list.replaceChildren(
+      ...ids.map((id) => {
+        const option = document.createElement("option");
+        option.value = id;
+        return option;
+      }),
+    );
+  }, 150);
+  input.addEventListener("focus", suggest, { once: true });
+
+  const dialog = document.getElementById("send-dialog");
+  const sent = document.getElementById("sent-result");
+  const POLL = 700; // milliseconds between two looks at what has come of it
+  const LOOKS = 120;
+
+  function ask(button) {
+    dialog.querySelector("[data-says=profile]").textContent = shown;
+    dialog.querySelector("[data-says=with]").textContent = button.dataset.with;
+    dialog.returnValue = "";
+    dialog.onclose = () => dialog.returnValue === "send" && sendNow(button.dataset.send, shown);
+    dialog.showModal();
+  }
+
+  async function sendNow(url, profile) {
+    sent.replaceChildren(note("Sending…"));
+    try {
+      sent.innerHTML = await piece(url, { method: "POST", body: filled(profile) });
+      sent.querySelector("h3")?.focus();
+      await watch();
+      show();
+    } catch (error) {
+      sent.replaceChildren(note(error.message));
+    }
+  }
+
+  /** The engine sends in its own time: look until it has. */
+  async function watch() {
+    for (let looks = 0; looks < LOOKS; looks++) {
+      const url = sent.firstElementChild?.dataset.poll;
+      if (!url) return;
+      await new Promise((done) => setTimeout(done, POLL));
+      sent.innerHTML = await piece(url, {});
+    }
+    sent.append(note("It has not been sent yet: see the destination's profile syncs."));
+  }
+
+  for (const button of panel.querySelectorAll("[data-send]")) {
+    button.addEventListener("click", () => ask(button));
+  }
+
+  panel.hidden = false;
+  document.body.classList.add("tracsync-has-preview");
+})();
