@@ -8,12 +8,12 @@ export function checker(kind, url, textarea) {
   said.id = `${textarea.id}_said`;
   said.setAttribute("role", "status");
   const source = async (view) => {
-    const text = view.state.doc.toString();
-    const problems = await ask(kind, url, text, textarea);
-    if (problems === null) return [];
+    const { doc } = view.state;
+    const problems = await ask(kind, url, doc.toString(), textarea);
+    if (problems === null || !view.state.doc.eq(doc)) return []; // what is newer is asked about by itself
     show(said, problems);
     view.contentDOM.setAttribute("aria-invalid", String(problems.length > 0));
-    return problems.map((problem) => diagnostic(view.state.doc, problem));
+    return problems.map((problem) => diagnostic(doc, problem));
   };
   return { extension: linter(source, { delay: 400, tooltipFilter: () => [] }), said };
 }

@@ -18,6 +18,7 @@ export function completion(kind, vocabulary, paths) {
   return autocompletion({
     override: [(context) => source(context, tools)],
     activateOnTypingDelay: 120,
+    interactionDelay: 0, // otherwise a quick Tab would leave the editor instead of taking a suggestion
     maxRenderedOptions: 60,
     icons: false,
     optionClass: (option) => `tracsync-option-${option.type}`,

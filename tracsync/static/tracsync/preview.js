@@ -89,10 +89,12 @@
 
   const list = document.getElementById("preview-ids");
   const suggest = later(async () => {
-    const query = new URLSearchParams({ q: input.value });
+    const typed = input.value;
+    const query = new URLSearchParams({ q: typed });
     const response = await fetch(`${panel.dataset.profilesUrl}?${query}`).catch(() => null);
     if (!response?.ok || response.redirected) return;
     const { ids } = await response.json();
+    if (input.value !== typed) return; // an answer to an older question
     list.replaceChildren(
       ...ids.map((id) => {
         const option = document.createElement("option");
@@ -114,6 +116,7 @@
     dialog.returnValue = "";
     dialog.onclose = () => dialog.returnValue === "send" && sendNow(button.dataset.send, shown);
     dialog.showModal();
+    dialog.querySelector("button[value='']").focus(); // a hasty Enter sends nothing
   }
 
   async function sendNow(url, profile) {

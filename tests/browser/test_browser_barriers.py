@@ -1,0 +1,56 @@
+"""No serious barrier on the pages of a destination, in light and dark, narrow and wide (axe-core)."""
+
+import pytest
+from playwright.sync_api import expect
+
+SERIOUS = ("serious", "critical")
+
+
+@pytest.fixture
+def barriers(axe):
+    def look(page):
+        page.evaluate(axe)
+        found = page.evaluate("axe.run()")["violations"]
+        return [
+            f"{one['id']}: {node['html'][:160]} ({node['any'][0]['message'] if node['any'] else ''})"
+            for one in found
+            if one["impact"] in SERIOUS
+            for node in one["nodes"]
+        ]
+
+    return look
+
+
+@pytest.fixture(params=[(390, "light"), (390, "dark"), (1600, "light"), (1600, "dark")], ids=str)
+def view(request):
+    width, scheme = request.param
+    return {"width": width, "scheme": scheme, "bypass_csp": True}  # axe is put into the page
+
+
+def test_a_destination_with_mistakes_and_suggestions(view, site, open_page, editor, barriers):
+    page = open_page(site.destination("preview"), **view)
+    page.get_by_label("Profile", exact=True).fill("p2")
+    expect(page.locator(".tracsync-verdict")).to_contain_text("Would not be sent")
+    assert barriers(page) == []
+    editor(page, "Mapping")
+    page.keyboard.insert_text('{"n": {"$formula": "count(profile@a"}, "t": [1, true, "x"]}')
+    expect(page.locator(".field-mapping .cm-lintRange-error")).to_be_visible()
+    editor(page, "Prerequisites")
+    page.keyboard.type("lowercase(profile@mail) == 'x' AND profile@st")
+    expect(page.get_by_role("listbox")).to_be_visible()
+    assert barriers(page) == []
+
+
+def test_adding_a_destination(view, site, open_page, barriers):
+    page = open_page(site.adding(), **view)
+    page.get_by_role("button", name="Random that matches").click()
+    expect(page.locator(".tracsync-verdict")).to_contain_text("Would be sent")
+    assert barriers(page) == []
+    page.get_by_role("button", name="Send with test credentials").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert barriers(page) == []
+
+
+def test_the_plain_preview(view, site, open_page, barriers):
+    page = open_page(site.destination("plain", "preview/?profile=p1"), **view)
+    assert barriers(page) == []

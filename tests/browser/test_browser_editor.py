@@ -1,0 +1,123 @@
+"""Writing prerequisites and a mapping with the editors' help."""
+
+import pytest
+from playwright.sync_api import expect
+
+WRONG = ".cm-lintRange-error"
+
+
+def said(page, field):
+    return page.locator(f".field-{field} .tracsync-said")
+
+
+def suggested(page):
+    return page.get_by_role("listbox").get_by_role("option")
+
+
+def test_a_broken_condition_is_mended_with_the_editors_help(site, open_page, editor):
+    page = open_page(site.destination("editor"))
+    box = editor(page, "Prerequisites")
+    page.keyboard.type("profile@mail EXISTS AND profile@stats.visits >< 3")
+    expect(page.locator(f".field-prerequisites {WRONG}")).to_have_text("<")
+    expect(said(page, "prerequisites")).to_contain_text("Line 1, column 47")
+    expect(said(page, "prerequisites")).to_contain_text("Hint: comparisons are ==")
+    expect(box).to_have_attribute("aria-invalid", "true")
+    editor(page, "Prerequisites")
+    page.keyboard.type("profile@st")
+    expect(suggested(page)).to_have_text(
+        ["profile@statsan object, in 5 of 6", "profile@stats.visitsa number, in 5 of 6"]
+    )
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Tab")
+    page.keyboard.type(" > 3")
+    expect(said(page, "prerequisites")).to_be_empty()
+    expect(page.locator(WRONG)).to_have_count(0)
+    page.get_by_role("button", name="Save and continue editing").click()
+    expect(page.locator("#id_prerequisites")).to_have_value("profile@stats.visits > 3")
+    expect(page.get_by_text("was changed successfully")).to_be_visible()
+
+
+def test_a_mapping_is_coloured_completed_and_checked(site, open_page, editor):
+    page = open_page(site.adding())
+    editor(page, "Mapping")
+    page.keyboard.insert_text(
+        '{\n  "who": "profile@id",\n  "n": {"$if": "profile@stats.visits > 2", "then": `1`}\n}'
+    )
+    expect(said(page, "mapping")).to_contain_text("Line 3, column 52: not JSON")
+    expect(page.locator(".field-mapping .tracsync-tok-field").first).to_have_text("profile@id")
+    expect(page.locator(".field-mapping .tracsync-tok-keyword").first).to_have_text('"$if"')
+    editor(page, "Mapping")
+    page.keyboard.insert_text('{"who": "profile@..id"}')
+    expect(page.locator(f".field-mapping {WRONG}")).to_be_visible()
+    expect(said(page, "mapping")).to_contain_text("$.who: ")
+    editor(page, "Mapping")
+    page.keyboard.insert_text('{"who": "')
+    page.keyboard.type("profile@ma")
+    expect(suggested(page)).to_have_count(1)
+    page.keyboard.press("Tab")
+    page.keyboard.insert_text('"}')
+    expect(page.locator("#id_mapping")).to_have_value('{"who": "profile@mail"}')
+    expect(said(page, "mapping")).to_be_empty()
+
+
+def test_functions_are_suggested_with_their_arguments(site, open_page, editor):
+    page = open_page(site.adding())
+    editor(page, "Prerequisites")
+    page.keyboard.type("lowerc")
+    expect(suggested(page)).to_have_text(["lowercase(value)"])
+    page.keyboard.press("Tab")
+    page.keyboard.insert_text("profile@mail")
+    expect(page.locator("#id_prerequisites")).to_have_value("lowercase(profile@mail)")
+
+
+def test_the_keyboard_gets_out_of_an_editor(site, open_page, editor):
+    page = open_page(site.adding())
+    box = editor(page, "Prerequisites")
+    page.keyboard.type("profile@ma")
+    expect(page.get_by_role("listbox")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("listbox")).to_have_count(0)
+    expect(box).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("textbox", name="Mapping")).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    expect(box).to_be_focused()
+    expect(page.locator("#id_prerequisites")).to_have_value("profile@ma")
+
+
+def test_coloured_text_is_typed_over_without_breaking_the_policy(site, open_page, editor):
+    page = open_page(site.destination("plain"))
+    editor(page, "Prerequisites")
+    page.keyboard.type("(profile@mail EXISTS")
+    expect(page.locator("#id_prerequisites")).to_have_value("(profile@mail EXISTS)")
+
+
+def test_what_is_typed_can_be_undone(site, open_page, editor):
+    page = open_page(site.destination("plain"))
+    editor(page, "Prerequisites", select=False)
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.press("Delete")
+    expect(page.locator("#id_prerequisites")).to_have_value("")
+    page.keyboard.press("ControlOrMeta+z")
+    expect(page.locator("#id_prerequisites")).to_have_value("profile@mail EXISTS")
+
+
+@pytest.mark.parametrize("width", [390, 1600])
+def test_no_page_is_wider_than_its_window(width, site, open_page):
+    for url in (site.destination("plain"), site.adding(), site.destination("plain", "preview/?profile=p1")):
+        page = open_page(url, width=width)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_without_javascript_the_plain_fields_work(site, open_page):
+    page = open_page(site.destination("plain"), java_script_enabled=False)
+    expect(page.locator("#preview")).to_be_hidden()
+    page.locator("#id_prerequisites").fill("profile@ >")
+    page.get_by_role("button", name="Save and continue editing").click()
+    expect(page.locator(".field-prerequisites .errorlist")).to_contain_text("line 1, column 9")
+    page.locator("#id_prerequisites").fill("profile@mail EXISTS")
+    page.get_by_role("button", name="Save and continue editing").click()
+    expect(page.get_by_text("was changed successfully")).to_be_visible()
+    page.get_by_label("Preview with profile").fill("p2")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.locator(".tracsync-verdict")).to_contain_text("profile@mail is missing")
