@@ -65,13 +65,12 @@ class LivePreview(ActingAdmin):
             "live_preview.html",
             profile=profile,
             preview=readable(shown, compared, draft.mistakes),
-            changed=draft.changed,
         )
 
     def live_profiles(self, request: Any) -> HttpResponse:
         """Some ids that begin as what was typed."""
         self.need_reader(request)
-        term = request.GET.get("q", "").strip()[:255]
+        term = request.GET.get("q", "").replace("\0", "").strip()[:255]
         rows = Profile.objects.filter(id_matches(term)) if term else Profile.objects.all()
         return JsonResponse({"ids": list(rows.order_by("pk").values_list("pk", flat=True)[:MOST_FOUND])})
 
@@ -122,7 +121,7 @@ class LivePreview(ActingAdmin):
         return stored
 
     def _from_form(self, request: Any, stored: Destination | None) -> Draft:
-        if stored is None and not request.GET.get("resource", "").isdecimal():
+        if stored is None and not _is_resource(request.GET.get("resource", "")):
             raise Http404
         form_class = self.get_form(request, stored, change=stored is not None)
         form = form_class(request.POST, instance=stored or Destination())
@@ -131,6 +130,10 @@ class LivePreview(ActingAdmin):
         if draft.resource_id is None:
             raise Http404
         return Draft(draft, stored, mistakes, form.has_changed())
+
+
+def _is_resource(asked: str) -> bool:
+    return asked.isdecimal() and len(asked) < 19 and Resource.objects.filter(pk=asked).exists()
 
 
 def _chosen(request: Any, draft: Draft) -> tuple[Profile | None, str]:

@@ -28,6 +28,8 @@ from destinations.sync import clock, explain, operations
 from profiles.documents import InvalidDocument
 from profiles.models import Profile
 
+NEEDED = ("mapping", "resource", "settings", "__all__")  # the fields that a test needs to be right
+
 
 class LiveSending(LivePreview):
     def live_views(self) -> dict[str, Any]:
@@ -44,8 +46,8 @@ class LiveSending(LivePreview):
         if not self._may_test(request, draft.stored):
             raise PermissionDenied
         profile = _asked(request)
-        if draft.mistakes:
-            return self._refused(request, "The form has mistakes: mend them first.")
+        if spoilt := [name for name in draft.mistakes if name.startswith(NEEDED)]:
+            return self._refused(request, f"The form has mistakes: mend them first ({', '.join(spoilt)}).")
         try:
             trial = _tried(draft.destination, profile)
         except (ConnectorError, NotationError, InvalidDocument, UndecryptableValue) as error:

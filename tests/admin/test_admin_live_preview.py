@@ -134,6 +134,7 @@ def test_profiles_are_suggested_by_the_beginning_of_their_ids(profile, admin_cli
     found = admin_client.get(reverse(LIVE.format("profiles")), {"q": "b"}).json()["ids"]
     assert found == [f"b{number:02}" for number in range(20)]
     assert admin_client.get(reverse(LIVE.format("profiles")), {"q": "an"}).json()["ids"] == ["anna"]
+    assert admin_client.get(reverse(LIVE.format("profiles")), {"q": "\0zz"}).json()["ids"] == []
 
 
 @pytest.mark.parametrize("name", ["preview", "test", "production"])
@@ -159,7 +160,8 @@ def test_a_preview_is_for_those_who_see_destinations_and_profiles(destination, p
 
 
 @pytest.mark.parametrize(
-    "query", ["", "?destination=0", "?destination=x", "?resource=x", "?destination=" + "9" * 30]
+    "query",
+    ["", "?destination=0", "?destination=x", "?resource=x", "?resource=999", "?destination=" + "9" * 30],
 )
 def test_what_is_not_there_is_not_found(query, admin_client, profile):
     answer = admin_client.post(reverse(LIVE.format("preview")) + query, {"tracsync_profile": "anna"})
@@ -205,8 +207,16 @@ def test_a_test_is_sent_as_the_form_has_it(memory, live, profile):
     assert LogEntry.objects.get().change_message == "Test sent."
 
 
+def test_a_test_needs_no_name_yet(memory, resource, profile, page, fields, admin_client):
+    form = fields(page("destinations_destination_add", query=f"resource={resource.pk}"))
+    data = {**form, "tracsync_profile": "anna", "prerequisites": "profile@ >"}
+    text = admin_client.post(url("test", resource=resource), data).content.decode()
+    assert "Sent with the test credentials" in text
+    assert not LogEntry.objects.exists()
+
+
 def test_a_test_that_cannot_be_sent_says_why(memory, live, profile):
-    assert "mend them first" in live(name="test", mapping="{")
+    assert "mend them first (mapping)" in live(name="test", mapping="{")
     memory.script(RuntimeError("secret detail"))
     text = live(name="test")
     assert "failed with RuntimeError" in text
