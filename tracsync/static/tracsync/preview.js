@@ -15,10 +15,12 @@
   /** Calls `act` once, a moment after the last of many calls. */
   function later(act, pause) {
     let timer;
-    return (...given) => {
+    const soon = () => {
       clearTimeout(timer);
-      timer = setTimeout(() => act(...given), pause);
+      timer = setTimeout(act, pause);
     };
+    soon.cancel = () => clearTimeout(timer);
+    return soon;
   }
 
   function filled(profile, pick) {
@@ -47,6 +49,7 @@
   let asking;
 
   async function show(pick = "") {
+    showSoon.cancel(); // what was about to be asked would replace this answer
     asking?.abort();
     const mine = (asking = new AbortController());
     panel.setAttribute("aria-busy", "true");
@@ -70,7 +73,7 @@
     if (send) send.hidden = !profile;
   }
 
-  const showSoon = later(show, PAUSE);
+  const showSoon = later(() => show(), PAUSE);
   const follow = () => input.value.trim() && showSoon();
 
   form.addEventListener("input", follow);
