@@ -144,7 +144,5 @@ def is_secret(fieldset: tuple[str, dict[str, Any]]) -> bool:
     return any(str(name).startswith(f"{PREFIX}.") for name in fieldset[1]["fields"])
 
 
-def _fieldset(
-    title: str, description: str, *fields: str | tuple[str, ...]
-) -> tuple[str, dict[str, Any]]:
+def _fieldset(title: str, description: str, *fields: str | tuple[str, ...]) -> tuple[str, dict[str, Any]]:
     return title, {"fields": list(fields), "description": description, "classes": ["tracsync-step"]}
