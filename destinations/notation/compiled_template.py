@@ -13,7 +13,7 @@ from . import tree
 from .casts import cast
 from .compiled import MAX_DEPTH, MAX_KEYS, write_node, write_operand
 from .render import left, render
-from .run import COST, MAX_WORK, weight
+from .run import COST, MAX_COPIED, MAX_WORK, copied, weight
 from .template_tree import (
     Choice,
     Constant,
@@ -78,6 +78,7 @@ class _TemplateWriter(Writer):
     def __init__(self) -> None:
         super().__init__()
         self.names.update(copy=copy, cast=cast, as_text=as_text, plain=plain, join="".join, left=left)
+        self.names.update(copied=copied, MAX_COPIED=MAX_COPIED)
         self.names.update(ATOMS=ATOMS, PLAIN_ATOMS=PLAIN_ATOMS, weight=weight)
 
     def begin(self, trusting: bool) -> None:
@@ -105,17 +106,22 @@ class _TemplateWriter(Writer):
         if isinstance(part, Text):
             return self._text(part)
         if isinstance(part, Formula):
-            return self._atom(write_operand(self, part.operand), "PLAIN_ATOMS", "plain")
-        value = self._atom(self.path(part.reference, sure=not optional), "ATOMS", "copy")
+            return self._atom(write_operand(self, part.operand), "PLAIN_ATOMS", "plain({})".format)
+        value = self._atom(self.path(part.reference, sure=not optional), "ATOMS", self._copied)
         return f"cast({value})" if part.cast else value
 
-    def _atom(self, value: str, atoms: str, otherwise: str) -> str:
+    def _copied(self, value: str) -> str:
+        self.first_lines["copies"] = "[MAX_COPIED]"
+        return f"copied({value}, copies)"
+
+    def _atom(self, value: str, atoms: str, otherwise: Callable[[str], str]) -> str:
         """What can be handed out as it is, or else what `otherwise` makes of it; text is asked for first."""
         if not self.noted:
             kind = f"(x := {value}) is None or (k := x.__class__) is str"
-            return f"(x if {kind} or k in {atoms} else {otherwise}(x))"
+            return f"(x if {kind} or k in {atoms} else {otherwise('x')})"
         kind = f"(k := (x := {value}).__class__) is str and {self._note('len(x)')}"
-        return f"(x if {kind} or k in {atoms} else {self._note(f'weight(y := {otherwise}(x))')} and y)"
+        weighed = self._note(f"weight(y := {otherwise('x')})")
+        return f"(x if {kind} or k in {atoms} else {weighed} and y)"
 
     def _note(self, more: str) -> str:
         return f"({self.noted} := {self.noted} + {more})"
@@ -144,7 +150,9 @@ class _TemplateWriter(Writer):
         """Fill a place of the outline, or take it out. Constants stand in it already."""
         if isinstance(part, Lookup) and leave_out and not part.cast and not self.noted:
             self.line(f"if (y := {self.path(part.reference)}) is None: del {place}")
-            self.line(f"else: {place} = y if (k := y.__class__) is str or k in ATOMS else copy(y)")
+            self.line(
+                f"else: {place} = y if (k := y.__class__) is str or k in ATOMS else {self._copied('y')}"
+            )
         elif leave_out:
             self.line(f"if (y := {self.value(part, True)}) is None: del {place}")
             self.line(f"else: {place} = y")

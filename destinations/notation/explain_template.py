@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -186,8 +187,10 @@ class _Walk:
         return taken, scope, where.why(f"$lookup found {reason}")
 
     def _each(self, part: Each, scope: Scope, where: _Where) -> Any:
-        aside = _Walk()
+        aside, left = _Walk(), scope.run.copies[0]
+        scope.run.copies[0] = sys.maxsize  # what is only looked at is no part of the payload
         items = aside.value(part.over, scope, where)
+        scope.run.copies[0] = left
         made = 0
 
         def make(inner: Scope) -> Any:

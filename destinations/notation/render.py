@@ -13,7 +13,7 @@ from .casts import cast
 from .errors import NotationError
 from .evaluate import Scope, as_notation_error, holds, value_of
 from .paths import follow
-from .run import weight
+from .run import copied, weight
 from .template_tree import Choice, Constant, Each, Formula, List, Lookup, Object, Part, Table, Text
 from .values import absent, as_text, copy, plain, type_name
 
@@ -35,11 +35,18 @@ def value_of_part(part: Part, scope: Scope, optional: bool) -> Any:
     if isinstance(part, List):
         return _list(part, scope, optional)
     if isinstance(part, Each):
-        items = value_of_part(part.over, scope, optional)
+        items = looked_at(part.over, scope, optional)
         return each(part, items, scope, optional, lambda inner: value_of_part(part.to, inner, optional))
     if isinstance(part, (Choice, Table)):
         return value_of_part(chosen(part, scope), scope, optional)
     return simple_value(part, scope)
+
+
+def looked_at(part: Part, scope: Scope, optional: bool) -> Any:
+    """A value that goes into no payload, and need not be a copy."""
+    if isinstance(part, Lookup):
+        return _looked_up(part, follow(part.reference, scope.sources))
+    return value_of_part(part, scope, optional)
 
 
 def simple_value(part: Constant | Lookup | Text | Formula, scope: Scope) -> Any:
@@ -50,7 +57,10 @@ def simple_value(part: Constant | Lookup | Text | Formula, scope: Scope) -> Any:
         return _text(part, scope.sources)
     if isinstance(part, Formula):
         return _formula(part, scope)
-    value = copy(follow(part.reference, scope.sources))
+    return _looked_up(part, copied(follow(part.reference, scope.sources), scope.run.copies))
+
+
+def _looked_up(part: Lookup, value: Any) -> Any:
     return None if absent(value) else cast(value) if part.cast else value
 
 
@@ -90,7 +100,7 @@ def left(values: list[Any], optional: bool) -> list[Any] | None:
 def chosen(part: Choice | Table, scope: Scope) -> Part:
     """The part that the condition or the table chooses."""
     if isinstance(part, Table):
-        key = value_of_part(part.of, scope, optional=False)
+        key = looked_at(part.of, scope, optional=False)
         return part.otherwise if key is None else part.entries.get(as_text(key), part.otherwise)
     try:
         return part.then if holds(part.condition, scope.reading(part.text)) else part.otherwise

@@ -11,14 +11,16 @@ from typing import Any, Final
 
 from .errors import NotationError
 from .moments import now
-from .values import MismatchError
+from .values import ATOMS, MismatchError
 
 MAX_WORK: Final = 3_000_000  # roughly: characters and items read and made
 MAX_TEXT: Final = 1_000_000  # characters of a text that a function makes
 MAX_CONSTANT: Final = 50_000  # work of a call of literals, done when it is parsed
+MAX_COPIED: Final = 1_000_000  # items of lists and objects in a payload: more than any that can be sent
 COST: Final = 20  # of a step whose size does not matter: a call, a question about an item
 COST_OF_PART: Final = 5  # of a part of a template, for each item
 _TOO_MUCH: Final = "this takes too much work: lists within lists, or texts that grow too long"
+_TOO_LARGE: Final = "the payload becomes too large: the mapping copies more than a million items"
 _SIZED: Final = frozenset((str, list, dict))
 
 
@@ -28,11 +30,12 @@ class Run:
     Where they spend too much, the reference counts again and decides.
     """
 
-    __slots__ = ("_now", "left")
+    __slots__ = ("_now", "copies", "left")
 
     def __init__(self, left: int = MAX_WORK, now: datetime | None = None) -> None:
         self._now = now
         self.left = left
+        self.copies = [MAX_COPIED]
 
     @property
     def now(self) -> datetime:
@@ -57,6 +60,23 @@ class Run:
         if self.left < 0:
             raise NotationError(_TOO_MUCH)
         return value
+
+
+def copied(value: Any, left: list[int]) -> Any:
+    """A deep copy: a payload shares nothing mutable with the profile. `left[0]`: items that it may copy.
+
+    Raises NotationError when nothing is left: a long list of paths to a large object would take all memory.
+    """
+    if not isinstance(value, (dict, list)):
+        return value
+    left[0] -= len(value) + 1
+    if left[0] < 0:
+        raise NotationError(_TOO_LARGE)
+    if isinstance(value, dict):
+        if ATOMS.issuperset(map(type, value.values())):
+            return dict(value)
+        return {key: copied(item, left) for key, item in value.items()}
+    return value[:] if ATOMS.issuperset(map(type, value)) else [copied(item, left) for item in value]
 
 
 def size(value: Any) -> int:

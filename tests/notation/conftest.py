@@ -5,7 +5,7 @@ import json
 import pytest
 
 from destinations.notation import NotationError
-from destinations.notation.run import MAX_WORK, Run
+from destinations.notation.run import MAX_COPIED, MAX_WORK, Run
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +28,7 @@ def limited(ask, work, runs):
     """The answer with so much work to do, and the runs it took."""
 
     def begin(run, left=work, now=None):
-        run.left, run._now = left, now
+        run.left, run._now, run.copies = left, now, [MAX_COPIED]
         runs.append(run)
 
     with pytest.MonkeyPatch.context() as patch:

@@ -170,3 +170,26 @@ def ends(run):
     except NotationError as error:
         return "a" * 200 not in str(error)
     return True
+
+
+@pytest.mark.parametrize("count", [100, 3000])
+def test_many_copies_of_a_large_object_are_refused(count):
+    """Compiled and, beyond some size, interpreted: a payload like that could never be sent."""
+    template = parse_template([f"profile@data.x{n % 3}" for n in range(count)])
+    data = {f"x{n}": [{"a": [1]} for _ in range(9000)] for n in range(3)}
+    with pytest.raises(NotationError, match="copies more than a million items"):
+        template.render({"profile": {"data": data}})
+
+
+def test_what_can_be_sent_is_never_too_large_to_be_copied():
+    """A document has a megabyte at most, and an item two characters."""
+    items = {"x": [0] * 500_000}
+    assert parse_template({"items": "profile@x"}).render({"profile": items}) == {"items": items["x"]}
+    assert parse_template(["profile@x[0]"] * 900).render({"profile": items}) == [0] * 900
+
+
+def test_a_list_that_is_only_looked_at_is_no_copy():
+    template = parse_template({"$map": "profile@x", "to": "item@n"})
+    profile = {"x": [{"n": n, "more": [[0]] * 40} for n in range(20_000)]}
+    assert len(template.render({"profile": profile})) == 20_000
+    assert template.explain({"profile": profile}).payload == list(range(20_000))
