@@ -47,14 +47,18 @@ def memory(destination: Destination, pushes: int, progress: Callable[[str], None
 
 
 def _push(destination: Destination, count: int) -> int:
-    """At least so many, as far as there is something owed; how many."""
-    done = 0
-    while done < count:
-        claimed = claim.claim(destination, timezone.now())
-        if claimed is None:
-            break
-        push.push(claimed.token, claimed.ids)
-        done += len(claimed.ids)
+    """So many, as far as there is something owed; how many."""
+    whole, done = settings.TRACSYNC_BATCH_SIZE, 0
+    try:
+        while done < count:
+            settings.TRACSYNC_BATCH_SIZE = min(whole, count - done)
+            claimed = claim.claim(destination, timezone.now())
+            if claimed is None:
+                break
+            push.push(claimed.token, claimed.ids)
+            done += len(claimed.ids)
+    finally:
+        settings.TRACSYNC_BATCH_SIZE = whole
     return done
 
 
