@@ -25,10 +25,10 @@ class Lease:
     to be sent by then must not be: it would come second to what the other one sends.
     """
 
-    def __init__(self, claimed: claim.Claim) -> None:
+    def __init__(self, claimed: claim.Claim, since: float) -> None:
         self._claimed = claimed
         self._stopped = threading.Event()
-        self._extend(time.monotonic())
+        self._extend(since)
 
     def holds(self) -> bool:
         """Whether nobody else can have claimed the rows."""

@@ -60,11 +60,13 @@ def push(token: str, ids: Sequence[int]) -> None:
 
     Everything else about them is in the tables.
     """
-    ends_at, pace = time.monotonic() + STINT, _Pace()
+    since, pace = time.monotonic(), _Pace()
+    ends_at = since + STINT
     claimed: claim.Claim | None = claim.Claim(token, list(ids))
     while claimed is not None:
-        destination_id = _push_claim(claimed, pace)
-        if destination_id is None or time.monotonic() > ends_at or stopping.asked():
+        destination_id = _push_claim(claimed, since, pace)
+        since = time.monotonic()  # before the database is asked: the lease may begin early, never late
+        if destination_id is None or since > ends_at or stopping.asked():
             return
         claimed = claim.claim_more(destination_id, timezone.now())
 
@@ -82,9 +84,12 @@ class _Pace:
             self.rows = max(1, self.rows // 2)
 
 
-def _push_claim(claimed: claim.Claim, pace: _Pace) -> int | None:
-    """Push the rows of a claim; at which destination, or None where it no longer holds any."""
-    lease = Lease(claimed)
+def _push_claim(claimed: claim.Claim, since: float, pace: _Pace) -> int | None:
+    """Push the rows of a claim; at which destination, or None where it no longer holds any.
+
+    `since`: monotonic time at which its lease, at the earliest, began.
+    """
+    lease = Lease(claimed, since)
     rows = claim.start(claimed)
     if not rows:
         return None

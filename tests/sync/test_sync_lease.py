@@ -40,6 +40,30 @@ def test_nothing_is_sent_once_the_lease_may_have_ended(brief, recording, make_de
     assert owed == 20 - len(recording.deliveries)
 
 
+def test_a_lease_that_took_long_to_get_is_as_much_shorter(
+    brief, recording, make_destination, monkeypatch, settings
+):
+    settings.TRACSYNC_BATCH_SIZE = 1
+    monkeypatch.setattr(recording, "batch_size", 1)
+    destination = make_destination(quiet_period=0.001)
+    changes.write([changes.Change(f"p{n}", "put", {"id": f"p{n}"}) for n in range(2)])
+    soon = timezone.now() + timedelta(seconds=0.1)
+    settle.settle(soon)
+    claim_more = claim.claim_more
+
+    def slowly(*arguments):
+        claimed = claim_more(*arguments)
+        time.sleep(0.5)
+        return claimed
+
+    claimed = claim.claim(destination, soon)
+    monkeypatch.setattr(claim, "claim_more", slowly)
+    push.push(claimed.token, claimed.ids)
+    assert len(recording.deliveries) == 1
+    [left] = ProfileSync.objects.filter(due_at__isnull=False)
+    assert (left.claim_token, left.started_at) == (None, None)
+
+
 def test_a_renewal_that_fails_is_tried_again(brief, monkeypatch):
     tries, renewed = [], threading.Event()
 
@@ -51,7 +75,7 @@ def test_a_renewal_that_fails_is_tried_again(brief, monkeypatch):
         return 1
 
     monkeypatch.setattr(claim, "renew", fail_twice)
-    held = lease.Lease(claim.Claim("token", [1]))
+    held = lease.Lease(claim.Claim("token", [1]), time.monotonic())
     with held.kept():
         assert renewed.wait(10)
     assert held.holds()
