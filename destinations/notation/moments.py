@@ -71,7 +71,7 @@ def _moment(read: datetime) -> datetime:
     return in_zone(read, read.tzinfo) if read.tzinfo else read.replace(tzinfo=UTC)
 
 
-@lru_cache(maxsize=1_024)  # slow, and lists within lists would read the same texts again and again
+@lru_cache(maxsize=16_384)  # slow, and lists within lists would read all texts of a profile again and again
 def _read_usual_form(text: str) -> datetime:
     """Read with two different defaults: what differs was not in the text (a year or a month is missing)."""
     if text.isdigit():
