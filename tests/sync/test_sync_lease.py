@@ -40,9 +40,7 @@ def test_nothing_is_sent_once_the_lease_may_have_ended(brief, recording, make_de
     assert owed == 20 - len(recording.deliveries)
 
 
-def test_a_lease_that_took_long_to_get_is_as_much_shorter(
-    brief, recording, make_destination, monkeypatch, settings
-):
+def test_a_lease_that_took_long_to_get_is_as_much_shorter(recording, make_destination, monkeypatch, settings):
     settings.TRACSYNC_BATCH_SIZE = 1
     monkeypatch.setattr(recording, "batch_size", 1)
     destination = make_destination(quiet_period=0.001)
@@ -52,6 +50,8 @@ def test_a_lease_that_took_long_to_get_is_as_much_shorter(
     claim_more = claim.claim_more
 
     def slowly(*arguments):
+        monkeypatch.setattr(claim, "LEASE", timedelta(seconds=0.5))
+        monkeypatch.setattr(lease, "MARGIN", timedelta(seconds=0.1))
         claimed = claim_more(*arguments)
         time.sleep(0.5)
         return claimed
