@@ -13,7 +13,7 @@ from .errors import NotationError
 from .moments import now
 from .values import ATOMS, MismatchError
 
-MAX_WORK: Final = 3_000_000  # roughly: characters and items read and made
+MAX_WORK: Final = 2_000_000  # roughly: characters and items read and made
 MAX_TEXT: Final = 1_000_000  # characters of a text that a function makes
 MAX_CONSTANT: Final = 50_000  # work of a call of literals, done when it is parsed
 MAX_COPIED: Final = 1_000_000  # items of lists and objects in a payload: more than any that can be sent
