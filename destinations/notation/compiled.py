@@ -10,17 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
-from .evaluate import OPERATORS, evaluate, is_bounded
+from .bounds import is_moderate
+from .evaluate import OPERATORS, compares_data, evaluate, is_bounded
 from .functions.parameters import usual_type
 from .paths import Reference
 from .run import COST, extent
-from .tree import Call, Literal, Logic, Node, Operand, Test, constant_of, depth, is_constant, parts_below
+from .tree import Call, Literal, Logic, Node, Operand, Test, constant_of, is_constant
 from .values import MISSING
 from .writer import Writer
-
-MAX_PARTS: Final = 600  # beyond these Python's compiler takes long
-MAX_KEYS: Final = 20
-MAX_DEPTH: Final = 20
 
 _SIGNS: Final = ("<", "<=", ">", ">=")
 _NO_BOOLEAN: Final = "x is not True and x is not False"  # quicker than to ask for the type
@@ -34,22 +31,15 @@ _TEXT_TESTS: Final = {
 def compile_condition(text: str, node: Node) -> Callable[[Mapping[str, Any]], bool]:
     """A function of the sources. Raises, when called, nothing but NotationError."""
 
-    def reference(sources: Mapping[str, Any]) -> bool:
-        return evaluate(text, node, sources)
+    moderate = is_moderate(node)
 
-    if not is_moderate(node):
+    def reference(sources: Mapping[str, Any]) -> bool:
+        return evaluate(text, node, sources, thorough=not moderate)
+
+    if not moderate:
         return reference
     writer = Writer()
     return writer.in_turn(lambda: write_node(writer, node), reference)
-
-
-def is_moderate(part: Node | Operand) -> bool:
-    parts = list(parts_below(part))
-    return (
-        len(parts) <= MAX_PARTS
-        and all(len(path.keys) <= MAX_KEYS for path in parts if isinstance(path, Reference))
-        and depth(part) <= MAX_DEPTH
-    )
 
 
 def write_node(writer: Writer, node: Node) -> str:
@@ -74,11 +64,14 @@ def _test(writer: Writer, test: Test) -> str:
 
 
 def _asked(writer: Writer, test: Test, operand: Operand, default: str = "None") -> str:
-    """An operand; what is not known to be short is work if it is asked about each item of a list."""
+    """An operand; what is not known to be short is work if it is asked about each item of a list, or beside
+    another one."""
     value = write_operand(writer, operand, default)
-    if not writer.item or is_bounded(test) or is_constant(operand):
+    if is_constant(operand) or is_bounded(test):
         return value
-    return f"{writer.run}.read({value})"
+    if writer.item:
+        return f"{writer.run}.read({value})"
+    return f"{writer.run}.glance({value})" if compares_data(test) else value
 
 
 def _test_of_literals(writer: Writer, test: Test, subject: Operand, others: list[Any]) -> str:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from . import tree
+from .bounds import is_moderate_template
 from .casts import cast
-from .compiled import MAX_DEPTH, MAX_KEYS, write_node, write_operand
+from .compiled import write_node, write_operand
 from .render import left, render
-from .run import COST, MAX_COPIED, MAX_WORK, copied, weight
+from .run import COST, MAX_COPIED, MAX_WORK, copied, weight, written
 from .template_tree import (
     Choice,
     Constant,
@@ -25,45 +25,26 @@ from .template_tree import (
     Part,
     Table,
     Text,
-    children,
-    expression,
-    parts_below,
-    references,
 )
-from .values import ATOMS, as_text, copy, plain
+from .values import ATOMS, copy, plain
 from .writer import Writer
 
 MAX_DISPLAY: Final = 15  # Python makes larger objects in pieces; then it is faster to fill an outline
-MAX_PARTS: Final = 600  # beyond these Python's compiler takes long
 PLAIN_ATOMS: Final = ATOMS - {float}  # functions may give fractions that JSON does not know
 
 
 def compile_template(part: Part) -> Callable[[Mapping[str, Any]], Any]:
     """A function of the sources. Raises, when called, nothing but NotationError."""
 
-    def reference(sources: Mapping[str, Any]) -> Any:
-        return render(part, sources)
+    moderate = is_moderate_template(part)
 
-    if not _is_moderate(part):
+    def reference(sources: Mapping[str, Any]) -> Any:
+        return render(part, sources, thorough=not moderate)
+
+    if not moderate:
         return reference
     writer = _TemplateWriter()
     return writer.in_turn(lambda: writer.value(part, optional=False), reference)
-
-
-def _is_moderate(part: Part) -> bool:
-    parts = list(parts_below(part))
-    asked = [inner for below in parts if (inner := expression(below)) is not None]
-    paths = references(part)
-    size = len(parts) + len(paths) + sum(1 for inner in asked for _ in tree.parts_below(inner))
-    return (
-        size <= MAX_PARTS
-        and all(len(path.keys) <= MAX_KEYS for path in paths)
-        and _depth(part) + max(map(tree.depth, asked), default=0) <= MAX_DEPTH
-    )
-
-
-def _depth(part: Part) -> int:
-    return 1 + max(map(_depth, children(part)), default=0)
 
 
 class _TemplateWriter(Writer):
@@ -77,7 +58,7 @@ class _TemplateWriter(Writer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.names.update(copy=copy, cast=cast, as_text=as_text, plain=plain, join="".join, left=left)
+        self.names.update(copy=copy, cast=cast, written=written, plain=plain, join="".join, left=left)
         self.names.update(copied=copied, MAX_COPIED=MAX_COPIED)
         self.names.update(ATOMS=ATOMS, PLAIN_ATOMS=PLAIN_ATOMS, weight=weight)
 
@@ -111,8 +92,13 @@ class _TemplateWriter(Writer):
         return f"cast({value})" if part.cast else value
 
     def _copied(self, value: str) -> str:
+        return f"copied({value}, {self._copies})"
+
+    @property
+    def _copies(self) -> str:
+        """The variable of what may still be copied."""
         self.first_lines["copies"] = "[MAX_COPIED]"
-        return f"copied({value}, copies)"
+        return "copies"
 
     def _atom(self, value: str, atoms: str, otherwise: Callable[[str], str]) -> str:
         """What can be handed out as it is, or else what `otherwise` makes of it; text is asked for first."""
@@ -128,7 +114,7 @@ class _TemplateWriter(Writer):
 
     def _text(self, part: Text) -> str:
         pieces = [
-            self.constant(piece) if isinstance(piece, str) else f"as_text({self.path(piece)})"
+            self.constant(piece) if isinstance(piece, str) else f"written({self.path(piece)}, {self._copies})"
             for piece in part.parts
         ]
         text = f"join(({', '.join(pieces)},))"
@@ -173,7 +159,8 @@ class _TemplateWriter(Writer):
         """A table of constants is looked into at once."""
         key = self.variable()
         self.line(f"{key} = {self._unchanged(part.of, False)}")
-        self.line(f"if {key}.__class__ is not str and {key} is not None: {key} = as_text({key})")
+        text = f"written({key}, {self._copies})"
+        self.line(f"if {key}.__class__ is not str and {key} is not None: {key} = {text}")
         entries = (*part.entries.values(), part.otherwise)
         if all(map(_is_atom, entries)):
             self.weight += max(map(weight, map(_constant, entries)))

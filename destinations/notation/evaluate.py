@@ -58,13 +58,13 @@ class Scope:
 
     def aside(self) -> Scope:
         """The same with bounds of its own, to look at parts again without a change of the outcome."""
-        return Scope(self.text, self.sources, Run(now=self.run.now))
+        return Scope(self.text, self.sources, self.run.aside())
 
 
-def evaluate(text: str, node: Node, sources: Mapping[str, Any]) -> bool:
+def evaluate(text: str, node: Node, sources: Mapping[str, Any], *, thorough: bool = False) -> bool:
     """Raises NotationError, whatever the data."""
     try:
-        return holds(node, Scope(text, sources))
+        return holds(node, Scope(text, sources, Run(thorough=thorough)))
     except Exception as error:
         raise as_notation_error(error) from None
 
@@ -92,6 +92,9 @@ def test_holds(test: Test, scope: Scope) -> bool:
     operands = [value_of(operand, scope) for operand in test.operands]
     if ITEM in scope.sources:  # asked again and again
         scope.run.spend(work_of(test, operands))
+    elif compares_data(test) or (scope.run.thorough and not is_bounded(test)):
+        for operand in operands:
+            scope.run.glance(operand)
     try:
         return OPERATORS[test.operator](*operands) is not test.negated
     except MismatchError as mismatch:
@@ -107,6 +110,11 @@ def is_bounded(test: Test) -> bool:
     """Comparing a field with literals takes no longer than they are; a function of it or a search may."""
     subject, *others = test.operands
     return test.operator != "CONTAINS" and isinstance(subject, Reference) and all(map(is_constant, others))
+
+
+def compares_data(test: Test) -> bool:
+    """Both sides may be large."""
+    return sum(not is_constant(operand) for operand in test.operands) > 1
 
 
 def value_of(operand: Operand, scope: Scope) -> Any:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final, Literal, NamedTuple
 
+from .bounds import is_moderate
+from .errors import NotationError
 from .evaluate import Scope, as_notation_error, test_holds, value_of
 from .paths import Reference
+from .run import GLANCE, Run, copied
 from .tree import Call, Node, Operand, Test, is_constant, outside_items
 from .values import MISSING, plain
 
@@ -17,6 +21,7 @@ Result = Literal["true", "false", "error", "not reached"]
 MAX_VALUE: Final = 60  # characters of a value in the sentence
 MAX_PART: Final = 120  # and of a part of the condition
 MAX_SUMMARY: Final = 1_000
+MAX_REASONS: Final = 100  # more than a summary has room for
 
 
 class Seen(NamedTuple):
@@ -58,7 +63,8 @@ class Explanation:
             return "met"
         if self.result == "error":
             return _shortened(f"cannot be answered: {self.message}", MAX_SUMMARY)
-        return _shortened(f"not met: {' and '.join(_reasons(self, show_values))}", MAX_SUMMARY)
+        reasons = islice(_reasons(self, show_values), MAX_REASONS)
+        return _shortened(f"not met: {' and '.join(reasons)}", MAX_SUMMARY)
 
     def as_dict(self) -> dict[str, Any]:
         """The tree as JSON."""
@@ -73,7 +79,8 @@ class Explanation:
 def explain(text: str, node: Node, sources: Mapping[str, Any]) -> Explanation:
     """Never raises: an error while evaluating is the result "error" of the part."""
     try:
-        return _explained(node, Scope(text, sources), reached=True)
+        run = Run(thorough=not is_moderate(node))
+        return _explained(node, Scope(text, sources, run), reached=True)
     except RecursionError as error:
         message = as_notation_error(error).message
         return Explanation(text, node.start, node.end, node.operator, "error", message=message)
@@ -154,21 +161,33 @@ def _looked_at(operand: Operand, scope: Scope) -> Seen:
     except Exception:  # it is the error of the part already
         return Seen(text, None, False)
     try:
-        shown = plain(value)
-        json.dumps(shown)
+        return Seen(text, _shareable(value, scope.run.shown), value is not MISSING)
     except (RecursionError, ValueError):
-        shown = "(cannot be shown)"
-    return Seen(text, shown, value is not MISSING)
+        return Seen(text, "(cannot be shown)", value is not MISSING)
 
 
-def _reasons(part: Explanation, show: bool) -> list[str]:
+def _shareable(value: Any, left: list[int]) -> Any:
+    """As JSON that can be written; `left[0]`: how much of it an explanation may hold."""
+    if not isinstance(value, str):
+        value = plain(copied(value, left))
+        json.dumps(value)
+        return value
+    left[0] -= len(value) // GLANCE
+    if left[0] < 0:
+        raise NotationError("the explanation becomes too large")
+    return value
+
+
+def _reasons(part: Explanation, show: bool) -> Iterator[str]:
     """Why a part is not met: the part itself, or those of its parts that failed."""
     if part.operator in ("AND", "OR"):
-        failed = [child for child in part.children if child.result == "false"]
-        return [reason for child in failed for reason in _reasons(child, show)]
-    if part.operator == "NOT":
-        return [f"{_shortened(part.children[0].text)} is met, and should not be"]
-    return [_reason(part, show)]
+        for child in part.children:
+            if child.result == "false":
+                yield from _reasons(child, show)
+    elif part.operator == "NOT":
+        yield f"{_shortened(part.children[0].text)} is met, and should not be"
+    else:
+        yield _reason(part, show)
 
 
 def _reason(part: Explanation, show: bool) -> str:
@@ -187,7 +206,8 @@ def _one_line(text: str) -> str:
 
 def _shown(seen: Seen) -> str:
     """As JSON; what is no complete character is replaced, so that the sentence can be stored anywhere."""
-    text = json.dumps(seen.value, ensure_ascii=False) if seen.found else "missing"
+    value = seen.value[:MAX_VALUE] if isinstance(seen.value, str) else seen.value
+    text = json.dumps(value, ensure_ascii=False) if seen.found else "missing"
     return _shortened(text.encode(errors="replace").decode(), MAX_VALUE)
 
 

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from .bounds import is_moderate_template
 from .errors import NotationError
 from .evaluate import Scope, as_notation_error
 from .explain import Seen, seen_in
 from .paths import Reference
 from .render import chosen, each, simple_value
+from .run import Run
 from .template_reader import below
 from .template_tree import Choice, Constant, Each, Formula, List, Lookup, Object, Part, Table, Text
 from .tree import Call, Operand, parts_below
@@ -88,7 +90,8 @@ def explain_template(part: Part, sources: Mapping[str, Any]) -> TemplateExplanat
     """Never raises: what rendering would raise is `error`."""
     walk = _Walk()
     try:
-        payload = walk.value(part, Scope("", sources), _Where())
+        run = Run(thorough=not is_moderate_template(part))
+        payload = walk.value(part, Scope("", sources, run), _Where())
     except Exception as error:
         return TemplateExplanation(None, tuple(walk.places), str(as_notation_error(error)).splitlines()[0])
     return TemplateExplanation(payload, tuple(walk.places))

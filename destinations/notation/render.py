@@ -12,18 +12,18 @@ from typing import Any
 from .casts import cast
 from .errors import NotationError
 from .evaluate import Scope, as_notation_error, holds, value_of
-from .paths import follow
-from .run import copied, weight
+from .paths import Reference, follow
+from .run import Run, copied, weight, written
 from .template_tree import Choice, Constant, Each, Formula, List, Lookup, Object, Part, Table, Text
-from .values import absent, as_text, copy, plain, type_name
+from .values import absent, copy, plain, type_name
 
 Sources = Mapping[str, Any]
 
 
-def render(part: Part, sources: Sources) -> Any:
+def render(part: Part, sources: Sources, *, thorough: bool = False) -> Any:
     """Raises NotationError, whatever the data."""
     try:
-        return value_of_part(part, Scope("", sources), optional=False)
+        return value_of_part(part, Scope("", sources, Run(thorough=thorough)), optional=False)
     except Exception as error:
         raise as_notation_error(error) from None
 
@@ -54,7 +54,7 @@ def simple_value(part: Constant | Lookup | Text | Formula, scope: Scope) -> Any:
     if isinstance(part, Constant):
         return copy(part.value)
     if isinstance(part, Text):
-        return _text(part, scope.sources)
+        return _text(part, scope)
     if isinstance(part, Formula):
         return _formula(part, scope)
     return _looked_up(part, copied(follow(part.reference, scope.sources), scope.run.copies))
@@ -64,10 +64,14 @@ def _looked_up(part: Lookup, value: Any) -> Any:
     return None if absent(value) else cast(value) if part.cast else value
 
 
-def _text(part: Text, sources: Sources) -> Any:
-    pieces = (piece if isinstance(piece, str) else as_text(follow(piece, sources)) for piece in part.parts)
-    text = "".join(pieces)
+def _text(part: Text, scope: Scope) -> Any:
+    text = "".join([piece if isinstance(piece, str) else _piece(piece, scope) for piece in part.parts])
     return cast(text) if part.cast else text
+
+
+def _piece(reference: Reference, scope: Scope) -> str:
+    text = written(follow(reference, scope.sources), scope.run.copies)
+    return scope.run.glance(text) if scope.run.thorough else text
 
 
 def _formula(part: Formula, scope: Scope) -> Any:
@@ -101,7 +105,9 @@ def chosen(part: Choice | Table, scope: Scope) -> Part:
     """The part that the condition or the table chooses."""
     if isinstance(part, Table):
         key = looked_at(part.of, scope, optional=False)
-        return part.otherwise if key is None else part.entries.get(as_text(key), part.otherwise)
+        if key is None:
+            return part.otherwise
+        return part.entries.get(written(key, scope.run.copies), part.otherwise)
     try:
         return part.then if holds(part.condition, scope.reading(part.text)) else part.otherwise
     except NotationError as error:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from .errors import NotationError
 from .moments import now
-from .values import ATOMS, MismatchError
+from .values import ATOMS, MismatchError, as_text
 
 MAX_WORK: Final = 2_000_000  # roughly: characters and items read and made
 MAX_TEXT: Final = 1_000_000  # characters of a text that a function makes
@@ -19,6 +19,7 @@ MAX_CONSTANT: Final = 50_000  # work of a call of literals, done when it is pars
 MAX_COPIED: Final = 1_000_000  # items of lists and objects in a payload: more than any that can be sent
 COST: Final = 20  # of a step whose size does not matter: a call, a question about an item
 COST_OF_PART: Final = 5  # of a part of a template, for each item
+GLANCE: Final = 8  # how many times as quick it is to look at something as to make it
 _TOO_MUCH: Final = "this takes too much work: lists within lists, or texts that grow too long"
 _TOO_LARGE: Final = "the payload becomes too large: the mapping copies more than a million items"
 _SIZED: Final = frozenset((str, list, dict))
@@ -27,21 +28,30 @@ _SIZED: Final = frozenset((str, list, dict))
 class Run:
     """The work is `left` to do; compiled functions spend at least as much of it as the reference.
 
-    Where they spend too much, the reference counts again and decides.
+    Where they spend too much, the reference counts again and decides. A `thorough` run counts what is as
+    good as nothing unless it is done very often, too.
     """
 
-    __slots__ = ("_now", "copies", "left")
+    __slots__ = ("_now", "copies", "left", "shown", "thorough")
 
-    def __init__(self, left: int = MAX_WORK, now: datetime | None = None) -> None:
+    def __init__(self, left: int = MAX_WORK, now: datetime | None = None, *, thorough: bool = False) -> None:
         self._now = now
         self.left = left
+        self.thorough = thorough
         self.copies = [MAX_COPIED]
+        self.shown = [MAX_COPIED]  # what an explanation may hold
 
     @property
     def now(self) -> datetime:
         if self._now is None:
             self._now = now()
         return self._now
+
+    def aside(self) -> Run:
+        """For looking at parts again: what it does leaves the outcome as it is."""
+        run = Run(now=self.now, thorough=self.thorough)
+        run.shown = self.shown
+        return run
 
     def spend(self, work: int) -> None:
         """Raises NotationError when nothing is left."""
@@ -52,6 +62,11 @@ class Run:
     def read(self, value: Any, work: int = 0) -> Any:
         """The value, for which its `extent` and other `work` is spent."""
         self.spend(work + extent(value))
+        return value
+
+    def glance(self, value: Any) -> Any:
+        """The value, for which some of its `extent` is spent."""
+        self.spend(extent(value) // GLANCE)
         return value
 
     def made(self, value: Any, work: int = 0) -> Any:
@@ -79,6 +94,15 @@ def copied(value: Any, left: list[int]) -> Any:
     return value[:] if ATOMS.issuperset(map(type, value)) else [copied(item, left) for item in value]
 
 
+def written(value: Any, left: list[int]) -> str:
+    """A value within a text. What it holds counts as copied (see `copied`), and as more than that."""
+    if isinstance(value, (list, dict)):
+        left[0] -= extent(value) // 4
+        if left[0] < 0:
+            raise NotationError(_TOO_LARGE)
+    return as_text(value)
+
+
 def size(value: Any) -> int:
     """The work of reading or making a value, not counting what is within it."""
     return COST + len(value) if value.__class__ in _SIZED else COST
@@ -89,6 +113,8 @@ def extent(value: Any) -> int:
     if not isinstance(value, (list, dict)):
         return size(value)
     within = value if isinstance(value, list) else value.values()
+    if ATOMS.issuperset(map(type, within)):
+        return size(value)
     return size(value) + sum(extent(item) for item in within if isinstance(item, (list, dict)))
 
 

@@ -27,8 +27,9 @@ def check_spending():
 def limited(ask, work, runs):
     """The answer with so much work to do, and the runs it took."""
 
-    def begin(run, left=work, now=None):
-        run.left, run._now, run.copies = left, now, [MAX_COPIED]
+    def begin(run, left=work, now=None, thorough=False):
+        run.left, run._now, run.copies, run.shown = left, now, [MAX_COPIED], [MAX_COPIED]
+        run.thorough = thorough
         runs.append(run)
 
     with pytest.MonkeyPatch.context() as patch:

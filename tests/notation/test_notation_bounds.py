@@ -20,6 +20,8 @@ DATA = {
         "dates": ["2020-01-01"] * 5_000,
         "deep": [list(range(2_000))],
         "alike": [list(range(2_000))],
+        "large": [[number] for number in range(10_000)],
+        "as_large": [[number] for number in range(10_000)],
     }
 }
 
@@ -66,6 +68,12 @@ CONDITIONS = {
     "many tests": " AND ".join(["trim(profile@text) != 'x'"] * 2_100),
     "patterns": f"datetime.format('2020-01-01', '{'[' * 30_000}') == 'x'",
     "numerals": f"int(profile@text) == 1 OR int('{'1' * 60_000}') == 1",
+    "large lists": " AND ".join(["profile@large == profile@as_large"] * 1_700),
+    "large lists in order": " AND ".join(["profile@large <= profile@as_large"] * 1_700),
+    "searches of texts": " AND ".join(["profile@text NOT CONTAINS 'aab'"] * 1_700),
+    "searches of lists": " AND ".join(["profile@list NOT CONTAINS 'a'"] * 1_900),
+    "cases of texts": " AND ".join(["lowercase(profile@text) != 'x'"] * 1_700),
+    "cases of cases": " AND ".join([f"{nested('lowercase', 'profile@text', 90)} != 'x'"] * 60),
 }
 TEMPLATES = {
     "maps": maps(6),
@@ -76,6 +84,10 @@ TEMPLATES = {
     "tables": {"$lookup": "profile@text", "in": {f"k{n}": {"$formula": "text(1)"} for n in range(800)}},
     "formulas": [{"$formula": "lowercase(profile@text)"}] * 1_500,
     "text with many": "{{profile@list}}" * 3,
+    "text with large": ["{{profile@large}}"] * 3_000,
+    "many texts": "{{profile@text}}" * 4_000,
+    "choices": [{"$if": "profile@text CONTAINS 'aab'", "then": 1}] * 1_000,
+    "large keys": [{"$lookup": "profile@large", "in": {"a": 1}}] * 1_000,
 }
 
 
@@ -91,6 +103,41 @@ def test_every_condition_ends(name):
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_every_template_ends(name):
     assert ends(lambda: parse_template(TEMPLATES[name]).render(DATA))
+
+
+REFUSED = ("large lists", "large lists in order", "searches of texts", "cases of texts", "cases of cases")
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_quick_questions_are_counted_where_there_are_very_many(name):
+    condition = parse_condition(CONDITIONS[name])
+    with pytest.raises(NotationError, match="too much work"):
+        condition.evaluate(DATA)
+    assert condition.explain(DATA).result == "error"
+
+
+def test_a_few_questions_about_large_values_are_answered():
+    condition = parse_condition(
+        "profile@large == profile@as_large AND profile@text CONTAINS 'aaa' AND profile@list CONTAINS 9999"
+        " AND lowercase(profile@text) != 'x' AND profile@large <= profile@as_large"
+    )
+    assert condition.evaluate(DATA) is True
+    assert condition.explain(DATA).result == "true"
+
+
+@pytest.mark.parametrize("name", ["text with large", "many texts", "choices", "large keys"])
+def test_a_template_counts_them_as_well(name):
+    template = parse_template(TEMPLATES[name])
+    with pytest.raises(NotationError, match=r"too much work|too large"):
+        template.render(DATA)
+    assert template.explain(DATA).error
+
+
+def test_an_explanation_holds_no_more_than_can_be_shown():
+    condition = parse_condition(" OR ".join(["profile@text == 'x'"] * 2_500))
+    seen = [part.values[0].value for part in condition.explain(DATA).children]
+    assert sum(len(value) for value in seen if value == DATA["profile"]["text"]) < 10_000_000
+    assert seen[-1] == "(cannot be shown)"
 
 
 @pytest.mark.parametrize("name", GROWING)

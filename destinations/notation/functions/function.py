@@ -96,7 +96,7 @@ class Function:
     def call(self, run: Run, arguments: list[Any]) -> Any:
         """Raises MismatchError; its `side` is the position of the argument to blame."""
         if self.quick is not None and isinstance(arguments[0], str):
-            return self.quick(arguments[0])
+            return self.quick(run.glance(arguments[0]) if run.thorough else arguments[0])
         if not self.takes_missing and any(map(absent, arguments)):
             return MISSING
         read = list(map(self._read, count(), arguments))
