@@ -96,6 +96,8 @@ def copied(value: Any, left: list[int]) -> Any:
 
 def written(value: Any, left: list[int]) -> str:
     """A value within a text. What it holds counts as copied (see `copied`), and as more than that."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, (list, dict)):
         left[0] -= extent(value) // 4
         if left[0] < 0:
