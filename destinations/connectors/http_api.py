@@ -163,6 +163,7 @@ class _Plan:
 
     method: str
     url: str
+    shown_url: str
     headers: Mapping[str, str]
     timeout: float
     proxy: str
@@ -176,11 +177,11 @@ class _Plan:
             headers["Idempotency-Key"] = delivery.idempotency_key
             query = urlencode(http_payload.flatten(delivery.payload))
             return http.Request(
-                "GET", _extend(self.url, query), headers, shown_url=_extend(mask_url(self.url), query)
+                "GET", _extend(self.url, query), headers, shown_url=_extend(self.shown_url, query)
             )
         body, content_type = http_payload.serialise(delivery.payload, self.headers.get("Content-Type", ""))
         headers |= {"Content-Type": content_type, "Idempotency-Key": delivery.idempotency_key}
-        return http.Request(self.method, self.url, headers, body, mask_url(self.url))
+        return http.Request(self.method, self.url, headers, body, self.shown_url)
 
 
 class HttpApiSession:
@@ -238,6 +239,7 @@ def _plan(credentials: Mapping[str, JSON], settings: Mapping[str, JSON]) -> _Pla
     return _Plan(
         options["method"],
         url,
+        mask_url(url),
         headers,
         float(options["timeout"]),
         given["proxy"],

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlencode, urlsplit, urlunsplit
 
 from destinations.connectors.base import JSON
@@ -70,6 +71,7 @@ class Redactor:
         return self.text(mask_url(value) if name == "location" else value)
 
 
+@lru_cache(maxsize=512)
 def is_sensitive_name(name: str) -> bool:
     """Whether values under this header or field name are secrets: Authorization, X-Api-Key, *token* ..."""
     return bool(_SENSITIVE.search(name))

@@ -11,6 +11,8 @@ import io
 import logging
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from requests.adapters import HTTPAdapter
@@ -98,21 +100,48 @@ class _Guarded(HTTPConnection):
         if self.sock is None:
             self.connect()
         self.sock.end = time.monotonic() + self._limit
-        super().request(*args, **kwargs)
+        with self.sock.at_once():
+            super().request(*args, **kwargs)
 
 
 class _TimedSocket:
-    """A socket whose reads stop at `end` (monotonic seconds).
+    """A socket whose reads stop at `end` (monotonic seconds), and that asks little of the system.
 
     A socket's own timeout starts again with every byte, so a server that drips would hold it forever.
     """
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
+        self._timeout = sock.gettimeout()
+        self._waiting: list[Any] | None = None
         self.end = float("inf")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sock, name)
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """What is sent meanwhile goes out together at the end: a request's headers with its body."""
+        self._waiting = waiting = []
+        try:
+            yield
+        finally:
+            self._waiting = None
+        self._sock.sendall(b"".join(waiting))
+
+    def sendall(self, data: Any) -> None:
+        if self._waiting is None:
+            self._sock.sendall(data)
+        else:
+            self._waiting.append(data)
+
+    def gettimeout(self) -> float | None:
+        return self._timeout
+
+    def settimeout(self, timeout: float | None) -> None:
+        if timeout != self._timeout:
+            self._sock.settimeout(timeout)
+            self._timeout = timeout
 
     def makefile(self, *_mode: Any) -> io.BufferedReader:
         return io.BufferedReader(_TimedReader(self))
@@ -131,7 +160,9 @@ class _TimedReader(io.RawIOBase):
         if left <= 0:
             raise TimeoutError("the whole exchange took too long")
         timeout = self._timed.gettimeout()
-        self._timed.settimeout(left if timeout is None else min(left, timeout))
+        if timeout is not None and timeout <= left:
+            return self._raw.readinto(buffer)
+        self._timed.settimeout(left)
         try:
             return self._raw.readinto(buffer)
         finally:
