@@ -175,7 +175,7 @@ def _read_locked(changes: Sequence[Change], using: str) -> dict[str, _Draft]:
     columns = ["id", "digest", "version"]
     if any(change.kind != "put" for change in changes):
         columns.append("document")
-    locked = Profile.objects.using(using).select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
+    locked = Profile.objects.using(using).select_for_update(no_key=True).filter(pk__among=ids).order_by("pk")
     stored = {row[0]: row for row in locked.values_list(*columns)}
     return {id: _Draft(*stored.get(id, (id,))) for id in ids}
 

@@ -7,7 +7,7 @@ from django.db import models, router, transaction
 from django.db.models.signals import post_save
 from django.utils import timezone
 
-from profiles import documents, rows
+from profiles import documents, lookups, rows  # noqa: F401 - lookups registers `among`
 from profiles.documents import InvalidDocument, Sealed
 
 

@@ -24,6 +24,7 @@ from destinations.sync import database, limits, retry
 
 LEASE = timedelta(seconds=10)
 RENEW_EVERY = timedelta(seconds=3)
+REPLACED = ("state_since", "claimed_until", "started_at")  # by whatever is recorded of a push
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def start(claim: Claim) -> list[ProfileSync]:
     if not claim.started:
         now = timezone.now()
         database.update(mine, claimed_until=now + LEASE, started_at=now)
-    return list(mine.order_by("bulk", "due_at"))
+    return list(mine.defer(*REPLACED).order_by("bulk", "due_at"))
 
 
 def renew(claim: Claim) -> int:
@@ -116,7 +117,7 @@ def released() -> dict[str, Any]:
 
 
 def _held(token: str, ids: Sequence[int]) -> QuerySet[ProfileSync]:
-    return ProfileSync.objects.filter(pk__in=ids, claim_token=token)
+    return ProfileSync.objects.filter(pk__among=ids, claim_token=token)
 
 
 def _free(now: datetime) -> QuerySet[ProfileSync]:
@@ -168,7 +169,7 @@ def _take(destination: Destination, now: datetime, limit: int, started: bool) ->
     token = str(uuid.uuid4())
     # A push that began and was never recorded may have arrived: what the destination holds is in doubt.
     known = Case(When(started_at=None, then="payload_hash"), default=Value(""))
-    ProfileSync.objects.filter(pk__in=ids).update(
+    ProfileSync.objects.filter(pk__among=ids).update(
         state=ProfileSync.State.CLAIMED,
         state_since=now,
         claim_token=token,

@@ -16,7 +16,20 @@ from django.db import (
     connections,
     transaction,
 )
-from django.db.models import Model, QuerySet
+from django.db.models import (
+    BigAutoField,
+    BooleanField,
+    CharField,
+    Field,
+    FloatField,
+    ForeignKey,
+    Model,
+    PositiveBigIntegerField,
+    PositiveIntegerField,
+    PositiveSmallIntegerField,
+    QuerySet,
+    TextField,
+)
 
 from destinations.models import ProfileSync
 
@@ -47,17 +60,41 @@ def insert(instances: Sequence[Model], update: Sequence[str] = ()) -> None:
     database, meta = connections[DEFAULT_DB_ALIAS], type(instances[0])._meta
     is_new = instances[0].pk is None
     fields = [field for field in meta.concrete_fields if not (is_new and field.primary_key)]
-    prepare = [(str(field.column), field.attname, field.get_db_prep_save) for field in fields]
+    prepare = [(str(field.column), field.attname, *_writer(field)) for field in fields]
     rows = [
-        {column: write(getattr(instance, name), database) for column, name, write in prepare}
+        {
+            column: value
+            if (value := getattr(instance, name)).__class__ in as_it_is
+            else write(value, database)
+            for column, name, as_it_is, write in prepare
+        }
         for instance in instances
     ]
-    columns = [column for column, _, _ in prepare]
+    columns = [column for column, *_ in prepare]
     sql = f"INSERT INTO {meta.db_table} ({', '.join(columns)}) {_from_json(meta.db_table, columns)}"
     if update:
         sql += f" ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in update)}"
     with database.cursor() as cursor:
         cursor.execute(sql, [_storable(json.dumps(rows, default=str, ensure_ascii=False))])
+
+
+def _writer(field: Field[Any, Any]) -> tuple[frozenset[type], Callable[..., Any]]:
+    """The types of values that are JSON as they are, and what makes all others of a field JSON."""
+    own = (str, int, float, bool) if field.__class__ in _PLAIN_FIELDS else ()
+    return frozenset((type(None), *own)), field.get_db_prep_save
+
+
+_PLAIN_FIELDS = (
+    BigAutoField,
+    BooleanField,
+    CharField,
+    FloatField,
+    ForeignKey,
+    PositiveBigIntegerField,
+    PositiveIntegerField,
+    PositiveSmallIntegerField,
+    TextField,
+)
 
 
 def _storable(text: str) -> str:

@@ -45,7 +45,7 @@ def _owe_now(rows: QuerySet[ProfileSync], **marks: Any) -> int:
     count, bulk = 0, False
     for ids in _batches(rows):
         bulk = bulk or len(ids) > FEW
-        batch, after_changes = rows.filter(pk__in=ids), _after_changes() if bulk else {}
+        batch, after_changes = rows.filter(pk__among=ids), _after_changes() if bulk else {}
         count += database.update(batch, **_due_now(), **after_changes, **marks)
     return count
 

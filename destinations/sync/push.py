@@ -169,7 +169,8 @@ class _Batch:
 
     def _push_slice(self, rows: list[ProfileSync]) -> None:
         """Decide, deliver and record; what is not tried stays with the claim, to be released."""
-        profiles = Profile.objects.in_bulk([row.profile_id for row in rows])
+        wanted = Profile.objects.filter(pk__among=[row.profile_id for row in rows])
+        profiles = {profile.pk: profile for profile in wanted.defer("digest", "created_at")}
         pushes: list[Push] = []
         entries: list[record.Entry] = []
         for row in rows:

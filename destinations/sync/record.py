@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -105,12 +106,13 @@ def record(destination: Destination, token: str, entries: Sequence[Entry]) -> No
 def _record(destination: Destination, token: str, entries: Sequence[Entry]) -> None:
     by_id = {entry.sync.pk: entry for entry in entries}
     with transaction.atomic():
-        locked = ProfileSync.objects.select_for_update().filter(pk__in=by_id).order_by("profile_id")
+        locked = ProfileSync.objects.select_for_update().filter(pk__among=by_id).order_by("profile_id")
         rows = list(locked.values_list("pk", "claim_token", *MEANWHILE))
+        mine = uuid.UUID(token)
         held = [
             _updated(by_id[pk], dict(zip(MEANWHILE, values, strict=True)))
             for pk, holder, *values in rows
-            if str(holder) == token
+            if holder == mine
         ]
         # The rows are there and locked: meeting them is the quickest way to update them all at once.
         database.insert(held, update=FIELDS)

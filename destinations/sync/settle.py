@@ -32,7 +32,7 @@ def settle(now: datetime) -> int:
         ids = _lock_quiet(now)
         for destination in _enabled() if ids else ():
             owe(destination, ids)
-        Profile.objects.filter(pk__in=ids).update(first_changed_at=None)
+        Profile.objects.filter(pk__among=ids).update(first_changed_at=None)
     return len(ids)
 
 
