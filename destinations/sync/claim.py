@@ -47,7 +47,8 @@ def ready(now: datetime) -> list[Destination]:
 
 def _earliest(now: datetime, *, bulk: bool) -> Subquery:
     """When the row of a destination that has waited longest was due."""
-    owed = _free(now).filter(destination=OuterRef("pk"), bulk=bulk, due_at__isnull=False)
+    # `bulk=bulk` would be written NOT bulk, for which SQLite uses no index.
+    owed = _free(now).filter(destination=OuterRef("pk"), bulk__in=[bulk], due_at__isnull=False)
     return Subquery(owed.order_by("due_at").values("due_at")[:1])
 
 
@@ -163,7 +164,7 @@ def _take(destination: Destination, now: datetime, limit: int, started: bool) ->
     ids: list[int] = []
     for bulk in (False, True):  # what has just changed goes before any backfill
         if len(ids) < limit:
-            ids += due.filter(bulk=bulk).values_list("pk", flat=True)[: limit - len(ids)]
+            ids += due.filter(bulk__in=[bulk]).values_list("pk", flat=True)[: limit - len(ids)]
     if not ids:
         return None
     token = str(uuid.uuid4())
