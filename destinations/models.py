@@ -179,10 +179,10 @@ class Health(models.Model):
 class Tally(models.Model):
     """How often what happened at a destination within five minutes; every count is exact.
 
-    `slot` counts five minutes since the epoch. `settled` are the profiles that settling handed over, the others
-    what was recorded of pushes: an attempt counts even if its claim was lost. `lag_n` counts the pushes that
-    were sent at most LAG_BOUNDS[n] seconds after they were due, and later than the bound before; the last one
-    counts the later ones.
+    `slot` counts five minutes since the epoch. `settled` are the profiles that settling handed over, the
+    others what was recorded of pushes: an attempt counts even if its claim was lost. `lag_n` counts the
+    pushes that were sent at most LAG_BOUNDS[n] seconds after they were due, and later than the bound before;
+    the last one counts the later ones.
     """
 
     SLOT = timedelta(minutes=5)

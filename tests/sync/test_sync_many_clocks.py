@@ -138,8 +138,8 @@ def test_one_row_is_counted_side_by_side(recording, make_destination):
     def count():
         for turn in range(50):
             order = made if turn % 2 else reversed(made)
-            tally.settled({pk: 1 for pk in order})
+            tally.settled(dict.fromkeys(order, 1))
 
     in_threads(4, count)
     totals = Tally.objects.values_list("destination").annotate(n=Sum("settled"))
-    assert dict(totals) == {pk: 200 for pk in made}
+    assert dict(totals) == dict.fromkeys(made, 200)
