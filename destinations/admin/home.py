@@ -94,7 +94,8 @@ def _destinations() -> QuerySet[Any]:
 
 
 def _oldest(*, bulk: bool) -> Subquery:
-    owed = ProfileSync.objects.filter(destination=OuterRef("pk"), bulk=bulk, due_at__isnull=False)
+    # "NOT bulk" would sort all of a destination's owed rows on SQLite; this form finds its way in the index.
+    owed = ProfileSync.objects.filter(destination=OuterRef("pk"), bulk__in=[bulk], due_at__isnull=False)
     return Subquery(owed.order_by("due_at").values("due_at")[:1])
 
 
@@ -104,7 +105,7 @@ def _rows(destinations: Iterable[Any], now: datetime) -> Iterator[Row]:
         mine = {period: counted[period].get(one.pk, Figures()) for period in counted}
         yield Row(
             one,
-            standing.of(one, now),
+            standing.of(one, now, one.oldest_live),
             words.owed_words(one),
             _waiting(one, now),
             str(AtLeast(words.MOST_OWED) if one.rejected > words.MOST_OWED else one.rejected),

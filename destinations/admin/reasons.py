@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 
 from destinations.admin import charts
 from destinations.admin.pages import listing
-from destinations.models import DeliveryAttempt, Destination, ProfileSync
+from destinations.models import DeliveryAttempt, Destination, ProfileSync, Tally
 
 MOST_READ = 2000  # rows of one kind
 MOST_REASONS = 10
@@ -69,7 +69,8 @@ def standing(destination: Destination) -> list[Ranking]:
 def failed(destination: Destination, since: datetime) -> Ranking:
     """Of the attempts since a moment that were not accepted; the latest ones where there are many."""
     rows = failed_attempts().filter(destination=destination, at__gte=since).order_by("-at")
-    url = listing("deliveryattempt", destination, at__gte=since.isoformat())
+    failures = ",".join(name for name in Tally.OUTCOMES if name != "accepted")
+    url = listing("deliveryattempt", destination, at__gte=since.isoformat(), outcome__in=failures)
     return _ranking(_("Attempts that failed in this time"), rows, url)
 
 

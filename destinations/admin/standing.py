@@ -17,8 +17,11 @@ LABELS = {
     "paused": gettext_lazy("paused"),
     "resting": gettext_lazy("resting"),
     "limited": gettext_lazy("limited"),
+    "behind": gettext_lazy("behind"),
     "broken": gettext_lazy("to be mended"),
 }
+
+LATE = timedelta(minutes=1)  # what has just changed is usually sent within a second of being due
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,8 @@ class Standing:
         return self.kind in ("running", "limited")
 
 
-def of(destination: Destination, now: datetime) -> Standing:
-    """Reads its resource and health: select them with it."""
+def of(destination: Destination, now: datetime, oldest: datetime | None = None) -> Standing:
+    """Reads its resource and health: select them with it. `oldest`: when its oldest change was due."""
     health = getattr(destination, "health", None)
     obstacle = explain.obstacle(destination, now)
     if not destination.enabled or not destination.resource.enabled:
@@ -53,7 +56,11 @@ def of(destination: Destination, now: datetime) -> Standing:
         return Standing("resting", obstacle, _since(health.held_since, now))
     if health is not None and health.problem:
         return Standing("broken", health.problem.splitlines()[0], _since(health.problem_at, now))
-    return Standing("limited", obstacle, "") if obstacle else Standing("running", "", "")
+    if obstacle:
+        return Standing("limited", obstacle, "")
+    if oldest is not None and now - oldest > LATE:
+        return Standing("behind", _("changes that are due have not been sent yet"), _since(oldest, now))
+    return Standing("running", "", "")
 
 
 def _since(moment: datetime | None, now: datetime) -> str:

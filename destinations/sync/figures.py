@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -81,11 +81,10 @@ class Figures:
 
 def by_destination(period: Period, now: datetime) -> dict[int, Figures]:
     """Of every destination that has anything to count, by its id, in one query."""
-    found: dict[int, Figures] = {}
+    found: dict[int, Figures] = defaultdict(lambda: _nothing(period))
     for pk, back, *sums in _sums(Tally.objects.all(), period, now):
-        figures = found.setdefault(pk, _nothing(period))
-        _add(figures, back, sums)
-    return found
+        _add(found[pk], back, sums)
+    return dict(found)
 
 
 def of(destination: Destination, period: Period, now: datetime) -> Figures:
