@@ -31,13 +31,15 @@ STAGES = {
     ),
     "decided": (
         gettext_lazy("Looked at"),
-        gettext_lazy("Each time that was decided what to do: for changes, retries, backfills and replays."),
+        gettext_lazy("Each time that it was decided what to do: for changes, retries, backfills, replays."),
     ),
     "skipped": (gettext_lazy("Not met"), gettext_lazy("The prerequisites do not want the profile.")),
     "met": (gettext_lazy("Met"), gettext_lazy("What was looked at, without what is not met.")),
     "refused": (
         gettext_lazy("Refused"),
-        gettext_lazy("The payload could not be made, is not valid, or the prerequisites could not be told."),
+        gettext_lazy(
+            "The payload could not be made or is not valid, or the prerequisites could not be evaluated."
+        ),
     ),
     "unchanged": (
         gettext_lazy("Unchanged"),

@@ -156,7 +156,9 @@ def _problems(destinations: Iterable[Any], sees_attempts: bool, now: datetime) -
         if health and health.is_held(now) and health.held_since:
             yield _problem(one, health.held_since, _("rests"), health.hold_reason)
         if sees_attempts and one.failed_at and one.failed_at > now - LATELY:
-            yield _problem(one, one.failed_at, _("last failed attempt"), one.failed_reason)
+            yield _problem(
+                one, one.failed_at, _("last failed attempt"), one.failed_reason or _("no reason was given")
+            )
 
 
 def _problem(destination: Destination, moment: datetime, kind: str, text: str) -> Problem:

@@ -111,20 +111,23 @@ def _in_words(batches: dict[str, object]) -> str:
 
 
 def _queue(now: datetime) -> str:
-    size = _tasks_in_redis() if settings.REDIS_URL else OrmQ.objects.filter(lock__lte=now).count()
+    name = settings.Q_CLUSTER["name"]
+    size = (
+        _tasks_in_redis(name) if settings.REDIS_URL else OrmQ.objects.filter(key=name, lock__lte=now).count()
+    )
     if size is None:
         return _("Redis does not answer: check REDIS_URL")
     return ngettext("%(count)s task", "%(count)s tasks", size) % {"count": f"{size:,}"}
 
 
-def _tasks_in_redis() -> int | None:
+def _tasks_in_redis(name: str) -> int | None:
     """Asked for here, and not by django-q2, whose connection would be waited for without an end."""
     import redis  # an extra: only there where it is configured
 
     timeouts = {"socket_timeout": BROKER_TIMEOUT, "socket_connect_timeout": BROKER_TIMEOUT}
     try:
         with redis.from_url(settings.REDIS_URL, **timeouts) as connection:
-            return int(connection.llen(f"django_q:{settings.Q_CLUSTER['name']}:q"))
+            return int(connection.llen(f"django_q:{name}:q"))
     except redis.RedisError:
         return None
 

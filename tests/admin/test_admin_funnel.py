@@ -35,7 +35,7 @@ def funnel(page, destination):
 def stage(row):
     title = re.search(r'<th scope="row">(.*?)\s*<svg', row, re.DOTALL).group(1)
     number, share = re.findall(r"<td data-label[^>]*>(.*?)</td>", row, re.DOTALL)
-    return title, (re.sub("<[^>]*>", "", number), share)
+    return title, (re.sub("<span.*?</span>|<[^>]*>", "", number), share)
 
 
 @pytest.fixture
