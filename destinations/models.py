@@ -176,6 +176,40 @@ class Health(models.Model):
         return self.held_until is not None and self.held_until > now
 
 
+class Tally(models.Model):
+    """How often what happened at a destination within five minutes; every count is exact.
+
+    `slot` counts five minutes since the epoch. `settled` are the profiles that settling handed over, the
+    others what was recorded of pushes: an attempt counts even if its claim was lost. `lag_n` counts the
+    pushes that were sent at most LAG_BOUNDS[n] seconds after they were due, and later than the bound before;
+    the last one counts the later ones.
+    """
+
+    SLOT = timedelta(minutes=5)
+    DECISIONS = ("skipped", "refused", "unchanged")  # without a push
+    OUTCOMES = ("accepted", "retry", "rejected", "unknown")  # of a push
+    LAG_BOUNDS = tuple(0.25 * 2**n for n in range(16))  # a quarter of a second to two hours
+    LAGS = tuple(f"lag_{n}" for n in range(len(LAG_BOUNDS) + 1))
+    COUNTS = ("settled", *DECISIONS, *OUTCOMES, *LAGS)
+
+    destination = models.ForeignKey(Destination, models.CASCADE, related_name="tallies", db_index=False)
+    slot = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("slot", "destination"), name="one_tally_per_slot_and_destination"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"tally of destination {self.destination_id} in {self.slot}"
+
+
+for _count in Tally.COUNTS:  # they are only ever summed, by name
+    Tally.add_to_class(_count, models.PositiveIntegerField(db_default=0))
+
+
 class ProfileSync(models.Model):
     """What one destination knows of one profile, and what it is owed.
 
@@ -268,6 +302,11 @@ class DeliveryAttempt(models.Model):
             models.Index(fields=("profile", "-at"), name="attempts_by_profile"),
             models.Index(
                 fields=("outcome", "-at"), condition=~models.Q(outcome="accepted"), name="failed_attempts"
+            ),
+            models.Index(
+                fields=("destination", "-at"),
+                condition=~models.Q(outcome="accepted"),
+                name="failed_by_destination",
             ),
         )
 

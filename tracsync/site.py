@@ -19,6 +19,11 @@ class TracsyncAdminSite(AdminSite):
     # django-q2's own pages run any stored task again, and would let an editor schedule any function.
     LEFT_OUT = ("django_q",)
 
+    def index(self, request: Any, extra_context: Any = None) -> Any:
+        from destinations.admin import home  # it needs models, and the site is made before them
+
+        return super().index(request, {"home": home.context(request), **(extra_context or {})})
+
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         models = model_or_iterable if isinstance(model_or_iterable, list | tuple) else [model_or_iterable]
         wanted = [model for model in models if model._meta.app_label not in self.LEFT_OUT]

@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import admin
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
 
 from destinations import signals
 from destinations.admin import words
@@ -16,6 +17,7 @@ from destinations.admin.destination_actions import DestinationActions
 from destinations.admin.destination_editor import DestinationEditor
 from destinations.admin.destination_form import DestinationForm, destination_form, fieldsets, is_secret
 from destinations.admin.destination_trials import DestinationTrials
+from destinations.admin.funnel import DestinationFunnel
 from destinations.admin.live_sending import LiveSending
 from destinations.admin.pages import Button, Link, ResourceFilter
 from destinations.admin.tags import TagFilter
@@ -27,7 +29,13 @@ from profiles.large_tables import LeanAdmin, ShortDeletion
 
 @admin.register(Destination)
 class DestinationAdmin(
-    DestinationActions, DestinationTrials, DestinationEditor, LiveSending, LeanAdmin, ShortDeletion
+    DestinationActions,
+    DestinationTrials,
+    DestinationEditor,
+    DestinationFunnel,
+    LiveSending,
+    LeanAdmin,
+    ShortDeletion,
 ):
     change_form_template = "admin/tracsync/destination_form.html"
     list_display = ("name", "resource", "enabled", "state", "owed", "last_accepted", "problem")
@@ -36,7 +44,7 @@ class DestinationAdmin(
     search_help_text = "A part of the name, the description or the resource's name."
     delete_note = "What was sent to the external system stays there."
     acts = ("pause", "resume", "test")
-    views = ("backfill", "preview")
+    views = ("backfill", "preview", "funnel")
     panel_template = "admin/tracsync/destination_panel.html"
 
     def for_list(self, rows: Any) -> Any:
@@ -98,6 +106,7 @@ class DestinationAdmin(
     def links(self, request: Any, obj: Destination) -> Iterable[Link]:
         if self.has_change_permission(request, obj):
             yield Link("Backfill…", self.url("backfill", obj))
+        yield Link(_("Funnel"), self.url("funnel", obj))
         for label, model in (("Profile syncs", "profilesync"), ("Attempts", "deliveryattempt")):
             url = reverse(f"admin:destinations_{model}_changelist")
             yield Link(label, f"{url}?destination={obj.pk}")
@@ -114,6 +123,7 @@ class DestinationAdmin(
             "owed": self.owed(counted),
             "backfills": list(self._unfinished_backfills(request, obj)),
             "preview_url": self.url("preview", obj),
+            **self.lately(obj),
         }
 
     def _unfinished_backfills(self, request: Any, obj: Destination) -> Iterable[dict[str, Any]]:

@@ -216,6 +216,12 @@ def this_pair(model: str, profile_id: str, destination_id: int) -> str:
     return f"{url}?{urlencode({'q': f'={profile_id}', 'destination': destination_id})}"
 
 
+def listing(model: str, destination: Destination, **query: str) -> str:
+    """The list of a destination's syncs or attempts, filtered."""
+    url = reverse(f"admin:destinations_{model}_changelist")
+    return f"{url}?{urlencode({'destination': destination.pk, **query})}"
+
+
 def search_profiles(rows: QuerySet[Any], term: str) -> QuerySet[Any]:
     """Rows of profiles whose ids begin with the term; found through the profiles' own index."""
     term = term.strip()

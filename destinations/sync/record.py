@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from destinations.connectors.base import Accepted, Delivery, Exchange, Outcome, Rejected, Retry, Unknown
 from destinations.models import DeliveryAttempt, Destination, ProfileSync
-from destinations.sync import database, health, retry
+from destinations.sync import database, health, retry, tally
 from destinations.sync.claim import released
 from destinations.sync.decide import Decision, Refuse, Skip, Unchanged, Wait
 from profiles.models import Profile
@@ -120,6 +120,8 @@ def _record(destination: Destination, token: str, entries: Sequence[Entry]) -> N
         if rows:
             sent_at = [entry.attempt.at for entry in entries if entry.attempt]
             health.note(destination, [entry.result for entry in entries], sent_at)
+            mine = {row.pk for row in held}
+            tally.recorded(destination, [by_id[pk] for pk, *_ in rows if pk in mine or by_id[pk].attempt])
 
 
 _OUTCOMES: dict[type[Outcome], str] = {

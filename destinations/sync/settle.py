@@ -6,6 +6,7 @@ it has, and every ProfileSync row is written once per burst of changes.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from django.db import connection, models, transaction
 from django.db.models import Q, QuerySet
 
 from destinations.models import Destination
+from destinations.sync import tally
 from profiles.models import Profile
 
 BATCH_SIZE = 1000
@@ -30,18 +32,20 @@ def settle(now: datetime) -> int:
         return 0  # most looks find nothing, and need not take a lock for it
     with transaction.atomic():
         ids = _lock_quiet(now)
-        for destination in _enabled() if ids else ():
-            owe(destination, ids)
+        settled = {destination.pk: owe(destination, ids) for destination in (_enabled() if ids else ())}
         Profile.objects.filter(pk__among=ids).update(first_changed_at=None)
+        tally.settled(settled)
     return len(ids)
 
 
 def settle_at_once(ids: Sequence[str], destinations: Sequence[Destination]) -> None:
     """Hand changed profiles to destinations that wait for nothing; the others settle in their time."""
     with transaction.atomic():
+        settled: Counter[int] = Counter()
         for start in range(0, len(ids), BATCH_SIZE):
             for destination in destinations:
-                owe(destination, ids[start : start + BATCH_SIZE])
+                settled[destination.pk] += owe(destination, ids[start : start + BATCH_SIZE])
+        tally.settled(settled)
 
 
 def _quiet(now: datetime) -> QuerySet[Profile]:
@@ -73,8 +77,9 @@ def _enabled() -> QuerySet[Destination]:
     return Destination.objects.filter(enabled=True).only("quiet_period", "max_wait")
 
 
-def owe(destination: Destination, ids: Sequence[str]) -> None:
-    """Make the destination owed these profiles, due when their changes have ended.
+def owe(destination: Destination, ids: Sequence[str]) -> int:
+    """Make the destination owed these profiles, due when their changes have ended; how many it had not
+    been handed yet.
 
     A row that is being pushed keeps claim and due time: what is recorded of the push tells whether it took
     the change along.
@@ -90,7 +95,7 @@ def owe(destination: Destination, ids: Sequence[str]) -> None:
                 THEN excluded.first_changed_at
                 ELSE COALESCE(sync.first_changed_at, excluded.first_changed_at) END
         WHERE sync.version < excluded.version"""
-    _execute(sql, [destination.pk, *due_params, *ids, *earliest_params])
+    return _execute(sql, [destination.pk, *due_params, *ids, *earliest_params])
 
 
 def owe_now(destination: Destination, ids: Sequence[str], now: datetime, *, bulk: bool = False) -> None:
@@ -161,6 +166,8 @@ def _moment(value: datetime) -> Any:
     return models.DateTimeField().get_db_prep_value(value, connection)
 
 
-def _execute(sql: str, params: list[Any]) -> None:
+def _execute(sql: str, params: list[Any]) -> int:
+    """How many rows it wrote."""
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
+        return int(cursor.rowcount)

@@ -5,10 +5,11 @@ from collections import Counter
 
 import pytest
 from django.db import connection, connections
+from django.db.models import Sum
 from django.utils import timezone
 
-from destinations.models import ProfileSync
-from destinations.sync import claim, clock, limits, settle
+from destinations.models import DeliveryAttempt, ProfileSync, Tally
+from destinations.sync import claim, clock, limits, settle, tally
 from profiles import changes
 from profiles.models import Profile
 
@@ -113,3 +114,32 @@ def test_changes_while_clocks_run_all_arrive(recording, make_destination):
     for delivery in recording.deliveries:
         last[delivery.payload["id"]] = delivery.payload["n"]
     assert last == {f"p{i:02}": rounds - 1 for i in range(40)}
+
+
+def test_counts_are_exact_when_settling_and_recording_meet(recording, make_destination, monkeypatch):
+    monkeypatch.setattr(settle, "BATCH_SIZE", 50)
+    made = [make_destination(f"d{n}", quiet_period=0.001) for n in range(4)]
+    write(1000)
+
+    def work():
+        while settle.settle(timezone.now()) or ProfileSync.objects.filter(due_at__isnull=False).exists():
+            clock.tick()
+
+    in_threads(4, work)
+    for destination in made:
+        sums = Tally.objects.filter(destination=destination).aggregate(Sum("settled"), Sum("accepted"))
+        assert sums == {"settled__sum": 1000, "accepted__sum": 1000}
+        assert DeliveryAttempt.objects.filter(destination=destination).count() == 1000
+
+
+def test_one_row_is_counted_side_by_side(recording, make_destination):
+    made = [make_destination(f"d{n}").pk for n in range(3)]
+
+    def count():
+        for turn in range(50):
+            order = made if turn % 2 else reversed(made)
+            tally.settled(dict.fromkeys(order, 1))
+
+    in_threads(4, count)
+    totals = Tally.objects.values_list("destination").annotate(n=Sum("settled"))
+    assert dict(totals) == dict.fromkeys(made, 200)

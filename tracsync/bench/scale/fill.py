@@ -14,6 +14,8 @@ from django.db import connection
 from django.utils import timezone
 
 from destinations.models import DeliveryAttempt, Destination, Extension, Health, ProfileSync, Resource
+from destinations.sync.figures import WEEK
+from destinations.sync.tally import slot
 from profiles.models import Profile
 
 from .sink import SLUG
@@ -51,6 +53,7 @@ def fill(sizes: Sizes) -> list[Destination]:
         _execute(_syncs(), [sizes.profiles, destination.pk, owed, sizes.profiles])
     at = [destination.pk for destination in destinations]
     _execute(_attempts(), [sizes.attempts, sizes.profiles, *at, sizes.attempts])
+    _execute(_tallies(), [WEEK.bars * WEEK.slots_per_bar, slot(timezone.now())])
     analyze()
     return destinations
 
@@ -159,3 +162,11 @@ def _attempts() -> str:
         SELECT {_id("1 + n %% %s")}, CASE n %% 3 WHEN 0 THEN %s WHEN 1 THEN %s ELSE %s END,
             {_text("n")} || ':1', 1, {_ago("2500000 - 2500000.0 * n / %s")}, 12, {outcome},
             {status}, CASE n %% 1000 WHEN 1 THEN 'status 422: refused' ELSE '' END, '' FROM series"""  # noqa: S608 - no user text in it
+
+
+def _tallies() -> str:
+    """Parameters: for how many times five minutes, and the last of these; at every destination."""
+    return f"""{_series()}
+        INSERT INTO destinations_tally (destination_id, slot, settled, skipped, accepted, retry, lag_0, lag_2)
+        SELECT id, %s + 1 - n, 100, 20, 80 + n %% 40, n %% 3, 80, n %% 40
+        FROM series, destinations_destination"""  # noqa: S608 - no user text in it

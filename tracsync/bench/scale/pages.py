@@ -69,6 +69,8 @@ def _admin(destinations: list[Destination], profiles: int) -> Iterator[str]:
     yield reverse("admin:index")
     yield from _list("destinations_destination", {}, {"q": "crm"})
     yield reverse("admin:destinations_destination_change", args=[crm])
+    for one in (crm, mail):
+        yield _with(reverse("admin:destinations_destination_funnel", args=[one]), {"period": "week"})
     yield reverse("admin:destinations_destination_backfill", args=[crm])
     yield from _list("destinations_backfill", {})
     yield from _list(
