@@ -1,11 +1,13 @@
-"""RabbitMQ: messages that the broker has confirmed, against pika alone with confirms in batches."""
+"""RabbitMQ: messages that the broker has confirmed, by the engine, by its connector alone, and by pika alone
+with confirms in batches.
+"""
 
 from __future__ import annotations
 
 import json
 import ssl
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -14,9 +16,11 @@ import pika
 from django.db.models import Max
 from pika import exceptions as amqp
 
+from destinations.connectors import registry
 from destinations.connectors.amqp_link import parse_uri
-from destinations.connectors.base import ConfigurationError
+from destinations.connectors.base import Accepted, ConfigurationError, Delivery
 from destinations.models import Destination, ProfileSync
+from destinations.sync.runtime import trial_runtime
 from tracsync.bench.inside import CannotMeasureError
 from tracsync.bench.report import Section
 
@@ -26,9 +30,10 @@ from .passes import Pass, in_turns, rows
 from .receiving import States
 from .shared import Run
 from .together import shares, together
-from .traffic import Traffic, bodies
+from .traffic import Traffic, bodies, payloads
 
 BARE, ENGINE = "bare pika, confirms in batches", "engine, until recorded"
+CONNECTOR = "the connector alone"
 SILENCE = 3.0  # seconds without a message: the queue is empty
 
 
@@ -45,6 +50,7 @@ def measure(run: Run) -> Section:
         engine.only([one], quiet)
         ways = {
             BARE: _bare_pass(run, channel, name, Traffic("queue-bare", run.profiles)),
+            CONNECTOR: _connector_pass(run, one, channel, Traffic("queue-connector", run.profiles)),
             ENGINE: _engine_pass(one, channel, Traffic("queue", run.profiles), quiet),
         }
         found = in_turns(ways, run.repetitions)
@@ -127,6 +133,38 @@ def _bare_pass(run: Run, channel: Any, name: str, traffic: Traffic) -> Pass:
         return len(states) / (span.ended - span.began)
 
     return once
+
+
+def _connector_pass(run: Run, destination: Destination, channel: Any, traffic: Traffic) -> Pass:
+    """What the engine asks its connector for, in as many processes as there are workers."""
+    states, documents = traffic.next_round()
+    last = {document["id"]: document for document in documents}
+    ready = [Delivery(payload, f"{n}:1") for n, payload in enumerate(payloads(list(last.values())))]
+    work = partial(_push, destination.credentials, destination.settings)
+
+    def once() -> float:
+        span = together(work, shares(ready, run.workers))
+        _check(states, channel, destination.name)
+        return len(states) / (span.ended - span.began)
+
+    return once
+
+
+def _push(
+    credentials: dict[str, Any],
+    options: dict[str, Any],
+    deliveries: Sequence[Delivery],
+    begin: Callable[[], object],
+) -> None:
+    """Raises RuntimeError where the broker does not confirm all."""
+    connector = registry.get("rabbitmq")
+    with connector.open(credentials, options, trial_runtime()) as session:
+        session.check()
+        begin()
+        for start in range(0, len(deliveries), connector.batch_size):
+            outcomes = session.push(deliveries[start : start + connector.batch_size])
+            if not all(isinstance(outcome, Accepted) for outcome in outcomes):
+                raise RuntimeError("the broker did not confirm every message")
 
 
 def _check(states: States, channel: Any, name: str) -> None:
