@@ -52,6 +52,11 @@ def compared(destination: Destination, profile: Profile, shown: Preview) -> Comp
         return None
 
 
+def difference(before: Any, after: Any) -> Iterator[Line]:
+    """Line by line, between two values or texts; None is nothing at all. Empty where they are equal."""
+    return _differing(_pretty(before), _pretty(after))
+
+
 def _compare(destination: Destination, profile: Profile, payload: Any, request: dict[str, Any]) -> Comparison:
     sync = ProfileSync.objects.filter(destination=destination.pk, profile=profile).first()
     if sync is None or sync.synced_at is None:
@@ -119,6 +124,10 @@ def _diff(before: list[str], after: list[str]) -> Iterator[Line]:
     """Where the first lines are of different kinds (a broker's has no method) they are left out."""
     if not after[0]:
         before, after = before[1:], after[1:]
+    yield from _differing(before, after)
+
+
+def _differing(before: list[str], after: list[str]) -> Iterator[Line]:
     found = difflib.unified_diff(before[:MOST_LINES], after[:MOST_LINES], n=CONTEXT, lineterm="")
     for number, line in enumerate(found):
         if number >= MOST_LINES:

@@ -1,5 +1,6 @@
 """The history of a destination: who changed what."""
 
+import itertools
 import json
 
 import pytest
@@ -19,7 +20,7 @@ def words(destination):
     found = history(destination)
     return [
         versions.changes(before.content, after.content, secrets_changed=after.secrets_changed)
-        for before, after in zip(found, found[1:], strict=False)
+        for before, after in itertools.pairwise(found)
     ]
 
 

@@ -53,7 +53,8 @@ class BackfillAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
 
     def has_act_permission(self, request: Any, obj: Any = None) -> bool:
         """As for everything else that is done with a destination."""
-        return request.user.has_perm("destinations.change_destination")
+        names = ("destinations.operate_destination", "destinations.change_destination")
+        return any(map(request.user.has_perm, names))
 
     @admin.action(description="Pause: hand no more profiles over until resumed", permissions=["act"])
     def pause(self, request: Any, queryset: Any) -> None:

@@ -31,6 +31,8 @@ class DestinationTrials(ActingAdmin):
 
     def act_test(self, request: Any, destination: Destination) -> HttpResponse:
         """Answers with what came of it; nothing of it is kept."""
+        if not self.has_change_permission(request, destination):
+            raise PermissionDenied
         profile, asked = self._profile(request, request.POST)
         if profile is None:
             return self._page(request, destination, asked, None)

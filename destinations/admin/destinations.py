@@ -9,12 +9,12 @@ from django.contrib import admin
 from django.urls import reverse
 from django.utils.html import format_html
 
-from destinations import signals
 from destinations.admin import words
 from destinations.admin.backfills import BackfillAdmin
 from destinations.admin.destination_actions import DestinationActions
 from destinations.admin.destination_editor import DestinationEditor
 from destinations.admin.destination_form import DestinationForm, destination_form, fieldsets, is_secret
+from destinations.admin.destination_history import DestinationHistory
 from destinations.admin.destination_trials import DestinationTrials
 from destinations.admin.live_sending import LiveSending
 from destinations.admin.pages import Button, Link, ResourceFilter
@@ -27,7 +27,13 @@ from profiles.large_tables import LeanAdmin, ShortDeletion
 
 @admin.register(Destination)
 class DestinationAdmin(
-    DestinationActions, DestinationTrials, DestinationEditor, LiveSending, LeanAdmin, ShortDeletion
+    DestinationHistory,
+    DestinationActions,
+    DestinationTrials,
+    DestinationEditor,
+    LiveSending,
+    LeanAdmin,
+    ShortDeletion,
 ):
     change_form_template = "admin/tracsync/destination_form.html"
     list_display = ("name", "resource", "enabled", "state", "owed", "last_accepted", "problem")
@@ -36,7 +42,7 @@ class DestinationAdmin(
     search_help_text = "A part of the name, the description or the resource's name."
     delete_note = "What was sent to the external system stays there."
     acts = ("pause", "resume", "test")
-    views = ("backfill", "preview")
+    views = ("backfill", "preview", "restore")
     panel_template = "admin/tracsync/destination_panel.html"
 
     def for_list(self, rows: Any) -> Any:
@@ -85,10 +91,11 @@ class DestinationAdmin(
         return super().get_form(request, obj, change, **kwargs)
 
     def save_model(self, request: Any, obj: Destination, form: Any, change: bool) -> None:
-        before = Destination.objects.filter(pk=obj.pk).first() if change else None
         super().save_model(request, obj, form, change)
-        if before is None or any(getattr(before, name) != getattr(obj, name) for name in signals.SENT):
+        if not change:
             self._offer_backfill(request, obj)
+        elif self.asked_for_backfill(request):
+            self.begin_backfill(request, obj)
 
     def buttons(self, request: Any, obj: Destination) -> Iterable[Button]:
         if obj.paused_at is None:
@@ -96,7 +103,7 @@ class DestinationAdmin(
         return [Button("Resume", self.url("resume", obj), "Send what has become owed meanwhile.")]
 
     def links(self, request: Any, obj: Destination) -> Iterable[Link]:
-        if self.has_change_permission(request, obj):
+        if self.has_operate_permission(request, obj):
             yield Link("Backfill…", self.url("backfill", obj))
         for label, model in (("Profile syncs", "profilesync"), ("Attempts", "deliveryattempt")):
             url = reverse(f"admin:destinations_{model}_changelist")

@@ -142,19 +142,18 @@ def test_opening_and_saving_changes_nothing_and_offers_nothing(destination, page
     assert json.dumps(destination.settings, sort_keys=True) == before
 
 
-def test_a_changed_setting_keeps_the_masked_ones_and_offers_a_backfill(
-    destination, page, post, fields, secret
-):
+def test_a_changed_setting_keeps_the_masked_ones(destination, page, post, fields, sealed, secret):
     form = fields(page("destinations_destination_change", destination.pk))
-    answer = post("destinations_destination_change", destination.pk, **{**form, "settings.method": "PATCH"})
+    asked = post("destinations_destination_change", destination.pk, **{**form, "settings.method": "PATCH"})
+    answer = post("destinations_destination_change", destination.pk, **sealed(asked), _backfill="yes")
     destination.refresh_from_db()
     assert destination.settings == {
         "method": "PATCH",
         "cookies": {"session": secret},
         "headers": {"Authorization": secret},
     }
-    assert OFFER in answer
-    assert secret not in answer
+    assert Backfill.objects.get().destination == destination
+    assert secret not in asked + answer
 
 
 def test_a_new_name_or_quiet_period_offers_no_backfill(destination, page, post, fields):
