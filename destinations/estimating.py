@@ -71,8 +71,11 @@ class Tally:
     total: int
     looked_at: int = 0
     held: Counter[str] = field(default_factory=Counter)
+    everybody: frozenset[str] = frozenset()  # what holds for all, without looking
 
     def __getitem__(self, name: str) -> Estimate:
+        if name in self.everybody:
+            return Estimate(self.total, self.total, self.total)
         return Estimate(self.held[name], self.looked_at, self.total)
 
     @property

@@ -41,7 +41,11 @@ class Pace:
 
 def count(before: Destination | None, after: Destination) -> Tally:
     """What holds for how many profiles, by the names above; `after` need not be saved."""
-    return estimating.tally(partial(_look, before, after, Decider(after)))
+    found = estimating.tally(partial(_look, before, after, Decider(after)))
+    found.everybody = frozenset(
+        name for name, one in ((OLD, before), (NEW, after)) if one and not one.prerequisites.strip()
+    )
+    return found
 
 
 def _look(

@@ -15,7 +15,8 @@ from django.db import connection
 
 from profiles.models import Profile
 
-PAGES = 2  # looked at for each profile that is wanted
+PAGES = 2  # looked at for each profile that is wanted, and where they hold little
+MORE = 4  # times as many
 DRAWS = 20  # of row numbers for each profile that is wanted: enough where 19 of 20 were deleted
 
 
@@ -32,9 +33,12 @@ def _from_pages(wanted: int) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(size, [table])
         percent = min(100.0, 100.0 * PAGES * wanted / max(1, cursor.fetchone()[0]))
-        # The table's name is our own.
-        cursor.execute(f"SELECT id FROM {table} TABLESAMPLE SYSTEM (%s)", [percent])  # noqa: S608
-        return [id for (id,) in cursor.fetchall()]
+        while True:
+            cursor.execute(f"SELECT id FROM {table} TABLESAMPLE SYSTEM (%s)", [percent])  # noqa: S608
+            ids = [id for (id,) in cursor.fetchall()]
+            if len(ids) >= wanted or percent == 100:
+                return ids
+            percent = min(100.0, MORE * percent)  # the pages hold little
 
 
 def _from_numbers(wanted: int) -> list[str]:
