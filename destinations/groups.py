@@ -1,7 +1,7 @@
 """Ready groups: who may look, who may operate, and who may edit.
 
 Each is made where there is none of its name, after every `migrate`, and from then on it is its owner's: what
-somebody takes away from it or adds to it stays so. A group that was deleted is made anew by the next `migrate`.
+somebody takes away from it or adds to it stays so. One that was deleted is made anew by the next `migrate`.
 """
 
 from __future__ import annotations

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 
 from destinations.admin.expectations import expected
-from destinations.admin.pages import ActingAdmin
+from destinations.admin.pages import ActingAdmin, Question
 from destinations.models import Backfill, Destination
 from destinations.sync import backfill, operations
 from profiles.models import Profile
@@ -43,9 +46,25 @@ class DestinationActions(ActingAdmin):
         self._each(request, queryset.filter(enabled=True), _disable, "Disabled")
 
     @admin.action(description="Backfill: bring all profiles up to date", permissions=["operate"])
-    def bring_up_to_date(self, request: Any, queryset: Any) -> None:
-        for destination in queryset:
-            self.begin_backfill(request, destination)
+    def bring_up_to_date(self, request: Any, queryset: Any) -> HttpResponse | None:
+        asked = self.asked_first(request, "bring_up_to_date", list(queryset))
+        if asked is None:
+            for destination in queryset:
+                self.begin_backfill(request, destination)
+        return asked
+
+    def question_before(self, name: str, chosen: Sequence[Any]) -> Question | None:
+        if name != "bring_up_to_date":
+            return None
+        return Question(
+            _("Bring all profiles up to date?"),
+            (
+                _("At: %s.") % ", ".join(str(one) for one in chosen),
+                _("Each profile is checked, and pushed if it differs from what was accepted last."),
+                _("What has been pushed cannot be called back; each backfill can be paused and cancelled."),
+            ),
+            _("Yes, start"),
+        )
 
     def act_pause(self, request: Any, destination: Destination) -> None:
         self._each(request, [destination], operations.pause, "Paused")

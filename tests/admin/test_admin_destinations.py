@@ -207,7 +207,8 @@ def test_actions(action, holds, destination, profile, post):
         destination.save()
     if action == "resume":
         Destination.objects.update(paused_at=timezone.now())
-    post("destinations_destination_changelist", action=action, _selected_action=[str(destination.pk)])
+    chosen = {"action": action, "_selected_action": [str(destination.pk)], "confirmed": "yes"}
+    post("destinations_destination_changelist", **chosen)
     destination.refresh_from_db()
     assert holds(destination)
 
