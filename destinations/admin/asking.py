@@ -56,7 +56,7 @@ class AsksBeforeSaving(ActingAdmin):
         return super().changeform_view(request, object_id, form_url, extra_context)
 
     def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, change, **kwargs)
+        form: Any = super().get_form(request, obj, change, **kwargs)
         return type(form)(form.__name__, (_Reopened, form), {}) if BACK in request.POST else form
 
     def sealed(self, request: Any, stored: Model | None, typed: Mapping[str, Any]) -> str:
