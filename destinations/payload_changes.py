@@ -43,6 +43,11 @@ class Change:
         return not self.lines and self.before.problem == self.after.problem
 
     @property
+    def is_sent(self) -> bool:
+        """Before and after."""
+        return not (self.before.problem or self.after.problem)
+
+    @property
     def title(self) -> str:
         """What becomes of it, in a few words."""
         if self.after.failed:
@@ -100,9 +105,7 @@ class Key:
 def by_key(found: list[Change]) -> list[Key]:
     """The keys that differ, of the profiles that are sent before and after; most frequent first."""
     added, removed, changed = Counter[str](), Counter[str](), Counter[str]()
-    for one in found:
-        if one.before.problem or one.after.problem:
-            continue
+    for one in filter(lambda one: one.is_sent, found):
         old, new = dict(_leaves(one.before.payload)), dict(_leaves(one.after.payload))
         added.update(new.keys() - old.keys())
         removed.update(old.keys() - new.keys())

@@ -83,9 +83,14 @@ def record(destination: Destination, before: Destination | None = None) -> None:
         if last is None and before is not None:
             last = _add(before, Author(""), 1, at=before.updated_at)
         content = content_of(destination)
-        if last is None or content != last.content or new_secrets:
+        if last is None or new_secrets or not _same(last.content, content):
             number = last.number + 1 if last else 1
             _add(destination, _who(), number, content=content, secrets_changed=new_secrets)
+
+
+def _same(old: Content, new: Content) -> bool:
+    """A resource that got another name is still the same."""
+    return {**old, "resource_name": ""} == {**new, "resource_name": ""}
 
 
 def _add(destination: Destination, author: Author, number: int, **fields: Any) -> DestinationVersion:
@@ -123,6 +128,8 @@ def _schema(destination: Destination) -> Schema:
 
 def changes(before: Content, after: Content, *, secrets_changed: bool = False) -> list[str]:
     """What is different, a sentence for each difference."""
+    if before["resource"] == after["resource"]:
+        before = {**before, "resource_name": after["resource_name"]}
     found = [_change(name, before.get(name), after.get(name)) for name in LABELS]
     old, new = _flat(before["settings"]), _flat(after["settings"])
     names = [*new, *(name for name in old if name not in new)]

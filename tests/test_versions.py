@@ -34,6 +34,17 @@ def test_every_save_that_changes_something_is_a_version(make_destination):
     assert history(crm)[0].content["prerequisites"] == ""
 
 
+def test_another_name_of_the_resource_is_no_version(make_destination):
+    crm = make_destination()
+    crm.resource.name = "other"
+    crm.resource.save()
+    crm.save()
+    assert len(history(crm)) == 1
+    crm.quiet_period = 1
+    crm.save()
+    assert words(crm) == [["Quiet period: from “20” to “1”."]]
+
+
 def test_pausing_resuming_and_switching_off_are_versions(make_destination):
     crm = make_destination()
     operations.pause(crm)

@@ -91,7 +91,7 @@ class BackfillAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
     def act_cancel(self, request: Any, backfill: Backfill) -> None:
         self._each(request, [backfill], backfills.cancel, "Cancelled")
 
-    def question_before(self, name: str, chosen: Sequence[Any]) -> Question | None:
+    def question_before(self, request: Any, name: str, chosen: Sequence[Any]) -> Question | None:
         """One that has ended needs no question: it only says so."""
         running = [one for one in chosen if one.finished_at is None]
         if name != "cancel" or not running:

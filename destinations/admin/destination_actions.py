@@ -53,9 +53,9 @@ class DestinationActions(ActingAdmin):
                 self.begin_backfill(request, destination)
         return asked
 
-    def question_before(self, name: str, chosen: Sequence[Any]) -> Question | None:
+    def question_before(self, request: Any, name: str, chosen: Sequence[Any]) -> Question | None:
         if name != "bring_up_to_date":
-            return None
+            return super().question_before(request, name, chosen)
         return Question(
             _("Bring all profiles up to date?"),
             (

@@ -12,8 +12,8 @@ from django.http import Http404, HttpResponse, HttpResponseNotAllowed, QueryDict
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
-from destinations import comparison, versions
-from destinations.admin.destination_review import DestinationReview
+from destinations import versions
+from destinations.admin.destination_review import DestinationReview, differing_parts
 from destinations.models import Destination, DestinationVersion, Resource
 
 AT_ONCE = 50
@@ -117,11 +117,7 @@ def _compared(destination: Destination, asked: Any) -> dict[str, Any] | None:
         "older": older,
         "newer": newer,
         "changes": versions.changes(older.content, newer.content, secrets_changed=secrets_changed),
-        "parts": [
-            (versions.LABELS[name], list(comparison.difference(older.content[name], newer.content[name])))
-            for name in versions.LONG
-            if older.content[name] != newer.content[name]
-        ],
+        "parts": differing_parts(older.content, newer.content),
     }
 
 

@@ -8,11 +8,13 @@ from typing import Any
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 
-from destinations import payload_changes, sampling, signals, versions
+from destinations import comparison, payload_changes, sampling, signals, versions
 from destinations.admin.asking import BACK, SEALED, AsksBeforeSaving
 from destinations.admin.expectations import expected
+from destinations.comparison import Line
 from destinations.models import Destination
 from destinations.payload_changes import MOST_KEYS
+from destinations.versions import Content
 from profiles.models import Profile
 
 BACKFILL = "_backfill"
@@ -39,12 +41,22 @@ class DestinationReview(AsksBeforeSaving):
             _("Before you save"),
             stored,
             differences=versions.changes(old, new, secrets_changed=versions.secrets_differ(stored, draft)),
+            parts=differing_parts(old, new),
             expected=expected(stored, draft),
             payloads=_payloads(stored, draft, show_values=may_see_profiles),
             sealed=self.sealed(request, stored, typed),
             names={"sealed": SEALED, "back": BACK, "backfill": BACKFILL},
             form_url=self.url("change", stored),
         )
+
+
+def differing_parts(old: Content, new: Content) -> list[tuple[Any, list[Line]]]:
+    """The condition, the mapping and the like, where they differ: what it is, and its lines."""
+    return [
+        (versions.LABELS[name], list(comparison.difference(old[name], new[name])))
+        for name in versions.LONG
+        if old[name] != new[name]
+    ]
 
 
 def _payloads(stored: Destination, draft: Destination, *, show_values: bool) -> dict[str, Any]:
@@ -56,6 +68,7 @@ def _payloads(stored: Destination, draft: Destination, *, show_values: bool) -> 
     return {
         "accepted": accepted,
         "count": len(found),
+        "compared": sum(1 for one in found if one.is_sent),
         "titles": Counter(one.title for one in found).most_common(),
         "keys": keys[:MOST_KEYS],
         "more_keys": max(0, len(keys) - MOST_KEYS),

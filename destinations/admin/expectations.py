@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -12,6 +13,8 @@ from destinations.estimating import Tally
 from destinations.models import Destination
 from destinations.review import Pace
 from destinations.sync import progress
+
+SHORTEST = timedelta(seconds=1)  # that is worth saying
 
 
 def expected(before: Destination | None, after: Destination) -> dict[str, Any]:
@@ -50,6 +53,6 @@ def _duration(found: Tally, pace: Pace | None) -> str:
     if pace is None:
         return _("How long that takes is not known: nothing was sent lately, and there is no limit.")
     return _("That takes at least %(duration)s, %(pace)s.") % {
-        "duration": progress.duration(pace.takes(pushes.about)),
+        "duration": progress.duration(max(SHORTEST, pace.takes(pushes.about))),
         "pace": pace.words,
     }

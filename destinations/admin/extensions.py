@@ -59,7 +59,7 @@ class ExtensionAdmin(ActingAdmin, ReadOnly, LeanAdmin):
         html = '<button class="button tracsync-small" formaction="{}?list" title="{}">{}</button>'
         return format_html(html, button.url, button.help, button.label)
 
-    def question_before(self, name: str, chosen: Sequence[Any]) -> Question | None:
+    def question_before(self, request: Any, name: str, chosen: Sequence[Any]) -> Question | None:
         """Of those that are in use it is refused anyway."""
         names = ", ".join(str(one) for one in chosen if not one.resources.exists())
         if name != "uninstall" or not names:
@@ -67,7 +67,7 @@ class ExtensionAdmin(ActingAdmin, ReadOnly, LeanAdmin):
         return Question(
             _("Uninstall %s?") % names,
             (
-                _("No resource can be of this type any more, before it is installed again."),
+                _("No resource can be of this type until it is installed again."),
                 _("Nothing is deleted. It is refused while a resource uses it."),
             ),
             _("Yes, uninstall"),

@@ -92,13 +92,13 @@ class ActingAdmin(admin.ModelAdmin):
     def links(self, request: Any, obj: Any) -> Iterable[Link]:
         return ()
 
-    def question_before(self, name: str, chosen: Sequence[Any]) -> Question | None:
+    def question_before(self, request: Any, name: str, chosen: Sequence[Any]) -> Question | None:
         """For an act or an action of this name with these objects; None for what can be undone."""
         return None
 
     def asked_first(self, request: Any, name: str, chosen: Sequence[Any]) -> HttpResponse | None:
         """The page that asks, where that has to be; it posts all that was posted again."""
-        question = None if CONFIRMED in request.POST else self.question_before(name, chosen)
+        question = None if CONFIRMED in request.POST else self.question_before(request, name, chosen)
         if question is None:
             return None
         again = [(name, value) for name, values in request.POST.lists() for value in values]

@@ -79,6 +79,8 @@ def test_it_counts_before_anything_is_saved(crm, change):
     }
     assert "all 4 profiles were looked at" in answer
     assert "Prerequisites changed." in answer
+    assert "<del>- profile@mail EXISTS</del>" in answer
+    assert "<ins>+ profile@stats.visits &gt; 1</ins>" in answer
     crm.refresh_from_db()
     assert crm.prerequisites == "profile@mail EXISTS"
 
@@ -95,7 +97,7 @@ def test_payloads_of_the_profiles_accepted_last_are_compared(accepted, change):
     assert "<ins>+   &quot;n&quot;: 1,</ins>" in answer
     assert "<del>-   &quot;mail&quot;: &quot;p1@x.example&quot;</del>" in answer
     row = answer[answer.index("<code>mail</code>") :].partition("</tr>")[0]
-    assert re.findall(r"<td[^>]*>(.*?)</td>", row) == ["-", "2", "-"]
+    assert re.findall(r"<td[^>]*>(.*?)</td>", row) == ["-", "2 of 2", "-"]
 
 
 def test_a_mapping_that_fails_and_a_profile_that_is_no_longer_wanted_are_said(accepted, change):
@@ -191,7 +193,7 @@ def test_without_the_right_to_see_profiles_there_are_counts_only(crm, accepted, 
         reverse(f"admin:{NAME}", args=[crm.pk]), {**form, "mapping": '{"id": "profile@mail"}'}
     )
     text = answer.content.decode()
-    assert "<strong>2</strong> changes" in text
+    assert "Changes: <strong>2</strong>" in text
     assert "<code>mail</code>" in text
     assert "x.example" not in text
     assert "<strong>p" not in text
