@@ -21,6 +21,7 @@ from profiles.documents import InvalidDocument
 from profiles.models import Profile
 
 MOST_LINES = 400
+MOST_WIDTH = 2_000  # characters of a line
 CONTEXT = 2  # unchanged lines around a change
 
 
@@ -134,4 +135,8 @@ def _differing(before: list[str], after: list[str]) -> Iterator[Line]:
             yield Line("…", "the rest is left out")
             return
         if number > 2:  # after the two names and the place of the first difference
-            yield Line("…", "") if line.startswith("@@") else Line(line[0], line[1:])
+            yield Line("…", "") if line.startswith("@@") else Line(line[0], _narrow(line[1:]))
+
+
+def _narrow(text: str) -> str:
+    return text if len(text) <= MOST_WIDTH else f"{text[:MOST_WIDTH]}…"

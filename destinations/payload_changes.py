@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,8 +19,8 @@ from profiles.documents import InvalidDocument, canonical
 from profiles.models import Profile
 
 MOST_PROFILES = 10
+MOST_SECONDS = 3.0
 MOST_ATTEMPTS = 2_000  # looked through for them
-MOST_KEYS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,14 @@ def last_accepted(destination: Destination, most: int = MOST_PROFILES) -> list[P
 
 
 def changes(before: Destination, after: Destination, profiles: list[Profile]) -> list[Change]:
-    return [_change(before, after, profile) for profile in profiles]
+    """Of as many as time allows: a condition may take a second, and so may a mapping."""
+    found: list[Change] = []
+    ends_at = time.monotonic() + MOST_SECONDS
+    for profile in profiles:
+        found.append(_change(before, after, profile))
+        if time.monotonic() > ends_at:
+            break
+    return found
 
 
 def _change(before: Destination, after: Destination, profile: Profile) -> Change:

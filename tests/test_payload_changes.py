@@ -75,3 +75,15 @@ def test_what_becomes_of_a_profile(old, new, title, crm, make_profile):
     before, after = changed(crm, prerequisites=old), changed(crm, prerequisites=new)
     [found] = payload_changes.changes(before, after, [profile])
     assert found.title == title
+
+
+def test_a_payload_that_is_too_wide_for_a_page_is_cut(crm, make_profile):
+    profile = make_profile("p1", text="x" * 500_000)
+    [found] = payload_changes.changes(crm, changed(crm, mapping={"t": "profile@text"}), [profile])
+    assert max(len(line.text) for line in found.lines) < 3_000
+
+
+def test_it_ends_when_time_is_up(crm, make_profile, monkeypatch):
+    monkeypatch.setattr(payload_changes, "MOST_SECONDS", -1)
+    profiles = [make_profile("p1"), make_profile("p2")]
+    assert len(payload_changes.changes(crm, changed(crm, mapping={}), profiles)) == 1

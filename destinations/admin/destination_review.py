@@ -13,11 +13,11 @@ from destinations.admin.asking import BACK, SEALED, AsksBeforeSaving
 from destinations.admin.expectations import expected
 from destinations.comparison import Line
 from destinations.models import Destination
-from destinations.payload_changes import MOST_KEYS
 from destinations.versions import Content
 from profiles.models import Profile
 
 BACKFILL = "_backfill"
+MOST_KEYS = 50
 
 
 class DestinationReview(AsksBeforeSaving):

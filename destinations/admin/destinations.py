@@ -40,7 +40,7 @@ class DestinationAdmin(
     list_filter = (ResourceFilter, "enabled", TagFilter)
     search_fields = ("name", "description", "resource__name")
     search_help_text = "A part of the name, the description or the resource's name."
-    delete_note = "What was sent to the external system stays there."
+    delete_note = "Its history goes with it. What was sent to the external system stays there."
     acts = ("pause", "resume", "test", "send")
     views = ("backfill", "preview", "restore")
     panel_template = "admin/tracsync/destination_panel.html"

@@ -93,7 +93,7 @@ def test_payloads_of_the_profiles_accepted_last_are_compared(accepted, change):
     answer = change(mapping='{"id": "profile@id", "post": "profile@mail", "n": "profile@stats.visits"}')
     assert "the last 2 profiles accepted" in answer
     assert answer.index("<strong>p2</strong> changes") < answer.index("<strong>p1</strong> changes")
-    assert "p3" not in answer
+    assert "<strong>p3" not in answer
     assert "<ins>+   &quot;n&quot;: 1,</ins>" in answer
     assert "<del>-   &quot;mail&quot;: &quot;p1@x.example&quot;</del>" in answer
     row = answer[answer.index("<code>mail</code>") :].partition("</tr>")[0]

@@ -32,7 +32,7 @@ def test_a_broken_condition_is_mended_reviewed_saved_with_a_backfill_and_restore
     expect(row(page, "as they are saved")).to_contain_text("4")
     expect(row(page, "as you typed them")).to_contain_text("2")
     expect(row(page, "Stop meeting them")).to_contain_text("3")
-    expect(page.locator(".tracsync-diff ins").first).to_contain_text('"visits"')
+    expect(page.locator(".tracsync-change ins").first).to_contain_text('"visits"')
     button(page, "Back to the form").click()
     expect(page.locator("#id_prerequisites")).to_have_value("profile@stats.visits > 3")
     button(page, "Save").click()
