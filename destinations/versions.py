@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 
 from destinations.connectors import registry, schemas
 from destinations.connectors.base import ConnectorError, Schema
-from destinations.models import Destination, DestinationVersion
+from destinations.models import Destination, DestinationVersion, Resource
 
 Content = dict[str, Any]
 
@@ -102,28 +102,31 @@ def _add(destination: Destination, author: Author, number: int, **fields: Any) -
 
 def content_of(destination: Destination) -> Content:
     """All of it that people decide, as JSON, with secrets masked."""
-    content = {name: getattr(destination, name) for name in OWN}
+    name, schema = _resource(destination)
+    content = {field: getattr(destination, field) for field in OWN}
     content |= {
         "resource": destination.resource_id,
-        "resource_name": destination.resource.name,
+        "resource_name": name,
         "paused": destination.paused_at is not None,
-        "settings": schemas.mask(_schema(destination), destination.settings or {}),
+        "settings": schemas.mask(schema, destination.settings or {}),
     }
     plain: Content = json.loads(json.dumps(content))
     return plain
 
 
 def secrets_differ(before: Destination, after: Destination) -> bool:
-    old, new = (schemas.secrets(_schema(one), one.settings or {}) for one in (before, after))
+    old, new = (schemas.secrets(_resource(one)[1], one.settings or {}) for one in (before, after))
     return old != new
 
 
-def _schema(destination: Destination) -> Schema:
-    """Where nobody knows what is secret, everything is."""
+def _resource(destination: Destination) -> tuple[str, Schema]:
+    """Its name and what its connector asks; not its credentials, which no key may open any more."""
+    rows = Resource.objects.values_list("name", "type_id")
+    name, slug = rows.get(pk=destination.resource_id)
     try:
-        return registry.get(destination.resource.type_id).settings_schema
+        return name, registry.get(slug).settings_schema
     except ConnectorError:
-        return {"secret": True}
+        return name, {"secret": True}  # where nobody knows what is secret, everything is
 
 
 def changes(before: Content, after: Content, *, secrets_changed: bool = False) -> list[str]:

@@ -4,9 +4,10 @@ import itertools
 import json
 
 import pytest
+from django.db import connection
 
 from destinations import versions
-from destinations.models import Destination, DestinationVersion
+from destinations.models import Destination, DestinationVersion, Extension, Resource
 from destinations.sync import operations
 
 pytestmark = pytest.mark.django_db
@@ -56,6 +57,14 @@ def test_pausing_resuming_and_switching_off_are_versions(make_destination):
     assert words(crm) == [["Paused."], ["Resumed."], ["Switched off."]]
 
 
+def test_what_no_key_opens_any_more_can_still_be_paused(make_destination):
+    crm = make_destination()
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE destinations_resource SET production = 'not to be opened'")
+    operations.pause(Destination.objects.get(pk=crm.pk))
+    assert words(crm) == [["Paused."]]
+
+
 def test_what_the_engine_notes_is_no_version(make_destination):
     crm = make_destination()
     crm.health.problem = "no"
@@ -85,9 +94,10 @@ def test_of_secrets_it_is_only_known_that_they_changed(resource, monkeypatch, re
     assert "hidden" not in json.dumps([one.content for one in history(crm)])
 
 
-def test_where_no_connector_says_what_is_secret_everything_is(make_destination, monkeypatch):
+def test_where_no_connector_says_what_is_secret_everything_is(make_destination):
     crm = make_destination()
-    crm.resource.type_id = "nowhere"
+    Extension.objects.create(slug="nowhere")
+    Resource.objects.update(type="nowhere")
     crm.settings = {"way": "up", "deep": {"er": ["x"]}}
     assert versions.content_of(crm)["settings"] == {"way": "********", "deep": {"er": ["********"]}}
 

@@ -9,6 +9,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from destinations import review
+from destinations.connectors.base import ConnectorError
+from destinations.encryption import UndecryptableValue
 from destinations.estimating import Tally
 from destinations.models import Destination
 from destinations.review import Pace
@@ -18,8 +20,14 @@ SHORTEST = timedelta(seconds=1)  # that is worth saying
 
 
 def expected(before: Destination | None, after: Destination) -> dict[str, Any]:
-    """`rows` are what is counted and how many, `backfill` is what it would push and for how long."""
-    found = review.count(before, after)
+    """`rows`: what is counted and how many; `pushes` and `duration` are a backfill's.
+
+    Empty where its connector or its secrets are missing, so that nobody knows what it would do.
+    """
+    try:
+        found = review.count(before, after)
+    except (ConnectorError, UndecryptableValue):
+        return {}
     return {
         "rows": list(_rows(found, compared=before is not None)),
         "known_by": found.sentence(),

@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from destinations.models import Backfill, DeliveryAttempt, Destination
+from destinations.models import Backfill, DeliveryAttempt, Destination, Extension, Resource
 from profiles.models import Profile
 
 NAME = "destinations_destination_change"
@@ -211,3 +211,11 @@ def test_how_long_a_backfill_takes(crm, accepted, change, page):
     text = page("destinations_destination_backfill", crm.pk)
     assert "Pushes that a backfill makes" in text
     assert "with 8 calls at once, each taking 100 ms as they did lately" in text
+
+
+def test_a_backfill_is_asked_for_also_where_nobody_can_tell_what_it_does(crm, page):
+    Extension.objects.create(slug="gone", name="Gone", installed_at=timezone.now())
+    Resource.objects.update(type="gone")
+    text = page("destinations_destination_backfill", crm.pk)
+    assert "Start the backfill" in text
+    assert "Pushes that" not in text
