@@ -44,6 +44,7 @@ class DestinationReview(AsksBeforeSaving):
             parts=differing_parts(old, new),
             expected=expected(stored, draft),
             payloads=_payloads(stored, draft, show_values=may_see_profiles),
+            unfinished=stored.backfills.filter(finished_at=None).first(),
             sealed=self.sealed(request, stored, typed),
             names={"sealed": SEALED, "back": BACK, "backfill": BACKFILL},
             form_url=self.url("change", stored),

@@ -219,3 +219,8 @@ def test_a_backfill_is_asked_for_also_where_nobody_can_tell_what_it_does(crm, pa
     text = page("destinations_destination_backfill", crm.pk)
     assert "Start the backfill" in text
     assert "Pushes that" not in text
+
+
+def test_a_backfill_that_is_on_its_way_is_said(crm, change):
+    Backfill.objects.create(destination=crm)
+    assert "is still on its way" in change(prerequisites=NEW)
