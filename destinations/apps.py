@@ -7,10 +7,11 @@ class DestinationsConfig(AppConfig):
     verbose_name = "Outbound traffic"
 
     def ready(self) -> None:
-        from destinations import checks, signals
+        from destinations import checks, groups, signals
         from destinations.sync import fallback
 
         checks.register()
         signals.connect()
         post_migrate.connect(fallback.ensure_schedule, sender=self)
         post_migrate.connect(signals.refresh_catalogue, sender=self)
+        post_migrate.connect(groups.make_missing, sender=self)

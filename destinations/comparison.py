@@ -21,6 +21,7 @@ from profiles.documents import InvalidDocument
 from profiles.models import Profile
 
 MOST_LINES = 400
+MOST_WIDTH = 2_000  # characters of a line
 CONTEXT = 2  # unchanged lines around a change
 
 
@@ -50,6 +51,11 @@ def compared(destination: Destination, profile: Profile, shown: Preview) -> Comp
         return _compare(destination, profile, shown.payload, shown.request)
     except (ConnectorError, UndecryptableValue):
         return None
+
+
+def difference(before: Any, after: Any) -> Iterator[Line]:
+    """Line by line, between two values or texts; None is nothing at all. Empty where they are equal."""
+    return _differing(_pretty(before), _pretty(after))
 
 
 def _compare(destination: Destination, profile: Profile, payload: Any, request: dict[str, Any]) -> Comparison:
@@ -119,10 +125,18 @@ def _diff(before: list[str], after: list[str]) -> Iterator[Line]:
     """Where the first lines are of different kinds (a broker's has no method) they are left out."""
     if not after[0]:
         before, after = before[1:], after[1:]
+    yield from _differing(before, after)
+
+
+def _differing(before: list[str], after: list[str]) -> Iterator[Line]:
     found = difflib.unified_diff(before[:MOST_LINES], after[:MOST_LINES], n=CONTEXT, lineterm="")
     for number, line in enumerate(found):
         if number >= MOST_LINES:
             yield Line("…", "the rest is left out")
             return
         if number > 2:  # after the two names and the place of the first difference
-            yield Line("…", "") if line.startswith("@@") else Line(line[0], line[1:])
+            yield Line("…", "") if line.startswith("@@") else Line(line[0], _narrow(line[1:]))
+
+
+def _narrow(text: str) -> str:
+    return text if len(text) <= MOST_WIDTH else f"{text[:MOST_WIDTH]}…"

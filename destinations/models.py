@@ -122,6 +122,7 @@ class Destination(models.Model):
 
     class Meta:
         ordering = ("name",)
+        permissions = (("operate_destination", "Can pause, resume and backfill destinations"),)
 
     def __str__(self) -> str:
         return self.name
@@ -154,6 +155,28 @@ class Destination(models.Model):
     @property
     def credentials(self) -> dict[str, Any]:
         return self.resource.credentials(self.use_test_credentials)
+
+
+class DestinationVersion(models.Model):
+    """What a destination was from one change on, and who changed it; see versions.py.
+
+    `content` holds no secret: of those only `secrets_changed` is known.
+    """
+
+    destination = models.ForeignKey(Destination, models.CASCADE, related_name="versions", db_index=False)
+    number = models.PositiveIntegerField()
+    at = models.DateTimeField(default=timezone.now)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    by = models.CharField(max_length=255)  # stays when the user is gone; "" is nobody knows
+    content = models.JSONField()
+    secrets_changed = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ("destination", "-number")
+        constraints = (models.UniqueConstraint(fields=("destination", "number"), name="one_version_number"),)
+
+    def __str__(self) -> str:
+        return f"version {self.number} of destination {self.destination_id}"
 
 
 class Health(models.Model):

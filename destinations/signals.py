@@ -10,6 +10,7 @@ from django.db import DatabaseError, transaction
 from django.db.models.signals import post_save, pre_save
 from django.utils import timezone
 
+from destinations import versions
 from destinations.connectors import registry
 from destinations.encryption import get_readable
 from destinations.models import Destination, Extension, Health, Resource
@@ -97,14 +98,19 @@ def destination_saved(instance: Destination, created: bool, raw: bool, **_: Any)
         return
     Health.objects.get_or_create(destination=instance)
     before: Destination | None = instance._before  # type: ignore[attr-defined]
+    versions.record(instance, before)
     if before is None:
         return
-    if any(getattr(before, name) != getattr(instance, name) for name in SENT):
+    if changes_what_is_sent(before, instance):
         operations.changed(instance)
     if instance.enabled and instance.disabled_at is not None:
         operations.enabled_again(instance)
         Destination.objects.filter(pk=instance.pk).update(disabled_at=None)
         instance.disabled_at = None
+
+
+def changes_what_is_sent(before: Destination, after: Destination) -> bool:
+    return any(getattr(before, name) != getattr(after, name) for name in SENT)
 
 
 def resource_to_be_saved(instance: Resource, raw: bool, **_: Any) -> None:

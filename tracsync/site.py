@@ -1,5 +1,6 @@
 """The admin, in the sections that Tracardi's users know."""
 
+from functools import update_wrapper
 from typing import Any
 
 from django.contrib.admin import AdminSite
@@ -28,6 +29,18 @@ class TracsyncAdminSite(AdminSite):
         models = model_or_iterable if isinstance(model_or_iterable, list | tuple) else [model_or_iterable]
         wanted = [model for model in models if model._meta.app_label not in self.LEFT_OUT]
         super().register(wanted, admin_class, **options)
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """Whatever is changed from a page is its user's work."""
+
+        def by_user(request: Any, *args: Any, **kwargs: Any) -> Any:
+            from destinations import versions  # models, which are not loaded yet when sites are made
+
+            user = request.user
+            with versions.changed_by(lambda: versions.Author(user.get_username(), user.pk)):
+                return view(request, *args, **kwargs)
+
+        return super().admin_view(update_wrapper(by_user, view), cacheable)
 
     def get_app_list(self, request: Any, app_label: str | None = None) -> list[Any]:
         """Sections instead of Django apps; whatever is in none keeps its app's section."""

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpResponse
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from destinations.admin.pages import HEAVY, ActingAdmin, Button, DestinationFilter, ReadOnly, link
+from destinations.admin.pages import (
+    HEAVY,
+    ActingAdmin,
+    Button,
+    DestinationFilter,
+    Question,
+    ReadOnly,
+    link,
+)
 from destinations.models import Backfill
 from destinations.sync import backfill as backfills
 from destinations.sync import progress
@@ -53,7 +64,8 @@ class BackfillAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
 
     def has_act_permission(self, request: Any, obj: Any = None) -> bool:
         """As for everything else that is done with a destination."""
-        return request.user.has_perm("destinations.change_destination")
+        names = ("destinations.operate_destination", "destinations.change_destination")
+        return any(map(request.user.has_perm, names))
 
     @admin.action(description="Pause: hand no more profiles over until resumed", permissions=["act"])
     def pause(self, request: Any, queryset: Any) -> None:
@@ -64,8 +76,11 @@ class BackfillAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
         self._each(request, queryset, backfills.resume, "Resumed")
 
     @admin.action(description="Cancel", permissions=["act"])
-    def cancel(self, request: Any, queryset: Any) -> None:
-        self._each(request, queryset, backfills.cancel, "Cancelled")
+    def cancel(self, request: Any, queryset: Any) -> HttpResponse | None:
+        asked = self.asked_first(request, "cancel", list(queryset))
+        if asked is None:
+            self._each(request, queryset, backfills.cancel, "Cancelled")
+        return asked
 
     def act_pause(self, request: Any, backfill: Backfill) -> None:
         self._each(request, [backfill], backfills.pause, "Paused")
@@ -75,6 +90,26 @@ class BackfillAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
 
     def act_cancel(self, request: Any, backfill: Backfill) -> None:
         self._each(request, [backfill], backfills.cancel, "Cancelled")
+
+    def question_before(self, request: Any, name: str, chosen: Sequence[Any]) -> Question | None:
+        """One that has ended needs no question: it only says so."""
+        running = [one for one in chosen if one.finished_at is None]
+        if name != "cancel" or not running:
+            return None
+        sentences = [
+            _("%(destination)s: %(progress)s.")
+            % {"destination": one.destination, "progress": progress.of(one).summary}
+            for one in running
+        ]
+        return Question(
+            ngettext("Cancel this backfill?", "Cancel these backfills?", len(running)),
+            (
+                *sentences,
+                _("What was handed over already, a few thousand profiles at most, is still sent."),
+                _("The rest is not. It cannot be resumed: a new backfill begins at the first profile."),
+            ),
+            _("Yes, cancel"),
+        )
 
     def buttons(self, request: Any, obj: Backfill) -> list[Button]:
         offered = OFFERED.get(State(obj.state), ())

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 
-from destinations.admin.pages import ActingAdmin
+from destinations.admin.expectations import expected
+from destinations.admin.pages import ActingAdmin, Question
 from destinations.models import Backfill, Destination
 from destinations.sync import backfill, operations
 from profiles.models import Profile
@@ -17,11 +21,19 @@ from profiles.models import Profile
 class DestinationActions(ActingAdmin):
     actions = ("pause", "resume", "enable", "disable", "bring_up_to_date")
 
-    @admin.action(description="Pause: send nothing, go on recording what is owed", permissions=["change"])
+    def has_operate_permission(self, request: Any, obj: Any = None) -> bool:
+        """Who may change a destination may also operate it."""
+        may: bool = request.user.has_perm("destinations.operate_destination")
+        return may or self.has_change_permission(request, obj)
+
+    def has_act_permission(self, request: Any, obj: Any = None) -> bool:
+        return self.has_operate_permission(request, obj)
+
+    @admin.action(description="Pause: send nothing, go on recording what is owed", permissions=["operate"])
     def pause(self, request: Any, queryset: Any) -> None:
         self._each(request, queryset, operations.pause, "Paused")
 
-    @admin.action(description="Resume: send what has become owed", permissions=["change"])
+    @admin.action(description="Resume: send what has become owed", permissions=["operate"])
     def resume(self, request: Any, queryset: Any) -> None:
         self._each(request, queryset, operations.resume, "Resumed")
 
@@ -33,10 +45,26 @@ class DestinationActions(ActingAdmin):
     def disable(self, request: Any, queryset: Any) -> None:
         self._each(request, queryset.filter(enabled=True), _disable, "Disabled")
 
-    @admin.action(description="Backfill: bring all profiles up to date", permissions=["change"])
-    def bring_up_to_date(self, request: Any, queryset: Any) -> None:
-        for destination in queryset:
-            self._begin_backfill(request, destination)
+    @admin.action(description="Backfill: bring all profiles up to date", permissions=["operate"])
+    def bring_up_to_date(self, request: Any, queryset: Any) -> HttpResponse | None:
+        asked = self.asked_first(request, "bring_up_to_date", list(queryset))
+        if asked is None:
+            for destination in queryset:
+                self.begin_backfill(request, destination)
+        return asked
+
+    def question_before(self, request: Any, name: str, chosen: Sequence[Any]) -> Question | None:
+        if name != "bring_up_to_date":
+            return super().question_before(request, name, chosen)
+        return Question(
+            _("Bring all profiles up to date?"),
+            (
+                _("At: %s.") % ", ".join(str(one) for one in chosen),
+                _("Each profile is checked, and pushed if it differs from what was accepted last."),
+                _("What has been pushed cannot be called back; each backfill can be paused and cancelled."),
+            ),
+            _("Yes, start"),
+        )
 
     def act_pause(self, request: Any, destination: Destination) -> None:
         self._each(request, [destination], operations.pause, "Paused")
@@ -46,10 +74,10 @@ class DestinationActions(ActingAdmin):
 
     def view_backfill(self, request: Any, destination: Destination) -> Any:
         """Asks first: it may send every profile there is."""
-        if not self.has_change_permission(request, destination):
+        if not self.has_operate_permission(request, destination):
             raise PermissionDenied
         if request.method == "POST":
-            self._begin_backfill(request, destination)
+            self.begin_backfill(request, destination)
             return redirect(self.url("change", destination))
         return self.page(
             request,
@@ -57,10 +85,11 @@ class DestinationActions(ActingAdmin):
             "Backfill",
             destination,
             profiles=Profile.objects.count(),
+            expected=expected(None, destination),
             unfinished=Backfill.objects.filter(destination=destination, finished_at=None).first(),
         )
 
-    def _begin_backfill(self, request: Any, destination: Destination) -> None:
+    def begin_backfill(self, request: Any, destination: Destination) -> None:
         begun = backfill.request(destination)
         self.log_change(request, destination, f"Backfill of {begun.total} profiles requested.")
         note = "" if destination.enabled else " It begins when the destination is enabled."

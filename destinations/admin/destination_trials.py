@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
 
 from destinations import comparison, preview
-from destinations.admin.pages import ActingAdmin
+from destinations.admin.live_sending import LiveSending, not_running
+from destinations.admin.pages import Question
 from destinations.admin.readable import readable
 from destinations.connectors.base import ConnectorError
 from destinations.encryption import UndecryptableValue
@@ -19,7 +24,7 @@ from profiles.documents import InvalidDocument
 from profiles.models import Profile
 
 
-class DestinationTrials(ActingAdmin):
+class DestinationTrials(LiveSending):
     def view_preview(self, request: Any, destination: Destination) -> HttpResponse:
         """The condition's explanation, the payload and the request. Nothing is sent."""
         profile, asked = self._profile(request, request.GET)
@@ -31,6 +36,8 @@ class DestinationTrials(ActingAdmin):
 
     def act_test(self, request: Any, destination: Destination) -> HttpResponse:
         """Answers with what came of it; nothing of it is kept."""
+        if not self.has_change_permission(request, destination):
+            raise PermissionDenied
         profile, asked = self._profile(request, request.POST)
         if profile is None:
             return self._page(request, destination, asked, None)
@@ -40,6 +47,34 @@ class DestinationTrials(ActingAdmin):
             return self._page(request, destination, asked, profile, trial_error=str(error))
         self.log_change(request, destination, "Test sent.")
         return self._page(request, destination, asked, profile, trial=trial)
+
+    def act_send(self, request: Any, destination: Destination) -> HttpResponse:
+        """To production: the engine pushes it next, and its page shows what comes of it."""
+        if not self.may_send(request, destination):
+            raise PermissionDenied
+        profile, asked = self._profile(request, request.POST)
+        if profile is None:
+            return self._page(request, destination, asked, None)
+        back = f"{self.url('preview', destination)}?{urlencode({'profile': profile.pk})}"
+        if obstacle := not_running(destination):
+            self.say(request, obstacle, warning=True)
+            return redirect(back)
+        sync = self.push_next(request, destination, profile)
+        self.say(
+            request, _("Handed to the engine, which pushes it next. Reload the page to see what came of it.")
+        )
+        return redirect("admin:destinations_profilesync_change", sync.pk)
+
+    def question_before(self, request: Any, name: str, chosen: Sequence[Any]) -> Question | None:
+        if name != "send":
+            return super().question_before(request, name, chosen)
+        sentences = (
+            _("Profile %(profile)s is sent to %(destination)s by the engine, in its order and recorded."),
+            _("It is sent as it is now, even if it is unchanged, unless the prerequisites do not want it."),
+            _("What was sent cannot be called back."),
+        )
+        names = {"profile": request.POST.get("profile", "").strip()[:255], "destination": chosen[0]}
+        return Question(_("Send it for real?"), (sentences[0] % names, *sentences[1:]), _("Send it"))
 
     def _profile(self, request: Any, asked: Any) -> tuple[Profile | None, str]:
         if not request.user.has_perm("profiles.view_profile"):
@@ -61,5 +96,6 @@ class DestinationTrials(ActingAdmin):
             has_test=bool(destination.resource.test),
             preview_url=self.url("preview", destination),
             test_url=self.url("test", destination),
+            send_url=self.url("send", destination) if self.may_send(request, destination) else "",
             **context,
         )

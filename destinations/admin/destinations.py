@@ -10,12 +10,12 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from destinations import signals
 from destinations.admin import words
 from destinations.admin.backfills import BackfillAdmin
 from destinations.admin.destination_actions import DestinationActions
 from destinations.admin.destination_editor import DestinationEditor
 from destinations.admin.destination_form import DestinationForm, destination_form, fieldsets, is_secret
+from destinations.admin.destination_history import DestinationHistory
 from destinations.admin.destination_trials import DestinationTrials
 from destinations.admin.funnel import DestinationFunnel
 from destinations.admin.live_sending import LiveSending
@@ -29,6 +29,7 @@ from profiles.large_tables import LeanAdmin, ShortDeletion
 
 @admin.register(Destination)
 class DestinationAdmin(
+    DestinationHistory,
     DestinationActions,
     DestinationTrials,
     DestinationEditor,
@@ -42,9 +43,9 @@ class DestinationAdmin(
     list_filter = (ResourceFilter, "enabled", TagFilter)
     search_fields = ("name", "description", "resource__name")
     search_help_text = "A part of the name, the description or the resource's name."
-    delete_note = "What was sent to the external system stays there."
-    acts = ("pause", "resume", "test")
-    views = ("backfill", "preview", "funnel")
+    delete_note = "Its history goes with it. What was sent to the external system stays there."
+    acts = ("pause", "resume", "test", "send")
+    views = ("backfill", "preview", "funnel", "restore")
     panel_template = "admin/tracsync/destination_panel.html"
 
     def for_list(self, rows: Any) -> Any:
@@ -93,10 +94,11 @@ class DestinationAdmin(
         return super().get_form(request, obj, change, **kwargs)
 
     def save_model(self, request: Any, obj: Destination, form: Any, change: bool) -> None:
-        before = Destination.objects.filter(pk=obj.pk).first() if change else None
         super().save_model(request, obj, form, change)
-        if before is None or any(getattr(before, name) != getattr(obj, name) for name in signals.SENT):
+        if not change:
             self._offer_backfill(request, obj)
+        elif self.asked_for_backfill(request):
+            self.begin_backfill(request, obj)
 
     def buttons(self, request: Any, obj: Destination) -> Iterable[Button]:
         if obj.paused_at is None:
@@ -104,7 +106,7 @@ class DestinationAdmin(
         return [Button("Resume", self.url("resume", obj), "Send what has become owed meanwhile.")]
 
     def links(self, request: Any, obj: Destination) -> Iterable[Link]:
-        if self.has_change_permission(request, obj):
+        if self.has_operate_permission(request, obj):
             yield Link("Backfill…", self.url("backfill", obj))
         yield Link(_("Funnel"), self.url("funnel", obj))
         for label, model in (("Profile syncs", "profilesync"), ("Attempts", "deliveryattempt")):

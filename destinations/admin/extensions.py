@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.contrib import admin
 from django.shortcuts import redirect
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
 
 from destinations import catalogue, signals
-from destinations.admin.pages import ActingAdmin, Button, ReadOnly
+from destinations.admin.pages import ActingAdmin, Button, Question, ReadOnly
 from destinations.catalogue import ExtensionInUse
 from destinations.connectors.base import ConnectorError
 from destinations.models import Extension
@@ -58,6 +59,20 @@ class ExtensionAdmin(ActingAdmin, ReadOnly, LeanAdmin):
         html = '<button class="button tracsync-small" formaction="{}?list" title="{}">{}</button>'
         return format_html(html, button.url, button.help, button.label)
 
+    def question_before(self, request: Any, name: str, chosen: Sequence[Any]) -> Question | None:
+        """Of those that are in use it is refused anyway."""
+        names = ", ".join(str(one) for one in chosen if not one.resources.exists())
+        if name != "uninstall" or not names:
+            return None
+        return Question(
+            _("Uninstall %s?") % names,
+            (
+                _("No resource can be of this type until it is installed again."),
+                _("Nothing is deleted. It is refused while a resource uses it."),
+            ),
+            _("Yes, uninstall"),
+        )
+
     def buttons(self, request: Any, obj: Extension) -> Iterable[Button]:
         return self._buttons(obj)
 
@@ -74,9 +89,12 @@ class ExtensionAdmin(ActingAdmin, ReadOnly, LeanAdmin):
             self._switch(request, extension, install=True)
 
     @admin.action(description="Uninstall selected extensions", permissions=["act"])
-    def uninstall(self, request: Any, queryset: Any) -> None:
-        for extension in queryset:
-            self._switch(request, extension, install=False)
+    def uninstall(self, request: Any, queryset: Any) -> Any:
+        asked = self.asked_first(request, "uninstall", list(queryset))
+        if asked is None:
+            for extension in queryset:
+                self._switch(request, extension, install=False)
+        return asked
 
     def act_install(self, request: Any, extension: Extension) -> Any:
         self._switch(request, extension, install=True)

@@ -59,19 +59,23 @@ class LiveSending(LivePreview):
     def live_production(self, request: Any) -> HttpResponse:
         """Ask the engine to push the profile next, even what is unchanged."""
         draft = self.draft(request)
-        if draft.stored is None or not self._may_send(request, draft.stored):
+        if draft.stored is None or not self.may_send(request, draft.stored):
             raise PermissionDenied
         profile = _asked(request)
         refusal = _refusal(draft)
         if refusal:
             return self._refused(request, refusal)
         after = _attempts(profile.pk, draft.stored.pk).order_by("-pk").values_list("pk", flat=True).first()
+        return self._followed(request, self.push_next(request, draft.stored, profile).pk, after or 0)
+
+    def push_next(self, request: Any, destination: Destination, profile: Profile) -> ProfileSync:
+        """Ask the engine for it, even where nothing has changed."""
         with transaction.atomic():
-            operations.sync_now(profile, [draft.stored])
-            rows = ProfileSync.objects.filter(profile=profile, destination=draft.stored)
+            operations.sync_now(profile, [destination])
+            rows = ProfileSync.objects.filter(profile=profile, destination=destination)
             operations.replay(rows)
-        self.log_change(request, draft.stored, f"Sent profile {profile.pk} from the preview.")
-        return self._followed(request, rows.get().pk, after or 0)
+        self.log_change(request, destination, f"Sent profile {profile.pk} from the preview.")
+        return rows.get()
 
     def live_sent(self, request: Any) -> HttpResponse:
         """What has come of it meanwhile."""
@@ -87,7 +91,7 @@ class LiveSending(LivePreview):
         context = super().live_context(request, obj, resource)
         if not context:
             return {}
-        may_test, may_send = self._may_test(request, obj), obj is not None and self._may_send(request, obj)
+        may_test, may_send = self._may_test(request, obj), obj is not None and self.may_send(request, obj)
         return {
             **context,
             "test_url": f"{self.live_url('test')}?{context['query']}" if may_test else "",
@@ -98,7 +102,7 @@ class LiveSending(LivePreview):
     def _may_test(self, request: Any, stored: Destination | None) -> bool:
         return self.has_change_permission(request, stored) if stored else self.has_add_permission(request)
 
-    def _may_send(self, request: Any, stored: Destination) -> bool:
+    def may_send(self, request: Any, stored: Destination) -> bool:
         """It is a replay too."""
         may_replay: bool = request.user.has_perm("destinations.change_profilesync")
         return may_replay and self.has_change_permission(request, stored)
@@ -148,7 +152,11 @@ def _refusal(draft: Draft) -> str:
     assert draft.stored is not None
     if draft.changed or draft.mistakes:
         return "There are changes that are not saved: production gets what is saved. Save them first."
-    state = words.state(draft.stored)
+    return not_running(draft.stored)
+
+
+def not_running(destination: Destination) -> str:
+    state = words.state(destination)
     return "" if state == "running" else f"Nothing was sent: the destination is {state}."
 
 

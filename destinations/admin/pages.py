@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -40,12 +40,25 @@ class Link:
     url: str
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked before something that cannot be undone: what happens, in sentences, and the answer."""
+
+    title: str
+    sentences: tuple[str, ...]
+    yes: str
+
+
+CONFIRMED, CSRF = "confirmed", "csrfmiddlewaretoken"
+
+
 class ActingAdmin(admin.ModelAdmin):
     """Object pages with buttons above the form.
 
     For each name in `acts` there is a method `act_<name>(request, obj)`, which is only called by a POST of
     somebody who may. It may answer a response; otherwise the object's page comes next. For each name in
-    `views` there is a page of its own, `view_<name>(request, obj)`.
+    `views` there is a page of its own, `view_<name>(request, obj)`. What `question_before` asks comes
+    first.
     """
 
     change_form_template = "admin/tracsync/change_form.html"
@@ -79,6 +92,27 @@ class ActingAdmin(admin.ModelAdmin):
     def links(self, request: Any, obj: Any) -> Iterable[Link]:
         return ()
 
+    def question_before(self, request: Any, name: str, chosen: Sequence[Any]) -> Question | None:
+        """For an act or an action of this name with these objects; None for what can be undone."""
+        return None
+
+    def asked_first(self, request: Any, name: str, chosen: Sequence[Any]) -> HttpResponse | None:
+        """The page that asks, where that has to be; it posts all that was posted again."""
+        question = None if CONFIRMED in request.POST else self.question_before(request, name, chosen)
+        if question is None:
+            return None
+        again = [(name, value) for name, values in request.POST.lists() for value in values]
+        return self.page(
+            request,
+            "confirm.html",
+            question.title,
+            chosen[0] if len(chosen) == 1 else None,
+            question=question,
+            action=request.get_full_path(),
+            again=[*((name, value) for name, value in again if name != CSRF), (CONFIRMED, "yes")],
+            back_url=self.url("change", chosen[0]) if len(chosen) == 1 else "",
+        )
+
     def panel(self, request: Any, obj: Any) -> dict[str, Any]:
         """For the page, and for `panel_template` where there is one."""
         return {}
@@ -89,7 +123,8 @@ class ActingAdmin(admin.ModelAdmin):
             raise PermissionDenied
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        answer: HttpResponse | None = getattr(self, f"act_{name}")(request, obj)
+        answer: HttpResponse | None = self.asked_first(request, name, [obj])
+        answer = answer or getattr(self, f"act_{name}")(request, obj)
         return answer or redirect(self.url("change", obj))
 
     def _view(self, request: Any, object_id: str, name: str) -> HttpResponse:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from destinations import validation
 from destinations.admin import schema_fields
@@ -16,6 +17,7 @@ from destinations.models import Extension, Resource
 
 SETS = ("production", "test")
 REMOVE_TEST = "test.remove_all"
+REMOVES = (".remove", ".remove_all")
 
 
 class ResourceForm(forms.ModelForm):
@@ -86,6 +88,21 @@ def resource_form(extension: Extension, resource: Resource | None) -> type[Resou
             required=False, label="Remove the test credentials", help_text="All of them, when you save."
         )
     return type("ResourceForm", (ResourceForm,), members)
+
+
+def removed(form: ResourceForm) -> list[str]:
+    """What would be removed when the form is saved, in words."""
+    ticked = [name for name, value in form.cleaned_data.items() if value and name.endswith(REMOVES)]
+    if REMOVE_TEST in ticked:
+        ticked = [name for name in ticked if not name.startswith("test.")]
+        return [*(_removed(form, name) for name in ticked), _("all test credentials")]
+    return [_removed(form, name) for name in ticked]
+
+
+def _removed(form: ResourceForm, box: str) -> str:
+    field = form.fields[box.removesuffix(".remove")].label
+    which = _("%s (production)") if box.startswith("production.") else _("%s (test)")
+    return which % field
 
 
 def fieldsets(form: type[ResourceForm]) -> list[tuple[str | None, dict[str, Any]]]:

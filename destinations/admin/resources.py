@@ -7,20 +7,25 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Count
+from django.http import HttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from destinations import preview
-from destinations.admin.pages import ActingAdmin, Button
-from destinations.admin.resource_form import SETS, ResourceForm, fieldsets, resource_form
+from destinations.admin.asking import BACK, SEALED, AsksBeforeSaving
+from destinations.admin.pages import Button, Question
+from destinations.admin.resource_form import SETS, ResourceForm, fieldsets, removed, resource_form
 from destinations.admin.tags import TagFilter
 from destinations.connectors.base import ConnectorError
 from destinations.encryption import UndecryptableValue
 from destinations.models import Extension, Resource
 from profiles.large_tables import LeanAdmin
 
+MOST_NAMED = 10
+
 
 @admin.register(Resource)
-class ResourceAdmin(ActingAdmin, LeanAdmin):
+class ResourceAdmin(AsksBeforeSaving, LeanAdmin):
     list_display = ("name", "type", "enabled", "destination_count", "tag_list", "updated_at")
     list_filter = ("type", "enabled", TagFilter)
     list_select_related = ("type",)
@@ -58,6 +63,23 @@ class ResourceAdmin(ActingAdmin, LeanAdmin):
     def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         kwargs["form"] = self._form(request, obj)
         return super().get_form(request, obj, change, **kwargs)
+
+    def question(self, request: Any, stored: Any, form: Any) -> HttpResponse | None:
+        """What is removed was never shown, so nobody can type it again from what is here."""
+        labels = removed(form)
+        if stored is None or not labels:
+            return None
+        users = list(stored.destinations.values_list("name", flat=True)[: MOST_NAMED + 1])
+        return self.page(
+            request,
+            "confirm.html",
+            _("Remove credentials?"),
+            stored,
+            question=_question(labels, users),
+            action=request.get_full_path(),
+            again=[(SEALED, self.sealed(request, stored, dict(request.POST.lists())))],
+            back=BACK,
+        )
 
     def buttons(self, request: Any, obj: Resource) -> Iterable[Button]:
         for name in SETS:
@@ -98,3 +120,14 @@ class ResourceAdmin(ActingAdmin, LeanAdmin):
             elsewhere=reverse("admin:destinations_extension_changelist"),
             elsewhere_text="Install an extension",
         )
+
+
+def _question(labels: list[str], users: list[str]) -> Question:
+    sentences = [
+        _("These are removed: %s.") % ", ".join(labels),
+        _("They are shown nowhere and cannot be brought back: have them at hand if you need them again."),
+    ]
+    if users:
+        names = ", ".join(users[:MOST_NAMED]) + (", …" if len(users) > MOST_NAMED else "")
+        sentences.append(_("Destinations that use this resource: %s.") % names)
+    return Question("", tuple(sentences), _("Yes, remove and save"))

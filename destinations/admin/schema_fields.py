@@ -67,7 +67,8 @@ def settings_initial(schema: Mapping[str, Any], prefix: str, stored: Value) -> V
 def settings_value(schema: Mapping[str, Any], prefix: str, cleaned: Value, stored: Value) -> Value:
     """What the fields mean: masked texts are what is stored, and what was not touched stays as it was.
 
-    A default that is not stored is not written down either: opening and saving changes nothing.
+    A default is only written down where it is already: opening and saving changes nothing, and what is
+    changed back is as it was.
     """
     typed = _required_objects(schema)
     for leaf in leaves(schema):
@@ -79,7 +80,7 @@ def settings_value(schema: Mapping[str, Any], prefix: str, cleaned: Value, store
     result = {name: value for name, value in stored.items() if name not in known} | _required_objects(schema)
     for leaf in leaves(schema):
         value, before = dig(typed, leaf.path), dig(stored, leaf.path)
-        if value is not None and (before is not None or value != leaf.schema.get("default")):
+        if value is not None and (value == before or value != leaf.schema.get("default")):
             bury(result, leaf.path, before if value == before else value)
     return result
 

@@ -13,7 +13,7 @@ from destinations import validation
 from destinations.api.extensions import find
 from destinations.api.fields import Object, Reference, StrictModelSerializer
 from destinations.connectors import schemas
-from destinations.models import Backfill, Destination, Health, Resource
+from destinations.models import Backfill, Destination, DestinationVersion, Health, Resource
 from destinations.sync import progress
 
 RESHAPES = ("prerequisites", "mapping", "settings")
@@ -136,6 +136,15 @@ class DestinationSerializer(StrictModelSerializer):
         validation.check_destination(destination)
         destination.save()
         return destination
+
+
+class VersionSerializer(serializers.ModelSerializer[DestinationVersion]):
+    """`by`: a user's name or what else changed it. `content` holds no secret."""
+
+    class Meta:
+        model = DestinationVersion
+        fields = ("number", "at", "by", "content", "secrets_changed")
+        read_only_fields = fields
 
 
 class BackfillSerializer(serializers.ModelSerializer[Backfill]):

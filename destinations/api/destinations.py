@@ -7,13 +7,18 @@ import uuid
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
-from destinations import preview
-from destinations.api.destination_serializers import BackfillSerializer, DestinationSerializer
+from destinations import preview, versions
+from destinations.api.destination_serializers import (
+    BackfillSerializer,
+    DestinationSerializer,
+    VersionSerializer,
+)
 from destinations.api.fields import StrictSerializer, checked
 from destinations.connectors.base import ConnectorError
 from destinations.models import Destination
@@ -87,6 +92,11 @@ class DestinationViews(viewsets.ModelViewSet[Destination]):
     filterset_class = DestinationFilters
     ordering = ("pk",)
 
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """What is changed is the work of the token, which is known once it was checked."""
+        with versions.changed_by(lambda: versions.Author(_("API token %s") % self.request.user)):
+            return super().dispatch(request, *args, **kwargs)
+
     def update(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         """Under a lock: who pauses it meanwhile is not overruled."""
         with transaction.atomic():
@@ -131,6 +141,14 @@ class DestinationViews(viewsets.ModelViewSet[Destination]):
         backfills: Any = self.get_object().backfills.all()
         page: Any = self.paginate_queryset(backfills)
         return self.get_paginated_response(BackfillSerializer(page, many=True).data)
+
+    @extend_schema(responses=VersionSerializer(many=True), filters=False)
+    @action(detail=True, filterset_class=None, ordering=("-pk",))
+    def versions(self, request: Any, pk: str) -> Response:
+        """What it was from each change on, and who changed it; newest first."""
+        found: Any = self.get_object().versions.all()
+        page: Any = self.paginate_queryset(found)
+        return self.get_paginated_response(VersionSerializer(page, many=True).data)
 
     @extend_schema(request=None, responses=DestinationSerializer)
     @action(detail=True, methods=["post"])

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.utils import timezone
 
+from destinations import versions
 from destinations.models import Destination, ProfileSync
 from destinations.sync import backfill, clock, database, health, settle
 from profiles.models import Profile
@@ -81,15 +82,21 @@ def _due_now() -> dict[str, Any]:
 
 def pause(destination: Destination) -> None:
     """Send nothing until it is resumed; changes go on being recorded as owed."""
-    Destination.objects.filter(pk=destination.pk, paused_at=None).update(paused_at=timezone.now())
-    destination.refresh_from_db(fields=["paused_at"])
+    running = Destination.objects.filter(pk=destination.pk, paused_at=None)
+    _switched(destination, running.update(paused_at=timezone.now()))
 
 
 def resume(destination: Destination) -> None:
     """Send what has become owed meanwhile, without waiting for the end of a rest."""
-    Destination.objects.filter(pk=destination.pk).update(paused_at=None)
-    destination.refresh_from_db(fields=["paused_at"])
+    paused = Destination.objects.filter(pk=destination.pk, paused_at__isnull=False)
+    _switched(destination, paused.update(paused_at=None))
     health.mended(destination)
+
+
+def _switched(destination: Destination, rows: int) -> None:
+    destination.refresh_from_db(fields=["paused_at"])
+    if rows:
+        versions.record(destination)
 
 
 def changed(destination: Destination) -> None:

@@ -1,13 +1,14 @@
 // What can stand here: fields of real profiles, functions, keywords, and a mapping's directives.
 
 import { autocompletion, snippetCompletion } from "@codemirror/autocomplete";
+import { pathOfItems } from "./items.js";
 
 const BRACKET = String.raw`\[\\?"(?:[^"\\\n]|\\[^"])*(?:\\?"\]?)?|\[\d*\]?`;
 const PATH = String.raw`(?:${BRACKET}|[\p{L}\p{N}_.$\-])*`;
 const WORD = /[\p{L}_][\p{L}\p{N}_.]*$/u;
 
 export function completion(kind, vocabulary, paths) {
-  const sources = vocabulary.sources.join("|");
+  const sources = [...vocabulary.sources, "item"].join("|");
   const tools = {
     field: new RegExp(`(?:${sources})@${PATH}$`, "u"),
     stillField: new RegExp(`^(?:${sources})@${PATH}$`, "u"),
@@ -39,27 +40,33 @@ function words(vocabulary) {
   return [...sources, ...keywords, ...functions];
 }
 
-function inCondition(context, tools) {
+const ITEM = { label: "item@", detail: "the item that is looked at", type: "field", boost: 30 };
+
+function inCondition(context, tools, items = itemsOfCondition(context)) {
   const typed = context.matchBefore(tools.field);
-  if (typed) return fields(typed.from, typed.text, tools, (path) => path);
+  if (typed) return fields(typed.from, typed.text, tools, (path) => path, items);
   const word = context.matchBefore(WORD);
   if (!word && !context.explicit) return null;
-  return { from: word ? word.from : context.pos, options: tools.words, validFor: /^[\p{L}\p{N}_.@]*$/u };
+  const options = items === null ? tools.words : [ITEM, ...tools.words];
+  return { from: word ? word.from : context.pos, options, validFor: /^[\p{L}\p{N}_.@]*$/u };
 }
 
 function inMapping(context, tools) {
   const string = stringBefore(context);
   if (!string) return null;
   if (string.isKey) return directives(context, string);
+  const items = itemsOfMapping(context, string);
   const typed = context.matchBefore(tools.field);
   if (typed && typed.from >= string.from) {
-    return fields(typed.from, unescaped(typed.text), tools, (path) => JSON.stringify(path).slice(1, -1));
+    const written = (path) => JSON.stringify(path).slice(1, -1);
+    return fields(typed.from, unescaped(typed.text), tools, written, items);
   }
-  if (string.isCondition) return inCondition(context, tools);
+  if (string.isCondition) return inCondition(context, tools, items);
   const before = string.text.replace(/^`/, "");
   const begun = /(?:^|\{\{\s*)(\p{L}*)$/u.exec(before);
   if (!begun) return null;
-  const options = tools.words.filter((option) => option.type === "field");
+  const known = tools.words.filter((option) => option.type === "field");
+  const options = items === null ? known : [ITEM, ...known];
   return { from: context.pos - begun[1].length, options, validFor: /^\p{L}*$/u };
 }
 
@@ -115,12 +122,30 @@ function directives(context, string) {
     : null;
 }
 
-async function fields(from, typed, tools, written) {
+function itemsOfCondition(context) {
+  return pathOfItems(context.state.sliceDoc(0, context.pos), null, 0);
+}
+
+function itemsOfMapping(context, string) {
+  return pathOfItems(unescaped(string.text), context.state.doc.toString(), string.from);
+}
+
+/** Takes `items`, the path of what `item@` stands for; null where there is none. */
+async function fields(from, typed, tools, written, items) {
   const source = typed.slice(0, typed.indexOf("@") + 1);
-  if (source !== "profile@") return null;
-  const answer = await tools.paths.below(typed.slice(source.length));
-  const options = answer.paths.map((one, at) => ({
-    label: written(source + one.path),
+  const path = typed.slice(source.length);
+  if (source === "profile@") return options(from, source, "", path, tools, written);
+  if (source !== "item@" || items === null) return null;
+  return options(from, source, items, path, tools, written);
+}
+
+/** Paths below `above`, written as what comes after it. */
+async function options(from, source, above, typed, tools, written) {
+  const dot = above && typed && !typed.startsWith("[") ? "." : "";
+  const answer = await tools.paths.below(above + dot + typed);
+  const below = answer.paths.filter((one) => !above || /^[.[]/.test(one.path.slice(above.length)));
+  const options = below.map((one, at) => ({
+    label: written(source + one.path.slice(above.length).replace(above ? /^\./ : /^$/, "")),
     detail: `${one.kinds.join(", ")}${one.everywhere ? "" : `, in ${one.seen} of ${answer.profiles}`}`,
     type: "field",
     boost: -at / 10, // the server's order: the nearest and most frequent ones first

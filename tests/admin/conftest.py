@@ -106,6 +106,17 @@ def post(admin_client):
 
 
 @pytest.fixture
+def sealed():
+    """What a page that asks before it saves carries along: sealed(text)."""
+    import re
+
+    def read(text):
+        return {"tracsync_sealed": re.search('name="tracsync_sealed" value="([^"]+)"', text)[1]}
+
+    return read
+
+
+@pytest.fixture
 def fields():
     """A form as the browser would send it back unchanged."""
     import html.parser

@@ -46,7 +46,12 @@ def test_buttons(begun, page, post):
     assert ">Resume<" in text
     assert ">Pause<" not in text
     assert "Resumed: backfill" in post("destinations_backfill_resume", begun.pk)
-    assert "Cancelled: backfill" in post("destinations_backfill_cancel", begun.pk)
+    asked = post("destinations_backfill_cancel", begun.pk)
+    assert "Cancel this backfill?" in asked
+    assert "700 of 2,000 handed over" in asked
+    begun.refresh_from_db()
+    assert begun.finished_at is None
+    assert "Cancelled: backfill" in post("destinations_backfill_cancel", begun.pk, confirmed="yes")
     assert "The backfill is cancelled already" in post("destinations_backfill_cancel", begun.pk)
     assert "tracsync-buttons" not in page("destinations_backfill_change", begun.pk)
 

@@ -142,19 +142,18 @@ def test_opening_and_saving_changes_nothing_and_offers_nothing(destination, page
     assert json.dumps(destination.settings, sort_keys=True) == before
 
 
-def test_a_changed_setting_keeps_the_masked_ones_and_offers_a_backfill(
-    destination, page, post, fields, secret
-):
+def test_a_changed_setting_keeps_the_masked_ones(destination, page, post, fields, sealed, secret):
     form = fields(page("destinations_destination_change", destination.pk))
-    answer = post("destinations_destination_change", destination.pk, **{**form, "settings.method": "PATCH"})
+    asked = post("destinations_destination_change", destination.pk, **{**form, "settings.method": "PATCH"})
+    answer = post("destinations_destination_change", destination.pk, **sealed(asked), _backfill="yes")
     destination.refresh_from_db()
     assert destination.settings == {
         "method": "PATCH",
         "cookies": {"session": secret},
         "headers": {"Authorization": secret},
     }
-    assert OFFER in answer
-    assert secret not in answer
+    assert Backfill.objects.get().destination == destination
+    assert secret not in asked + answer
 
 
 def test_a_new_name_or_quiet_period_offers_no_backfill(destination, page, post, fields):
@@ -208,7 +207,8 @@ def test_actions(action, holds, destination, profile, post):
         destination.save()
     if action == "resume":
         Destination.objects.update(paused_at=timezone.now())
-    post("destinations_destination_changelist", action=action, _selected_action=[str(destination.pk)])
+    chosen = {"action": action, "_selected_action": [str(destination.pk)], "confirmed": "yes"}
+    post("destinations_destination_changelist", **chosen)
     destination.refresh_from_db()
     assert holds(destination)
 
@@ -304,3 +304,43 @@ def test_filters(destination, page):
     ):
         text = page("destinations_destination_changelist", query=query)
         assert ("Business customers</a>" in text) == listed, query
+
+
+SENDER = (
+    "destinations.change_destination",
+    "destinations.change_profilesync",
+    "destinations.view_profilesync",
+    "profiles.view_profile",
+)
+
+
+def test_sending_to_production_without_javascript_asks_first(destination, profile, page, post):
+    text = page("destinations_destination_preview", destination.pk, query="profile=anna")
+    assert "Send to production…" in text
+    asked = post("destinations_destination_send", destination.pk, profile="anna")
+    assert "Profile anna is sent to Business customers by the engine" in asked
+    assert not ProfileSync.objects.exists()
+    answer = post("destinations_destination_send", destination.pk, profile="anna", confirmed="yes")
+    assert "Handed to the engine" in answer
+    sync = ProfileSync.objects.get()
+    assert sync.resend
+    assert sync.asked
+    assert sync.due_at is not None
+
+
+def test_nothing_is_sent_where_it_is_paused_or_there_is_no_profile(destination, profile, post):
+    answer = post("destinations_destination_send", destination.pk, profile="nobody", confirmed="yes")
+    assert "There is no profile" in answer
+    post("destinations_destination_pause", destination.pk)
+    answer = post("destinations_destination_send", destination.pk, profile="anna", confirmed="yes")
+    assert "Nothing was sent: the destination is paused" in answer
+    assert not ProfileSync.objects.exists()
+
+
+def test_who_may_send_to_production(destination, profile, allow):
+    from django.urls import reverse
+
+    url = reverse("admin:destinations_destination_send", args=[destination.pk])
+    client = allow(*SENDER[:-1])
+    assert client.post(url, {"profile": "anna", "confirmed": "yes"}).status_code == 403
+    assert allow(SENDER[-1]).post(url, {"profile": "anna", "confirmed": "yes"}).status_code == 302

@@ -182,6 +182,7 @@ POSTS = (
     ("destinations_destination_pause", "destinations_destination"),
     ("destinations_destination_resume", "destinations_destination"),
     ("destinations_destination_test", "destinations_destination"),
+    ("destinations_destination_send", "destinations_destination"),
     ("destinations_resource_check", "destinations_resource"),
     ("destinations_extension_install", "destinations_extension"),
     ("destinations_extension_uninstall", "destinations_extension"),

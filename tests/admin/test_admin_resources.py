@@ -20,7 +20,10 @@ def test_extensions_are_listed_with_what_packages_have_added(db, page):
 def test_extensions_are_installed_and_uninstalled_by_a_button(db, post):
     assert "HTTP API is installed." in post("destinations_extension_install", "http_api", query="list")
     assert Extension.objects.get(pk="http_api").installed
-    assert "HTTP API is uninstalled." in post("destinations_extension_uninstall", "http_api")
+    assert "Uninstall HTTP API?" in post("destinations_extension_uninstall", "http_api")
+    assert Extension.objects.get(pk="http_api").installed
+    answer = post("destinations_extension_uninstall", "http_api", confirmed="yes")
+    assert "HTTP API is uninstalled." in answer
     assert not Extension.objects.get(pk="http_api").installed
 
 
@@ -111,13 +114,17 @@ def test_blank_keeps_what_is_stored_and_a_value_replaces_it(resource, page, post
     assert resource.production == {**before, "headers": {"X-Key": "new"}}
 
 
-def test_boxes_remove_one_value_or_the_test_set(resource, page, post, fields):
+def test_boxes_remove_one_value_or_the_test_set(resource, page, post, fields, sealed):
     form = fields(page("destinations_resource_change", resource.pk))
-    post(
-        "destinations_resource_change",
-        resource.pk,
-        **{**form, "production.headers.remove": "on", "test.remove_all": "on"},
-    )
+    form |= {"production.headers.remove": "on", "test.remove_all": "on"}
+    asked = post("destinations_resource_change", resource.pk, **form)
+    assert "Remove credentials?" in asked
+    assert "(production), all test credentials." in asked
+    resource.refresh_from_db()
+    assert resource.production["headers"]
+    back = fields(post("destinations_resource_change", resource.pk, **sealed(asked), _back="yes"))
+    assert back["test.remove_all"] == "on"
+    post("destinations_resource_change", resource.pk, **sealed(asked))
     resource.refresh_from_db()
     assert set(resource.production) == {"url"}
     assert resource.test == {}

@@ -249,3 +249,13 @@ def test_what_cannot_be_tried(api, crm, action, body):
 def test_delete(api, crm):
     assert api.delete(url(crm)).status_code == 204
     assert api.get(url(crm)).status_code == 404
+
+
+def test_the_history_names_the_token_and_holds_no_secret(api, crm):
+    api.patch(url(crm), {"prerequisites": "profile@mail EXISTS"})
+    api.post(url(crm, "pause/"))
+    found = api.get(url(crm, "versions/")).json()["results"]
+    assert [one["number"] for one in found] == [3, 2, 1]
+    assert [one["by"] for one in found] == ["API token tests", "API token tests", "the command line"]
+    assert found[1]["content"]["prerequisites"] == "profile@mail EXISTS"
+    assert api.post(url(crm, "versions/")).status_code == 405

@@ -25,6 +25,7 @@ url = {{"url": {url!r}}}
 resource = Resource.objects.create(name="Receiver", type_id="http_api", production=url, test=url)
 for number in range(1, 6):
     document = {{"id": f"p{{number}}", "stats": {{"visits": number}}, "name": f"Name {{number}}"}}
+    document["orders"] = [{{"sku": f"A-{{number}}", "lines": [{{"ean": "1"}}]}}]
     if number % 2:
         document["mail"] = f"p{{number}}@x.example"
     Profile(document=document).save()
@@ -36,7 +37,7 @@ for name in {names!r}:
         mapping={{"id": "profile@id", "mail": "profile@mail", "phone?": "profile@phone"}}).pk
 print(json.dumps(found))
 """
-NAMES = ("editor", "preview", "plain")
+NAMES = ("editor", "preview", "plain", "review")
 
 
 def chromium() -> str:

@@ -33,6 +33,7 @@ def test_a_broken_condition_is_mended_with_the_editors_help(site, open_page, edi
     expect(said(page, "prerequisites")).to_be_empty()
     expect(page.locator(WRONG)).to_have_count(0)
     page.get_by_role("button", name="Save and continue editing").click()
+    page.get_by_role("button", name="Save only").click()
     expect(page.locator("#id_prerequisites")).to_have_value("profile@stats.visits > 3")
     expect(page.get_by_text("was changed successfully")).to_be_visible()
 
@@ -68,6 +69,31 @@ def test_functions_are_suggested_with_their_arguments(site, open_page, editor):
     page.keyboard.press("Tab")
     page.keyboard.insert_text("profile@mail")
     expect(page.locator("#id_prerequisites")).to_have_value("lowercase(profile@mail)")
+
+
+def test_fields_of_items_are_suggested_wherever_there_are_items(site, open_page, editor):
+    page = open_page(site.adding())
+    editor(page, "Mapping")
+    page.keyboard.insert_text('{"o": {"$map": "profile@orders", "to": {"l": {"$map": "item@lines", "to": "')
+    page.keyboard.type("item@")
+    expect(suggested(page)).to_have_text(["item@eannumber as text, in 5 of 6"])
+    editor(page, "Mapping")
+    page.keyboard.insert_text('{"o": {"$map": "profile@orders", "to": "')
+    page.keyboard.type("item@s")
+    expect(suggested(page)).to_have_text(["item@skutext, in 5 of 6"])
+    page.keyboard.press("Tab")
+    page.keyboard.insert_text('"}}')
+    expect(page.locator("#id_mapping")).to_have_value('{"o": {"$map": "profile@orders", "to": "item@sku"}}')
+    editor(page, "Prerequisites")
+    page.keyboard.insert_text("count(filter(profile@orders, ")
+    page.keyboard.type("it")
+    expect(suggested(page).first).to_contain_text("item@")
+    page.keyboard.press("Tab")
+    page.keyboard.type("s")
+    expect(suggested(page)).to_have_text(["item@skutext, in 5 of 6"])
+    editor(page, "Prerequisites")
+    page.keyboard.type("item@s")
+    expect(suggested(page)).to_have_count(0)
 
 
 def test_the_keyboard_gets_out_of_an_editor(site, open_page, editor):
