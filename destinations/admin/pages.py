@@ -216,6 +216,11 @@ def this_pair(model: str, profile_id: str, destination_id: int) -> str:
     return f"{url}?{urlencode({'q': f'={profile_id}', 'destination': destination_id})}"
 
 
+def pair_url(profile_id: str, destination_id: int) -> str:
+    """The page that says why a profile was or was not sent to a destination."""
+    return reverse("admin:profiles_profile_why", args=[quote(profile_id), destination_id])
+
+
 def search_profiles(rows: QuerySet[Any], term: str) -> QuerySet[Any]:
     """Rows of profiles whose ids begin with the term; found through the profiles' own index."""
     term = term.strip()
