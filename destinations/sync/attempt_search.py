@@ -71,6 +71,11 @@ def matching(filters: dict[str, Any]) -> Rows:
     return _searched(_indexed(filters, _few_profiles(filters)), filters)
 
 
+def around(filters: dict[str, Any]) -> Rows:
+    """Those among which they are, whatever came of them: steps through these are quick in any case."""
+    return _around(filters, _few_profiles(filters))
+
+
 def within_reach(filters: dict[str, Any]) -> tuple[Rows, datetime | None]:
     """Those that match within the reach of a search; and where it ended, None if it saw all."""
     few = _few_profiles(filters)
@@ -79,8 +84,7 @@ def within_reach(filters: dict[str, Any]) -> tuple[Rows, datetime | None]:
     return _searched(rows if end is None else rows.filter(at__gt=end), filters), end
 
 
-def _indexed(filters: dict[str, Any], few: list[str] | None) -> Rows:
-    """What an index finds in the order of time, or finds few of."""
+def _around(filters: dict[str, Any], few: list[str] | None) -> Rows:
     rows = DeliveryAttempt.objects.all()
     if filters["ids"]:
         rows = rows.filter(pk__in=filters["ids"])
@@ -92,6 +96,12 @@ def _indexed(filters: dict[str, Any], few: list[str] | None) -> Rows:
         rows = rows.filter(destination=filters["destination"].pk)
     if few is not None:
         rows = rows.filter(profile__in=few)
+    return rows
+
+
+def _indexed(filters: dict[str, Any], few: list[str] | None) -> Rows:
+    """What an index finds in the order of time, or finds few of."""
+    rows = _around(filters, few)
     outcome = filters["outcome__exact"]
     if outcome and outcome != ACCEPTED:
         rows = rows.exclude(outcome=ACCEPTED)  # as the indexes of failures have it

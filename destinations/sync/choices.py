@@ -23,6 +23,7 @@ from profiles.large_tables import id_matches
 from profiles.models import Profile
 
 BATCH_SIZE = 2000
+LOOKED_THROUGH = 50_000  # attempts at a time
 HOWS = {"retry": operations.sync_rows_now, "replay": operations.replay}
 
 
@@ -144,21 +145,33 @@ def _next_by_row(choice: Choice, after: int | None) -> tuple[list[int], int | No
 
 
 def _next_by_attempt(choice: Choice, after: list[Any] | None) -> tuple[list[int], list[Any] | None]:
-    """In the order of time, which every index of the attempts ends with."""
-    rows = pairs(choice).order_by("at", "pk")
+    """In the order of time, which every index of the attempts ends with.
+
+    No more than LOOKED_THROUGH attempts are looked through, so that no step takes long where few match.
+    """
+    ahead, rows = (
+        attempt_search.around(choice.found).order_by("at", "pk"),
+        pairs(choice).order_by("at", "pk"),
+    )
     if after is not None:
         at, pk = datetime.fromisoformat(after[0]), int(after[1])
-        rows = rows.filter(Q(at__gt=at) | Q(at=at, pk__gt=pk), at__gte=at)
+        beyond = Q(at__gt=at) | Q(at=at, pk__gt=pk)
+        ahead, rows = ahead.filter(beyond, at__gte=at), rows.filter(beyond, at__gte=at)
+    end = next(iter(ahead.values_list("at", "pk")[LOOKED_THROUGH - 1 : LOOKED_THROUGH]), None)
+    if end is not None:
+        rows = rows.filter(Q(at__lt=end[0]) | Q(at=end[0], pk__lte=end[1]), at__lte=end[0])
     found = list(rows.values_list("at", "pk", "destination_id", "profile_id")[:BATCH_SIZE])
+    stop = found[-1][:2] if len(found) == BATCH_SIZE else end
+    return _rows_of(found), None if stop is None else [stop[0].isoformat(), stop[1]]
+
+
+def _rows_of(found: list[tuple[Any, ...]]) -> list[int]:
+    """The profile syncs of attempts: (..., destination, profile)."""
     profiles: dict[int, list[str]] = {}
-    for _at, _pk, destination, profile in found:
+    for *_rest, destination, profile in found:
         profiles.setdefault(destination, []).append(profile)
-    ids = [
-        id
-        for destination, chosen in profiles.items()
-        for id in ProfileSync.objects.filter(destination=destination, profile__in=chosen)
-        .order_by()
-        .values_list("pk", flat=True)
-    ]
-    ended = len(found) < BATCH_SIZE
-    return ids, None if ended else [found[-1][0].isoformat(), found[-1][1]]
+    ids: list[int] = []
+    for destination, chosen in profiles.items():
+        rows = ProfileSync.objects.filter(destination=destination, profile__in=chosen).order_by()
+        ids += rows.values_list("pk", flat=True)
+    return ids
