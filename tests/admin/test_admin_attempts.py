@@ -1,4 +1,4 @@
-"""The delivery log: it is filtered, says how far it looked, and hides bodies from who may not see profiles."""
+"""The delivery log: filtered, saying how far it looked, hiding bodies from those who may not see profiles."""
 
 from datetime import timedelta
 
