@@ -49,6 +49,9 @@ class DeliveryAttemptAdmin(SendsAgain, ReadOnly, BoundedAdmin):
     def get_changelist(self, request: Any, **kwargs: Any) -> type[AttemptList]:
         return AttemptList
 
+    def changelist_view(self, request: Any, extra_context: Any = None) -> Any:
+        return super().changelist_view(request, {"title": _("Delivery log"), **(extra_context or {})})
+
     def get_queryset(self, request: Any) -> Any:
         """Without bodies for those who may not see profiles: they are made of them."""
         rows = super().get_queryset(request).select_related("destination__resource")
@@ -75,7 +78,7 @@ class DeliveryAttemptAdmin(SendsAgain, ReadOnly, BoundedAdmin):
 
     @admin.display(description=gettext_lazy("took"))
     def duration(self, attempt: DeliveryAttempt) -> str:
-        return f"{attempt.duration_ms:,} ms"
+        return f"{attempt.duration_ms:,}\N{NO-BREAK SPACE}ms"
 
     @admin.display(description=gettext_lazy("sent after it was due by"))
     def waited(self, attempt: DeliveryAttempt) -> str:

@@ -49,7 +49,8 @@ class WhyPages(ActingAdmin):
         return self.page(
             request,
             "why.html",
-            _("Why? At %(destination)s") % {"destination": pair.destination},
+            _("Why? %(profile)s at %(destination)s")
+            % {"profile": profile.pk, "destination": pair.destination},
             profile,
             pair=pair,
             verdict=chronology.verdict(pair),

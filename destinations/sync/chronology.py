@@ -33,6 +33,12 @@ class Pair:
         return explain.obstacle(self.destination, self.now)
 
     @property
+    def is_in_flight(self) -> bool:
+        """A push that was interrupted is not: it waits like any other."""
+        until = self.sync.claimed_until if self.sync else None
+        return until is not None and until > self.now
+
+    @property
     def is_owed(self) -> bool:
         return self.prospect is not None or (self.sync is not None and self.sync.owed)
 
@@ -51,7 +57,7 @@ class Event:
 def verdict(pair: Pair) -> tuple[str, str]:
     """Why it was or was not sent, in a sentence, with its kind: sent, skipped, error, unchanged."""
     sync = pair.sync
-    if pair.is_owed and pair.obstacle and not (sync and sync.state == State.CLAIMED):
+    if pair.is_owed and pair.obstacle and not pair.is_in_flight:
         return "kept", _("It is kept, because %(obstacle)s.") % {"obstacle": pair.obstacle}
     if sync is None:
         return "kept", _never(pair)
