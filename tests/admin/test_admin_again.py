@@ -158,3 +158,13 @@ def test_only_who_may_is_asked_and_may_send(syncs, make_attempt, allow):
 
 def test_actions_lead_there_only_for_those_who_may(syncs, allow, page):
     assert 'value="replay"' not in page(SYNCS, client=allow("destinations.view_profilesync"))
+
+
+def test_confirming_needs_a_csrf_token(syncs, make_attempt, admin_user):
+    from django.test import Client
+
+    make_attempt(syncs[0])
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(admin_user)
+    assert strict.post(reverse(f"admin:{ATTEMPTS_AGAIN}", args=["replay"])).status_code == 403
+    assert asked_again() == set()
