@@ -112,8 +112,8 @@ class SendsAgain(ActingAdmin):
     def tell(self, request: Any, count: int, how: str) -> None:
         if how == "retry":
             text = ngettext(
-                "Retry: %(count)s profile sync is due. If it is unchanged it is not sent again.",
-                "Retry: %(count)s profile syncs are due. What is unchanged is not sent again.",
+                "%(count)s profile sync is due now. If it is unchanged it is not sent again.",
+                "%(count)s profile syncs are due now. What is unchanged is not sent again.",
                 count,
             )
         else:

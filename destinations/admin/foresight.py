@@ -90,7 +90,7 @@ def _seconds(destination: Destination, count: int) -> tuple[float | None, str]:
         full = destination.rate_seconds * (1 + 1 / limits.PARTS)  # see sync/limits.py
         by_limit = (count - 1) // destination.rate_limit * full
         if by_pace is None or by_limit >= by_pace:
-            limit = {"limit": destination.rate_limit, "period": destination.get_rate_period_display()}
+            limit = {"limit": destination.rate_limit, "period": destination.rate_period}
             return by_limit, _("its limit of %(limit)s a %(period)s") % limit
     if by_pace is None:
         return None, _("nothing was sent there yet")

@@ -69,7 +69,7 @@ def test_all_that_match_are_those_of_the_filter_until_now(syncs, make_attempt, p
 def test_retry_does_not_force_what_is_unchanged(syncs, make_attempt, page, post):
     make_attempt(syncs[0])
     _, answer = confirm(page, post, ATTEMPTS_AGAIN, "retry", outcome__exact="rejected")
-    assert "Retry: 1 profile sync is due" in answer
+    assert "1 profile sync is due now" in answer
     assert not ProfileSync.objects.filter(resend=True).exists()
 
 
@@ -90,7 +90,7 @@ def test_it_says_how_long_and_what_holds_it_up(syncs, make_attempt, page, destin
     destination.save()
     text = page(ATTEMPTS_AGAIN, "replay")
     assert "1 min" in text
-    assert "its limit of 2 a Minute" in text
+    assert "its limit of 2 a minute" in text
     destination.rate_limit = None
     destination.save()
     text = page(ATTEMPTS_AGAIN, "replay")

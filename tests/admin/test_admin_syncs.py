@@ -29,7 +29,7 @@ def test_rows_say_why(sync, page):
 
 
 def test_sync_now_and_replay_by_button(sync, post):
-    assert "Retry: 1 profile sync is due" in post("destinations_profilesync_sync_now", sync.pk)
+    assert "1 profile sync is due now" in post("destinations_profilesync_sync_now", sync.pk)
     sync.refresh_from_db()
     assert (sync.state, sync.asked, sync.resend) == ("pending", True, False)
     assert "Replay: 1 profile sync is sent again" in post("destinations_profilesync_replay", sync.pk)
