@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from destinations.connectors.base import ConnectorError
+from destinations.connectors.redaction import EXCERPT_LIMIT
 from destinations.encryption import UndecryptableValue
 from destinations.models import DeliveryAttempt, Destination, ProfileSync
 from destinations.preview import Preview
@@ -58,6 +61,24 @@ def difference(before: Any, after: Any) -> Iterator[Line]:
     return _differing(_pretty(before), _pretty(after))
 
 
+def with_attempt(
+    attempt: DeliveryAttempt, destination: Destination, profile: Profile, shown: Preview
+) -> Comparison:
+    """How what would be sent now differs from what was tried then."""
+    tried = _kept_request(attempt)
+    if tried and shown.request is not None:
+        lines = tuple(_diff(_lines_of_text(tried), _lines_of_request(shown.request)))
+        sentence = _("Differs from what was tried.") if lines else _("The same as what was tried.")
+        return Comparison(not lines, sentence, kept=True, lines=lines)
+    if profile.version != attempt.version:
+        versions = {"then": attempt.version, "now": profile.version}
+        text = _("The request was not kept; the profile has changed since, from version %(then)s to %(now)s.")
+        return Comparison(None, text % versions)
+    if max(destination.updated_at, destination.resource.updated_at) >= attempt.at:
+        return Comparison(None, _("The request was not kept; the destination was edited since."))
+    return Comparison(True, _("The same: neither the profile nor the destination has changed since."))
+
+
 def _compare(destination: Destination, profile: Profile, payload: Any, request: dict[str, Any]) -> Comparison:
     sync = ProfileSync.objects.filter(destination=destination.pk, profile=profile).first()
     if sync is None or sync.synced_at is None:
@@ -91,11 +112,17 @@ def _accepted_request(sync: ProfileSync) -> str:
     accepted = DeliveryAttempt.objects.filter(
         profile=sync.profile_id, destination=sync.destination_id, outcome=DeliveryAttempt.Outcome.ACCEPTED
     )
+    attempt = accepted.defer("request", "response").order_by("-at").first()
+    return _kept_request(attempt) if attempt else ""
+
+
+def _kept_request(attempt: DeliveryAttempt) -> str:
+    """ "" where it was not kept, cannot be read, or was cut, so that it cannot be compared."""
     try:
-        attempt = accepted.order_by("-pk").first()
+        text = str(attempt.request or "")
     except UndecryptableValue:
         return ""
-    return str(attempt.request or "") if attempt else ""
+    return text if len(text) < EXCERPT_LIMIT else ""
 
 
 def _lines_of_text(text: str) -> list[str]:

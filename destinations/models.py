@@ -326,6 +326,7 @@ class DeliveryAttempt(models.Model):
             models.Index(
                 fields=("outcome", "-at"), condition=~models.Q(outcome="accepted"), name="failed_attempts"
             ),
+            models.Index(fields=("-at",), condition=~models.Q(outcome="accepted"), name="failed_by_age"),
             models.Index(
                 fields=("destination", "-at"),
                 condition=~models.Q(outcome="accepted"),

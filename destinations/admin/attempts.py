@@ -6,47 +6,26 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from destinations.admin.pages import (
-    HEAVY,
-    Button,
-    DestinationFilter,
-    Link,
-    ReadOnly,
-    link,
-    profile_link,
-    search_profiles,
-    this_pair,
-)
-from destinations.admin.syncs import SEARCH_HELP, SendsAgain
-from destinations.models import DeliveryAttempt, ProfileSync
+from destinations.admin.again import SendsAgain, until_now
+from destinations.admin.attempt_list import AttemptList
+from destinations.admin.pages import HEAVY, Link, ReadOnly, link, pair_url, profile_link, this_pair
+from destinations.models import DeliveryAttempt
 from destinations.sync.explain import at
 from profiles.large_tables import BoundedAdmin
 
-
-class StatusFilter(admin.SimpleListFilter):
-    """By kind: the codes themselves would have to be looked for in the whole table."""
-
-    title = "status"
-    parameter_name = "status"
-
-    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
-        kinds = [(f"{digit}", f"{digit}00 to {digit}99") for digit in range(1, 6)]
-        return [*kinds, ("none", "No status")]
-
-    def queryset(self, request: Any, queryset: Any) -> Any:
-        if self.value() == "none":
-            return queryset.filter(status_code=None)
-        if self.value() in ("1", "2", "3", "4", "5"):
-            first = int(self.value() or 0) * 100
-            return queryset.filter(status_code__gte=first, status_code__lt=first + 100)
-        return queryset
+MOST_TRIES = 50  # of one push that are shown
+WIRE = "request", "response"
 
 
 @admin.register(DeliveryAttempt)
 class DeliveryAttemptAdmin(SendsAgain, ReadOnly, BoundedAdmin):
+    chosen_from = "attempts"
+    change_list_template = "admin/tracsync/attempt_list.html"
+    panel_template = "admin/tracsync/attempt_panel.html"
     list_display = (
         "began",
         "of_profile",
@@ -57,81 +36,91 @@ class DeliveryAttemptAdmin(SendsAgain, ReadOnly, BoundedAdmin):
         "duration",
         "version",
     )
-    list_filter = (DestinationFilter, "outcome", StatusFilter, ("at", admin.DateFieldListFilter))
     ordering = ("-at",)
-    search_fields = ("profile_id",)
-    search_help_text = SEARCH_HELP
-    actions = ("sync_now", "replay")
-    acts = ("replay",)
     fieldsets = (
         (None, {"fields": ("began", "of_profile", "at_destination", "version", "idempotency_key")}),
-        ("What came of it", {"fields": ("outcome", "reason", "status_code", "remote_id", "duration")}),
-        ("What went over the wire", {"fields": ("sent", "answered")}),
+        (
+            gettext_lazy("What came of it"),
+            {"fields": ("outcome", "reason", "status_code", "remote_id", "duration", "waited")},
+        ),
     )
+    wire = (gettext_lazy("What went over the wire"), {"fields": ("sent", "answered")})
+
+    def get_changelist(self, request: Any, **kwargs: Any) -> type[AttemptList]:
+        return AttemptList
+
+    def changelist_view(self, request: Any, extra_context: Any = None) -> Any:
+        return super().changelist_view(request, {"title": _("Delivery log"), **(extra_context or {})})
 
     def get_queryset(self, request: Any) -> Any:
+        """Without bodies for those who may not see profiles: they are made of them."""
         rows = super().get_queryset(request).select_related("destination__resource")
-        return rows.defer("destination__prerequisites", *HEAVY)
+        rows = rows.defer("destination__prerequisites", *HEAVY)
+        return rows if _may_see_bodies(request) else rows.defer(*WIRE)
 
     def for_list(self, rows: Any) -> Any:
-        return rows.defer("request", "response")
+        return rows.defer(*WIRE)
 
-    def get_search_results(self, request: Any, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        return search_profiles(queryset, search_term), False
+    def get_fieldsets(self, request: Any, obj: Any = None) -> Any:
+        return [*self.fieldsets, self.wire] if _may_see_bodies(request) else self.fieldsets
 
-    @admin.display(description="at")
+    @admin.display(description=gettext_lazy("at"))
     def began(self, attempt: DeliveryAttempt) -> str:
         return at(attempt.at)
 
-    @admin.display(description="profile")
+    @admin.display(description=gettext_lazy("profile"))
     def of_profile(self, attempt: DeliveryAttempt) -> str:
         return profile_link(attempt.profile_id)
 
-    @admin.display(description="destination")
+    @admin.display(description=gettext_lazy("destination"))
     def at_destination(self, attempt: DeliveryAttempt) -> str:
         return link(attempt.destination)
 
-    @admin.display(description="took")
+    @admin.display(description=gettext_lazy("took"))
     def duration(self, attempt: DeliveryAttempt) -> str:
-        return f"{attempt.duration_ms:,} ms"
+        return f"{attempt.duration_ms:,}\N{NO-BREAK SPACE}ms"
 
-    @admin.display(description="request")
+    @admin.display(description=gettext_lazy("sent after it was due by"))
+    def waited(self, attempt: DeliveryAttempt) -> str:
+        return "-" if attempt.lag is None else f"{attempt.lag:,.1f} s"
+
+    @admin.display(description=gettext_lazy("request"))
     def sent(self, attempt: DeliveryAttempt) -> str:
         return _body(attempt.request)
 
-    @admin.display(description="response")
+    @admin.display(description=gettext_lazy("response"))
     def answered(self, attempt: DeliveryAttempt) -> str:
         return _body(attempt.response)
 
-    @admin.action(description="Sync these profiles there now", permissions=["act"])
-    def sync_now(self, request: Any, queryset: Any) -> None:
-        self.sync_rows(request, _syncs(queryset))
-
-    @admin.action(description="Replay: send these profiles there again", permissions=["act"])
-    def replay(self, request: Any, queryset: Any) -> None:
-        self.replay_rows(request, _syncs(queryset))
-
-    def buttons(self, request: Any, obj: DeliveryAttempt) -> Iterable[Button]:
-        yield Button("Replay", self.url("replay", obj), "Send the profile, as it is now, there again.")
+    def bounded(self, parameters: dict[str, str]) -> dict[str, str]:
+        return until_now(parameters)
 
     def panel(self, request: Any, obj: DeliveryAttempt) -> dict[str, Any]:
-        return {"subtitle": f"{obj.profile_id} → {obj.destination}"}
+        return {"subtitle": f"{obj.profile_id} → {obj.destination}", "tries": list(_tries(obj))}
 
     def links(self, request: Any, obj: DeliveryAttempt) -> Iterable[Link]:
-        yield Link("Profile sync", this_pair("profilesync", obj.profile_id, obj.destination_id))
+        if request.user.has_perm("profiles.view_profile"):
+            yield Link(_("Why?"), pair_url(obj.profile_id, obj.destination_id))
+        yield Link(_("Profile sync"), this_pair("profilesync", obj.profile_id, obj.destination_id))
+        if self.has_act_permission(request):
+            chosen = {"ids": str(obj.pk)}
+            yield Link(_("Retry…"), self.again_url("retry", chosen))
+            yield Link(_("Replay…"), self.again_url("replay", chosen))
 
-    def act_replay(self, request: Any, attempt: DeliveryAttempt) -> None:
-        self.replay_rows(request, _syncs(DeliveryAttempt.objects.filter(pk=attempt.pk)))
+
+def _may_see_bodies(request: Any) -> bool:
+    may_see: bool = request.user.has_perm("profiles.view_profile")
+    return may_see
 
 
-def _syncs(attempts: QuerySet[DeliveryAttempt]) -> QuerySet[ProfileSync]:
-    """Those that the attempts were made for."""
-    pair = {"profile": OuterRef("profile"), "destination": OuterRef("destination")}
-    tried = attempts.order_by().select_related(None).filter(**pair)
-    return ProfileSync.objects.filter(Exists(tried))
+def _tries(attempt: DeliveryAttempt) -> Iterable[DeliveryAttempt]:
+    """All tries of the same push, in the order of time."""
+    rows = DeliveryAttempt.objects.filter(profile=attempt.profile_id, destination=attempt.destination_id)
+    same = rows.filter(idempotency_key=attempt.idempotency_key).defer(*WIRE)
+    return reversed(same.order_by("-at")[:MOST_TRIES])
 
 
 def _body(text: Any) -> str:
     if text is None:
-        return "Not kept: TRACSYNC_ATTEMPT_BODIES says which bodies are."
+        return _("Not kept: TRACSYNC_ATTEMPT_BODIES says which bodies are.")
     return format_html('<pre class="tracsync-code">{}</pre>', text)

@@ -257,6 +257,11 @@ def listing(model: str, destination: Destination, **query: str) -> str:
     return f"{url}?{urlencode({'destination': destination.pk, **query})}"
 
 
+def pair_url(profile_id: str, destination_id: int) -> str:
+    """The page that says why a profile was or was not sent to a destination."""
+    return reverse("admin:profiles_profile_why", args=[quote(profile_id), destination_id])
+
+
 def search_profiles(rows: QuerySet[Any], term: str) -> QuerySet[Any]:
     """Rows of profiles whose ids begin with the term; found through the profiles' own index."""
     term = term.strip()

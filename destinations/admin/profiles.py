@@ -8,10 +8,12 @@ from typing import Any
 
 from django.contrib import admin
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
-from destinations.admin.pages import ActingAdmin, link, this_pair
+from destinations.admin.pages import link, pair_url, this_pair
+from destinations.admin.why import WhyPages
 from destinations.models import Destination, ProfileSync
-from destinations.sync import explain, operations
+from destinations.sync import explain
 from destinations.sync.explain import Prospect
 from profiles.admin import ProfileAdmin
 from profiles.models import Profile
@@ -27,6 +29,7 @@ class Row:
     sync: ProfileSync | None
     prospect: Prospect | None
     now: datetime
+    profile_id: str
 
     @property
     def link(self) -> str:
@@ -60,6 +63,27 @@ class Row:
     def sync_link(self) -> str:
         return link(self.sync, self.sync.state) if self.sync else ""
 
+    @property
+    def why_url(self) -> str:
+        return pair_url(self.profile_id, self.destination.pk)
+
+    @property
+    def accepted(self) -> str:
+        """The version, and when."""
+        if self.sync is None or self.sync.synced_version is None:
+            return _("never")
+        words = {"version": self.sync.synced_version, "at": ""}
+        if self.sync.synced_at is None:
+            return _("version %(version)s") % words
+        words["at"] = explain.at(self.sync.synced_at)
+        return _("version %(version)s, %(at)s") % words
+
+    @property
+    def obstacle(self) -> str:
+        """Where the sentence does not say it already."""
+        found = explain.obstacle(self.destination, self.now)
+        return "" if found in self.sentence else found
+
     def _never(self) -> str:
         if not self.destination.enabled:
             return "the destination is off"
@@ -67,30 +91,15 @@ class Row:
 
 
 @admin.register(Profile)
-class ProfileAtDestinationsAdmin(ActingAdmin, ProfileAdmin):
-    acts = ("sync_now",)
+class ProfileAtDestinationsAdmin(WhyPages, ProfileAdmin):
     panel_template = "admin/tracsync/profile_panel.html"
 
-    def has_act_permission(self, request: Any, obj: Any = None) -> bool:
-        return request.user.has_perm("destinations.change_profilesync")
-
     def panel(self, request: Any, obj: Profile) -> dict[str, Any]:
-        may_look = request.user.has_perm("destinations.view_profilesync")
         return {
-            "rows": rows(obj) if may_look or self.has_act_permission(request) else [],
-            "may_look": may_look,
+            "rows": rows(obj) if self.may_look(request) else [],
             "may_sync": self.has_act_permission(request),
             "sync_url": self.url("sync_now", obj),
         }
-
-    def act_sync_now(self, request: Any, profile: Profile) -> None:
-        """To one destination, or to all that are enabled."""
-        chosen = Destination.objects.filter(enabled=True).defer("settings", "mapping")
-        wanted = request.POST.get("destination", "")
-        if wanted.isdecimal():
-            chosen = chosen.filter(pk=wanted)
-        count = operations.sync_now(profile, list(chosen))
-        self.say(request, f"Sync now: due at {count} destinations.", warning=not count)
 
 
 def rows(profile: Profile) -> list[Row]:
@@ -104,4 +113,4 @@ def rows(profile: Profile) -> list[Row]:
     for destination in destinations:
         if sync := syncs.get(destination.pk):
             sync.profile, sync.destination = profile, destination
-    return [Row(one, syncs.get(one.pk), coming.get(one.pk), now) for one in destinations]
+    return [Row(one, syncs.get(one.pk), coming.get(one.pk), now, profile.pk) for one in destinations]

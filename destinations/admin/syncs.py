@@ -6,22 +6,23 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
+from destinations.admin.again import SendsAgain
 from destinations.admin.pages import (
     HEAVY,
-    ActingAdmin,
     Button,
     DestinationFilter,
     Link,
     ReadOnly,
     link,
+    pair_url,
     profile_link,
     search_profiles,
     this_pair,
 )
 from destinations.models import ProfileSync
-from destinations.sync import explain, operations
+from destinations.sync import explain
 from profiles.large_tables import BoundedAdmin, NullFilter
 
 SEARCH_HELP = "The beginning of a profile's ID, or =ID for exactly that one."
@@ -32,21 +33,6 @@ class OwedFilter(NullFilter):
     parameter_name = "owed"
     field = "due_at"
     answers = {"yes": ("Something is owed", False), "no": ("Nothing is owed", True)}
-
-
-class SendsAgain(ActingAdmin):
-    """Who may have profiles sent now or again."""
-
-    def has_act_permission(self, request: Any, obj: Any = None) -> bool:
-        return request.user.has_perm("destinations.change_profilesync")
-
-    def sync_rows(self, request: Any, rows: QuerySet[ProfileSync]) -> None:
-        count = operations.sync_rows_now(rows)
-        self.say(request, f"Sync now: {count:,} profile syncs are due. What is unchanged is not sent again.")
-
-    def replay_rows(self, request: Any, rows: QuerySet[ProfileSync]) -> None:
-        count = operations.replay(rows)
-        self.say(request, f"Replay: {count:,} profile syncs are sent again, even what is unchanged.")
 
 
 @admin.register(ProfileSync)
@@ -63,7 +49,7 @@ class ProfileSyncAdmin(SendsAgain, ReadOnly, BoundedAdmin):
     list_filter = (DestinationFilter, "state", OwedFilter)
     search_fields = ("profile_id",)
     search_help_text = SEARCH_HELP
-    actions = ("sync_now", "replay")
+    chosen_from = "syncs"
     acts = ("sync_now", "replay")
     fieldsets = (
         (None, {"fields": ("of_profile", "at_destination", "state", "explanation")}),
@@ -121,14 +107,6 @@ class ProfileSyncAdmin(SendsAgain, ReadOnly, BoundedAdmin):
     def owed_since(self, sync: ProfileSync) -> str:
         return explain.at(sync.first_changed_at) if sync.first_changed_at else "nothing owed"
 
-    @admin.action(description="Sync now, whatever the quiet period", permissions=["act"])
-    def sync_now(self, request: Any, queryset: Any) -> None:
-        self.sync_rows(request, queryset)
-
-    @admin.action(description="Replay: send again, even what is unchanged", permissions=["act"])
-    def replay(self, request: Any, queryset: Any) -> None:
-        self.replay_rows(request, queryset)
-
     def buttons(self, request: Any, obj: ProfileSync) -> Iterable[Button]:
         yield Button("Sync now", self.url("sync_now", obj), "Send it now, unless nothing has changed.")
         yield Button("Replay", self.url("replay", obj), "Send it again now, even if nothing has changed.")
@@ -137,7 +115,9 @@ class ProfileSyncAdmin(SendsAgain, ReadOnly, BoundedAdmin):
         return {"subtitle": f"{obj.profile_id} → {obj.destination}"}
 
     def links(self, request: Any, obj: ProfileSync) -> Iterable[Link]:
-        yield Link("Attempts", this_pair("deliveryattempt", obj.profile_id, obj.destination_id))
+        if request.user.has_perm("profiles.view_profile"):
+            yield Link(_("Why?"), pair_url(obj.profile_id, obj.destination_id))
+        yield Link(_("Attempts"), this_pair("deliveryattempt", obj.profile_id, obj.destination_id))
 
     def act_sync_now(self, request: Any, sync: ProfileSync) -> None:
         self.sync_rows(request, ProfileSync.objects.filter(pk=sync.pk))

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('destinations', '0004_tally'),
+        ('destinations', '0005_failed_attempts'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -163,3 +163,17 @@ def fields():
         return found
 
     return read
+
+
+@pytest.fixture
+def make_attempt():
+    """An attempt for a profile sync: make_attempt(sync, outcome="retry")."""
+    from destinations.models import DeliveryAttempt
+
+    def make(sync, **fields):
+        given = {"version": 1, "at": timezone.now(), "duration_ms": 12, "outcome": "rejected"}
+        pair = {"profile_id": sync.profile_id, "destination_id": sync.destination_id}
+        key = {"idempotency_key": f"{sync.pk}:1", "status_code": 422}
+        return DeliveryAttempt.objects.create(**pair, **{**given, **key, **fields})
+
+    return make

@@ -188,7 +188,7 @@ POSTS = (
     ("destinations_extension_uninstall", "destinations_extension"),
     ("destinations_profilesync_sync_now", "destinations_profilesync"),
     ("destinations_profilesync_replay", "destinations_profilesync"),
-    ("destinations_deliveryattempt_replay", "destinations_deliveryattempt"),
+    ("profiles_profile_replay", "profiles_profile"),
     ("profiles_profile_sync_now", "profiles_profile"),
     ("destinations_backfill_pause", "destinations_backfill"),
     ("destinations_backfill_resume", "destinations_backfill"),

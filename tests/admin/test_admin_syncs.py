@@ -1,13 +1,12 @@
-"""Profile syncs, attempts and backfills: they explain themselves, and can be sent again."""
+"""Profile syncs and backfills: they explain themselves, and can be sent again."""
 
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from destinations.models import Backfill, DeliveryAttempt, ProfileSync
+from destinations.models import Backfill, ProfileSync
 from destinations.sync import operations
-from profiles.models import Profile
 
 
 @pytest.fixture
@@ -16,12 +15,6 @@ def sync(profile, destination):
     return ProfileSync.objects.create(
         profile=profile, destination=destination, state="skipped", reason=reason, version=1
     )
-
-
-def attempt(sync, **fields):
-    given = {"version": 1, "at": timezone.now(), "duration_ms": 12, "outcome": "rejected", "status_code": 422}
-    pair = {"profile": sync.profile, "destination": sync.destination}
-    return DeliveryAttempt.objects.create(idempotency_key="1:1", **pair, **{**given, **fields})
 
 
 def test_rows_say_why(sync, page):
@@ -36,30 +29,12 @@ def test_rows_say_why(sync, page):
 
 
 def test_sync_now_and_replay_by_button(sync, post):
-    assert "Sync now: 1 profile syncs are due" in post("destinations_profilesync_sync_now", sync.pk)
+    assert "1 profile sync is due now" in post("destinations_profilesync_sync_now", sync.pk)
     sync.refresh_from_db()
     assert (sync.state, sync.asked, sync.resend) == ("pending", True, False)
-    assert "Replay: 1 profile syncs" in post("destinations_profilesync_replay", sync.pk)
+    assert "Replay: 1 profile sync is sent again" in post("destinations_profilesync_replay", sync.pk)
     sync.refresh_from_db()
     assert sync.resend
-
-
-def test_all_rows_of_a_filter_are_replayed(sync, destination, post):
-    for number in range(3):
-        someone = Profile(document={"id": f"p{number}"})
-        someone.save()
-        ProfileSync.objects.create(profile=someone, destination=destination, state="rejected")
-    answer = post(
-        "destinations_profilesync_changelist",
-        query="state__exact=rejected",
-        action="replay",
-        select_across="1",
-        _selected_action=["0"],
-    )
-    assert "Replay: 3 profile syncs" in answer
-    assert ProfileSync.objects.filter(resend=True, state="pending", due_at__isnull=False).count() == 3
-    sync.refresh_from_db()
-    assert sync.state == "skipped"
 
 
 def test_what_is_being_pushed_keeps_its_claim(sync):
@@ -97,36 +72,6 @@ def test_filters_and_search(sync, destination, page):
     ):
         text = page("destinations_profilesync_changelist", query=query)
         assert ("is missing" in text) == listed, query
-
-
-def test_attempts_are_filtered_by_what_came_of_them(sync, page):
-    attempt(sync, reason="mail is not an address")
-    for query, listed in (
-        ("outcome__exact=rejected", True),
-        ("outcome__exact=accepted", False),
-        ("status=4", True),
-        ("status=5", False),
-        ("status=none", False),
-        (f"destination={sync.destination_id}", True),
-        ("q=anna", True),
-        ("q=bob", False),
-    ):
-        text = page("destinations_deliveryattempt_changelist", query=query)
-        assert ("mail is not an address" in text) == listed, query
-
-
-def test_attempts_are_replayed_as_the_profiles_are_now(sync, post):
-    first, second = attempt(sync), attempt(sync)
-    chosen = [str(first.pk), str(second.pk)]
-    answer = post("destinations_deliveryattempt_changelist", action="replay", _selected_action=chosen)
-    assert "Replay: 1 profile syncs" in answer
-    sync.refresh_from_db()
-    assert sync.resend
-    post("destinations_deliveryattempt_replay", first.pk)
-
-
-def test_bodies_that_are_not_kept_are_said(sync, page):
-    assert "TRACSYNC_ATTEMPT_BODIES" in page("destinations_deliveryattempt_change", attempt(sync).pk)
 
 
 def test_backfills_show_how_far_they_are(destination, page):

@@ -37,6 +37,7 @@ for name in {names!r}:
         mapping={{"id": "profile@id", "mail": "profile@mail", "phone?": "profile@phone"}}).pk
 print(json.dumps(found))
 """
+SERIOUS = ("serious", "critical")
 NAMES = ("editor", "preview", "plain", "review")
 
 
@@ -64,8 +65,8 @@ def browser():
 class Site:
     """Where the pages are."""
 
-    def __init__(self, base: str, found: dict) -> None:
-        self.base, self.found = base, found
+    def __init__(self, base: str, found: dict, installation: Installation) -> None:
+        self.base, self.found, self.installation = base, found, installation
 
     def url(self, path: str) -> str:
         return f"{self.base}/admin/{path}"
@@ -87,7 +88,7 @@ def site(browser, tmp_path_factory):
         found = json.loads(installation.python(SEED.format(url=receiver.url, names=NAMES)))
         base = installation.start_web()
         installation.start_worker()
-        yield Site(base, found)
+        yield Site(base, found, installation)
     finally:
         installation.stop()
         receiver.close()
@@ -158,3 +159,20 @@ def editor():
 @pytest.fixture(scope="session")
 def axe() -> str:
     return (Path(__file__).parent / "axe" / "axe.min.js").read_text()
+
+
+@pytest.fixture
+def barriers(axe):
+    """What axe finds to be serious on a page."""
+
+    def look(page):
+        page.evaluate(axe)
+        found = page.evaluate("axe.run()")["violations"]
+        return [
+            f"{one['id']}: {node['html'][:160]} ({node['any'][0]['message'] if node['any'] else ''})"
+            for one in found
+            if one["impact"] in SERIOUS
+            for node in one["nodes"]
+        ]
+
+    return look

@@ -3,23 +3,6 @@
 import pytest
 from playwright.sync_api import expect
 
-SERIOUS = ("serious", "critical")
-
-
-@pytest.fixture
-def barriers(axe):
-    def look(page):
-        page.evaluate(axe)
-        found = page.evaluate("axe.run()")["violations"]
-        return [
-            f"{one['id']}: {node['html'][:160]} ({node['any'][0]['message'] if node['any'] else ''})"
-            for one in found
-            if one["impact"] in SERIOUS
-            for node in one["nodes"]
-        ]
-
-    return look
-
 
 @pytest.fixture(params=[(390, "light"), (390, "dark"), (1600, "light"), (1600, "dark")], ids=str)
 def view(request):

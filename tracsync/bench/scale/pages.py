@@ -94,6 +94,9 @@ def _admin(destinations: list[Destination], profiles: int) -> Iterator[str]:
         {"outcome__exact": "rejected"},
         {"outcome__exact": "unknown"},
         {"destination": crm, "outcome__exact": "rejected"},
+        {"outcome__exact": "failed"},
+        {"error": "refused"},
+        {"error": "not there", "destination": crm},
         {"status": 5},
         {"status": "none"},
         {"at__gte": _day(7), "at__lt": _day(6)},
@@ -110,6 +113,10 @@ def _admin(destinations: list[Destination], profiles: int) -> Iterator[str]:
         {"changed_at__gte": _day(7), "changed_at__lt": _day(6)},
     )
     yield reverse("admin:profiles_profile_change", args=[middle])
+    yield reverse("admin:profiles_profile_why", args=[middle, crm])
+    again = reverse("admin:destinations_deliveryattempt_again", args=["replay"])
+    for query in ({}, {"outcome__exact": "failed"}, {"status": 422}):
+        yield _with(again, query)
 
 
 def _list(name: str, *queries: dict[str, Any]) -> Iterator[str]:

@@ -1,0 +1,177 @@
+"""What a person chose to have sent again: filters as plain parameters, and the rows that they stand for.
+
+A choice is a dict of texts, as it stands in the address of a list: {"of": "attempts", "destination": "3",
+"outcome__exact": "rejected"}. It can be stored and read back later; whatever is not understood is refused,
+because a filter that is ignored would choose more than anybody saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext as _
+
+from destinations.models import DeliveryAttempt, ProfileSync
+from destinations.sync import attempt_search, operations
+from destinations.sync.filter_fields import ChosenIds, DestinationChoice
+from profiles.large_tables import id_matches
+from profiles.models import Profile
+
+BATCH_SIZE = 2000
+LOOKED_THROUGH = 50_000  # attempts at a time
+HOWS = {"retry": operations.sync_rows_now, "replay": operations.replay}
+
+
+class InvalidChoice(ValueError):
+    """It names something that is not there, or says something that is not understood."""
+
+
+class SyncFilters(forms.Form):
+    """Those of the list of profile syncs, by the names that they have in its address."""
+
+    q = forms.CharField(required=False, max_length=256)
+    destination = DestinationChoice()
+    state__exact = forms.ChoiceField(required=False, choices=[("", ""), *ProfileSync.State.choices])
+    owed = forms.ChoiceField(required=False, choices=[("", ""), ("yes", "yes"), ("no", "no")])
+    ids = ChosenIds()
+
+
+FILTERS: dict[str, type[forms.Form]] = {
+    "attempts": attempt_search.AttemptFilters,
+    "syncs": SyncFilters,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """`of`: "attempts" or "syncs". `parameters`: as they were given. `found`: what they mean."""
+
+    of: str
+    parameters: dict[str, str]
+    found: dict[str, Any]
+
+    def as_dict(self) -> dict[str, str]:
+        return {"of": self.of, **self.parameters}
+
+
+def read(given: Mapping[str, Any]) -> Choice:
+    """A choice from its dict. Raises InvalidChoice."""
+    if given.get("ids") == "":
+        raise InvalidChoice(_("Nothing is selected."))
+    parameters = {name: str(value) for name, value in given.items() if value not in ("", None)}
+    of = parameters.pop("of", "")
+    if of not in FILTERS:
+        raise InvalidChoice(_("It is not known what was chosen from."))
+    form = FILTERS[of](parameters)
+    if unknown := sorted(set(parameters) - set(form.fields)):
+        raise InvalidChoice(_("There is no such filter: %(names)s.") % {"names": ", ".join(unknown)[:200]})
+    if not form.is_valid():
+        name, [problem, *_more] = next(iter(form.errors.items()))
+        raise InvalidChoice(f"{name}: {problem}")
+    return Choice(of, parameters, form.cleaned_data)
+
+
+def next_rows(choice: Choice, after: Any = None) -> tuple[list[int], Any]:
+    """The ids of the next profile syncs that are chosen, each once, and where to go on; None: at the end.
+
+    `after` is what the last call gave, plain enough to be stored as JSON.
+    """
+    return _next_by_attempt(choice, after) if choice.of == "attempts" else _next_by_row(choice, after)
+
+
+def send_matching(choice: Choice, how: str) -> int:
+    """Have all that are chosen sent again, a batch at a time; how many. `how`: "retry" or "replay"."""
+    return sum(HOWS[how](ProfileSync.objects.filter(pk__in=ids)) for ids in _batches(choice))
+
+
+def syncs(choice: Choice) -> QuerySet[ProfileSync]:
+    """The rows of a choice among profile syncs."""
+    found, rows = choice.found, ProfileSync.objects.all()
+    if found["ids"]:
+        rows = rows.filter(pk__in=found["ids"])
+    if found["destination"]:
+        rows = rows.filter(destination=found["destination"].pk)
+    if found["state__exact"]:
+        rows = rows.filter(state=found["state__exact"])
+    if found["owed"]:
+        rows = rows.filter(due_at__isnull=found["owed"] == "no")
+    if term := found["q"].strip():
+        profiles = Profile.objects.filter(id_matches(term, rows.db)).order_by()
+        rows = rows.filter(profile__in=profiles.values("pk"))
+    return rows
+
+
+def pairs(choice: Choice, rows: QuerySet[DeliveryAttempt] | None = None) -> QuerySet[DeliveryAttempt]:
+    """The last attempt of each pair of profile and destination among those that are chosen.
+
+    `rows`: only some of those that are chosen.
+    """
+    chosen = attempt_search.matching(choice.found)
+    same = {"profile": OuterRef("profile"), "destination": OuterRef("destination"), "pk__gt": OuterRef("pk")}
+    return (chosen if rows is None else rows).filter(~Exists(chosen.filter(**same)))
+
+
+def latest(choice: Choice) -> QuerySet[DeliveryAttempt]:
+    """As `pairs`, newest first, within the reach of a search."""
+    within, _end = attempt_search.within_reach(choice.found)
+    return pairs(choice, within).order_by("-at", "-pk")
+
+
+def destinations(choice: Choice, most: int) -> list[int]:
+    """The destination of each pair that is chosen, of no more than `most` of them."""
+    rows: QuerySet[Any] = syncs(choice).order_by() if choice.of == "syncs" else latest(choice)
+    return list(rows.values_list("destination_id", flat=True)[:most])
+
+
+def _batches(choice: Choice) -> Iterator[list[int]]:
+    ids, after = next_rows(choice)
+    yield ids
+    while after is not None:
+        ids, after = next_rows(choice, after)
+        yield ids
+
+
+def _next_by_row(choice: Choice, after: int | None) -> tuple[list[int], int | None]:
+    rows = syncs(choice).order_by("pk")
+    if after is not None:
+        rows = rows.filter(pk__gt=after)
+    ids = list(rows.values_list("pk", flat=True)[:BATCH_SIZE])
+    return ids, ids[-1] if len(ids) == BATCH_SIZE else None
+
+
+def _next_by_attempt(choice: Choice, after: list[Any] | None) -> tuple[list[int], list[Any] | None]:
+    """In the order of time, which every index of the attempts ends with.
+
+    No more than LOOKED_THROUGH attempts are looked through, so that no step takes long where few match.
+    """
+    ahead, rows = (
+        attempt_search.around(choice.found).order_by("at", "pk"),
+        pairs(choice).order_by("at", "pk"),
+    )
+    if after is not None:
+        at, pk = datetime.fromisoformat(after[0]), int(after[1])
+        beyond = Q(at__gt=at) | Q(at=at, pk__gt=pk)
+        ahead, rows = ahead.filter(beyond, at__gte=at), rows.filter(beyond, at__gte=at)
+    end = next(iter(ahead.values_list("at", "pk")[LOOKED_THROUGH - 1 : LOOKED_THROUGH]), None)
+    if end is not None:
+        rows = rows.filter(Q(at__lt=end[0]) | Q(at=end[0], pk__lte=end[1]), at__lte=end[0])
+    found = list(rows.values_list("at", "pk", "destination_id", "profile_id")[:BATCH_SIZE])
+    stop = found[-1][:2] if len(found) == BATCH_SIZE else end
+    return _rows_of(found), None if stop is None else [stop[0].isoformat(), stop[1]]
+
+
+def _rows_of(found: list[tuple[Any, ...]]) -> list[int]:
+    """The profile syncs of attempts: (..., destination, profile)."""
+    profiles: dict[int, list[str]] = {}
+    for *_rest, destination, profile in found:
+        profiles.setdefault(destination, []).append(profile)
+    ids: list[int] = []
+    for destination, chosen in profiles.items():
+        rows = ProfileSync.objects.filter(destination=destination, profile__in=chosen).order_by()
+        ids += rows.values_list("pk", flat=True)
+    return ids
