@@ -17,11 +17,11 @@ class Among(Lookup):
     lookup_name = "among"
     prepare_rhs = False
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         column, params = self.process_lhs(compiler, connection)
         if connection.vendor == "postgresql":
             kind = self.lhs.output_field.rel_db_type(connection)
             ids = f"= ANY(ARRAY(SELECT json_array_elements_text(%s::json))::{kind}[])"
         else:
             ids = "IN (SELECT value FROM json_each(%s))"
-        return f"{column} {ids}", [*params, json.dumps(list(self.rhs))]
+        return f"{column} {ids}", (*params, json.dumps(list(self.rhs)))

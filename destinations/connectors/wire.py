@@ -113,7 +113,7 @@ class _TimedSocket:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._timeout = sock.gettimeout()
-        self._waiting: list[Any] | None = None
+        self._waiting: list[bytes] | None = None
         self.end = float("inf")
 
     def __getattr__(self, name: str) -> Any:
@@ -122,7 +122,8 @@ class _TimedSocket:
     @contextmanager
     def at_once(self) -> Iterator[None]:
         """What is sent meanwhile goes out together at the end: a request's headers with its body."""
-        self._waiting = waiting = []
+        waiting: list[bytes] = []
+        self._waiting = waiting
         try:
             yield
         finally:

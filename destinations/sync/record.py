@@ -108,11 +108,11 @@ def _record(destination: Destination, token: str, entries: Sequence[Entry]) -> N
     with transaction.atomic():
         locked = ProfileSync.objects.select_for_update().filter(pk__among=by_id).order_by("profile_id")
         rows = list(locked.values_list("pk", "claim_token", *MEANWHILE))
-        mine = uuid.UUID(token)
+        ours = uuid.UUID(token)
         held = [
             _updated(by_id[pk], dict(zip(MEANWHILE, values, strict=True)))
             for pk, holder, *values in rows
-            if holder == mine
+            if holder == ours
         ]
         # The rows are there and locked: meeting them is the quickest way to update them all at once.
         database.insert(held, update=FIELDS)
