@@ -11,6 +11,7 @@ from django.db import connections
 from django.db.models import Q, QuerySet
 from django.shortcuts import redirect
 from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
 
 MOST_COUNTED = 10_000
 MOST_DELETED = 1_000
@@ -53,7 +54,7 @@ class NullFilter(admin.SimpleListFilter):
     answers: dict[str, tuple[str, bool]] = {}
 
     def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
-        return [(value, label) for value, (label, _) in self.answers.items()]
+        return [(value, label) for value, (label, _null) in self.answers.items()]
 
     def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
         answer = self.answers.get(self.value() or "")
@@ -101,8 +102,8 @@ class ShortDeletion(admin.ModelAdmin):
         """“Select all” may mean millions, and those are not deleted in one request."""
         asked = (request.POST.get("action"), request.POST.get("select_across"))
         if asked == ("delete_selected", "1") and count(queryset, MOST_DELETED + 1) > MOST_DELETED:
-            text = f"At most {MOST_DELETED:,} are deleted at once. Nothing was deleted."
-            self.message_user(request, text, messages.WARNING)
+            text = _("At most %(most)s are deleted at once. Nothing was deleted.")
+            self.message_user(request, text % {"most": f"{MOST_DELETED:,}"}, messages.WARNING)
             return redirect(request.get_full_path())
         return super().response_action(request, queryset, *args)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
+from django.utils.translation import gettext as _
 
 from destinations import comparison, preview
 from destinations.admin.pages import ActingAdmin
@@ -15,6 +16,7 @@ from destinations.connectors.base import ConnectorError
 from destinations.encryption import UndecryptableValue
 from destinations.models import Destination
 from destinations.notation import NotationError
+from destinations.recorded import translated
 from profiles.documents import InvalidDocument
 from profiles.models import Profile
 
@@ -37,7 +39,7 @@ class DestinationTrials(ActingAdmin):
         try:
             trial = preview.send_test(destination, profile.document, f"test:{uuid.uuid4()}")
         except (ConnectorError, NotationError, InvalidDocument, UndecryptableValue) as error:
-            return self._page(request, destination, asked, profile, trial_error=str(error))
+            return self._page(request, destination, asked, profile, trial_error=translated(str(error)))
         self.log_change(request, destination, "Test sent.")
         return self._page(request, destination, asked, profile, trial=trial)
 
@@ -53,7 +55,7 @@ class DestinationTrials(ActingAdmin):
         return self.page(
             request,
             "preview.html",
-            "Preview",
+            _("Preview"),
             destination,
             asked=asked,
             profile=profile,
