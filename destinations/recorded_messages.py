@@ -15,6 +15,7 @@ ENGINE = (
     _("a stored secret cannot be decrypted: TRACSYNC_ENCRYPTION_KEYS lacks the key it was written with"),
     _("There is no usable connector %(name)s; known are: %(names)s"),
     _("the resource %(name)s has no test credentials"),
+    _("%(name)s is used by %(names)s: delete what uses it first"),
     # What does not fit a JSON Schema.
     _("%(field)s is hidden; type it again"),
     _("%(field)s is required"),

@@ -102,7 +102,8 @@ class ExtensionAdmin(ActingAdmin, ReadOnly, LeanAdmin):
             self.say(request, _("%(name)s was left as it is: %(reason)s") % why, warning=True)
             return
         self.log_change(request, extension, in_english(done))
-        self.say(request, _("%(done)s: %(names)s.") % {"done": done, "names": extension.name})
+        said = _("%(name)s is installed.") if install else _("%(name)s is uninstalled.")
+        self.say(request, said % {"name": extension.name})
 
     def _back(self, request: Any) -> Any:
         return redirect("admin:destinations_extension_changelist") if "list" in request.GET else None

@@ -13,12 +13,12 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpResponse
+from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from destinations import preview
-from destinations.admin import words
 from destinations.admin.live_preview import PROFILE, Draft, LivePreview
 from destinations.connectors.base import ConnectorError
 from destinations.encryption import UndecryptableValue
@@ -151,9 +151,8 @@ def _refusal(draft: Draft) -> str:
     assert draft.stored is not None
     if draft.changed or draft.mistakes:
         return _("There are changes that are not saved: production gets what is saved. Save them first.")
-    if not words.is_held_up(draft.stored):
-        return ""
-    return _("Nothing was sent. The destination: %(state)s.") % {"state": words.state(draft.stored)}
+    why = explain.obstacle(draft.stored, timezone.now())
+    return _("Nothing was sent: %(reason)s.") % {"reason": why} if why else ""
 
 
 def _attempts(profile_id: str, destination_id: int) -> Any:

@@ -35,11 +35,6 @@ def owed_words(destination: Any) -> str:
     return str(AtLeast(MOST_OWED) if destination.owed > MOST_OWED else destination.owed)
 
 
-def is_held_up(destination: Destination, now: datetime | None = None) -> bool:
-    """Whether nothing is sent to it now."""
-    return bool(explain.obstacle(destination, now or timezone.now()))
-
-
 def state(destination: Destination, now: datetime | None = None) -> str:
     """What it is doing, and until when."""
     now, health = now or timezone.now(), getattr(destination, "health", None)

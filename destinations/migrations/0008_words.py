@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('destinations', '0003_bulk_and_backfill_states'),
-        ('profiles', '0002_words'),
+        ("profiles", "0003_words"),
     ]
 
     operations = [

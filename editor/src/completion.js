@@ -1,6 +1,7 @@
 // What can stand here: fields of real profiles, functions, keywords, and a mapping's directives.
 
 import { autocompletion, snippetCompletion } from "@codemirror/autocomplete";
+import { filled } from "./texts.js";
 
 const BRACKET = String.raw`\[\\?"(?:[^"\\\n]|\\[^"])*(?:\\?"\]?)?|\[\d*\]?`;
 const PATH = String.raw`(?:${BRACKET}|[\p{L}\p{N}_.$\-])*`;
@@ -12,6 +13,8 @@ export function completion(kind, vocabulary, paths) {
     field: new RegExp(`(?:${sources})@${PATH}$`, "u"),
     stillField: new RegExp(`^(?:${sources})@${PATH}$`, "u"),
     words: words(vocabulary),
+    directives: directives(vocabulary.texts.directives),
+    seen: vocabulary.texts.seen,
     paths,
   };
   const source = kind === "mapping" ? inMapping : inCondition;
@@ -50,7 +53,10 @@ function inCondition(context, tools) {
 function inMapping(context, tools) {
   const string = stringBefore(context);
   if (!string) return null;
-  if (string.isKey) return directives(context, string);
+  if (string.isKey) {
+    const asked = string.text.startsWith("$") || context.explicit;
+    return asked ? { from: string.from, options: tools.directives, validFor: /^\$?\w*$/ } : null;
+  }
   const typed = context.matchBefore(tools.field);
   if (typed && typed.from >= string.from) {
     return fields(typed.from, unescaped(typed.text), tools, (path) => JSON.stringify(path).slice(1, -1));
@@ -101,18 +107,8 @@ function inList(context, position) {
   return false;
 }
 
-const DIRECTIVES = [
-  ["$formula", "what a function gives"],
-  ["$if", "one thing or another: then, else"],
-  ["$lookup", "a small table: in, else"],
-  ["$map", "a list of objects: to, where"],
-  ["$literal", "as it stands"],
-].map(([label, detail]) => ({ label, detail, type: "keyword" }));
-
-function directives(context, string) {
-  return string.text.startsWith("$") || context.explicit
-    ? { from: string.from, options: DIRECTIVES, validFor: /^\$?\w*$/ }
-    : null;
+function directives(texts) {
+  return Object.entries(texts).map(([label, detail]) => ({ label, detail, type: "keyword" }));
 }
 
 async function fields(from, typed, tools, written) {
@@ -121,7 +117,7 @@ async function fields(from, typed, tools, written) {
   const answer = await tools.paths.below(typed.slice(source.length));
   const options = answer.paths.map((one, at) => ({
     label: written(source + one.path),
-    detail: `${one.kinds.join(", ")}${one.everywhere ? "" : `, in ${one.seen} of ${answer.profiles}`}`,
+    detail: [...one.kinds, ...(one.everywhere ? [] : [filled(tools.seen, { ...one, ...answer })])].join(", "),
     type: "field",
     boost: -at / 10, // the server's order: the nearest and most frequent ones first
   }));
