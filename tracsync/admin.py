@@ -8,6 +8,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from profiles import moments
 from tracsync.models import ApiToken
 
 
@@ -20,18 +21,30 @@ class ApiTokenForm(forms.ModelForm):
 @admin.register(ApiToken)
 class ApiTokenAdmin(admin.ModelAdmin):
     form = ApiTokenForm
-    list_display = ("name", "prefix", "read_only", "last_used_at", "expires_at", "created_at")
+    list_display = ("name", "prefix", "read_only", "last_used", "expires", "created")
     list_filter = ("read_only", ("expires_at", admin.EmptyFieldListFilter))
     search_fields = ("name", "prefix")
     search_help_text = gettext_lazy("Name, or the token's first eight characters.")
-    readonly_fields = ("prefix", "created_at", "last_used_at")
+    readonly_fields = ("prefix", "created", "last_used")
+
+    @admin.display(description=gettext_lazy("last used"), ordering="last_used_at")
+    def last_used(self, token: ApiToken) -> str:
+        return moments.shown(token.last_used_at, _("never"))
+
+    @admin.display(description=gettext_lazy("expires"), ordering="expires_at")
+    def expires(self, token: ApiToken) -> str:
+        return moments.shown(token.expires_at, _("never"))
+
+    @admin.display(description=gettext_lazy("created"), ordering="created_at")
+    def created(self, token: ApiToken) -> str:
+        return moments.shown(token.created_at)
 
     def get_fieldsets(self, request: Any, obj: ApiToken | None = None) -> Any:
         fields = (None, {"fields": ["name", "read_only", "expires_at"]})
         if obj is None:
             return [fields]
         about = {
-            "fields": ["prefix", "created_at", "last_used_at"],
+            "fields": ["prefix", "created", "last_used"],
             "description": _("The token itself is not stored. To revoke it, delete this entry."),
         }
         return [fields, (_("About"), about)]

@@ -62,7 +62,7 @@ def _files() -> list[Path]:
 
 
 def _calls(code: str) -> str:
-    """What Django leaves of a template are calls between words of X; without indentation it reads as Python."""
+    """What Django leaves of a template are calls between words; without indentation that is Python."""
     return "\n".join(line.strip() for line in code.splitlines())
 
 
@@ -77,6 +77,7 @@ def update() -> Catalog:
     catalog.update(wanted(), no_fuzzy_matching=True)
     catalog.obsolete.clear()
     catalog.header_comment, catalog.project, catalog.version = HEADER, "tracsync", "1"
+    catalog.fuzzy, catalog.last_translator, catalog.language_team = False, "tracsync", "German"
     catalog.creation_date = catalog.revision_date = MADE
     PO.parent.mkdir(parents=True, exist_ok=True)
     with PO.open("wb") as file:
@@ -93,5 +94,7 @@ def compiled(catalog: Catalog) -> bytes:
 if __name__ == "__main__":
     updated = update()
     MO.write_bytes(compiled(updated))
-    missing = sum(1 for one in updated if one.id and not all(one.string if one.pluralizable else [one.string]))
+    missing = sum(
+        1 for one in updated if one.id and not all(one.string if one.pluralizable else [one.string])
+    )
     sys.stdout.write(f"{len(updated)} strings, {missing} of them without a translation\n")
