@@ -24,6 +24,7 @@ FORMS = {
     "column": r"\d+",
     "path": r"\$[^: ]*",
 }
+LONGEST = 1_500  # characters of a line: ours are shorter
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 # A word "and" between messages, not within what is quoted.
 _AND = re.compile(r' and (?=(?:[^"]*"[^"]*")*[^"]*\Z)')
@@ -75,56 +76,62 @@ def translated(text: str, messages: tuple[str, ...] = DOCUMENTS) -> str:
     """Line by line; lines that begin with a space quote something."""
     if not text or get_language() in (None, "en"):
         return text
-    return "\n".join(
-        line if line.startswith(" ") or not line else _of_line(line, messages) for line in text.split("\n")
+    return "\n".join(line if line.startswith(" ") else _line(line, messages) for line in text.split("\n"))
+
+
+def _line(text: str, messages: tuple[str, ...]) -> str:
+    """One message, or several in a row; what is known of them."""
+    if len(text) > LONGEST:
+        return text
+    sentences = text.split("; ")
+    return (
+        _all_known(sentences, "; ", messages)
+        or _all_known(_AND.split(text), gettext(" and "), messages)
+        or _known(text, messages)
+        or "; ".join(_known(sentence, messages) or sentence for sentence in sentences)
     )
 
 
-def _of_line(text: str, messages: tuple[str, ...]) -> str:
-    return _known(text, messages) or _joined(text, messages) or text
+def _all_known(parts: list[str], between: str, messages: tuple[str, ...]) -> str | None:
+    known = [_known(part, messages) for part in parts] if len(parts) > 1 else [None]
+    return None if None in known else between.join(filter(None, known))
 
 
 def _known(text: str, messages: tuple[str, ...]) -> str | None:
     """The translation of one message; None where it is none of these."""
-    for pattern, message in _patterns(messages):
-        if match := pattern.fullmatch(text):
-            parts = match.groupdict()
-            said = {name: _part(name, part, messages) for name, part in parts.items()}
-            return gettext(message) % said if said else gettext(message)
+    for literal, pattern, message in _patterns(messages):
+        match = pattern.fullmatch(text) if literal in text else None
+        if match is not None:
+            parts = {name: _part(name, part, messages) for name, part in match.groupdict().items()}
+            return gettext(message) % parts if parts else gettext(message)
     return None
 
 
 def _part(name: str, text: str, messages: tuple[str, ...]) -> str:
     if name == "pieces":
-        return ", ".join(_of_line(piece, messages) for piece in _COMMA.split(text))
-    return _of_line(text, messages) if name in NESTED else text
-
-
-def _joined(text: str, messages: tuple[str, ...]) -> str | None:
-    """Several messages in a row: those that are known, and of a sentence with “and” all or none."""
-    parts = text.split("; ")
-    if len(parts) > 1:
-        return "; ".join(_of_line(part, messages) for part in parts)
-    known = [_known(part, messages) for part in _AND.split(text)]
-    if len(known) < 2 or None in known:
-        return None
-    return gettext(" and ").join(filter(None, known))
+        return ", ".join(_line(piece, messages) for piece in _COMMA.split(text))
+    return _line(text, messages) if name in NESTED else text
 
 
 @cache
-def _patterns(messages: tuple[str, ...]) -> Sequence[tuple[re.Pattern[str], str]]:
-    """Those with the most words of their own first: the others may fit by chance."""
+def _patterns(messages: tuple[str, ...]) -> Sequence[tuple[str, re.Pattern[str], str]]:
+    """Those with the most words of their own first: the others may fit by chance.
+
+    What comes first of each must be in a text that fits, and is looked for sooner than the pattern.
+    """
     by_words = sorted(messages, key=lambda message: len(_PLACEHOLDER.sub("", message)), reverse=True)
-    return [(_pattern(message), message) for message in by_words]
+    return [(_longest_literal(message), _pattern(message), message) for message in by_words]
+
+
+def _longest_literal(message: str) -> str:
+    return max(_PLACEHOLDER.split(message)[::2], key=len)
 
 
 def _pattern(message: str) -> re.Pattern[str]:
     literal, *rest = _PLACEHOLDER.split(message)
     expression = re.escape(literal)
     for name, text in zip(rest[::2], rest[1::2], strict=True):
-        seen = f"(?P<{name}>" in expression
-        expression += f"(?P={name})" if seen else f"(?P<{name}>{FORMS.get(name, '.+?')})"
-        expression += re.escape(text)
+        expression += f"(?P<{name}>{FORMS.get(name, '.+?')}){re.escape(text)}"
     return re.compile(expression, re.DOTALL)
 
 

@@ -24,7 +24,7 @@ from markdown_it.token import Token
 DIRECTORY = Path(settings.BASE_DIR) / "docs"
 FIRST = "admin"
 
-# Which heading helps with which pages, by the beginning of their names; the longest one counts.
+# Which heading helps with which pages: by the name of a page, its model, its app.
 TOPICS = {
     "": "admin",
     "destinations_destination": "admin#your-first-destination",
@@ -40,7 +40,7 @@ TOPICS = {
     "profiles_profile": "admin#why-was-this-customer-not-sent",
     "profiles_profile_add": "admin#editing-a-profile",
     "tracsync_apitoken": "api#a-token",
-    "auth_": "admin#who-may-do-what",
+    "auth": "admin#who-may-do-what",
     "preferences": "admin#language-and-time-zone",
 }
 _LINK = re.compile(r"(?P<page>[a-z-]+)\.md(?P<anchor>#[^\s]*)?")
@@ -62,7 +62,9 @@ class Page:
 
 def topic(url_name: str) -> str:
     """The page and heading that help with a page of the admin, as `page#heading`."""
-    return TOPICS[max((name for name in TOPICS if url_name.startswith(name)), key=len)]
+    while url_name not in TOPICS:
+        url_name = url_name.rpartition("_")[0]
+    return TOPICS[url_name]
 
 
 def url(topic: str) -> str:
@@ -100,8 +102,7 @@ def _rendered(path: Path, _changed_at: float) -> Page:
     headings = tuple(_headings(tokens))
     for token in tokens:
         _adapt(token)
-        for inner in token.children or ():
-            _adapt(inner)
+        _link(token.children or [])
     html = markdown.renderer.render(tokens, markdown.options, {})
     return Page(headings[0].text if headings else path.stem, mark_safe(html), headings)  # noqa: S308
 
@@ -119,11 +120,20 @@ def _headings(tokens: list[Token]) -> list[Heading]:
 
 
 def _adapt(token: Token) -> None:
-    """Links lead to our pages; alignment is a class, as inline styles are forbidden here."""
+    """Alignment is a class, as inline styles are forbidden here; code is shown without its language."""
     if style := token.attrs.pop("style", ""):
         token.attrJoin("class", f"tracsync-{str(style).rpartition(':')[2].strip()}")
     if token.type == "fence":
         token.info = ""
-    link = _LINK.fullmatch(str(token.attrs.get("href", ""))) if token.type == "link_open" else None
-    if link:
-        token.attrs["href"] = f"../{link['page']}/{link['anchor'] or ''}"
+
+
+def _link(tokens: list[Token]) -> None:
+    """Links lead to our pages; those to other files of the project are only text."""
+    hidden = False
+    for token in tokens:
+        address = str(token.attrs.get("href", ""))
+        if link := _LINK.fullmatch(address):
+            token.attrs["href"] = f"../{link['page']}/{link['anchor'] or ''}"
+        if token.type == "link_open":
+            hidden = link is None and address.endswith(".md")
+        token.hidden = hidden and token.type in ("link_open", "link_close")

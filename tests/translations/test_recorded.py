@@ -246,7 +246,7 @@ def test_a_mistake_in_a_mapping_keeps_its_place():
     with pytest.raises(NotationError) as caught:
         parse_template({"a": {"$formula": "unknown(profile@a)"}})
     with translation.override("de"):
-        assert translated(str(caught.value)).startswith("$.a.$formula: Es gibt keine Funktion unknown")
+        assert translated(str(caught.value)).startswith('$.a["$formula"]: Es gibt keine Funktion unknown')
 
 
 def test_long_texts_of_others_cost_little():
