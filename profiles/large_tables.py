@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin, messages
@@ -10,7 +11,7 @@ from django.core.paginator import Paginator
 from django.db import connections
 from django.db.models import Q, QuerySet
 from django.shortcuts import redirect
-from django.utils.functional import cached_property
+from django.utils.functional import Promise, cached_property
 from django.utils.translation import gettext as _
 
 MOST_COUNTED = 10_000
@@ -51,9 +52,9 @@ class NullFilter(admin.SimpleListFilter):
     """Yes or no, told by whether a column is null. `answers`: value -> label, and whether it is."""
 
     field = ""
-    answers: dict[str, tuple[str, bool]] = {}
+    answers: Mapping[str, tuple[str | Promise, bool]] = {}
 
-    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, Any]]:
         return [(value, label) for value, (label, _null) in self.answers.items()]
 
     def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -96,7 +97,7 @@ class ShortDeletion(admin.ModelAdmin):
     What hangs on the object goes with it, so the right to delete the object is enough.
     """
 
-    delete_note = ""
+    delete_note: str | Promise = ""
 
     def response_action(self, request: Any, queryset: QuerySet[Any], *args: Any) -> Any:
         """“Select all” may mean millions, and those are not deleted in one request."""
@@ -119,4 +120,4 @@ class ShortDeletion(admin.ModelAdmin):
             found = count(rows)
             if found:
                 counts[str(relation.related_model._meta.verbose_name_plural)] = found
-        return [*map(str, shown), *filter(None, [self.delete_note])], counts, set(), []
+        return [*map(str, shown), *map(str, filter(None, [self.delete_note]))], counts, set(), []

@@ -124,7 +124,9 @@ def _adapt(token: Token) -> None:
     if style := token.attrs.pop("style", ""):
         token.attrJoin("class", f"tracsync-{str(style).rpartition(':')[2].strip()}")
     if token.type == "fence":
-        token.info = ""
+        token.type = "code_block"
+    if token.type in ("code_block", "table_open"):
+        token.attrSet("tabindex", "0")  # they scroll, by keyboard as well
 
 
 def _link(tokens: list[Token]) -> None:

@@ -54,8 +54,9 @@ def in_force(request: HttpRequest) -> tuple[str, tzinfo]:
 
 def _chosen(request: HttpRequest) -> Preferences:
     user = request.user.pk
-    stored = Preferences.objects.filter(user=user).first() if user else None
-    return stored or Preferences(user_id=user)
+    if user is None:
+        return Preferences()
+    return Preferences.objects.filter(user=user).first() or Preferences(user_id=user)
 
 
 def _zone(name: str) -> tzinfo:

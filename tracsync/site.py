@@ -50,7 +50,7 @@ class TracsyncAdminSite(AdminSite):
         """Sections instead of Django apps; whatever is in none keeps its app's section."""
         apps = super().get_app_list(request, app_label)
         models = {model["object_name"]: model for app in apps for model in app["models"]}
-        sections = [self._section(*section, models) for section in self.SECTIONS]
+        sections = [self._section(label, name, members, models) for label, name, members in self.SECTIONS]
         for app in apps:
             rest = [model for model in app["models"] if model["object_name"] in models]
             sections.append({**app, "models": rest})
