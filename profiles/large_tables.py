@@ -14,6 +14,8 @@ from django.shortcuts import redirect
 from django.utils.functional import Promise, cached_property
 from django.utils.translation import gettext as _
 
+from profiles.numbers import grouped
+
 MOST_COUNTED = 10_000
 MOST_DELETED = 1_000
 
@@ -22,7 +24,7 @@ class AtLeast(int):
     """A number of rows at which counting was stopped."""
 
     def __str__(self) -> str:
-        return f"{int(self):,}+"
+        return f"{grouped(int(self))}+"
 
 
 def count(rows: QuerySet[Any], most: int = MOST_COUNTED) -> int:
@@ -104,7 +106,7 @@ class ShortDeletion(admin.ModelAdmin):
         asked = (request.POST.get("action"), request.POST.get("select_across"))
         if asked == ("delete_selected", "1") and count(queryset, MOST_DELETED + 1) > MOST_DELETED:
             text = _("At most %(most)s are deleted at once. Nothing was deleted.")
-            self.message_user(request, text % {"most": f"{MOST_DELETED:,}"}, messages.WARNING)
+            self.message_user(request, text % {"most": grouped(MOST_DELETED)}, messages.WARNING)
             return redirect(request.get_full_path())
         return super().response_action(request, queryset, *args)
 

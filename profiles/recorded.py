@@ -115,11 +115,15 @@ def _part(name: str, text: str, messages: tuple[str, ...]) -> str:
 
 @cache
 def _patterns(messages: tuple[str, ...]) -> Sequence[tuple[str, re.Pattern[str], str]]:
-    """Those with the most words of their own first: the others may fit by chance.
+    """Those that begin with words of their own first, then those with most of them: others may fit by chance.
 
     What comes first of each must be in a text that fits, and is looked for sooner than the pattern.
     """
-    by_words = sorted(messages, key=lambda message: len(_PLACEHOLDER.sub("", message)), reverse=True)
+
+    def own(message: str) -> tuple[bool, int]:
+        return message.startswith("%("), -len(_PLACEHOLDER.sub("", message))
+
+    by_words = sorted(messages, key=own)
     return [(_longest_literal(message), _pattern(message), message) for message in by_words]
 
 

@@ -14,6 +14,7 @@ from destinations.admin.pages import ActingAdmin, in_english
 from destinations.models import Backfill, Destination
 from destinations.sync import backfill, operations
 from profiles.models import Profile
+from profiles.numbers import grouped
 
 
 class DestinationActions(ActingAdmin):
@@ -73,7 +74,7 @@ class DestinationActions(ActingAdmin):
             "%(destination)s: a backfill of %(count)s profile was requested.",
             "%(destination)s: a backfill of %(count)s profiles was requested.",
             begun.total,
-        ) % {"destination": destination, "count": f"{begun.total:,}"}
+        ) % {"destination": destination, "count": grouped(begun.total)}
         waits = "" if destination.enabled else _("It begins when the destination is enabled.")
         self.say(request, f"{said} {waits}".strip())
 

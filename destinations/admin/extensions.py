@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from destinations import catalogue, signals
 from destinations.admin.pages import ActingAdmin, Button, ReadOnly, in_english
+from destinations.admin.schema_texts import translated as in_words
 from destinations.catalogue import ExtensionInUse
 from destinations.connectors.base import ConnectorError
 from destinations.models import Extension
@@ -29,11 +30,11 @@ class InstalledFilter(NullFilter):
 
 @admin.register(Extension)
 class ExtensionAdmin(ActingAdmin, ReadOnly, LeanAdmin):
-    list_display = ("name", "type", "description", "is_installed", "switch")
+    list_display = ("name", "kind", "about", "is_installed", "switch")
     list_filter = ("type", InstalledFilter)
     search_fields = ("name", "slug", "description")
     search_help_text = gettext_lazy("A part of the name or description.")
-    fields = ("name", "slug", "type", "description", "installed_at")
+    fields = ("name", "slug", "kind", "about", "installed_at")
     actions = ("install", "uninstall")
     acts = ("install", "uninstall")
     ordering = ("type", "name")
@@ -49,6 +50,14 @@ class ExtensionAdmin(ActingAdmin, ReadOnly, LeanAdmin):
 
     def get_list_display(self, request: Any) -> Any:
         return self.list_display if self.has_act_permission(request) else self.list_display[:-1]
+
+    @admin.display(description=gettext_lazy("type"), ordering="type")
+    def kind(self, extension: Extension) -> str:
+        return _("destination") if extension.type == "destination" else extension.type
+
+    @admin.display(description=gettext_lazy("description"))
+    def about(self, extension: Extension) -> str:
+        return in_words(extension.description)
 
     @admin.display(description=gettext_lazy("installed"), boolean=True)
     def is_installed(self, extension: Extension) -> bool:

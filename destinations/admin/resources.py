@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from destinations import preview
 from destinations.admin.pages import ActingAdmin, Button
 from destinations.admin.resource_form import SETS, TITLES, ResourceForm, fieldsets, resource_form
-from destinations.admin.schema_texts import translated as gettext_of
+from destinations.admin.schema_texts import translated as in_words
 from destinations.admin.tags import TagFilter
 from destinations.connectors.base import ConnectorError
 from destinations.encryption import UndecryptableValue
@@ -96,7 +96,7 @@ class ResourceAdmin(ActingAdmin, LeanAdmin):
 
     def _choose_type(self, request: Any) -> Any:
         choices = [
-            {"name": one.name, "text": gettext_of(one.description), "query": f"type={one.slug}"}
+            {"name": one.name, "text": in_words(one.description), "query": f"type={one.slug}"}
             for one in Extension.objects.filter(installed_at__isnull=False)
         ]
         return self.page(

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from destinations.models import Backfill
 from destinations.sync import explain
 from profiles.moments import duration
+from profiles.numbers import grouped
 
 State = Backfill.State
 
@@ -53,7 +54,7 @@ def _rate(backfill: Backfill) -> float | None:
 
 
 def _summary(backfill: Backfill, obstacle: str, left: timedelta | None) -> str:
-    said = {"done": f"{backfill.done:,}", "total": f"{backfill.total:,}", "obstacle": obstacle}
+    said = {"done": grouped(backfill.done), "total": grouped(backfill.total), "obstacle": obstacle}
     if backfill.finished_at is not None:
         said |= {"state": State(backfill.state).label.lower(), "time": explain.at(backfill.finished_at)}
         return _("%(state)s at %(time)s, %(done)s of %(total)s handed over") % said

@@ -205,6 +205,10 @@ CASES = {
     "answered 401: it refused the credentials": "antwortete mit 401: Die Zugangsdaten wurden abgelehnt",
     "email is required; age must be a number": "email ist erforderlich; age muss eine Zahl sein",
     "created; Mautic has no such field: x, y": "angelegt; Mautic kennt dieses Feld nicht: x, y",
+    "not met: profile@a is missing": "nicht erfüllt: profile@a fehlt",
+    "not met: profile@a is missing and profile@b is 1, needs > 2": (
+        "nicht erfüllt: profile@a fehlt und profile@b ist 1, verlangt ist > 2"
+    ),
     "what another system said": "what another system said",
     "": "",
 }
