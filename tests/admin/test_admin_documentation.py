@@ -40,7 +40,7 @@ def test_topics_are_for_pages_that_exist():
 
 
 @pytest.mark.parametrize("page", documentation.names())
-def test_links_between_pages_lead_somewhere(page, admin_client):
+def test_links_between_pages_lead_somewhere(page):
     html = documentation.read(page).html
     for target, anchor in re.findall(r'href="\.\./([a-z-]+)/(?:#([^"]*))?"', html):
         assert target in documentation.names(), target
@@ -94,18 +94,13 @@ def test_in_german_it_says_that_it_is_english(admin_client):
 @pytest.mark.parametrize(
     "model", [model for model in admin.site._registry if model._meta.label_lower != "auth.user"]
 )
-def test_an_empty_list_teaches(model, admin_client, transactional_free):
+def test_an_empty_list_teaches(model, admin_client):
     model._base_manager.all().delete()
     url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
     text = admin_client.get(url).content.decode()
     if model._meta.label_lower != "destinations.extension":  # opening its list fills it
         assert "tracsync-empty" in text
         assert str(emptiness.LESSONS[model._meta.label_lower].purpose)[:20] in text
-
-
-@pytest.fixture
-def transactional_free(db):
-    """The tests' own transaction is undone, and with it the deletions."""
 
 
 def test_what_filters_left_empty_offers_to_clear_them(page, profile):

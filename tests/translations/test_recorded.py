@@ -132,19 +132,19 @@ def messages_of(path):
             skipped.add(node.value)
         elif isinstance(node, ast.JoinedStr):
             skipped.update(node.values)
-        elif (
-            (isinstance(node, ast.Call) and "logger" in ast.unparse(node.func))
-            or (isinstance(node, ast.AnnAssign) and "_schema" in ast.unparse(node.target))
-            or (
-                isinstance(node, ast.AnnAssign)
-                and ast.unparse(node.target) in ("icon", "name", "description")
-            )
-        ):
+        elif isinstance(node, ast.Call | ast.AnnAssign) and _is_no_message(node):
             skipped.update(ast.walk(node))
     for node in ast.walk(tree):
         text = _text(node) if node not in skipped else None
         if text and " " in text.strip():
             yield text
+
+
+def _is_no_message(node):
+    if isinstance(node, ast.Call):
+        return "logger" in ast.unparse(node.func)
+    name = ast.unparse(node.target)
+    return name in ("icon", "name", "description") or "_schema" in name
 
 
 def _text(node):

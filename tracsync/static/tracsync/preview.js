@@ -115,8 +115,7 @@
   const LOOKS = 120;
 
   function ask(button) {
-    dialog.querySelector("[data-says=profile]").textContent = shown;
-    dialog.querySelector("[data-says=question]").textContent = button.dataset.question;
+    dialog.querySelector("#send-what").textContent = button.dataset.question.replace("{profile}", () => shown);
     dialog.returnValue = "";
     dialog.onclose = () => dialog.returnValue === "send" && sendNow(button.dataset.send, shown);
     dialog.showModal();
