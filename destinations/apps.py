@@ -1,10 +1,11 @@
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy as _
 
 
 class DestinationsConfig(AppConfig):
     name = "destinations"
-    verbose_name = "Outbound traffic"
+    verbose_name = _("Outbound traffic")
 
     def ready(self) -> None:
         from destinations import checks, groups, signals

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from destinations import json_places
 from destinations.notation import NotationError, parse_condition, parse_template
+from destinations.recorded import translated
 from profiles import documents
 from profiles.documents import InvalidDocument
 
@@ -56,8 +57,9 @@ def check_mapping(text: str) -> list[Problem]:
 
 def _problem(error: NotationError, text: str, offset: int, length: int) -> Problem:
     line, column = _line_and_column(text, offset)
-    place = {"path": error.path or "", "hint": error.hint or "", "expected": error.expected}
-    return Problem(error.message, line, column, length, **place)  # type: ignore[arg-type]
+    hint, expected = translated(error.hint or ""), tuple(map(translated, error.expected))
+    message = translated(error.message)
+    return Problem(message, line, column, length, hint=hint, expected=expected, path=error.path or "")
 
 
 def _place_in_json(text: str, error: NotationError) -> tuple[int, int]:
@@ -75,10 +77,11 @@ def _not_json(text: str, message: str) -> Problem:
         json.loads(text)
     except json.JSONDecodeError as error:
         # The place is shown as such; the message need not repeat it.
-        return Problem(f"not JSON: {error.msg.removesuffix(' at')}", error.lineno, error.colno)
+        said = f"not JSON: {error.msg.removesuffix(' at')}"
+        return Problem(translated(said), error.lineno, error.colno)
     except (ValueError, RecursionError):
         pass
-    return Problem(message, 1, 1, max(len(text), 1))
+    return Problem(translated(message), 1, 1, max(len(text), 1))
 
 
 def _line_and_column(text: str, offset: int) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from destinations.connectors.redaction import EXCERPT_LIMIT
 from destinations.encryption import UndecryptableValue
 from destinations.models import DeliveryAttempt, Destination, ProfileSync
 from destinations.preview import Preview
+from destinations.recorded import translated
 from destinations.sync.decide import Decider
 from destinations.sync.explain import at
 from profiles.documents import InvalidDocument
@@ -82,29 +83,33 @@ def with_attempt(
 def _compare(destination: Destination, profile: Profile, payload: Any, request: dict[str, Any]) -> Comparison:
     sync = ProfileSync.objects.filter(destination=destination.pk, profile=profile).first()
     if sync is None or sync.synced_at is None:
-        return Comparison(None, "It has not accepted this profile yet: everything would be new.")
-    when = f"at {at(sync.synced_at)}"
+        return Comparison(None, _("It has not accepted this profile yet: everything would be new."))
+    when = {"time": at(sync.synced_at)}
     if not sync.payload_hash:
-        return Comparison(
-            None, f"A later push, whose outcome is not known, put what it accepted {when} in doubt."
-        )
+        doubt = _("A later push, whose outcome is not known, put what it accepted at %(time)s in doubt.")
+        return Comparison(None, doubt % when)
     try:
         equal = Decider(destination).hash(payload) == sync.payload_hash
     except InvalidDocument as error:
-        return Comparison(None, f"This payload cannot be sent: {error}.")
+        return Comparison(
+            None, _("This payload cannot be sent: %(reason)s.") % {"reason": translated(str(error))}
+        )
     if equal:
-        return Comparison(True, f"Equal to what it last accepted ({when}), so it would not be sent again.")
-    return _with_lines(sync, f"Differs from what it last accepted ({when}).", request)
+        same = _("Equal to what it last accepted (at %(time)s), so it would not be sent again.")
+        return Comparison(True, same % when)
+    return _with_lines(sync, _("Differs from what it last accepted (at %(time)s).") % when, request)
 
 
 def _with_lines(sync: ProfileSync, sentence: str, request: dict[str, Any]) -> Comparison:
     accepted = _accepted_request(sync)
     if not accepted:
-        return Comparison(False, f"{sentence} How it differs is not known: only a hash of it was kept.")
+        only_hash = _("How it differs is not known: only a hash of it was kept.")
+        return Comparison(False, f"{sentence} {only_hash}")
     before, after = _lines_of_text(accepted), _lines_of_request(request)
     lines = tuple(_diff(before, after))
     if not lines:
-        sentence += " The request reads the same: the settings, the address or what is masked have changed."
+        same = _("The request reads the same: the settings, the address or what is masked have changed.")
+        sentence = f"{sentence} {same}"
     return Comparison(False, sentence, kept=True, lines=lines)
 
 
@@ -127,7 +132,7 @@ def _kept_request(attempt: DeliveryAttempt) -> str:
 
 def _lines_of_text(text: str) -> list[str]:
     """The first line (method and address) and the body of a request as it was kept."""
-    head, _, body = text.partition("\n\n")
+    head, _blank, body = text.partition("\n\n")
     return [head.partition("\n")[0], *_pretty(body)]
 
 
@@ -159,7 +164,7 @@ def _differing(before: list[str], after: list[str]) -> Iterator[Line]:
     found = difflib.unified_diff(before[:MOST_LINES], after[:MOST_LINES], n=CONTEXT, lineterm="")
     for number, line in enumerate(found):
         if number >= MOST_LINES:
-            yield Line("…", "the rest is left out")
+            yield Line("…", _("the rest is left out"))
             return
         if number > 2:  # after the two names and the place of the first difference
             yield Line("…", "") if line.startswith("@@") else Line(line[0], _narrow(line[1:]))

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from destinations.encryption import EncryptedJSONField
 from profiles.models import Profile
@@ -17,14 +18,23 @@ from profiles.models import Profile
 class Extension(models.Model):
     """A connector in the catalogue; it must be installed before a resource can use it."""
 
-    slug = models.SlugField(primary_key=True, editable=False)
-    name = models.CharField(max_length=100, editable=False)
-    description = models.TextField(editable=False)
-    type = models.CharField(max_length=50, default="destination", editable=False)
-    installed_at = models.DateTimeField(null=True, editable=False)
+    slug = models.SlugField(
+        _("slug"), primary_key=True, editable=False, help_text=_("What programs and files call it.")
+    )
+    name = models.CharField(_("name"), max_length=100, editable=False)
+    description = models.TextField(_("description"), editable=False)
+    type = models.CharField(_("type"), max_length=50, default="destination", editable=False)
+    installed_at = models.DateTimeField(
+        _("installed at"),
+        null=True,
+        editable=False,
+        help_text=_("Since when resources may be of this type; blank: it is not installed."),
+    )
 
     class Meta:
         ordering = ("name",)
+        verbose_name = _("extension")
+        verbose_name_plural = _("extensions")
 
     def __str__(self) -> str:
         return self.name
@@ -37,19 +47,36 @@ class Extension(models.Model):
 class Resource(models.Model):
     """An external system and how to sign in there."""
 
-    name = models.CharField(max_length=200, unique=True)
-    type = models.ForeignKey(Extension, models.PROTECT, related_name="resources")
+    name = models.CharField(
+        _("name"),
+        max_length=200,
+        unique=True,
+        help_text=_("What you call this system, for example: Mautic of the newsletter team."),
+    )
+    type = models.ForeignKey(
+        Extension,
+        models.PROTECT,
+        related_name="resources",
+        verbose_name=_("type"),
+        help_text=_("The kind of system that it is; fixed from then on."),
+    )
     production = EncryptedJSONField(default=dict, editable=False)
     test = EncryptedJSONField(default=dict, editable=False)
     enabled = models.BooleanField(
-        default=True, help_text="While a resource is off nothing is sent to it; what is owed is kept."
+        _("enabled"),
+        default=True,
+        help_text=_("While a resource is off nothing is sent to it; what is owed is kept."),
     )
-    tags = models.JSONField(default=list, blank=True, help_text="A list of words to find it by.")
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
+    tags = models.JSONField(
+        _("tags"), default=list, blank=True, help_text=_("A list of words to find it by.")
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("last edited"), auto_now=True)
 
     class Meta:
         ordering = ("name",)
+        verbose_name = _("resource")
+        verbose_name_plural = _("resources")
 
     def __str__(self) -> str:
         return self.name
@@ -62,67 +89,104 @@ class Destination(models.Model):
     """What is sent to a resource, for which profiles, and when."""
 
     class RatePeriod(models.TextChoices):
-        SECOND = "second"
-        MINUTE = "minute"
-        HOUR = "hour"
-        DAY = "day"
+        SECOND = "second", _("Second")
+        MINUTE = "minute", _("Minute")
+        HOUR = "hour", _("Hour")
+        DAY = "day", _("Day")
 
-    name = models.CharField(max_length=200, unique=True)
-    description = models.TextField(blank=True)
-    resource = models.ForeignKey(Resource, models.PROTECT, related_name="destinations")
+    name = models.CharField(
+        _("name"),
+        max_length=200,
+        unique=True,
+        help_text=_("What you call it, for example: business customers to Mautic."),
+    )
+    description = models.TextField(
+        _("description"), blank=True, help_text=_("What it is for; only for people.")
+    )
+    resource = models.ForeignKey(
+        Resource,
+        models.PROTECT,
+        related_name="destinations",
+        verbose_name=_("resource"),
+        help_text=_("The system that it sends to."),
+    )
     prerequisites = models.TextField(
+        _("prerequisites"),
         blank=True,
-        help_text="Which profiles are sent, for example profile@data.contact.email.business EXISTS."
-        " Blank: all of them.",
+        help_text=_(
+            "Which profiles are sent, for example profile@data.contact.email.business EXISTS."
+            " Blank: all of them."
+        ),
     )
     mapping = models.JSONField(
-        default=dict, help_text='How the payload is made of the profile, for example {"id": "profile@id"}.'
+        _("mapping"),
+        default=dict,
+        help_text=_('How the payload is made of the profile, for example {"id": "profile@id"}.'),
     )
     settings = EncryptedJSONField(
-        default=dict, blank=True, help_text="What the connector needs beyond credentials."
+        _("settings"), default=dict, blank=True, help_text=_("What the connector needs beyond credentials.")
     )
     quiet_period = models.FloatField(
+        _("quiet period"),
         null=True,
         blank=True,
         validators=[MinValueValidator(0)],
-        help_text="Seconds without a further change before a push. Blank: as configured for all.",
+        help_text=_("Seconds without a further change before a push. Blank: as configured for all."),
     )
     max_wait = models.FloatField(
+        _("max wait"),
         null=True,
         blank=True,
         validators=[MinValueValidator(0)],
-        help_text="The longest, in seconds, that a steady stream of changes may postpone a push."
-        " Blank: as configured for all.",
+        help_text=_(
+            "The longest, in seconds, that a steady stream of changes may postpone a push."
+            " Blank: as configured for all."
+        ),
     )
     concurrency = models.PositiveSmallIntegerField(
+        _("concurrency"),
         null=True,
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(256)],
-        help_text="The most calls under way at once, over all workers. Blank: as configured for all.",
+        help_text=_("The most calls under way at once, over all workers. Blank: as configured for all."),
     )
     rate_limit = models.PositiveIntegerField(
+        _("rate limit"),
         null=True,
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(1_000_000_000)],
-        help_text="The most profiles pushed within the time below, over all workers. Blank: no limit.",
+        help_text=_("The most profiles pushed within the time below, over all workers. Blank: no limit."),
     )
     rate_period = models.CharField(
-        max_length=6, choices=RatePeriod.choices, default=RatePeriod.SECOND, help_text="The time it is for."
+        _("rate period"),
+        max_length=6,
+        choices=RatePeriod.choices,
+        default=RatePeriod.SECOND,
+        help_text=_("The time it is for."),
     )
-    use_test_credentials = models.BooleanField(default=False)
+    use_test_credentials = models.BooleanField(
+        _("use test credentials"),
+        default=False,
+        help_text=_("Use the resource's test credentials instead of the production ones."),
+    )
     enabled = models.BooleanField(
+        _("enabled"),
         default=True,
-        help_text="Off: nothing is sent; what is owed is kept and goes out when it is on again.",
+        help_text=_("Off: nothing is sent; what is owed is kept and goes out when it is on again."),
     )
     disabled_at = models.DateTimeField(null=True, editable=False)
     paused_at = models.DateTimeField(null=True, editable=False)
-    tags = models.JSONField(default=list, blank=True, help_text="A list of words to find it by.")
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
+    tags = models.JSONField(
+        _("tags"), default=list, blank=True, help_text=_("A list of words to find it by.")
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("last edited"), auto_now=True)
 
     class Meta:
         ordering = ("name",)
-        permissions = (("operate_destination", "Can pause, resume and backfill destinations"),)
+        verbose_name = _("destination")
+        verbose_name_plural = _("destinations")
+        permissions = (("operate_destination", _("Can pause, resume and backfill destinations")),)
 
     def __str__(self) -> str:
         return self.name
@@ -242,19 +306,25 @@ class ProfileSync(models.Model):
     """
 
     class State(models.TextChoices):
-        PENDING = "pending"
-        CLAIMED = "claimed"
-        SYNCED = "synced"
-        SKIPPED = "skipped"
-        RETRYING = "retrying"
-        REJECTED = "rejected"
+        PENDING = "pending", _("Pending")
+        CLAIMED = "claimed", _("Claimed")
+        SYNCED = "synced", _("Synced")
+        SKIPPED = "skipped", _("Skipped")
+        RETRYING = "retrying", _("Retrying")
+        REJECTED = "rejected", _("Rejected")
 
-    profile = models.ForeignKey(Profile, models.CASCADE, related_name="syncs", db_index=False)
-    destination = models.ForeignKey(Destination, models.CASCADE, related_name="syncs", db_index=False)
-    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
-    state_since = models.DateTimeField(default=timezone.now)
-    reason = models.TextField(blank=True)
-    version = models.PositiveBigIntegerField(default=0)
+    profile = models.ForeignKey(
+        Profile, models.CASCADE, related_name="syncs", db_index=False, verbose_name=_("profile")
+    )
+    destination = models.ForeignKey(
+        Destination, models.CASCADE, related_name="syncs", db_index=False, verbose_name=_("destination")
+    )
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.PENDING)
+    state_since = models.DateTimeField(_("state since"), default=timezone.now)
+    reason = models.TextField(_("reason"), blank=True)
+    version = models.PositiveBigIntegerField(
+        _("version"), default=0, help_text=_("Of the profile, as it was handed to the destination.")
+    )
     first_changed_at = models.DateTimeField(null=True)  # of the changes that are still owed
     due_at = models.DateTimeField(null=True)
     asked = models.BooleanField(default=False)  # by a person: do not wait for the changes to end
@@ -263,16 +333,28 @@ class ProfileSync(models.Model):
     claim_token = models.UUIDField(null=True)
     claimed_until = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
-    attempts = models.PositiveIntegerField(default=0)  # failed ones since the last success
-    last_error = models.TextField(blank=True)
-    synced_version = models.PositiveBigIntegerField(null=True)
-    synced_at = models.DateTimeField(null=True)
+    attempts = models.PositiveIntegerField(
+        _("attempts"), default=0, help_text=_("That have failed since the last success.")
+    )
+    last_error = models.TextField(
+        _("last error"), blank=True, help_text=_("Why the last attempt failed, if it did.")
+    )
+    synced_version = models.PositiveBigIntegerField(
+        _("accepted version"), null=True, help_text=_("Of the profile, as the destination last accepted it.")
+    )
+    synced_at = models.DateTimeField(_("accepted at"), null=True)
     payload_hash = models.CharField(max_length=64, blank=True)
-    remote_id = models.CharField(max_length=255, blank=True)
+    remote_id = models.CharField(
+        _("remote ID"),
+        max_length=255,
+        blank=True,
+        help_text=_("What the external system calls this profile."),
+    )
 
     class Meta:
         ordering = ("id",)
-        verbose_name = "profile sync"
+        verbose_name = _("profile sync")
+        verbose_name_plural = _("profile syncs")
         constraints = (models.UniqueConstraint(fields=("profile", "destination"), name="one_sync_per_pair"),)
         indexes = (
             models.Index(
@@ -298,27 +380,44 @@ class DeliveryAttempt(models.Model):
     """One try to push, with its outcome; never changed afterwards, deleted by age."""
 
     class Outcome(models.TextChoices):
-        ACCEPTED = "accepted"
-        RETRY = "retry"
-        REJECTED = "rejected"
-        UNKNOWN = "unknown"
+        ACCEPTED = "accepted", _("Accepted")
+        RETRY = "retry", _("Retry")
+        REJECTED = "rejected", _("Rejected")
+        UNKNOWN = "unknown", _("Unknown")
 
-    profile = models.ForeignKey(Profile, models.CASCADE, related_name="attempts", db_index=False)
-    destination = models.ForeignKey(Destination, models.CASCADE, related_name="attempts", db_index=False)
-    idempotency_key = models.CharField(max_length=50)
-    version = models.PositiveBigIntegerField()
-    at = models.DateTimeField()
-    duration_ms = models.PositiveIntegerField()
+    profile = models.ForeignKey(
+        Profile, models.CASCADE, related_name="attempts", db_index=False, verbose_name=_("profile")
+    )
+    destination = models.ForeignKey(
+        Destination, models.CASCADE, related_name="attempts", db_index=False, verbose_name=_("destination")
+    )
+    idempotency_key = models.CharField(
+        _("idempotency key"), max_length=50, help_text=_("The same whenever the same push is repeated.")
+    )
+    version = models.PositiveBigIntegerField(_("version"), help_text=_("Of the profile, as it was sent."))
+    at = models.DateTimeField(_("at"))
+    duration_ms = models.PositiveIntegerField(_("duration"))
     lag = models.FloatField(null=True)  # seconds from due to sent
-    outcome = models.CharField(max_length=10, choices=Outcome.choices)
-    status_code = models.PositiveSmallIntegerField(null=True)
-    reason = models.TextField(blank=True)
-    remote_id = models.CharField(max_length=255, blank=True)
+    outcome = models.CharField(_("outcome"), max_length=10, choices=Outcome.choices)
+    status_code = models.PositiveSmallIntegerField(
+        _("status code"), null=True, help_text=_("Of the HTTP answer; blank where there was none.")
+    )
+    reason = models.TextField(
+        _("reason"), blank=True, help_text=_("What the destination, or the engine, said.")
+    )
+    remote_id = models.CharField(
+        _("remote ID"),
+        max_length=255,
+        blank=True,
+        help_text=_("What the external system calls this profile."),
+    )
     request = EncryptedJSONField(null=True)  # only as far as TRACSYNC_ATTEMPT_BODIES says
     response = EncryptedJSONField(null=True)
 
     class Meta:
         ordering = ("-id",)
+        verbose_name = _("delivery attempt")
+        verbose_name_plural = _("delivery attempts")
         indexes = (
             models.Index(fields=("destination", "-at"), name="attempts_by_destination"),
             models.Index(fields=("at",), name="attempts_by_age"),
@@ -346,17 +445,19 @@ class Backfill(models.Model):
     """
 
     class State(models.TextChoices):
-        RUNNING = "running"
-        PAUSED = "paused"
-        FINISHED = "finished"
-        CANCELLED = "cancelled"
+        RUNNING = "running", _("Running")
+        PAUSED = "paused", _("Paused")
+        FINISHED = "finished", _("Finished")
+        CANCELLED = "cancelled", _("Cancelled")
 
-    destination = models.ForeignKey(Destination, models.CASCADE, related_name="backfills")
+    destination = models.ForeignKey(
+        Destination, models.CASCADE, related_name="backfills", verbose_name=_("destination")
+    )
     changed_since = models.DateTimeField(null=True)
     after = models.CharField(max_length=255, blank=True)
     total = models.PositiveBigIntegerField(default=0)
     done = models.PositiveBigIntegerField(default=0)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
     rated_since = models.DateTimeField(null=True)
     rated_from = models.PositiveBigIntegerField(default=0)
     advanced_at = models.DateTimeField(null=True)
@@ -366,6 +467,8 @@ class Backfill(models.Model):
 
     class Meta:
         ordering = ("-id",)
+        verbose_name = _("backfill")
+        verbose_name_plural = _("backfills")
 
     def __str__(self) -> str:
         return f"backfill {self.pk} of destination {self.destination_id}"

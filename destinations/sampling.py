@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Max, Min
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from destinations.notation import NotationError, parse_condition
 from profiles.large_tables import AtLeast, count
@@ -30,19 +32,32 @@ class Found:
     def sentence(self, wanted: bool) -> str:
         """Why there is none, without claiming more than was looked at."""
         if not self.looked_at:
-            return "There is no profile yet."
-        verb = "meets" if wanted else "fails"
-        if self.all_looked_at:
-            return f"None of the {self.looked_at} profiles there are {verb} these prerequisites."
-        return (
-            f"None of {self.looked_at} profiles picked at random {verb} these prerequisites."
-            " There may be some all the same: try again, or search for one."
+            return _("There is no profile yet.")
+        return self._of_all(wanted) if self.all_looked_at else self._of_some(wanted)
+
+    def _of_all(self, wanted: bool) -> str:
+        meets = ngettext(
+            "The only profile there is does not meet these prerequisites.",
+            "None of the %(count)s profiles there are meets these prerequisites.",
+            self.looked_at,
         )
+        fails = ngettext(
+            "The only profile there is does not fail these prerequisites.",
+            "None of the %(count)s profiles there are fails these prerequisites.",
+            self.looked_at,
+        )
+        return (meets if wanted else fails) % {"count": self.looked_at}
+
+    def _of_some(self, wanted: bool) -> str:
+        meets = _("None of %(count)s profiles picked at random meets these prerequisites.")
+        fails = _("None of %(count)s profiles picked at random fails these prerequisites.")
+        text = (meets if wanted else fails) % {"count": self.looked_at}
+        return f"{text} {_('There may be some all the same: try again, or search for one.')}"
 
 
 def random_profile(prerequisites: str, wanted: bool) -> Found:
     """Raises NotationError for prerequisites that cannot be read; one that they cannot judge fails them."""
-    meets = parse_condition(prerequisites).evaluate if prerequisites.strip() else lambda _: True
+    meets = parse_condition(prerequisites).evaluate if prerequisites.strip() else lambda _sources: True
     ends_at, looked_at = time.monotonic() + MOST_SECONDS, 0
     few = not isinstance(count(Profile.objects.all(), MOST_PROFILES), AtLeast)
     for profile in _all_shuffled() if few else _picked():
@@ -74,7 +89,7 @@ def _picked() -> Iterator[Profile]:
     """From several places in the order of ids, which an index answers however many there are."""
     ends = Profile.objects.aggregate(low=Min("pk"), high=Max("pk"))
     seen: set[str] = set()
-    for _ in range(2 * MOST_PROFILES // AT_ONCE):
+    for _time in range(2 * MOST_PROFILES // AT_ONCE):
         pivot = _between(ends["low"], ends["high"])
         part = list(Profile.objects.filter(pk__gte=pivot).order_by("pk")[:AT_ONCE])
         random.shuffle(part)

@@ -12,12 +12,13 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.core.cache import cache
 
 from destinations.notation.paths import NAME_CHARACTERS
+from destinations.recorded import translated
 from profiles import documents
 from profiles.models import Profile
 
@@ -61,7 +62,8 @@ class Sample:
     def below(self, typed: str, most: int = MOST_ANSWERED) -> list[SeenPath]:
         """Those that go on from what was typed; the nearest and most frequent ones first."""
         found = [one for one in self.paths if one.path.startswith(typed)]
-        return sorted(found, key=lambda one: (one.depth, -one.seen, one.path))[:most]
+        nearest = sorted(found, key=lambda one: (one.depth, -one.seen, one.path))[:most]
+        return [replace(one, kinds=tuple(map(translated, one.kinds))) for one in nearest]
 
 
 def sample() -> Sample:

@@ -7,12 +7,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from destinations.connectors import registry, schemas
 from destinations.connectors.base import Connector, ConnectorError
 from destinations.encryption import get_readable
 from destinations.models import Destination, Extension, Resource
 from destinations.notation import NotationError, parse_condition, parse_template
+from destinations.recorded import translated
 
 Errors = dict[str, list[str]]
 LONGEST_WAIT = 366 * 24 * 3600  # seconds
@@ -49,7 +51,9 @@ def check_destination(destination: Destination) -> None:
         _check_schema("settings", connector.settings_schema, destination.settings, errors)
         _check_opening("settings", connector, destination.credentials, destination.settings, errors)
     if destination.use_test_credentials and not resource.test:
-        errors["use_test_credentials"] = [f"The resource {resource.name} has no test credentials."]
+        errors["use_test_credentials"] = [
+            _("The resource %(name)s has no test credentials.") % {"name": resource.name}
+        ]
     _check_tags(destination.tags, errors)
     if errors:
         raise ValidationError(errors)
@@ -57,22 +61,22 @@ def check_destination(destination: Destination) -> None:
 
 def _connector(extension: Extension, errors: Errors, field: str = "type") -> Connector | None:
     if not extension.installed:
-        errors[field] = [f"The extension {extension.name} is not installed."]
+        errors[field] = [_("The extension %(name)s is not installed.") % {"name": extension.name}]
         return None
     try:
         return registry.get(extension.slug)
     except ConnectorError as error:
-        errors[field] = [str(error)]
+        errors[field] = [translated(str(error))]
         return None
 
 
 def _check_schema(name: str, schema: Mapping[str, Any], value: Any, errors: Errors) -> None:
     if not isinstance(value, dict):
-        errors[name] = ["This must be an object of fields and values."]
+        errors[name] = [_("This must be an object of fields and values.")]
         return
     problems = schemas.validate(schema, schemas.with_defaults(schema, value))
     if problems:
-        errors[name] = [message for _, message in problems]
+        errors[name] = [translated(message) for _path, message in problems]
 
 
 def _check_opening(name: str, connector: Connector, credentials: Any, settings: Any, errors: Errors) -> None:
@@ -86,7 +90,7 @@ def _check_opening(name: str, connector: Connector, credentials: Any, settings: 
         with connector.open(credentials, filled):
             pass
     except ConnectorError as error:
-        errors[name] = [str(error)]
+        errors[name] = [translated(str(error))]
 
 
 def _check_kept_secrets(
@@ -102,7 +106,7 @@ def _check_kept_secrets(
     ]
     if kept:
         errors.setdefault(name, []).append(
-            f"The address leads to another host: enter {', '.join(kept)} again."
+            _("The address leads to another host: enter %(fields)s again.") % {"fields": ", ".join(kept)}
         )
 
 
@@ -123,15 +127,15 @@ def _check_notation(name: str, parse: Any, value: Any, errors: Errors) -> None:
     try:
         parse(value)
     except NotationError as error:
-        errors[name] = [str(error)]
+        errors[name] = [translated(str(error))]
 
 
 def _check_seconds(name: str, value: float | None, errors: Errors) -> None:
     """What is too long for a moment in time would stop the clock for all destinations."""
     if value is not None and not 0 <= value <= LONGEST_WAIT:
-        errors[name] = ["This must be from 0 seconds to a year."]
+        errors[name] = [_("This must be from 0 seconds to a year.")]
 
 
 def _check_tags(tags: Any, errors: Errors) -> None:
     if not isinstance(tags, list) or not all(isinstance(tag, str) and tag.strip() for tag in tags):
-        errors["tags"] = ['Tags are a list of words, for example ["crm", "sales"].']
+        errors["tags"] = [_('Tags are a list of words, for example ["crm", "sales"].')]

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from django.contrib import admin
 from django.http import HttpRequest
 from django.http.request import RawPostDataException
-from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from profiles import moments
 from profiles.forms import ProfileForm
 from profiles.large_tables import BoundedAdmin, NullFilter, ShortDeletion, id_matches
 from profiles.models import Profile
 
 
 class SettledFilter(NullFilter):
-    title = "changes"
+    title = gettext_lazy("changes")
     parameter_name = "settled"
     field = "first_changed_at"
     answers = {
-        "no": ("Not yet handed to the destinations", False),
-        "yes": ("Handed to the destinations", True),
+        "no": (gettext_lazy("Not yet handed to the destinations"), False),
+        "yes": (gettext_lazy("Handed to the destinations"), True),
     }
 
 
@@ -32,23 +33,25 @@ class ProfileAdmin(BoundedAdmin, ShortDeletion):
     list_display = ("id", "version", "changed", "settled")
     list_filter = (SettledFilter, ("changed_at", admin.DateFieldListFilter))
     search_fields = ("id",)
-    search_help_text = "The beginning of an ID, or =ID for exactly that one."
+    search_help_text = gettext_lazy("The beginning of an ID, or =ID for exactly that one.")
     readonly_fields = ("shown_id", "version", "created", "changed", "settled")
-    delete_note = "Destinations are not told: what they hold of it stays there."
+    delete_note = gettext_lazy("Destinations are not told: what they hold of it stays there.")
 
-    @admin.display(description="settled")
+    @admin.display(description=gettext_lazy("settled"))
     def settled(self, profile: Profile) -> str:
-        return "yes" if profile.is_settled else "not yet: its changes are not handed to the destinations"
+        if profile.is_settled:
+            return _("yes")
+        return _("not yet: its changes are not handed to the destinations")
 
-    @admin.display(description="changed")
+    @admin.display(description=gettext_lazy("changed"))
     def changed(self, profile: Profile) -> str:
-        return _moment(profile.changed_at)
+        return moments.shown(profile.changed_at)
 
-    @admin.display(description="created")
+    @admin.display(description=gettext_lazy("created"))
     def created(self, profile: Profile) -> str:
-        return _moment(profile.created_at)
+        return moments.shown(profile.created_at)
 
-    @admin.display(description="ID")
+    @admin.display(description=gettext_lazy("ID"))
     def shown_id(self, profile: Profile) -> str:
         return profile.pk
 
@@ -56,7 +59,7 @@ class ProfileAdmin(BoundedAdmin, ShortDeletion):
         if obj is None:
             return [(None, {"fields": ["id", "document"]})]
         about = ("version", "changed", "settled", "created")
-        return [(None, {"fields": ["shown_id", "document", "read_version"]}), ("About", {"fields": about})]
+        return [(None, {"fields": ["shown_id", "document", "read_version"]}), (_("About"), {"fields": about})]
 
     def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form: Any = super().get_form(request, obj, change, **kwargs)
@@ -77,10 +80,6 @@ class ProfileAdmin(BoundedAdmin, ShortDeletion):
     def get_search_results(self, request: Any, queryset: Any, search_term: str) -> tuple[Any, bool]:
         term = search_term.strip()
         return (queryset.filter(id_matches(term, queryset.db)) if term else queryset), False
-
-
-def _moment(moment: datetime) -> str:
-    return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _is_utf8(request: HttpRequest) -> bool:

@@ -7,12 +7,15 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from profiles import documents
 from profiles.documents import InvalidDocument
 from profiles.models import Profile
+from profiles.recorded import translated
 
-NOT_UTF8 = "What was sent is not UTF-8. Nothing was saved."
+NOT_UTF8 = gettext_lazy("What was sent is not UTF-8. Nothing was saved.")
 
 
 class JSONText(forms.Textarea):
@@ -44,10 +47,12 @@ class JSONTextField(forms.CharField):
             parsed = documents.parse(value)
             documents.canonical(parsed)
         except InvalidDocument as error:
-            raise ValidationError(str(error), code="invalid") from None
+            raise ValidationError(translated(str(error)), code="invalid") from None
         if self.kind is not None and not isinstance(parsed, self.kind):
-            wanted, got = documents.kind_of(self.kind()), documents.kind_of(parsed)
-            raise ValidationError(f"this must be {wanted}, not {got}", code="invalid")
+            kinds = documents.kind_of(self.kind()), documents.kind_of(parsed)
+            wanted, got = map(translated, kinds)
+            text = _("this must be %(wanted)s, not %(got)s") % {"wanted": wanted, "got": got}
+            raise ValidationError(text, code="invalid")
         return parsed
 
     def validate(self, value: Any) -> None:
@@ -68,13 +73,18 @@ class ProfileForm(forms.ModelForm):
         required=False,
         max_length=documents.MAX_ID_LENGTH,
         strip=False,
-        label="ID",
-        help_text="Up to 255 characters, fixed from then on. Blank: the document's own “id”, or a new one.",
+        label=gettext_lazy("ID"),
+        help_text=gettext_lazy(
+            "Up to 255 characters, fixed from then on. Blank: the document's own “id”, or a new one."
+        ),
     )
     document = JSONTextField(
         kind=dict,
         widget=JSONText(rows=24),
-        help_text="Any JSON object. Saving what has not really changed changes nothing and sends nothing.",
+        label=gettext_lazy("Document"),
+        help_text=gettext_lazy(
+            "Any JSON object. Saving what has not really changed changes nothing and sends nothing."
+        ),
     )
     read_version = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
@@ -97,7 +107,7 @@ class ProfileForm(forms.ModelForm):
         try:
             return documents.with_id(self.cleaned_data["document"], id)
         except InvalidDocument as error:
-            raise ValidationError(str(error), code="invalid") from None
+            raise ValidationError(translated(str(error)), code="invalid") from None
 
     def clean(self) -> None:
         if not self.instance._state.adding and self.cleaned_data.get("read_version") != self.instance.version:
@@ -105,12 +115,15 @@ class ProfileForm(forms.ModelForm):
 
     def _refuse_stale(self) -> None:
         """The text stays as it was typed, and says from now on that it knows the newer version."""
-        read, now = self.cleaned_data.get("read_version") or "unknown", self.instance.version
+        read, now = self.cleaned_data.get("read_version") or _("unknown"), self.instance.version
         self.data = {**dict(self.data.items()), self.add_prefix("read_version"): str(now)}
         raise ValidationError(
-            f"Somebody else has changed this profile since you opened it: you read version {read}, it is now"
-            f" at version {now}. Nothing was saved and your text is below. Compare it with the stored"
-            " document (open this page in another tab), then save again to replace that.",
+            _(
+                "Somebody else has changed this profile since you opened it: you read version %(read)s, it is"
+                " now at version %(now)s. Nothing was saved and your text is below. Compare it with the"
+                " stored document (open this page in another tab), then save again to replace that."
+            )
+            % {"read": read, "now": now},
             code="conflict",
         )
 
@@ -124,4 +137,4 @@ class ProfileForm(forms.ModelForm):
 
     def _refuse_taken_id(self) -> None:
         if Profile.objects.filter(pk=self.instance.pk).exists():
-            self.add_error("id", "There is a profile with this ID already.")
+            self.add_error("id", _("There is a profile with this ID already."))

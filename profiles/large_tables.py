@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin, messages
@@ -10,7 +11,10 @@ from django.core.paginator import Paginator
 from django.db import connections
 from django.db.models import Q, QuerySet
 from django.shortcuts import redirect
-from django.utils.functional import cached_property
+from django.utils.functional import Promise, cached_property
+from django.utils.translation import gettext as _
+
+from profiles.numbers import grouped
 
 MOST_COUNTED = 10_000
 MOST_DELETED = 1_000
@@ -20,7 +24,7 @@ class AtLeast(int):
     """A number of rows at which counting was stopped."""
 
     def __str__(self) -> str:
-        return f"{int(self):,}+"
+        return f"{grouped(int(self))}+"
 
 
 def count(rows: QuerySet[Any], most: int = MOST_COUNTED) -> int:
@@ -50,10 +54,10 @@ class NullFilter(admin.SimpleListFilter):
     """Yes or no, told by whether a column is null. `answers`: value -> label, and whether it is."""
 
     field = ""
-    answers: dict[str, tuple[str, bool]] = {}
+    answers: Mapping[str, tuple[str | Promise, bool]] = {}
 
-    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
-        return [(value, label) for value, (label, _) in self.answers.items()]
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(value, label) for value, (label, _null) in self.answers.items()]
 
     def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
         answer = self.answers.get(self.value() or "")
@@ -95,14 +99,14 @@ class ShortDeletion(admin.ModelAdmin):
     What hangs on the object goes with it, so the right to delete the object is enough.
     """
 
-    delete_note = ""
+    delete_note: str | Promise = ""
 
     def response_action(self, request: Any, queryset: QuerySet[Any], *args: Any) -> Any:
         """“Select all” may mean millions, and those are not deleted in one request."""
         asked = (request.POST.get("action"), request.POST.get("select_across"))
         if asked == ("delete_selected", "1") and count(queryset, MOST_DELETED + 1) > MOST_DELETED:
-            text = f"At most {MOST_DELETED:,} are deleted at once. Nothing was deleted."
-            self.message_user(request, text, messages.WARNING)
+            text = _("At most %(most)s are deleted at once. Nothing was deleted.")
+            self.message_user(request, text % {"most": grouped(MOST_DELETED)}, messages.WARNING)
             return redirect(request.get_full_path())
         return super().response_action(request, queryset, *args)
 
@@ -118,4 +122,4 @@ class ShortDeletion(admin.ModelAdmin):
             found = count(rows)
             if found:
                 counts[str(relation.related_model._meta.verbose_name_plural)] = found
-        return [*map(str, shown), *filter(None, [self.delete_note])], counts, set(), []
+        return [*map(str, shown), *map(str, filter(None, [self.delete_note]))], counts, set(), []

@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, router, transaction
 from django.db.models.signals import post_save
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from profiles import documents, lookups, rows  # noqa: F401 - lookups registers `among`
 from profiles.documents import InvalidDocument, Sealed
@@ -25,16 +26,20 @@ class Profile(models.Model):
     nobody is told of what they write.
     """
 
-    id = models.CharField(primary_key=True, max_length=documents.MAX_ID_LENGTH)
-    document = models.JSONField(help_text="Any JSON object; its “id” is the profile's id.")
+    id = models.CharField(_("ID"), primary_key=True, max_length=documents.MAX_ID_LENGTH)
+    document = models.JSONField(_("document"), help_text=_("Any JSON object; its “id” is the profile's id."))
     digest = models.CharField(max_length=64, editable=False)
-    version = models.PositiveBigIntegerField(default=0, editable=False)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    changed_at = models.DateTimeField(default=timezone.now, editable=False)
+    version = models.PositiveBigIntegerField(
+        _("version"), default=0, editable=False, help_text=_("Grows by one at each real change.")
+    )
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    changed_at = models.DateTimeField(_("changed"), default=timezone.now, editable=False)
     first_changed_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         ordering = ("id",)
+        verbose_name = _("profile")
+        verbose_name_plural = _("profiles")
         indexes = (
             models.Index(
                 fields=("changed_at",), condition=models.Q(first_changed_at__isnull=False), name="unsettled"

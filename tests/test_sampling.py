@@ -47,7 +47,7 @@ def test_none_of_all_is_said_as_such(make_profile, db):
     assert random_profile(VIP, True).sentence(True) == "There is no profile yet."
     make_profile("a")
     sentence = random_profile(VIP, True).sentence(True)
-    assert sentence == "None of the 1 profiles there are meets these prerequisites."
+    assert sentence == "The only profile there is does not meet these prerequisites."
 
 
 @pytest.fixture

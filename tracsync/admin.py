@@ -5,7 +5,10 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from profiles import moments
 from tracsync.models import ApiToken
 
 
@@ -13,27 +16,38 @@ class ApiTokenForm(forms.ModelForm):
     class Meta:
         model = ApiToken
         fields = ("name", "read_only", "expires_at")
-        help_texts = {"name": "Who or what uses it, so that you know what stops when you revoke it."}
 
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(admin.ModelAdmin):
     form = ApiTokenForm
-    list_display = ("name", "prefix", "read_only", "last_used_at", "expires_at", "created_at")
+    list_display = ("name", "prefix", "read_only", "last_used", "expires", "created")
     list_filter = ("read_only", ("expires_at", admin.EmptyFieldListFilter))
     search_fields = ("name", "prefix")
-    search_help_text = "Name, or the token's first eight characters."
-    readonly_fields = ("prefix", "created_at", "last_used_at")
+    search_help_text = gettext_lazy("Name, or the token's first eight characters.")
+    readonly_fields = ("prefix", "created", "last_used")
+
+    @admin.display(description=gettext_lazy("last used"), ordering="last_used_at")
+    def last_used(self, token: ApiToken) -> str:
+        return moments.shown(token.last_used_at, _("never"))
+
+    @admin.display(description=gettext_lazy("expires"), ordering="expires_at")
+    def expires(self, token: ApiToken) -> str:
+        return moments.shown(token.expires_at, _("never"))
+
+    @admin.display(description=gettext_lazy("created"), ordering="created_at")
+    def created(self, token: ApiToken) -> str:
+        return moments.shown(token.created_at)
 
     def get_fieldsets(self, request: Any, obj: ApiToken | None = None) -> Any:
         fields = (None, {"fields": ["name", "read_only", "expires_at"]})
         if obj is None:
             return [fields]
         about = {
-            "fields": ["prefix", "created_at", "last_used_at"],
-            "description": "The token itself is not stored. To revoke it, delete this entry.",
+            "fields": ["prefix", "created", "last_used"],
+            "description": _("The token itself is not stored. To revoke it, delete this entry."),
         }
-        return [fields, ("About", about)]
+        return [fields, (_("About"), about)]
 
     def save_model(self, request: Any, obj: ApiToken, form: Any, change: bool) -> None:
         if not change:
@@ -45,7 +59,7 @@ class ApiTokenAdmin(admin.ModelAdmin):
         """The token is in this answer and nowhere else: a message would rest in a cookie or a session."""
         context = {
             **self.admin_site.each_context(request),
-            "title": f"API token {obj.name}",
+            "title": _("API token %(name)s") % {"name": obj.name},
             "opts": self.opts,
             "token": obj,
             "text": request.token_text,

@@ -4,18 +4,27 @@ from functools import update_wrapper
 from typing import Any
 
 from django.contrib.admin import AdminSite
-from django.utils.text import slugify
+from django.http import HttpResponse
+from django.urls import path
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from tracsync import documentation, preferences
 
 
 class TracsyncAdminSite(AdminSite):
     site_header = "tracsync"
     site_title = "tracsync"
-    index_title = "Home"
+    index_title = _("Home")
 
     SECTIONS = (
-        ("Outbound traffic", ("Destination", "ProfileSync", "DeliveryAttempt", "Backfill")),
-        ("Resources", ("Resource", "Extension")),
-        ("Profiles", ("Profile",)),
+        (
+            "outbound-traffic",
+            _("Outbound traffic"),
+            ("Destination", "ProfileSync", "DeliveryAttempt", "Backfill"),
+        ),
+        ("resources", _("Resources"), ("Resource", "Extension")),
+        ("profiles", _("Profiles"), ("Profile",)),
     )
     # django-q2's own pages run any stored task again, and would let an editor schedule any function.
     LEFT_OUT = ("django_q",)
@@ -42,23 +51,38 @@ class TracsyncAdminSite(AdminSite):
 
         return super().admin_view(update_wrapper(by_user, view), cacheable)
 
+    def get_urls(self) -> list[Any]:
+        own = [
+            path("preferences/", self.admin_view(self.preferences), name="preferences"),
+            path("docs/<slug:page>/", self.admin_view(self.documentation), name="documentation"),
+        ]
+        return [*own, *super().get_urls()]
+
+    def preferences(self, request: Any) -> HttpResponse:
+        return preferences.view(request, **self.each_context(request))
+
+    def documentation(self, request: Any, page: str) -> HttpResponse:
+        return documentation.view(request, page, **self.each_context(request))
+
     def get_app_list(self, request: Any, app_label: str | None = None) -> list[Any]:
         """Sections instead of Django apps; whatever is in none keeps its app's section."""
         apps = super().get_app_list(request, app_label)
         models = {model["object_name"]: model for app in apps for model in app["models"]}
-        sections = [self._section(name, members, models) for name, members in self.SECTIONS]
+        sections = [self._section(label, name, members, models) for label, name, members in self.SECTIONS]
         for app in apps:
             rest = [model for model in app["models"] if model["object_name"] in models]
             sections.append({**app, "models": rest})
         return [section for section in sections if section["models"]]
 
-    def _section(self, name: str, members: tuple[str, ...], models: dict[str, Any]) -> dict[str, Any]:
+    def _section(
+        self, label: str, name: str | Promise, members: tuple[str, ...], models: dict[str, Any]
+    ) -> dict[str, Any]:
         """Takes its members out of `models`."""
         listed = [models.pop(member) for member in members if member in models]
         url = listed[0]["admin_url"] if listed else ""
         return {
             "name": name,
-            "app_label": slugify(name),
+            "app_label": label,
             "app_url": url,
             "has_module_perms": True,
             "models": listed,

@@ -10,12 +10,14 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from destinations.admin.expectations import expected
-from destinations.admin.pages import ActingAdmin, Question
+from destinations.admin.pages import ActingAdmin, Question, in_english
 from destinations.models import Backfill, Destination
 from destinations.sync import backfill, operations
 from profiles.models import Profile
+from profiles.numbers import grouped
 
 
 class DestinationActions(ActingAdmin):
@@ -29,23 +31,29 @@ class DestinationActions(ActingAdmin):
     def has_act_permission(self, request: Any, obj: Any = None) -> bool:
         return self.has_operate_permission(request, obj)
 
-    @admin.action(description="Pause: send nothing, go on recording what is owed", permissions=["operate"])
+    @admin.action(
+        description=gettext_lazy("Pause: send nothing, go on recording what is owed"), permissions=["operate"]
+    )
     def pause(self, request: Any, queryset: Any) -> None:
-        self._each(request, queryset, operations.pause, "Paused")
+        self._each(request, queryset, operations.pause, gettext_lazy("Paused"))
 
-    @admin.action(description="Resume: send what has become owed", permissions=["operate"])
+    @admin.action(description=gettext_lazy("Resume: send what has become owed"), permissions=["operate"])
     def resume(self, request: Any, queryset: Any) -> None:
-        self._each(request, queryset, operations.resume, "Resumed")
+        self._each(request, queryset, operations.resume, gettext_lazy("Resumed"))
 
-    @admin.action(description="Enable", permissions=["change"])
+    @admin.action(description=gettext_lazy("Enable"), permissions=["change"])
     def enable(self, request: Any, queryset: Any) -> None:
-        self._each(request, queryset.filter(enabled=False), _enable, "Enabled")
+        self._each(request, queryset.filter(enabled=False), _enable, gettext_lazy("Enabled"))
 
-    @admin.action(description="Disable: keep what is owed until enabled again", permissions=["change"])
+    @admin.action(
+        description=gettext_lazy("Disable: keep what is owed until enabled again"), permissions=["change"]
+    )
     def disable(self, request: Any, queryset: Any) -> None:
-        self._each(request, queryset.filter(enabled=True), _disable, "Disabled")
+        self._each(request, queryset.filter(enabled=True), _disable, gettext_lazy("Disabled"))
 
-    @admin.action(description="Backfill: bring all profiles up to date", permissions=["operate"])
+    @admin.action(
+        description=gettext_lazy("Backfill: bring all profiles up to date"), permissions=["operate"]
+    )
     def bring_up_to_date(self, request: Any, queryset: Any) -> HttpResponse | None:
         asked = self.asked_first(request, "bring_up_to_date", list(queryset))
         if asked is None:
@@ -67,10 +75,10 @@ class DestinationActions(ActingAdmin):
         )
 
     def act_pause(self, request: Any, destination: Destination) -> None:
-        self._each(request, [destination], operations.pause, "Paused")
+        self._each(request, [destination], operations.pause, gettext_lazy("Paused"))
 
     def act_resume(self, request: Any, destination: Destination) -> None:
-        self._each(request, [destination], operations.resume, "Resumed")
+        self._each(request, [destination], operations.resume, gettext_lazy("Resumed"))
 
     def view_backfill(self, request: Any, destination: Destination) -> Any:
         """Asks first: it may send every profile there is."""
@@ -82,7 +90,7 @@ class DestinationActions(ActingAdmin):
         return self.page(
             request,
             "backfill.html",
-            "Backfill",
+            _("Backfill"),
             destination,
             profiles=Profile.objects.count(),
             expected=expected(None, destination),
@@ -92,16 +100,22 @@ class DestinationActions(ActingAdmin):
     def begin_backfill(self, request: Any, destination: Destination) -> None:
         begun = backfill.request(destination)
         self.log_change(request, destination, f"Backfill of {begun.total} profiles requested.")
-        note = "" if destination.enabled else " It begins when the destination is enabled."
-        self.say(request, f"{destination}: a backfill of {begun.total:,} profiles was requested.{note}")
+        said = ngettext(
+            "%(destination)s: a backfill of %(count)s profile was requested.",
+            "%(destination)s: a backfill of %(count)s profiles was requested.",
+            begun.total,
+        ) % {"destination": destination, "count": grouped(begun.total)}
+        waits = "" if destination.enabled else _("It begins when the destination is enabled.")
+        self.say(request, f"{said} {waits}".strip())
 
-    def _each(self, request: Any, destinations: Any, act: Any, done: str) -> None:
+    def _each(self, request: Any, destinations: Any, act: Any, done: Any) -> None:
         names = []
         for destination in destinations:
             act(destination)
-            self.log_change(request, destination, f"{done}.")
+            self.log_change(request, destination, in_english(done))
             names.append(destination.name)
-        self.say(request, f"{done}: {', '.join(names) or 'none, all were already'}.")
+        said = {"done": done, "names": ", ".join(names) or _("none, all were already")}
+        self.say(request, _("%(done)s: %(names)s.") % said)
 
 
 def _enable(destination: Destination) -> None:

@@ -11,6 +11,7 @@ from django.urls import path, reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from destinations import checking, suggestions
+from destinations.admin.editor_texts import editor_texts
 from destinations.admin.pages import ActingAdmin
 from destinations.notation import functions
 from destinations.notation.literals import KEYWORDS
@@ -74,6 +75,7 @@ class DestinationEditor(ActingAdmin):
             "keywords": KEYWORDS,
             "words": WORDS,
             "functions": _functions(),
+            "texts": editor_texts(),
         }
 
     def _need_writer(self, request: Any) -> None:

@@ -20,6 +20,7 @@ from destinations.connectors.base import ConnectorError
 from destinations.encryption import UndecryptableValue
 from destinations.models import Destination
 from destinations.notation import NotationError
+from destinations.recorded import translated
 from profiles.documents import InvalidDocument
 from profiles.models import Profile
 
@@ -44,7 +45,7 @@ class DestinationTrials(LiveSending):
         try:
             trial = preview.send_test(destination, profile.document, f"test:{uuid.uuid4()}")
         except (ConnectorError, NotationError, InvalidDocument, UndecryptableValue) as error:
-            return self._page(request, destination, asked, profile, trial_error=str(error))
+            return self._page(request, destination, asked, profile, trial_error=translated(str(error)))
         self.log_change(request, destination, "Test sent.")
         return self._page(request, destination, asked, profile, trial=trial)
 
@@ -88,7 +89,7 @@ class DestinationTrials(LiveSending):
         return self.page(
             request,
             "preview.html",
-            "Preview",
+            _("Preview"),
             destination,
             asked=asked,
             profile=profile,

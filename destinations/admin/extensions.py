@@ -9,29 +9,32 @@ from django.contrib import admin
 from django.shortcuts import redirect
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from destinations import catalogue, signals
-from destinations.admin.pages import ActingAdmin, Button, Question, ReadOnly
+from destinations.admin.pages import ActingAdmin, Button, Question, ReadOnly, in_english
+from destinations.admin.schema_texts import translated as in_words
 from destinations.catalogue import ExtensionInUse
 from destinations.connectors.base import ConnectorError
 from destinations.models import Extension
+from destinations.recorded import translated
 from profiles.large_tables import LeanAdmin, NullFilter
 
 
 class InstalledFilter(NullFilter):
-    title = "installed"
+    title = gettext_lazy("installed")
     parameter_name = "installed"
     field = "installed_at"
-    answers = {"yes": ("Installed", False), "no": ("Not installed", True)}
+    answers = {"yes": (gettext_lazy("Installed"), False), "no": (gettext_lazy("Not installed"), True)}
 
 
 @admin.register(Extension)
 class ExtensionAdmin(ActingAdmin, ReadOnly, LeanAdmin):
-    list_display = ("name", "type", "description", "is_installed", "switch")
+    list_display = ("name", "kind", "about", "is_installed", "switch")
     list_filter = ("type", InstalledFilter)
     search_fields = ("name", "slug", "description")
-    search_help_text = "A part of the name or description."
-    fields = ("name", "slug", "type", "description", "installed_at")
+    search_help_text = gettext_lazy("A part of the name or description.")
+    fields = ("name", "slug", "kind", "about", "installed_at")
     actions = ("install", "uninstall")
     acts = ("install", "uninstall")
     ordering = ("type", "name")
@@ -48,7 +51,15 @@ class ExtensionAdmin(ActingAdmin, ReadOnly, LeanAdmin):
     def get_list_display(self, request: Any) -> Any:
         return self.list_display if self.has_act_permission(request) else self.list_display[:-1]
 
-    @admin.display(description="installed", boolean=True)
+    @admin.display(description=gettext_lazy("type"), ordering="type")
+    def kind(self, extension: Extension) -> str:
+        return _("destination") if extension.type == "destination" else extension.type
+
+    @admin.display(description=gettext_lazy("description"))
+    def about(self, extension: Extension) -> str:
+        return in_words(extension.description)
+
+    @admin.display(description=gettext_lazy("installed"), boolean=True)
     def is_installed(self, extension: Extension) -> bool:
         return extension.installed
 
@@ -79,16 +90,20 @@ class ExtensionAdmin(ActingAdmin, ReadOnly, LeanAdmin):
     def _buttons(self, extension: Extension) -> list[Button]:
         if extension.installed:
             return [
-                Button("Uninstall", self.url("uninstall", extension), "Refused while a resource uses it.")
+                Button(
+                    _("Uninstall"),
+                    self.url("uninstall", extension),
+                    _("Refused while a resource uses it."),
+                )
             ]
-        return [Button("Install", self.url("install", extension), "Lets resources be of this type.")]
+        return [Button(_("Install"), self.url("install", extension), _("Lets resources be of this type."))]
 
-    @admin.action(description="Install selected extensions", permissions=["act"])
+    @admin.action(description=gettext_lazy("Install selected extensions"), permissions=["act"])
     def install(self, request: Any, queryset: Any) -> None:
         for extension in queryset:
             self._switch(request, extension, install=True)
 
-    @admin.action(description="Uninstall selected extensions", permissions=["act"])
+    @admin.action(description=gettext_lazy("Uninstall selected extensions"), permissions=["act"])
     def uninstall(self, request: Any, queryset: Any) -> Any:
         asked = self.asked_first(request, "uninstall", list(queryset))
         if asked is None:
@@ -105,14 +120,16 @@ class ExtensionAdmin(ActingAdmin, ReadOnly, LeanAdmin):
         return self._back(request)
 
     def _switch(self, request: Any, extension: Extension, *, install: bool) -> None:
-        done = "installed" if install else "uninstalled"
+        done = gettext_lazy("Installed") if install else gettext_lazy("Uninstalled")
         try:
             (catalogue.install if install else catalogue.uninstall)(extension.pk)
         except (ExtensionInUse, ConnectorError) as error:
-            self.say(request, f"Not {done}: {error}", warning=True)
+            why = {"name": extension.name, "reason": translated(str(error))}
+            self.say(request, _("%(name)s was left as it is: %(reason)s") % why, warning=True)
             return
-        self.log_change(request, extension, f"{done.capitalize()}.")
-        self.say(request, f"{extension.name} is {done}.")
+        self.log_change(request, extension, in_english(done))
+        said = _("%(name)s is installed.") if install else _("%(name)s is uninstalled.")
+        self.say(request, said % {"name": extension.name})
 
     def _back(self, request: Any) -> Any:
         return redirect("admin:destinations_extension_changelist") if "list" in request.GET else None

@@ -13,6 +13,7 @@ from django.http import Http404, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from destinations import comparison, preview, sampling
@@ -21,6 +22,7 @@ from destinations.admin.readable import readable
 from destinations.encryption import UndecryptableValue, get_readable
 from destinations.models import Destination, Resource
 from destinations.notation import NotationError
+from destinations.recorded import translated
 from profiles.large_tables import id_matches
 from profiles.models import Profile
 
@@ -145,16 +147,16 @@ def _chosen(request: Any, draft: Draft) -> tuple[Profile | None, str]:
     if not id:
         return None, ""
     profile = Profile.objects.filter(pk=id).first() if "\0" not in id else None
-    return profile, "" if profile else f"There is no profile with the ID “{id}”."
+    return profile, "" if profile else _("There is no profile with the ID “%(id)s”.") % {"id": id}
 
 
 def _random(draft: Draft, wanted: bool) -> tuple[Profile | None, str]:
     if "prerequisites" in draft.mistakes:
-        return None, "The prerequisites have a mistake: mend them first."
+        return None, _("The prerequisites have a mistake: mend them first.")
     try:
         found = sampling.random_profile(draft.destination.prerequisites, wanted)
     except NotationError as error:
-        return None, error.message
+        return None, translated(error.message)
     return found.profile, "" if found.profile else found.sentence(wanted)
 
 

@@ -13,17 +13,19 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpResponse
+from django.utils import timezone
 from django.utils.http import urlencode
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from destinations import preview
-from destinations.admin import words
 from destinations.admin.live_preview import PROFILE, Draft, LivePreview
 from destinations.connectors.base import ConnectorError
 from destinations.encryption import UndecryptableValue
 from destinations.models import DeliveryAttempt, Destination, ProfileSync, Resource
 from destinations.notation import NotationError
 from destinations.preview import Trial
+from destinations.recorded import translated
 from destinations.sync import clock, explain, operations
 from profiles.documents import InvalidDocument
 from profiles.models import Profile
@@ -47,11 +49,12 @@ class LiveSending(LivePreview):
             raise PermissionDenied
         profile = _asked(request)
         if spoilt := [name for name in draft.mistakes if name.startswith(NEEDED)]:
-            return self._refused(request, f"The form has mistakes: mend them first ({', '.join(spoilt)}).")
+            text = _("The form has mistakes: mend them first (%(fields)s).") % {"fields": ", ".join(spoilt)}
+            return self._refused(request, text)
         try:
             trial = _tried(draft.destination, profile)
         except (ConnectorError, NotationError, InvalidDocument, UndecryptableValue) as error:
-            return self._refused(request, str(error))
+            return self._refused(request, translated(str(error)))
         if draft.stored is not None:
             self.log_change(request, draft.stored, "Test sent.")
         return self.piece(request, "live_sent.html", trial=trial, profile=profile)
@@ -151,13 +154,13 @@ def _refusal(draft: Draft) -> str:
     """Why the engine is not asked: what would be sent later, or differently, is not what was shown."""
     assert draft.stored is not None
     if draft.changed or draft.mistakes:
-        return "There are changes that are not saved: production gets what is saved. Save them first."
+        return _("There are changes that are not saved: production gets what is saved. Save them first.")
     return not_running(draft.stored)
 
 
 def not_running(destination: Destination) -> str:
-    state = words.state(destination)
-    return "" if state == "running" else f"Nothing was sent: the destination is {state}."
+    why = explain.obstacle(destination, timezone.now())
+    return _("Nothing was sent: %(reason)s.") % {"reason": why} if why else ""
 
 
 def _attempts(profile_id: str, destination_id: int) -> Any:

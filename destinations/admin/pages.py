@@ -17,9 +17,12 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, override
 
 from destinations.encryption import UndecryptableValue, get_readable
 from destinations.models import Destination, Resource
+from destinations.recorded import translated
 from profiles.large_tables import id_matches
 from profiles.models import Profile
 
@@ -146,14 +149,17 @@ class ActingAdmin(admin.ModelAdmin):
             return super().get_object(request, object_id, from_field)
         except UndecryptableValue as error:
             found, sealed = get_readable(self.get_queryset(request), pk=object_id)
-            self.say(request, f"Enter again ({', '.join(sealed)}): {error}.", warning=True)
+            text = _("Enter again (%(fields)s): %(reason)s.")
+            reason = translated(str(error))
+            self.say(request, text % {"fields": ", ".join(sealed), "reason": reason}, warning=True)
             return found
 
     def changeform_view(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().changeform_view(request, *args, **kwargs)
         except UndecryptableValue as error:  # of something that this object uses
-            self.say(request, f"It cannot be opened: {error}.", warning=True)
+            text = _("It cannot be opened: %(reason)s.") % {"reason": translated(str(error))}
+            self.say(request, text, warning=True)
             return redirect(f"admin:{self.url_name('changelist')}")
 
     def render_change_form(
@@ -212,13 +218,13 @@ class ChoiceOfRow(admin.SimpleListFilter):
 
 
 class DestinationFilter(ChoiceOfRow):
-    title = "destination"
+    title = gettext_lazy("destination")
     parameter_name = "destination"
     model = Destination
 
 
 class ResourceFilter(ChoiceOfRow):
-    title = "resource"
+    title = gettext_lazy("resource")
     parameter_name = "resource"
     model = Resource
 
@@ -230,6 +236,12 @@ HEAVY = (
     "destination__resource__production",
     "destination__resource__test",
 )
+
+
+def in_english(text: Any) -> str:
+    """For the history, which people of any language read: it is translated when it is shown."""
+    with override("en"):
+        return f"{text}."
 
 
 def link(obj: Model | None, text: str | None = None) -> str:

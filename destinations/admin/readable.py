@@ -6,8 +6,12 @@ import json
 from itertools import islice
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from destinations.comparison import Comparison
 from destinations.preview import Preview
+from destinations.recorded import translated
 
 MOST_PARTS = 100  # of one AND or OR
 MOST_PLACES = 200
@@ -28,7 +32,7 @@ def readable(
         "explanation": (
             _explained(shown.explanation) if shown.explanation and not condition_is_broken else None
         ),
-        "errors": [] if mapping_is_broken else shown.errors,
+        "errors": [] if mapping_is_broken else [translated(error) for error in shown.errors],
         "payload": "" if mapping_is_broken or shown.payload is None else _pretty(shown.payload),
         "places": [] if mapping_is_broken else [_place(one) for one in shown.places[:MOST_PLACES]],
         "more_places": max(0, len(shown.places) - MOST_PLACES),
@@ -41,27 +45,27 @@ def readable(
 def _verdict(shown: Preview, comparison: Comparison | None, mistakes: tuple[str, ...]) -> tuple[str, str]:
     """What kind of answer it is, for its colour, and the answer."""
     if "prerequisites" in mistakes:
-        return "error", "The prerequisites have a mistake"
+        return "error", _("The prerequisites have a mistake")
     if shown.met is False:
-        return "skipped", "Would not be sent"
+        return "skipped", _("Would not be sent")
     if "mapping" in mistakes:
-        return "error", "The mapping has a mistake"
+        return "error", _("The mapping has a mistake")
     if shown.met is None or shown.errors:
-        return "error", "Cannot be sent"
+        return "error", _("Cannot be sent")
     if comparison is not None and comparison.equal:
-        return "unchanged", "Nothing new to send"
-    return "sent", "Would be sent"
+        return "unchanged", _("Nothing new to send")
+    return "sent", _("Would be sent")
 
 
 def _summary(shown: Preview, comparison: Comparison | None, mistakes: tuple[str, ...]) -> str:
     """Why, in a sentence or two."""
     if "prerequisites" in mistakes:
-        return "Whom it is for is not known until it is mended; the rest is shown as for everybody."
+        return _("Whom it is for is not known until it is mended; the rest is shown as for everybody.")
     if shown.met is None:
         return ""
-    why = shown.summary if shown.met is False else "The prerequisites are met"
+    why = translated(shown.summary) if shown.met is False else _("The prerequisites are met")
     if shown.met and shown.explanation is None:
-        why = "There are no prerequisites, so everybody is sent"
+        why = _("There are no prerequisites, so everybody is sent")
     sentences = [f"{why[0].upper()}{why[1:]}."]
     if shown.met and comparison is not None and "mapping" not in mistakes:
         sentences.append(comparison.sentence)
@@ -73,6 +77,8 @@ def _explained(part: dict[str, Any]) -> dict[str, Any]:
     children = [_explained(child) for child in islice(part["children"], MOST_PARTS)]
     return {
         **part,
+        "shown_result": _RESULTS[part["result"]],
+        "message": translated(part["message"]),
         "text": _cut(part["text"], MOST_VALUE),
         "values": values,
         "children": children,
@@ -80,7 +86,17 @@ def _explained(part: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_ORIGINS = {"constant": "fixed in the mapping", "object": "an empty object", "list": "an empty list"}
+_ORIGINS = {
+    "constant": gettext_lazy("fixed in the mapping"),
+    "object": gettext_lazy("an empty object"),
+    "list": gettext_lazy("an empty list"),
+}
+_RESULTS = {
+    "true": gettext_lazy("true"),
+    "false": gettext_lazy("false"),
+    "error": gettext_lazy("error"),
+    "not reached": gettext_lazy("not reached"),
+}
 
 
 def _place(place: dict[str, Any]) -> dict[str, Any]:
@@ -99,8 +115,8 @@ def _place(place: dict[str, Any]) -> dict[str, Any]:
         "cast": place["cast"],
         "seen": seen if place["origin"] in ("formula", "text") else [],
         "missing": place["missing"],
-        "because": [_cut(reason, MOST_VALUE) for reason in place["because"]],
-        "message": place["message"],
+        "because": [_cut(translated(reason), MOST_VALUE) for reason in place["because"]],
+        "message": translated(place["message"]),
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from destinations import validation
 from destinations.admin import schema_fields
@@ -14,6 +15,7 @@ from destinations.admin.tags import TagsField
 from destinations.connectors import registry, schemas
 from destinations.connectors.base import Connector, ConnectorError
 from destinations.models import Extension, Resource
+from destinations.recorded import translated
 
 SETS = ("production", "test")
 REMOVE_TEST = "test.remove_all"
@@ -31,7 +33,6 @@ class ResourceForm(forms.ModelForm):
     class Meta:
         model = Resource
         fields = ("name", "enabled", "tags")
-        help_texts = {"name": "What you call this system, for example: Mautic of the newsletter team."}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -64,15 +65,14 @@ class ResourceForm(forms.ModelForm):
     def _add_set_error(self, name: str, problems: list[str]) -> None:
         """What concerns a set as a whole; what concerns a field was said under it."""
         if not any(field.startswith(f"{name}.") for field in self.errors):
-            title = "Production credentials" if name == "production" else "Test credentials"
-            self.add_error(None, [f"{title}: {problem}" for problem in problems])
+            self.add_error(None, [f"{TITLES[name]}: {problem}" for problem in problems])
 
     def _complain(self, name: str, problems: list[tuple[str, str]]) -> None:
         assert self.connector is not None
         for path, sentence in problems:
             field = schema_fields.field_for(self.connector.credentials_schema, name, path)
             if field not in self.errors:
-                self.add_error(field, sentence)
+                self.add_error(field, translated(sentence))
 
 
 def resource_form(extension: Extension, resource: Resource | None) -> type[ResourceForm]:
@@ -85,7 +85,9 @@ def resource_form(extension: Extension, resource: Resource | None) -> type[Resou
             members |= schema_fields.secret_fields(connector.credentials_schema, name, stored)
     if resource is not None and resource.test:
         members[REMOVE_TEST] = forms.BooleanField(
-            required=False, label="Remove the test credentials", help_text="All of them, when you save."
+            required=False,
+            label=_("Remove the test credentials"),
+            help_text=_("All of them, when you save."),
         )
     return type("ResourceForm", (ResourceForm,), members)
 
@@ -105,21 +107,24 @@ def _removed(form: ResourceForm, box: str) -> str:
     return which % field
 
 
-def fieldsets(form: type[ResourceForm]) -> list[tuple[str | None, dict[str, Any]]]:
+def fieldsets(form: type[ResourceForm]) -> list[tuple[Any, dict[str, Any]]]:
     declared = form.base_fields
     what = ["name", "type_name", "enabled", "tags"]
     return [
         (None, {"fields": what}),
-        ("Production credentials", {"fields": _rows("production", declared), "description": WRITE_ONLY}),
+        (TITLES["production"], {"fields": _rows("production", declared), "description": WRITE_ONLY}),
         (
-            "Test credentials",
+            TITLES["test"],
             {"fields": _rows("test", declared), "description": TEST, "classes": ["collapse"]},
         ),
     ]
 
 
-WRITE_ONLY = "What is stored is never shown. Type a value to set or replace it; leave it blank to keep it."
-TEST = (
+TITLES = {"production": gettext_lazy("Production credentials"), "test": gettext_lazy("Test credentials")}
+WRITE_ONLY = gettext_lazy(
+    "What is stored is never shown. Type a value to set or replace it; leave it blank to keep it."
+)
+TEST = gettext_lazy(
     "For trying things out: “Send test” and destinations that use test credentials. Leave all blank for none."
 )
 

@@ -10,15 +10,19 @@ from django.db.models import Count
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from destinations import preview
 from destinations.admin.asking import BACK, SEALED, AsksBeforeSaving
 from destinations.admin.pages import Button, Question
-from destinations.admin.resource_form import SETS, ResourceForm, fieldsets, removed, resource_form
+from destinations.admin.resource_form import SETS, TITLES, ResourceForm, fieldsets, removed, resource_form
+from destinations.admin.schema_texts import translated as in_words
 from destinations.admin.tags import TagFilter
 from destinations.connectors.base import ConnectorError
 from destinations.encryption import UndecryptableValue
 from destinations.models import Extension, Resource
+from destinations.recorded import translated
+from profiles import moments
 from profiles.large_tables import LeanAdmin
 
 MOST_NAMED = 10
@@ -26,26 +30,30 @@ MOST_NAMED = 10
 
 @admin.register(Resource)
 class ResourceAdmin(AsksBeforeSaving, LeanAdmin):
-    list_display = ("name", "type", "enabled", "destination_count", "tag_list", "updated_at")
+    list_display = ("name", "type", "enabled", "destination_count", "tag_list", "edited")
     list_filter = ("type", "enabled", TagFilter)
     list_select_related = ("type",)
     search_fields = ("name",)
-    search_help_text = "A part of the name."
+    search_help_text = gettext_lazy("A part of the name.")
     readonly_fields = ("type_name",)
     acts = ("check",)
 
     def for_list(self, rows: Any) -> Any:
         return rows.defer("production", "test").annotate(destination_count=Count("destinations"))
 
-    @admin.display(description="destinations", ordering="destination_count")
+    @admin.display(description=gettext_lazy("destinations"), ordering="destination_count")
     def destination_count(self, resource: Any) -> int:
         return resource.destination_count
 
-    @admin.display(description="tags")
+    @admin.display(description=gettext_lazy("tags"))
     def tag_list(self, resource: Resource) -> str:
         return ", ".join(resource.tags)
 
-    @admin.display(description="type")
+    @admin.display(description=gettext_lazy("last edited"), ordering="updated_at")
+    def edited(self, resource: Resource) -> str:
+        return moments.shown(resource.updated_at)
+
+    @admin.display(description=gettext_lazy("type"))
     def type_name(self, resource: Resource) -> str:
         return resource.type.name
 
@@ -84,17 +92,18 @@ class ResourceAdmin(AsksBeforeSaving, LeanAdmin):
     def buttons(self, request: Any, obj: Resource) -> Iterable[Button]:
         for name in SETS:
             if getattr(obj, name):
-                label = "Test connection" if name == "production" else "Test connection with test credentials"
-                note = "Signs in with the stored credentials and changes nothing."
+                is_test = name == "test"
+                label = _("Test connection with test credentials") if is_test else _("Test connection")
+                note = _("Signs in with the stored credentials and changes nothing.")
                 yield Button(label, self.url("check", obj), note, (("set", name),))
 
     def act_check(self, request: Any, resource: Resource) -> None:
         use_test = request.POST.get("set") == "test"
-        which = "Test credentials" if use_test else "Production credentials"
+        which = TITLES["test" if use_test else "production"]
         try:
-            self.say(request, f"{which}: {preview.check(resource, use_test)}")
+            self.say(request, f"{which}: {translated(preview.check(resource, use_test))}")
         except (ConnectorError, UndecryptableValue) as error:
-            self.say(request, f"{which}: {error}", warning=True)
+            self.say(request, f"{which}: {translated(str(error))}", warning=True)
 
     def _form(self, request: Any, obj: Resource | None) -> type[ResourceForm]:
         extension = self._extension(request, obj)
@@ -108,17 +117,17 @@ class ResourceAdmin(AsksBeforeSaving, LeanAdmin):
 
     def _choose_type(self, request: Any) -> Any:
         choices = [
-            {"name": one.name, "text": one.description, "query": f"type={one.slug}"}
+            {"name": one.name, "text": in_words(one.description), "query": f"type={one.slug}"}
             for one in Extension.objects.filter(installed_at__isnull=False)
         ]
         return self.page(
             request,
             "choose.html",
-            "Add resource: of which type?",
+            _("Add resource: of which type?"),
             choices=choices,
-            nothing="No extension is installed yet, and a resource needs one.",
+            nothing=_("No extension is installed yet, and a resource needs one."),
             elsewhere=reverse("admin:destinations_extension_changelist"),
-            elsewhere_text="Install an extension",
+            elsewhere_text=_("Install an extension"),
         )
 
 

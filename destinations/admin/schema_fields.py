@@ -12,7 +12,9 @@ from typing import Any
 
 from django import forms
 from django.utils.html import conditional_escape, format_html, format_html_join
+from django.utils.translation import gettext as _
 
+from destinations.admin.schema_texts import translated
 from destinations.connectors import schemas
 from destinations.connectors.redaction import MASK
 from profiles.forms import JSONText, JSONTextField
@@ -47,7 +49,7 @@ def leaves(
 ) -> Iterator[Leaf]:
     required = schema.get("required", ())
     for name, field in schema.get("properties", {}).items():
-        titles = (*labels, field.get("title", name))
+        titles = (*labels, translated(field.get("title", name)))
         if _kind(field) == "object" and field.get("properties") and not field.get("secret"):
             yield from leaves(field, (*path, name), titles)
         else:
@@ -92,7 +94,7 @@ def secret_fields(schema: Mapping[str, Any], prefix: str, stored: Value) -> dict
         name, value = f"{prefix}.{leaf.name}", dig(stored, leaf.path)
         fields[name] = _secret_field(leaf, value)
         if is_set(value) and not leaf.required:
-            fields[f"{name}.remove"] = forms.BooleanField(required=False, label="remove")
+            fields[f"{name}.remove"] = forms.BooleanField(required=False, label=_("remove"))
     return fields
 
 
@@ -151,7 +153,7 @@ def _typed(value: Any) -> Any:
 
 
 def _settings_field(leaf: Leaf) -> forms.Field:
-    hidden = format_html(" What is stored is shown as {}.", MASK) if leaf.secret else ""
+    hidden = " " + _("What is stored is shown as %(mask)s.") % {"mask": MASK} if leaf.secret else ""
     common: Value = {
         "label": ": ".join(leaf.labels),
         "required": False,
@@ -176,7 +178,7 @@ class SecretText(JSONText):
 def _secret_field(leaf: Leaf, stored: Any) -> forms.Field:
     note = format_html("<strong>{}</strong> {}", _note(leaf, stored), _help(leaf))
     common: Value = {"label": ": ".join(leaf.labels), "required": False, "help_text": note}
-    unchanged = [("", "as it is" if is_set(stored) else "default")]
+    unchanged = [("", _("as it is") if is_set(stored) else _("default"))]
     choices = (True, False) if leaf.kind == "boolean" else leaf.schema.get("enum")
     if choices:
         return _choice(choices, unchanged, **common)
@@ -203,23 +205,24 @@ def _plain_field(
 
 def _choice(values: Any, blank: list[tuple[str, str]], **common: Any) -> forms.Field:
     names = {str(value).lower() if isinstance(value, bool) else str(value): value for value in values}
-    choices = blank + [(name, name or "(blank)") for name in names]
+    choices = blank + [(name, name or _("(blank)")) for name in names]
     return forms.TypedChoiceField(choices=choices, coerce=names.__getitem__, empty_value=None, **common)
 
 
 def _help(leaf: Leaf) -> str:
-    parts = ["Required."] if leaf.required else []
-    parts.append(str(leaf.schema.get("description", "")))
+    parts = [_("Required.")] if leaf.required else []
+    parts.append(translated(str(leaf.schema.get("description", ""))))
     if leaf.kind == "object":
-        parts.append('As JSON, for example {"name": "value"}.')
+        parts.append(_('As JSON, for example {"name": "value"}.'))
     return format_html_join(" ", "{}", ((part,) for part in parts if part))
 
 
 def _note(leaf: Leaf, stored: Any) -> str:
     if not is_set(stored):
-        return "Not set."
+        return _("Not set.")
     host = _host(stored) if _is_address(leaf) else ""
-    return conditional_escape(f"Set ({host}); blank keeps it." if host else "Set; blank keeps it.")
+    note = _("Set (%(host)s); blank keeps it.") % {"host": host} if host else _("Set; blank keeps it.")
+    return conditional_escape(note)
 
 
 def _is_address(leaf: Leaf) -> bool:

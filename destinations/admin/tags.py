@@ -6,12 +6,14 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
 
 class TagsField(forms.Field):
     def __init__(self, **kwargs: Any) -> None:
         widget = forms.TextInput({"class": "vTextField"})
-        help_text = "Words to find it by, with commas between them, for example: crm, sales"
+        help_text = _("Words to find it by, with commas between them, for example: crm, sales")
+        kwargs.setdefault("label", _("Tags"))
         super().__init__(required=False, widget=widget, help_text=help_text, **kwargs)
 
     def prepare_value(self, value: Any) -> Any:
@@ -29,7 +31,7 @@ class TagsField(forms.Field):
 class TagFilter(admin.SimpleListFilter):
     """For small tables: SQLite cannot look into JSON lists, so this does."""
 
-    title = "tag"
+    title = _("tag")
     parameter_name = "tag"
 
     def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:

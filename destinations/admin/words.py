@@ -7,9 +7,11 @@ from typing import Any
 
 from django.db.models import IntegerField, OuterRef, QuerySet, Subquery
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from destinations.models import Destination, ProfileSync
-from destinations.sync import limits
+from destinations.recorded import translated
+from destinations.sync import explain, limits
 from destinations.sync.explain import at, until
 from profiles.large_tables import AtLeast
 
@@ -35,22 +37,22 @@ def owed_words(destination: Any) -> str:
 
 def state(destination: Destination, now: datetime | None = None) -> str:
     """What it is doing, and until when."""
-    health = getattr(destination, "health", None)
+    now, health = now or timezone.now(), getattr(destination, "health", None)
     if not destination.enabled:
-        return "off"
+        return _("off")
     if not destination.resource.enabled:
-        return f"off: the resource {destination.resource.name} is off"
+        return _("off: the resource %(name)s is off") % {"name": destination.resource.name}
     if destination.paused_at is not None:
-        return f"paused since {at(destination.paused_at)}"
-    now = now or timezone.now()
+        return _("paused since %(time)s") % {"time": at(destination.paused_at)}
     if health is not None and health.is_held(now):
-        return f"held until {until(health.held_until, now)}: {health.hold_reason}"
+        held = {"time": until(health.held_until, now), "reason": translated(health.hold_reason)}
+        return _("held until %(time)s: %(reason)s") % held
     if health is not None and (free_at := limits.used_up_until(destination, health, now)):
-        limit = f"{destination.rate_limit} a {destination.rate_period}"
-        return f"its limit of {limit} is used up until {until(free_at, now)}"
-    return "running"
+        used = {"limit": explain.rate(destination), "time": until(free_at, now)}
+        return _("its limit of %(limit)s is used up until %(time)s") % used
+    return _("running")
 
 
 def problem(destination: Destination) -> str:
     health = getattr(destination, "health", None)
-    return health.problem if health is not None else ""
+    return translated(health.problem) if health is not None else ""

@@ -6,11 +6,14 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.utils import formats, timezone
+from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from destinations.models import Destination, Health, ProfileSync
+from destinations.recorded import translated
 from destinations.sync import limits
 from profiles.models import Profile
+from profiles.moments import at
 
 State = ProfileSync.State
 
@@ -32,17 +35,26 @@ def sentence(sync: ProfileSync, now: datetime | None = None) -> str:
     now = now or timezone.now()
     if sync.state == State.CLAIMED:
         return _in_flight(sync, now)
-    text = {
-        State.SYNCED: f"synced at {at(sync.state_since)}: {sync.reason}",
-        State.SKIPPED: f"not sent: {sync.reason}",
-        State.REJECTED: f"rejected: {sync.reason}; waits for a change of the profile or the destination,"
-        " or for a replay",
-        State.RETRYING: f"attempt {sync.attempts} failed: {sync.reason}",
-    }.get(State(sync.state), "")
+    text = _state(sync)
     if sync.due_at is None:
         return text
     kept = obstacle(sync.destination, now)
-    return "; ".join(filter(None, [text, f"kept: {kept}" if kept else _due(sync, now)]))
+    coming = _("kept: %(obstacle)s") % {"obstacle": kept} if kept else _due(sync, now)
+    return "; ".join(filter(None, [text, coming]))
+
+
+def _state(sync: ProfileSync) -> str:
+    """Nothing for what has only become due."""
+    said = {"reason": translated(sync.reason), "time": at(sync.state_since), "number": sync.attempts}
+    texts = {
+        State.SYNCED: _("synced at %(time)s: %(reason)s"),
+        State.SKIPPED: _("not sent: %(reason)s"),
+        State.REJECTED: _(
+            "rejected: %(reason)s; waits for a change of the profile or the destination, or for a replay"
+        ),
+        State.RETRYING: _("attempt %(number)s failed: %(reason)s"),
+    }
+    return texts.get(State(sync.state), "") % said
 
 
 def prospects(profile: Profile) -> list[Prospect]:
@@ -57,16 +69,9 @@ def prospects(profile: Profile) -> list[Prospect]:
     ]
 
 
-def at(moment: datetime) -> str:
-    """A moment in the current time zone; the day only where it is not today."""
-    local, today = timezone.localtime(moment), timezone.localdate()
-    clock = local.strftime("%H:%M:%S")
-    return clock if local.date() == today else f"{formats.date_format(local, 'Y-m-d')} {clock}"
-
-
 def until(moment: datetime, now: datetime) -> str:
     """A moment to come, and how far it is away."""
-    return f"{at(moment)} (in {_left(moment - now)})"
+    return _("%(time)s (in %(left)s)") % {"time": at(moment), "left": _left(moment - now)}
 
 
 def _left(duration: timedelta) -> str:
@@ -83,36 +88,48 @@ def seconds(duration: timedelta) -> str:
 
 def _in_flight(sync: ProfileSync, now: datetime) -> str:
     if sync.claimed_until is None or sync.claimed_until <= now:
-        return "its push was interrupted and is about to be repeated"
+        return _("its push was interrupted and is about to be repeated")
     if sync.started_at is None:
-        return f"handed to a worker at {at(sync.state_since)}"
-    return f"being pushed since {at(sync.started_at)}"
+        return _("handed to a worker at %(time)s") % {"time": at(sync.state_since)}
+    return _("being pushed since %(time)s") % {"time": at(sync.started_at)}
 
 
 def obstacle(destination: Destination, now: datetime) -> str:
     """Why nothing is sent to a destination at all; "" where something is."""
     if not destination.enabled:
-        return "the destination is off"
+        return _("the destination is off")
     if not destination.resource.enabled:
-        return f"the resource {destination.resource.name} is off"
+        return _("the resource %(name)s is off") % {"name": destination.resource.name}
     if destination.paused_at is not None:
-        return f"the destination is paused since {at(destination.paused_at)}"
+        return _("the destination is paused since %(time)s") % {"time": at(destination.paused_at)}
     health: Health | None = getattr(destination, "health", None)
     if health is not None and health.is_held(now):
         assert health.held_until is not None
-        return f"the destination rests until {until(health.held_until, now)}: {health.hold_reason}"
+        rest = {"time": until(health.held_until, now), "reason": translated(health.hold_reason)}
+        return _("the destination rests until %(time)s: %(reason)s") % rest
     if health is not None and (free_at := limits.used_up_until(destination, health, now)):
-        limit = f"{destination.rate_limit} a {destination.rate_period}"
-        return f"the limit of {limit} is used up until {until(free_at, now)}"
+        used = {"limit": rate(destination), "time": until(free_at, now)}
+        return _("the limit of %(limit)s is used up until %(time)s") % used
     return ""
+
+
+def rate(destination: Destination) -> str:
+    """Its rate limit: 10 a minute."""
+    texts = {
+        Destination.RatePeriod.SECOND: _("%(count)s a second"),
+        Destination.RatePeriod.MINUTE: _("%(count)s a minute"),
+        Destination.RatePeriod.HOUR: _("%(count)s an hour"),
+        Destination.RatePeriod.DAY: _("%(count)s a day"),
+    }
+    return texts[Destination.RatePeriod(destination.rate_period)] % {"count": destination.rate_limit}
 
 
 def _due(sync: ProfileSync, now: datetime) -> str:
     assert sync.due_at is not None
     if sync.state == State.RETRYING:
-        return f"next attempt at {at(sync.due_at)}"
+        return _("next attempt at %(time)s") % {"time": at(sync.due_at)}
     if sync.due_at <= now:
-        return f"due since {at(sync.due_at)}"
+        return _("due since %(time)s") % {"time": at(sync.due_at)}
     profile = sync.profile
     return _waiting(sync.destination, profile.changed_at, sync.first_changed_at or profile.changed_at)
 
@@ -120,7 +137,8 @@ def _due(sync: ProfileSync, now: datetime) -> str:
 def _waiting(destination: Destination, changed_at: datetime, first_changed_at: datetime) -> str:
     quiet, wait = destination.effective_quiet_period, destination.effective_max_wait
     due = destination.due_at(changed_at, first_changed_at)
-    why = f"last change {at(changed_at)}, quiet period {seconds(quiet)}"
+    times = {"due": at(due), "last": at(changed_at), "first": at(first_changed_at), "quiet": seconds(quiet)}
     if wait is not None and due < changed_at + quiet:
-        why = f"first change {at(first_changed_at)}, max wait {seconds(wait)}"
-    return f"waiting until {at(due)}: {why}"
+        text = _("waiting until %(due)s: first change %(first)s, max wait %(wait)s")
+        return text % {**times, "wait": seconds(wait)}
+    return _("waiting until %(due)s: last change %(last)s, quiet period %(quiet)s") % times

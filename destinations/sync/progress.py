@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from destinations.models import Backfill
 from destinations.sync import explain
+from profiles.moments import duration
+from profiles.numbers import grouped
 
 State = Backfill.State
 
@@ -32,17 +35,6 @@ def of(backfill: Backfill, now: datetime | None = None) -> Progress:
     return Progress(_percent(backfill), rate, left, _summary(backfill, obstacle, left))
 
 
-def duration(value: timedelta) -> str:
-    """Of two units at most: 45 s, 12 min, 3 h 20 min, 2 d 4 h."""
-    seconds = round(value.total_seconds())
-    if seconds < 60:
-        return f"{seconds} s"
-    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400
-    if hours == 0:
-        return f"{minutes} min"
-    return f"{hours} h {minutes % 60} min" if days == 0 else f"{days} d {hours % 24} h"
-
-
 def _rest(backfill: Backfill) -> int:
     """New profiles may have come meanwhile, so `done` may pass `total`."""
     return max(0, backfill.total - backfill.done)
@@ -62,11 +54,16 @@ def _rate(backfill: Backfill) -> float | None:
 
 
 def _summary(backfill: Backfill, obstacle: str, left: timedelta | None) -> str:
-    done = f"{backfill.done:,} of {backfill.total:,}"
+    said = {"done": grouped(backfill.done), "total": grouped(backfill.total), "obstacle": obstacle}
     if backfill.finished_at is not None:
-        return f"{backfill.state} at {explain.at(backfill.finished_at)}, {done} handed over"
+        said |= {"state": State(backfill.state).label.lower(), "time": explain.at(backfill.finished_at)}
+        return _("%(state)s at %(time)s, %(done)s of %(total)s handed over") % said
     if backfill.paused_at is not None:
-        return f"paused since {explain.at(backfill.paused_at)}, {done} handed over"
+        said["time"] = explain.at(backfill.paused_at)
+        return _("paused since %(time)s, %(done)s of %(total)s handed over") % said
     if obstacle:
-        return f"waits: {obstacle}; {done} handed over"
-    return f"{done} handed over, " + (f"about {duration(left)} left" if left is not None else "just begun")
+        return _("waits: %(obstacle)s; %(done)s of %(total)s handed over") % said
+    if left is None:
+        return _("%(done)s of %(total)s handed over, just begun") % said
+    said["left"] = duration(left)
+    return _("%(done)s of %(total)s handed over, about %(left)s left") % said

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from destinations.connectors.base import (
     Accepted,
@@ -55,10 +55,12 @@ class Push:
     delivery: Delivery
 
 
+@translation.override("en")
 def push(token: str, ids: Sequence[int]) -> None:
     """Push the rows that this claim still holds, and then what else is due at the same destination.
 
-    Everything else about them is in the tables.
+    Everything else about them is in the tables. What is recorded is English, whoever's request runs this:
+    it is translated for whoever reads it.
     """
     since, pace = time.monotonic(), _Pace()
     ends_at = since + STINT

@@ -1,8 +1,9 @@
 // Marks mistakes where they are: the server's own parser finds them, a moment after the typing stops.
 
 import { linter } from "@codemirror/lint";
+import { filled } from "./texts.js";
 
-export function checker(kind, url, textarea) {
+export function checker(kind, url, textarea, texts) {
   const said = document.createElement("p");
   said.className = "tracsync-said";
   said.id = `${textarea.id}_said`;
@@ -11,7 +12,7 @@ export function checker(kind, url, textarea) {
     const { doc } = view.state;
     const problems = await ask(kind, url, doc.toString(), textarea);
     if (problems === null || !view.state.doc.eq(doc)) return []; // what is newer is asked about by itself
-    show(said, problems);
+    show(said, problems, texts);
     view.contentDOM.setAttribute("aria-invalid", String(problems.length > 0));
     return problems.map((problem) => diagnostic(doc, problem));
   };
@@ -34,16 +35,16 @@ async function ask(kind, url, text, textarea) {
 }
 
 /** In words below the editor, for everybody: a mark alone is no help to who cannot see it. */
-function show(said, problems) {
+function show(said, problems, texts) {
   said.replaceChildren(
     ...problems.map((problem) => {
       const line = document.createElement("span");
       const place = document.createElement("strong");
-      place.textContent = `Line ${problem.line}, column ${problem.column}: `;
+      place.textContent = `${filled(texts.place, problem)} `;
       const path = problem.path && problem.path !== "$" ? `${problem.path}: ` : "";
       line.append(place, path + sentence(problem.message));
-      if (problem.hint) line.append(more(`Hint: ${problem.hint}.`));
-      else if (problem.expected.length) line.append(more(`Possible here: ${problem.expected.join(", ")}.`));
+      if (problem.hint) line.append(more(filled(texts.hint, problem)));
+      else if (problem.expected.length) line.append(more(filled(texts.possible, { pieces: problem.expected.join(", ") })));
       return line;
     }),
   );

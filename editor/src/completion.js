@@ -2,6 +2,7 @@
 
 import { autocompletion, snippetCompletion } from "@codemirror/autocomplete";
 import { pathOfItems } from "./items.js";
+import { filled } from "./texts.js";
 
 const BRACKET = String.raw`\[\\?"(?:[^"\\\n]|\\[^"])*(?:\\?"\]?)?|\[\d*\]?`;
 const PATH = String.raw`(?:${BRACKET}|[\p{L}\p{N}_.$\-])*`;
@@ -13,6 +14,8 @@ export function completion(kind, vocabulary, paths) {
     field: new RegExp(`(?:${sources})@${PATH}$`, "u"),
     stillField: new RegExp(`^(?:${sources})@${PATH}$`, "u"),
     words: words(vocabulary),
+    directives: directives(vocabulary.texts.directives),
+    seen: vocabulary.texts.seen,
     paths,
   };
   const source = kind === "mapping" ? inMapping : inCondition;
@@ -54,7 +57,10 @@ function inCondition(context, tools, items = itemsOfCondition(context)) {
 function inMapping(context, tools) {
   const string = stringBefore(context);
   if (!string) return null;
-  if (string.isKey) return directives(context, string);
+  if (string.isKey) {
+    const asked = string.text.startsWith("$") || context.explicit;
+    return asked ? { from: string.from, options: tools.directives, validFor: /^\$?\w*$/ } : null;
+  }
   const items = itemsOfMapping(context, string);
   const typed = context.matchBefore(tools.field);
   if (typed && typed.from >= string.from) {
@@ -108,18 +114,8 @@ function inList(context, position) {
   return false;
 }
 
-const DIRECTIVES = [
-  ["$formula", "what a function gives"],
-  ["$if", "one thing or another: then, else"],
-  ["$lookup", "a small table: in, else"],
-  ["$map", "a list of objects: to, where"],
-  ["$literal", "as it stands"],
-].map(([label, detail]) => ({ label, detail, type: "keyword" }));
-
-function directives(context, string) {
-  return string.text.startsWith("$") || context.explicit
-    ? { from: string.from, options: DIRECTIVES, validFor: /^\$?\w*$/ }
-    : null;
+function directives(texts) {
+  return Object.entries(texts).map(([label, detail]) => ({ label, detail, type: "keyword" }));
 }
 
 function itemsOfCondition(context) {
@@ -146,7 +142,7 @@ async function options(from, source, above, typed, tools, written) {
   const below = answer.paths.filter((one) => !above || /^[.[]/.test(one.path.slice(above.length)));
   const options = below.map((one, at) => ({
     label: written(source + one.path.slice(above.length).replace(above ? /^\./ : /^$/, "")),
-    detail: `${one.kinds.join(", ")}${one.everywhere ? "" : `, in ${one.seen} of ${answer.profiles}`}`,
+    detail: [...one.kinds, ...(one.everywhere ? [] : [filled(tools.seen, { ...one, ...answer })])].join(", "),
     type: "field",
     boost: -at / 10, // the server's order: the nearest and most frequent ones first
   }));

@@ -18,9 +18,10 @@ if (settings) {
     const kind = textarea.dataset.notation;
     mount(textarea, {
       nonce,
+      texts: vocabulary.texts,
       language: languages[kind],
       completion: completion(kind, vocabulary, paths),
-      checker: checker(kind, vocabulary.check_url, textarea),
+      checker: checker(kind, vocabulary.check_url, textarea, vocabulary.texts),
       numbered: kind === "mapping",
     });
   }

@@ -15,7 +15,7 @@ import {
 } from "@codemirror/view";
 import { highlighting } from "./highlighting.js";
 
-export function mount(textarea, { nonce, language, completion, checker, numbered }) {
+export function mount(textarea, { nonce, texts, language, completion, checker, numbered }) {
   const fixed = textarea.readOnly || textarea.disabled;
   const view = new EditorView({
     doc: textarea.value,
@@ -27,6 +27,7 @@ export function mount(textarea, { nonce, language, completion, checker, numbered
       EditorState.readOnly.of(fixed),
       indentUnit.of("  "),
       EditorState.tabSize.of(2),
+      EditorState.phrases.of(texts.phrases),
       numbered ? lineNumbers() : [],
       history(),
       drawSelection(),
@@ -53,7 +54,7 @@ export function mount(textarea, { nonce, language, completion, checker, numbered
   });
   const place = document.createElement("div");
   place.className = "tracsync-editor-place";
-  place.append(view.dom, keys(textarea), checker.said);
+  place.append(view.dom, keys(textarea, texts), checker.said);
   textarea.after(place);
   textarea.classList.add("tracsync-enhanced");
   label(textarea)?.addEventListener("click", () => view.focus());
@@ -61,19 +62,15 @@ export function mount(textarea, { nonce, language, completion, checker, numbered
 }
 
 /** Tab leaves the editor, unless it takes a suggestion: Escape first, then Tab, always leaves. */
-function keys(textarea) {
+function keys(textarea, texts) {
   const help = document.createElement("p");
   help.className = "tracsync-keys";
   help.id = `${textarea.id}_keys`;
-  const add = (key, text) => {
+  texts.keys.forEach(([key, text], at) => {
     const element = document.createElement("kbd");
     element.textContent = key;
-    help.append(element, text);
-  };
-  add("Ctrl-Space", " suggests · ");
-  add("Tab", " takes a suggestion · ");
-  add("Esc", " then ");
-  add("Tab", " leaves the editor");
+    help.append(at ? " · " : "", element, ` ${text}`);
+  });
   return help;
 }
 

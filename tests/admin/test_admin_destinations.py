@@ -168,7 +168,7 @@ def test_a_backfill_is_asked_for_with_its_size_and_begun_by_a_post(destination, 
     assert "<strong>1</strong> profile" in page("destinations_destination_backfill", destination.pk)
     assert not Backfill.objects.exists()
     answer = post("destinations_destination_backfill", destination.pk)
-    assert "a backfill of 1 profiles was requested" in answer
+    assert "a backfill of 1 profile was requested" in answer
     assert Backfill.objects.get().total == 1
     assert "0 of 1" in page("destinations_destination_backfill", destination.pk)
 

@@ -307,7 +307,7 @@ def test_a_resting_destination_is_left_to_rest(memory, live, profile):
     from django.utils import timezone
 
     Health.objects.update(held_until=timezone.now() + timedelta(hours=1), hold_reason="status 503")
-    assert "held until" in live(name="production")
+    assert "the destination rests until" in live(name="production")
 
 
 def test_production_needs_the_right_to_replay(memory, form, destination, profile, allow):

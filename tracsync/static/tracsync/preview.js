@@ -10,6 +10,7 @@
   const result = document.getElementById("preview-result");
   const status = document.getElementById("preview-status");
   const send = panel.querySelector(".tracsync-send");
+  const texts = panel.dataset; // what is said here, in the reader's language
   let shown = ""; // the profile that the result is about
 
   /** Calls `act` once, a moment after the last of many calls. */
@@ -33,9 +34,9 @@
   /** A piece of the page from the server; null where a newer question has replaced this one. */
   async function piece(url, options) {
     const response = await fetch(url, options);
-    if (response.redirected) throw new Error("You are signed out: sign in again in another tab.");
-    if (response.status === 403) throw new Error("You may not do this.");
-    if (!response.ok) throw new Error(`The server answered ${response.status}.`);
+    if (response.redirected) throw new Error(texts.signedOut);
+    if (response.status === 403) throw new Error(texts.forbidden);
+    if (!response.ok) throw new Error(`${texts.failed} ${response.status}`);
     return response.text();
   }
 
@@ -114,8 +115,7 @@
   const LOOKS = 120;
 
   function ask(button) {
-    dialog.querySelector("[data-says=profile]").textContent = shown;
-    dialog.querySelector("[data-says=with]").textContent = button.dataset.with;
+    dialog.querySelector("#send-what").textContent = button.dataset.question.replace("{profile}", () => shown);
     dialog.returnValue = "";
     dialog.onclose = () => dialog.returnValue === "send" && sendNow(button.dataset.send, shown);
     dialog.showModal();
@@ -123,7 +123,7 @@
   }
 
   async function sendNow(url, profile) {
-    sent.replaceChildren(note("Sending…"));
+    sent.replaceChildren(note(texts.sending));
     try {
       sent.innerHTML = await piece(url, { method: "POST", body: filled(profile) });
       sent.querySelector("h3")?.focus();
@@ -142,7 +142,7 @@
       await new Promise((done) => setTimeout(done, POLL));
       sent.innerHTML = await piece(url, {});
     }
-    sent.append(note("It has not been sent yet: see the destination's profile syncs."));
+    sent.append(note(texts.late));
   }
 
   for (const button of panel.querySelectorAll("[data-send]")) {

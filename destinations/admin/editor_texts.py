@@ -1,0 +1,37 @@
+"""What the editors of conditions and mappings say. The page brings it along: they know no languages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+
+def editor_texts() -> dict[str, Any]:
+    return {
+        # Of a mistake. {line}, {column}, {hint} and {pieces} are put in by the editor.
+        "place": _("Line {line}, column {column}:"),
+        "hint": _("Hint: {hint}."),
+        "possible": _("Possible here: {pieces}."),
+        # Of a path: in how many of the profiles that were looked at it was seen.
+        "seen": _("in {seen} of {profiles}"),
+        "keys": [
+            ["Ctrl-Space", _("suggests")],
+            ["Tab", _("takes a suggestion")],
+            [_("Esc, Tab"), _("leaves the editor")],
+        ],
+        "directives": {
+            "$formula": _("what a function gives"),
+            "$if": _("one thing or another: then, else"),
+            "$lookup": _("a small table: in, else"),
+            "$map": _("a list of objects: to, where"),
+            "$literal": _("as it stands"),
+        },
+        # Of CodeMirror itself.
+        "phrases": {
+            "Completions": _("Suggestions"),
+            "Diagnostics": _("Mistakes"),
+            "No diagnostics": _("No mistakes"),
+            "close": _("close"),
+        },
+    }

@@ -1,0 +1,14 @@
+"""What the engine, the connectors and the notation say, in the language of whoever reads it."""
+
+from __future__ import annotations
+
+from destinations.recorded_messages import CONNECTORS, ENGINE
+from destinations.recorded_notation import NOTATION
+from profiles import recorded
+
+MESSAGES = (*recorded.DOCUMENTS, *ENGINE, *CONNECTORS, *NOTATION)
+
+
+def translated(text: str) -> str:
+    """A stored reason, an error or a hint; what none of them has said is shown as it is."""
+    return recorded.translated(text, MESSAGES)

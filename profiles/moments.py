@@ -1,0 +1,52 @@
+"""Times as people read them: in the current zone, and how far away they are."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+
+JUST_NOW = timedelta(seconds=1)
+
+
+def at(moment: datetime) -> str:
+    """A moment in the current time zone; the day only where it is not today."""
+    local = timezone.localtime(moment)
+    is_today = local.date() == timezone.localdate()
+    return local.strftime("%H:%M:%S" if is_today else "%Y-%m-%d %H:%M:%S")
+
+
+def duration(value: timedelta) -> str:
+    """Of two units at most: 45 s, 12 min, 3 h 20 min, 2 d 4 h. The symbols are the same in all languages."""
+    seconds = round(value.total_seconds())
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400
+    if hours == 0:
+        return f"{minutes} min"
+    return f"{hours} h {minutes % 60} min" if days == 0 else f"{days} d {hours % 24} h"
+
+
+def relative(moment: datetime, now: datetime | None = None) -> str:
+    """How far away it is: 5 min ago, in 12 s."""
+    distance = moment - (now or timezone.now())
+    if abs(distance) < JUST_NOW:
+        return _("just now")
+    if distance > timedelta(0):
+        return _("in %(duration)s") % {
+            "duration": duration(timedelta(seconds=math.ceil(distance.total_seconds())))
+        }
+    return _("%(duration)s ago") % {"duration": duration(-distance)}
+
+
+def shown(moment: datetime | None, missing: str = "-") -> str:
+    """For lists and panels: the time, beside it how far away it is, and with its day and zone as a title."""
+    if moment is None:
+        return missing
+    local = timezone.localtime(moment)
+    html = '<time datetime="{}" title="{}">{}</time> <span class="tracsync-ago">{}</span>'
+    full = local.strftime("%Y-%m-%d %H:%M:%S %Z")
+    return format_html(html, local.isoformat(timespec="seconds"), full, at(moment), relative(moment))

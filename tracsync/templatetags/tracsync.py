@@ -1,0 +1,39 @@
+"""What our templates ask for: help, empty lists, times, and recorded texts in the reader's language."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import template
+
+from destinations import recorded
+from profiles import moments
+from tracsync import documentation, emptiness
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def help_url(context: Any) -> str:
+    """Where the documentation speaks of this page of the admin."""
+    match = context["request"].resolver_match
+    return documentation.url(documentation.topic(match.url_name or "" if match else ""))
+
+
+@register.inclusion_tag("admin/tracsync/empty.html", takes_context=True)
+def empty_list(context: Any, changelist: Any) -> dict[str, Any]:
+    is_narrowed = bool(changelist.has_active_filters or changelist.query)
+    may_add = bool(context.get("has_add_permission"))
+    return {"narrowed": is_narrowed, "lesson": emptiness.lesson(changelist, may_add)}
+
+
+@register.filter
+def moment(value: datetime | None) -> str:
+    return moments.shown(value)
+
+
+@register.filter(name="recorded")
+def recorded_text(text: str) -> str:
+    """What the engine has recorded, in the reader's language where it is one of our own messages."""
+    return recorded.translated(text)
