@@ -52,6 +52,11 @@ def compared(destination: Destination, profile: Profile, shown: Preview) -> Comp
         return None
 
 
+def difference(before: Any, after: Any) -> tuple[Line, ...]:
+    """Between two JSON values, one value to a line."""
+    return tuple(_diff(["", *_pretty(before)], ["", *_pretty(after)]))
+
+
 def _compare(destination: Destination, profile: Profile, payload: Any, request: dict[str, Any]) -> Comparison:
     sync = ProfileSync.objects.filter(destination=destination.pk, profile=profile).first()
     if sync is None or sync.synced_at is None:

@@ -9,8 +9,11 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from destinations.encryption import EncryptedJSONField
+from profiles.jobs import Job
 from profiles.models import Profile
 
 
@@ -275,43 +278,56 @@ class DeliveryAttempt(models.Model):
         return f"{self.profile_id} → {self.destination_id}: {self.outcome}"
 
 
-class Backfill(models.Model):
+class Backfill(Job):
     """Bringing all profiles, or those changed since a moment, up to date at one destination.
 
-    The clock works through it in batches; `after` is the id of the last profile that was handed over. Its
-    rate is that of the profiles after the first `rated_from`, from `rated_since` to `advanced_at`.
+    The clock works through it in batches; `after` is the id of the last profile that was handed over.
     """
-
-    class State(models.TextChoices):
-        RUNNING = "running"
-        PAUSED = "paused"
-        FINISHED = "finished"
-        CANCELLED = "cancelled"
 
     destination = models.ForeignKey(Destination, models.CASCADE, related_name="backfills")
     changed_since = models.DateTimeField(null=True)
     after = models.CharField(max_length=255, blank=True)
-    total = models.PositiveBigIntegerField(default=0)
-    done = models.PositiveBigIntegerField(default=0)
-    created_at = models.DateTimeField(auto_now_add=True)
-    rated_since = models.DateTimeField(null=True)
-    rated_from = models.PositiveBigIntegerField(default=0)
-    advanced_at = models.DateTimeField(null=True)
-    paused_at = models.DateTimeField(null=True)
-    cancelled_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)  # or cancelled
 
-    class Meta:
-        ordering = ("-id",)
+    class Meta(Job.Meta):
+        verbose_name = gettext_lazy("backfill")
 
     def __str__(self) -> str:
         return f"backfill {self.pk} of destination {self.destination_id}"
 
     @property
-    def state(self) -> str:
-        if self.finished_at is not None:
-            return self.State.FINISHED if self.cancelled_at is None else self.State.CANCELLED
-        return self.State.RUNNING if self.paused_at is None else self.State.PAUSED
+    def amount(self) -> str:
+        return handed_over(self)
+
+
+class Replay(Job):
+    """Sending what was chosen at one destination again; `after` is the id of the last row handed over.
+
+    A retry sends again what was not accepted as it is now; a replay even that.
+    """
+
+    class Kind(models.TextChoices):
+        REPLAY = "replay", gettext_lazy("replay")
+        RETRY = "retry", gettext_lazy("retry")
+
+    destination = models.ForeignKey(Destination, models.CASCADE, related_name="replays")
+    choice = models.JSONField(default=dict)  # see sync/choices.py
+    kind = models.CharField(max_length=6, choices=Kind.choices, default=Kind.REPLAY)
+    after = models.BigIntegerField(default=0)
+
+    class Meta(Job.Meta):
+        verbose_name = gettext_lazy("replay")
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"replay {self.pk} at destination {self.destination_id}"
+
+    @property
+    def amount(self) -> str:
+        return handed_over(self)
+
+
+def handed_over(job: Job) -> str:
+    return _("%(done)s of %(total)s handed over") % {"done": f"{job.done:,}", "total": f"{job.total:,}"}
 
 
 class AccessToken(models.Model):

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib.admin import AdminSite
+from django.urls import path
 from django.utils.text import slugify
 
 
@@ -12,9 +13,9 @@ class TracsyncAdminSite(AdminSite):
     index_title = "Home"
 
     SECTIONS = (
-        ("Outbound traffic", ("Destination", "ProfileSync", "DeliveryAttempt", "Backfill")),
+        ("Outbound traffic", ("Destination", "ProfileSync", "DeliveryAttempt", "Backfill", "Replay")),
         ("Resources", ("Resource", "Extension")),
-        ("Profiles", ("Profile",)),
+        ("Profiles", ("Profile", "ImportJob")),
     )
     # django-q2's own pages run any stored task again, and would let an editor schedule any function.
     LEFT_OUT = ("django_q",)
@@ -23,6 +24,11 @@ class TracsyncAdminSite(AdminSite):
         models = model_or_iterable if isinstance(model_or_iterable, list | tuple) else [model_or_iterable]
         wanted = [model for model in models if model._meta.app_label not in self.LEFT_OUT]
         super().register(wanted, admin_class, **options)
+
+    def get_urls(self) -> list[Any]:
+        from destinations.admin import jobs
+
+        return [path("work/", self.admin_view(jobs.work_view), name="work"), *super().get_urls()]
 
     def get_app_list(self, request: Any, app_label: str | None = None) -> list[Any]:
         """Sections instead of Django apps; whatever is in none keeps its app's section."""

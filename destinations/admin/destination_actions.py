@@ -61,7 +61,7 @@ class DestinationActions(ActingAdmin):
         )
 
     def _begin_backfill(self, request: Any, destination: Destination) -> None:
-        begun = backfill.request(destination)
+        begun = backfill.request(destination, asked_by=request.user.get_username())
         self.log_change(request, destination, f"Backfill of {begun.total} profiles requested.")
         note = "" if destination.enabled else " It begins when the destination is enabled."
         self.say(request, f"{destination}: a backfill of {begun.total:,} profiles was requested.{note}")

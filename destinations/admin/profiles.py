@@ -68,6 +68,7 @@ class Row:
 
 @admin.register(Profile)
 class ProfileAtDestinationsAdmin(ActingAdmin, ProfileAdmin):
+    change_list_template = "admin/tracsync/profile_list.html"
     acts = ("sync_now",)
     panel_template = "admin/tracsync/profile_panel.html"
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext as _
 
 from destinations.admin.pages import (
     HEAVY,
@@ -20,8 +22,10 @@ from destinations.admin.pages import (
     search_profiles,
     this_pair,
 )
+from destinations.admin.replays import chosen_in_list
 from destinations.models import ProfileSync
-from destinations.sync import explain, operations
+from destinations.sync import explain, operations, replays
+from destinations.sync.choices import InvalidChoice
 from profiles.large_tables import BoundedAdmin, NullFilter
 
 SEARCH_HELP = "The beginning of a profile's ID, or =ID for exactly that one."
@@ -45,8 +49,28 @@ class SendsAgain(ActingAdmin):
         self.say(request, f"Sync now: {count:,} profile syncs are due. What is unchanged is not sent again.")
 
     def replay_rows(self, request: Any, rows: QuerySet[ProfileSync]) -> None:
+        """Those that were ticked, or all of the list: many of them become jobs."""
+        if request.POST.get("select_across") == "1":
+            self._replay_list(request)
+            return
         count = operations.replay(rows)
         self.say(request, f"Replay: {count:,} profile syncs are sent again, even what is unchanged.")
+
+    def _replay_list(self, request: Any) -> None:
+        who = request.user.get_username()
+        try:
+            asked = [replays.request(choice, asked_by=who) for choice in chosen_in_list(request)]
+        except InvalidChoice as error:
+            self.say(request, f"{error}.", warning=True)
+            return
+        count = f"{sum(one.count for one in asked):,}"
+        jobs = [(link(job),) for one in asked for job in one.jobs]
+        text = _("Replay: %(count)s profile syncs are sent again, even what is unchanged.") % {"count": count}
+        if not jobs:
+            self.say(request, text)
+            return
+        how = _("They are handed over a batch at a time, and can be paused and cancelled:")
+        self.say(request, format_html("{} {} {}", text, how, format_html_join(", ", "{}", jobs)))
 
 
 @admin.register(ProfileSync)

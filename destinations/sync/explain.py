@@ -6,11 +6,12 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.utils import formats, timezone
+from django.utils import timezone
 
 from destinations.models import Destination, Health, ProfileSync
 from destinations.sync import limits
 from profiles.models import Profile
+from profiles.moments import at
 
 State = ProfileSync.State
 
@@ -55,13 +56,6 @@ def prospects(profile: Profile) -> list[Prospect]:
         Prospect(one, one.due_at(profile.changed_at, first), _waiting(one, profile.changed_at, first))
         for one in destinations
     ]
-
-
-def at(moment: datetime) -> str:
-    """A moment in the current time zone; the day only where it is not today."""
-    local, today = timezone.localtime(moment), timezone.localdate()
-    clock = local.strftime("%H:%M:%S")
-    return clock if local.date() == today else f"{formats.date_format(local, 'Y-m-d')} {clock}"
 
 
 def until(moment: datetime, now: datetime) -> str:

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django_q.models import Failure
 
 from destinations.models import DeliveryAttempt
+from profiles import import_jobs
 
 EVERY = 600.0  # seconds
 BATCH_SIZE = 5000
@@ -30,4 +31,5 @@ def prune() -> int:
     ids = list(old.order_by("at").values_list("pk", flat=True)[:BATCH_SIZE])
     deleted, _ = DeliveryAttempt.objects.filter(pk__in=ids).delete()
     failed, _ = Failure.objects.filter(stopped__lt=now - timedelta(days=FAILED_TASK_DAYS)).delete()
+    import_jobs.expire(now)
     return deleted + failed

@@ -139,7 +139,7 @@ class TestBackfillThatRuns:
             run("backfill", "crm", "--cancel")
 
     def test_one_that_is_cancelled_meanwhile_is_no_success(self, begun, monkeypatch):
-        monkeypatch.setattr(backfill_display.time, "sleep", lambda _: backfill.cancel(begun))
+        monkeypatch.setattr(backfill_display.time, "sleep", lambda _: begun.cancel())
         with pytest.raises(CommandError, match="The backfill was cancelled at"):
             run("backfill", "crm", "--watch")
 
