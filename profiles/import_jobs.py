@@ -191,8 +191,8 @@ def expire(now: datetime | None = None) -> int:
     """Discard what nobody has imported within a day, or has paused for a day; how many."""
     before = (now or timezone.now()) - KEPT
     waiting = Q(created_at__lt=before) & ~Q(phase=Phase.IMPORTING)
-    old = ImportJob.objects.filter(waiting | Q(paused_at__lt=before), finished_at=None)
-    for job in list(old.only("pk")):
+    old = list(ImportJob.objects.filter(waiting | Q(paused_at__lt=before), finished_at=None).only("pk"))
+    for job in old:
         ended = {"finished_at": timezone.now(), "cancelled_at": timezone.now()}
         ImportJob.objects.filter(pk=job.pk).update(**ended, problem=_("It was left alone for a day."))
         ImportChunk.objects.filter(job=job).delete()

@@ -131,10 +131,10 @@ class ImportJob(Job):
 
     class Phase(models.TextChoices):
         RECEIVING = "receiving", gettext_lazy("being uploaded")
-        COLUMNS = "columns", gettext_lazy("its columns are to be chosen")
-        CHECKING = "checking", gettext_lazy("being checked")
-        READY = "ready", gettext_lazy("to be imported or discarded")
-        IMPORTING = "importing", gettext_lazy("being imported")
+        COLUMNS = "columns", gettext_lazy("columns missing")
+        CHECKING = "checking", gettext_lazy("dry run")
+        READY = "ready", gettext_lazy("dry run done")
+        IMPORTING = "importing", gettext_lazy("importing")
 
     name = models.CharField(max_length=200)  # of the file
     size = models.PositiveBigIntegerField(default=0)  # bytes, unpacked
@@ -181,6 +181,8 @@ class ImportJob(Job):
         done, total = f"{self.done:,}", f"{self.total:,}"
         if self.phase == self.Phase.IMPORTING:
             return _("%(done)s of %(total)s records imported") % {"done": done, "total": total}
+        if not self.records:
+            return _("nothing imported")
         return _("%(count)s records read, nothing imported") % {"count": f"{self.records:,}"}
 
     def cancel(self) -> None:

@@ -89,6 +89,16 @@ class ImportJobAdmin(JobAdmin):
         under_way = job.phase in import_jobs.UNDER_WAY or job.paused_at is not None
         return offered if under_way else ("cancel",) if offered else ()
 
+    def next_step(self, job: ImportJob) -> tuple[str, str]:
+        if job.finished_at is None and job.phase == Phase.COLUMNS:
+            return _("Choose columns…"), self.url("columns", job)
+        if job.finished_at is None and job.phase == Phase.READY:
+            return _("Look at the dry run"), self.url("change", job)
+        return "", ""
+
+    def cancel_label(self, job: ImportJob) -> str:
+        return _("Cancel…") if job.phase == Phase.IMPORTING else _("Discard…")
+
     def panel(self, request: Any, obj: ImportJob) -> dict[str, Any]:
         is_ready = obj.phase == Phase.READY and obj.finished_at is None
         may_act, counts = self.has_act_permission(request, obj), obj.checked or {}

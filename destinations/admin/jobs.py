@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from destinations.admin.pages import ActingAdmin, Button, ReadOnly
 from destinations.models import Destination
@@ -29,9 +29,8 @@ MOST_SHOWN = 50
 
 @dataclass(frozen=True, slots=True)
 class ShownJob:
-    """What the templates show of one job. `poll_url` is blank where nothing moves by itself."""
+    """What the templates show of one job: whether it `moves`, and what somebody is to do where it waits."""
 
-    kind: str
     title: str
     url: str
     stage: str
@@ -40,6 +39,9 @@ class ShownJob:
     rate: str
     left: str
     poll_url: str = ""
+    moves: bool = True
+    next_label: str = ""
+    next_url: str = ""
     buttons: tuple[Button, ...] = ()
     cancel_url: str = ""
     cancel_label: str = ""
@@ -61,7 +63,6 @@ class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
     views: tuple[str, ...] = ("progress", "cancelling")
     pause_help: Any = gettext_lazy("Do nothing further until it is resumed.")
     cancel_note: Any = ""
-    cancel_label: Any = gettext_lazy("Cancel…")
 
     def progress_of(self, job: Any) -> jobs.Progress:
         raise NotImplementedError
@@ -76,22 +77,32 @@ class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
     def rate_words(self, job: Any, rate: float) -> str:
         return _("%(count)s a second") % {"count": f"{rate:,.0f}"}
 
+    def next_step(self, job: Any) -> tuple[str, str]:
+        """What somebody is to do before it goes on, and where; blank where it needs nobody."""
+        return "", ""
+
+    def cancel_label(self, job: Any) -> str:
+        return _("Cancel…")
+
     def shown(self, request: Any, job: Any) -> ShownJob:
         progress, offered = self.progress_of(job), tuple(self.offered(job))
         may_act = self.has_act_permission(request, job)
+        next_label, next_url = self.next_step(job) if may_act else ("", "")
         return ShownJob(
-            str(self.opts.verbose_name),
-            self.title_of(job),
-            self.url("change", job),
-            job.stage,
-            job.state_words,
-            progress,
-            "" if progress.rate is None else self.rate_words(job, progress.rate),
-            "" if progress.left is None else duration(progress.left),
-            self.url("progress", job) if "pause" in offered else "",
-            tuple(self._button(name, job) for name in offered if name != "cancel") if may_act else (),
-            self.url("cancelling", job) if may_act and "cancel" in offered else "",
-            str(self.cancel_label),
+            title=self.title_of(job),
+            url=self.url("change", job),
+            stage=job.stage,
+            state=job.state_words,
+            progress=progress,
+            rate="" if progress.rate is None else self.rate_words(job, progress.rate),
+            left="" if progress.left is None else duration(progress.left),
+            poll_url=self.url("progress", job) if "pause" in offered else "",
+            moves=job.finished_at is not None or "pause" in offered or "resume" in offered,
+            next_label=next_label,
+            next_url=next_url,
+            buttons=tuple(self._button(name, job) for name in offered if name != "cancel") if may_act else (),
+            cancel_url=self.url("cancelling", job) if may_act and "cancel" in offered else "",
+            cancel_label=self.cancel_label(job),
         )
 
     def _button(self, name: str, job: Any) -> Button:
@@ -120,10 +131,8 @@ class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
 
     def _ask(self, request: Any, chosen: list[Any], action_url: str, job: Any = None) -> TemplateResponse:
         shown = [self.shown(request, one) for one in chosen]
-        note, url = self.cancel_note, action_url
-        title = str(self.cancel_label).rstrip("…")
-        context = {"jobs": shown, "note": note, "action_url": url, "chosen": chosen, "one": job}
-        return self.page(request, "cancel_jobs.html", title, job, **context)
+        context = {"jobs": shown, "note": self.cancel_note, "action_url": action_url, "chosen": chosen}
+        return self.page(request, "cancel_jobs.html", _("Cancel"), job, **context, one=job)
 
     @admin.action(description=gettext_lazy("Pause until resumed"), permissions=["act"])
     def pause(self, request: Any, queryset: Any) -> None:
@@ -233,12 +242,11 @@ def _visible(page: JobAdmin, request: Any, destination: Destination | None) -> Q
 def work_view(request: Any) -> TemplateResponse:
     """All that is under way, on a page of its own."""
     shown = unfinished_jobs(request)
-    count = ngettext("%(count)d job is unfinished", "%(count)d jobs are unfinished", len(shown))
     context = {
         **admin.site.each_context(request),
         "title": _("Work under way"),
         "jobs": shown,
-        "subtitle": count % {"count": len(shown)},
+        "is_page": True,
         "no_worker": bool(shown) and not clock.is_alive(),
     }
     return TemplateResponse(request, "admin/tracsync/work.html", context)

@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from destinations.models import DeliveryAttempt, ProfileSync
 from profiles.documents import MAX_ID_LENGTH
 from profiles.large_tables import id_matches
+from profiles.models import Profile
 
 Choice = dict[str, Any]
 
@@ -80,7 +81,8 @@ def _attempts(choice: Choice) -> QuerySet[DeliveryAttempt]:
 def _of_both(choice: Choice) -> Q:
     chosen = Q(**_only(choice, "destination", "profile"))
     if "profile_begins" in choice:
-        chosen &= id_matches(choice["profile_begins"], field="profile_id")
+        beginning = Profile.objects.filter(id_matches(choice["profile_begins"], Profile.objects.db))
+        chosen &= Q(profile__in=beginning.order_by().values("pk"))
     return chosen
 
 

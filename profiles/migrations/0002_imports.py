@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=200)),
                 ('size', models.PositiveBigIntegerField(default=0)),
                 ('options', models.JSONField(default=dict)),
-                ('phase', models.CharField(choices=[('receiving', 'being uploaded'), ('columns', 'its columns are to be chosen'), ('checking', 'being checked'), ('ready', 'to be imported or discarded'), ('importing', 'being imported')], default='receiving', max_length=10)),
+                ('phase', models.CharField(choices=[('receiving', 'being uploaded'), ('columns', 'columns missing'), ('checking', 'dry run'), ('ready', 'dry run done'), ('importing', 'importing')], default='receiving', max_length=10)),
                 ('offset', models.PositiveBigIntegerField(default=0)),
                 ('number', models.PositiveBigIntegerField(default=0)),
                 ('created', models.PositiveBigIntegerField(default=0)),
