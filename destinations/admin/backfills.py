@@ -43,6 +43,9 @@ class AtDestination(JobAdmin):
 
 @admin.register(Backfill)
 class BackfillAdmin(AtDestination):
+    about = gettext_lazy(
+        "A backfill brings all profiles up to date at a destination. It begins on that one's page."
+    )
     list_display = ("id", "at_destination", "state", "progress", "count", "rate", "left", "requested")
     fields = ("at_destination", "summary", "cursor", "since", "requested", "finished")
 

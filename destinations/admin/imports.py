@@ -50,6 +50,9 @@ class ImportJobAdmin(JobAdmin):
     panel_template = "admin/tracsync/import_panel.html"
     acts = ("pause", "resume", "cancel", "start")
     views = ("progress", "cancelling", "columns")
+    about = gettext_lazy(
+        "Files of profiles. Each is first read without changing anything; then you import or discard it."
+    )
     pause_help = gettext_lazy("Read and import nothing more until it is resumed.")
     cancel_note = gettext_lazy("What was imported already stays. The uploaded file is deleted.")
 
@@ -84,10 +87,12 @@ class ImportJobAdmin(JobAdmin):
             return super().rate_words(job, rate)
         return _("%(size)s a second") % {"size": filesizeformat(rate)}
 
+    def moves(self, job: ImportJob) -> bool:
+        return job.phase in import_jobs.UNDER_WAY
+
     def offered(self, job: ImportJob) -> Iterable[str]:
         offered = super().offered(job)
-        under_way = job.phase in import_jobs.UNDER_WAY or job.paused_at is not None
-        return offered if under_way else ("cancel",) if offered else ()
+        return offered if self.moves(job) else ("cancel",) if offered else ()
 
     def next_step(self, job: ImportJob) -> tuple[str, str]:
         if job.finished_at is None and job.phase == Phase.COLUMNS:
@@ -116,10 +121,10 @@ class ImportJobAdmin(JobAdmin):
     def add_view(self, request: Any, form_url: str = "", extra_context: Any = None) -> Any:
         if not self.has_add_permission(request):
             raise PermissionDenied
-        too_large = getattr(request, "upload_too_large", False)
-        form = UploadForm(request.POST or None, request.FILES or None, too_large=too_large)
+        form = UploadForm()
         if request.method == "POST":
-            form = UploadForm(request.POST, request.FILES, too_large=too_large)
+            posted, files = request.POST, request.FILES  # reading them may find the file too large
+            form = UploadForm(posted, files, too_large=getattr(request, "upload_too_large", False))
             if form.is_valid() and (job := self._receive(request, form)):
                 return redirect(self.url("columns" if job.phase == Phase.COLUMNS else "change", job))
         return self.page(request, "import_upload.html", _("Import profiles"), form=form)

@@ -55,13 +55,18 @@ class FinishedFilter(NullFilter):
 
 
 class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
-    """A list of jobs, and the page of each. `cancel_note` says what becomes of what is done already."""
+    """A list of jobs, and the page of each.
 
+    `about` says what they are for, `cancel_note` what becomes of what is done already.
+    """
+
+    change_list_template = "admin/tracsync/job_list.html"
     panel_template = "admin/tracsync/job_panel.html"
     actions: Any = ("pause", "resume", "cancel")
     acts: tuple[str, ...] = ("pause", "resume", "cancel")
     views: tuple[str, ...] = ("progress", "cancelling")
     pause_help: Any = gettext_lazy("Do nothing further until it is resumed.")
+    about: Any = ""
     cancel_note: Any = ""
 
     def progress_of(self, job: Any) -> jobs.Progress:
@@ -76,6 +81,10 @@ class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
 
     def rate_words(self, job: Any, rate: float) -> str:
         return _("%(count)s a second") % {"count": f"{rate:,.0f}"}
+
+    def moves(self, job: Any) -> bool:
+        """Whether it is worked on, or was: only then it has got somewhere."""
+        return True
 
     def next_step(self, job: Any) -> tuple[str, str]:
         """What somebody is to do before it goes on, and where; blank where it needs nobody."""
@@ -97,7 +106,7 @@ class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
             rate="" if progress.rate is None else self.rate_words(job, progress.rate),
             left="" if progress.left is None else duration(progress.left),
             poll_url=self.url("progress", job) if "pause" in offered else "",
-            moves=job.finished_at is not None or "pause" in offered or "resume" in offered,
+            moves=self.moves(job),
             next_label=next_label,
             next_url=next_url,
             buttons=tuple(self._button(name, job) for name in offered if name != "cancel") if may_act else (),
@@ -112,6 +121,9 @@ class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
         }
         label, help = labels[name]
         return Button(label, self.url(name, job), help)
+
+    def changelist_view(self, request: Any, extra_context: Any = None) -> Any:
+        return super().changelist_view(request, {**(extra_context or {}), "about": self.about})
 
     def panel(self, request: Any, obj: Any) -> dict[str, Any]:
         no_worker = obj.finished_at is None and not clock.is_alive()
@@ -181,9 +193,11 @@ class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
 
     @admin.display(description=gettext_lazy("progress"))
     def progress(self, job: Any) -> str:
+        if not self.moves(job):
+            return "-"
         percent = self.progress_of(job).percent
         label = _("progress of %(name)s") % {"name": self.name_of(job)}
-        html = '<progress max="100" value="{}" aria-label="{}"></progress> {} %'
+        html = '<progress max="100" value="{}" aria-label="{}"></progress> {}\u00a0%'
         return format_html(html, percent, label, percent)
 
     @admin.display(description=gettext_lazy("how far it is"))

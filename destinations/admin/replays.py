@@ -38,6 +38,10 @@ PARTS = {
 
 @admin.register(Replay)
 class ReplayAdmin(AtDestination):
+    about = gettext_lazy(
+        "A replay of many profiles sends them again. It begins in the lists of profile syncs and delivery"
+        " attempts: filter, select all, and choose Replay."
+    )
     list_display = (
         "id",
         "at_destination",

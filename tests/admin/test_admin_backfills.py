@@ -19,7 +19,7 @@ def begun(destination):
 
 def test_rate_and_time_left(begun, page):
     for text in (page("destinations_backfill_changelist"), page("destinations_backfill_change", begun.pk)):
-        assert "35 %" in text
+        assert "35\u00a0%" in text or "35&nbsp;%" in text
         assert "700 of 2,000" in text
         assert "12 a second" in text
         assert "about 1 min" in text
