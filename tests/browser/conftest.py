@@ -63,8 +63,9 @@ def browser():
 class Site:
     """Where the pages are."""
 
-    def __init__(self, base: str, found: dict) -> None:
+    def __init__(self, base: str, found: dict, python) -> None:
         self.base, self.found = base, found
+        self.python = python  # runs code inside the installation
 
     def url(self, path: str) -> str:
         return f"{self.base}/admin/{path}"
@@ -86,7 +87,7 @@ def site(browser, tmp_path_factory):
         found = json.loads(installation.python(SEED.format(url=receiver.url, names=NAMES)))
         base = installation.start_web()
         installation.start_worker()
-        yield Site(base, found)
+        yield Site(base, found, installation.python)
     finally:
         installation.stop()
         receiver.close()
