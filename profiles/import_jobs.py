@@ -7,17 +7,16 @@ batch itself: killed at any point, nothing is left out and nothing is counted tw
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import IO, Any
 
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from profiles import changes, content, import_options
-from profiles.changes import Change, Written
+from profiles.changes import Written
 from profiles.importing import Record
 from profiles.jobs import NOTED
 from profiles.models import ImportChunk, ImportJob
@@ -88,49 +87,66 @@ def _moved(job: ImportJob, phases: list[Phase], values: dict[str, Any]) -> bool:
 
 def advance(now: datetime) -> int:
     """Go on with every import that is under way, by one batch; how many went on."""
-    under_way = ImportJob.objects.filter(finished_at=None, paused_at=None, phase__in=UNDER_WAY)
-    return sum([_advance_one(pk, now) for pk in list(under_way.order_by("pk").values_list("pk", flat=True))])
+    under_way = _under_way().order_by("pk").defer("errors", "samples")
+    return sum([_advance_one(job, now) for job in list(under_way)])
 
 
-def _advance_one(pk: int, now: datetime) -> bool:
+def _under_way() -> QuerySet[ImportJob]:
+    return ImportJob.objects.filter(finished_at=None, paused_at=None, phase__in=UNDER_WAY)
+
+
+def _advance_one(job: ImportJob, now: datetime) -> bool:
+    try:
+        return _do_batch(job, now)
+    except DatabaseError:
+        raise
+    except UnusableFile as error:
+        problem = _("The file %(reason)s.") % {"reason": error}
+    except Exception as error:  # one bad file must not stop the clock, and its text may repeat the file's
+        logger.error("import %s failed (%s)", job.pk, type(error).__name__)
+        problem = _("It failed: %(kind)s.") % {"kind": type(error).__name__}
     with transaction.atomic():
-        job = _lock(pk)
+        locked = _lock(job)
+        if locked is not None:
+            _give_up(locked, problem, now)
+            _save(locked)
+    return locked is not None
+
+
+def _do_batch(read: ImportJob, now: datetime) -> bool:
+    """Whether it was this clock that did it. What only reads comes before the transaction, which is short."""
+    batch, place = _next_batch(read)
+    wanted = [record.change for _, record in batch if record.change]
+    rehearsed = changes.rehearse(wanted) if read.phase == Phase.CHECKING else None
+    with transaction.atomic():
+        job = _lock(read)
         if job is None:
             return False
-        try:
-            with transaction.atomic():
-                _go_on(job, now)
-        except DatabaseError:
-            raise
-        except UnusableFile as error:
-            _give_up(job, _("The file %(reason)s.") % {"reason": error}, now)
-        except Exception as error:  # one bad file must not stop the clock; its text may repeat the file's
-            logger.exception("import %s failed (%s)", pk, type(error).__name__, exc_info=False)
-            _give_up(job, _("It failed: %(kind)s.") % {"kind": type(error).__name__}, now)
-        job.save(update_fields=SAVED)
-        if job.finished_at is not None:
-            job.chunks.all().delete()
+        answers = iter(changes.write(wanted) if rehearsed is None else rehearsed)
+        for before, record in batch:
+            refused = Written("", error=record.error)
+            _count(job, before, record, next(answers) if record.change else refused)
+        job.note(len(batch) if rehearsed is None else place.offset - job.offset, now)
+        job.offset, job.number = place
+        if not batch:
+            _end(job, now)
+        _save(job)
     return True
 
 
-def _lock(pk: int) -> ImportJob | None:
-    under_way = ImportJob.objects.filter(pk=pk, finished_at=None, paused_at=None, phase__in=UNDER_WAY)
+def _lock(read: ImportJob) -> ImportJob | None:
+    """The same row, locked; None where it is not as it was read: another clock, or a person, was quicker."""
+    under_way = _under_way().filter(pk=read.pk, phase=read.phase, offset=read.offset)
     if connection.features.has_select_for_update_skip_locked:
         under_way = under_way.select_for_update(skip_locked=True)
-    return under_way.first()
+    job = under_way.first()
+    return job if job is not None and job.options == read.options else None
 
 
-def _go_on(job: ImportJob, now: datetime) -> None:
-    is_import = job.phase == Phase.IMPORTING
-    batch, place = _next_batch(job)
-    write: Callable[[list[Change]], list[Written]] = changes.write if is_import else changes.rehearse
-    answers = iter(write([record.change for _, record in batch if record.change]))
-    for before, record in batch:
-        _count(job, before, record, next(answers) if record.change else Written("", error=record.error))
-    job.note(len(batch) if is_import else place.offset - job.offset, now)
-    job.offset, job.number = place
-    if not batch:
-        _end(job, now)
+def _save(job: ImportJob) -> None:
+    job.save(update_fields=SAVED)
+    if job.finished_at is not None:
+        job.chunks.all().delete()
 
 
 def _next_batch(job: ImportJob) -> tuple[list[tuple[Place, Record]], Place]:
