@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from destinations.models import DeliveryAttempt, Destination, ProfileSync, Replay
@@ -245,3 +246,9 @@ def test_it_goes_with_its_destination(crm):
     replays.request({"destination": crm.pk})
     Destination.objects.all().delete()
     assert Replay.objects.count() == 0
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL plans by what the tables hold")
+def test_attempts_are_found_by_their_profile_and_not_by_their_destination(crm):
+    choice = {"destination": crm.pk, "outcome": "rejected", "at_from": START.isoformat()}
+    assert "attempts_by_profile (profile_id=?" in choices.rows(choice).explain()
