@@ -49,7 +49,7 @@ def rows(choice: Choice) -> QuerySet[ProfileSync]:
         chosen = chosen.filter(due_at__isnull=not choice["owed"])
     if not choice.keys() & OF_ATTEMPTS:
         return chosen
-    # By the index of the few attempts of one profile: told both, SQLite reads all of the destination each time.
+    # By the index of the few attempts of one profile: told both, SQLite reads all of the destination.
     there = _attempts(_only(choice, *OF_ATTEMPTS)).annotate(there=F("destination_id") + 0)
     tried = there.filter(profile=OuterRef("profile"), there=OuterRef("destination_id"))
     return chosen.filter(Exists(tried))
