@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from destinations.encryption import EncryptedJSONField
+from profiles.jobs import Job
 from profiles.models import Profile
 
 
@@ -437,36 +438,19 @@ class DeliveryAttempt(models.Model):
         return f"{self.profile_id} → {self.destination_id}: {self.outcome}"
 
 
-class Backfill(models.Model):
+class Backfill(Job):
     """Bringing all profiles, or those changed since a moment, up to date at one destination.
 
-    The clock works through it in batches; `after` is the id of the last profile that was handed over. Its
-    rate is that of the profiles after the first `rated_from`, from `rated_since` to `advanced_at`.
+    The clock works through it in batches; `after` is the id of the last profile that was handed over.
     """
-
-    class State(models.TextChoices):
-        RUNNING = "running", _("Running")
-        PAUSED = "paused", _("Paused")
-        FINISHED = "finished", _("Finished")
-        CANCELLED = "cancelled", _("Cancelled")
 
     destination = models.ForeignKey(
         Destination, models.CASCADE, related_name="backfills", verbose_name=_("destination")
     )
     changed_since = models.DateTimeField(null=True)
     after = models.CharField(max_length=255, blank=True)
-    total = models.PositiveBigIntegerField(default=0)
-    done = models.PositiveBigIntegerField(default=0)
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    rated_since = models.DateTimeField(null=True)
-    rated_from = models.PositiveBigIntegerField(default=0)
-    advanced_at = models.DateTimeField(null=True)
-    paused_at = models.DateTimeField(null=True)
-    cancelled_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)  # or cancelled
 
-    class Meta:
-        ordering = ("-id",)
+    class Meta(Job.Meta):
         verbose_name = _("backfill")
         verbose_name_plural = _("backfills")
 
@@ -474,10 +458,42 @@ class Backfill(models.Model):
         return f"backfill {self.pk} of destination {self.destination_id}"
 
     @property
-    def state(self) -> str:
-        if self.finished_at is not None:
-            return self.State.FINISHED if self.cancelled_at is None else self.State.CANCELLED
-        return self.State.RUNNING if self.paused_at is None else self.State.PAUSED
+    def amount(self) -> str:
+        return handed_over(self)
+
+
+class Replay(Job):
+    """Sending what was chosen at one destination again; `after` says where to go on (see sync/choices.py).
+
+    A retry sends again what was not accepted as it is now; a replay even that.
+    """
+
+    class Kind(models.TextChoices):
+        REPLAY = "replay", _("replay")
+        RETRY = "retry", _("retry")
+
+    destination = models.ForeignKey(
+        Destination, models.CASCADE, related_name="replays", verbose_name=_("destination")
+    )
+    choice = models.JSONField(default=dict)  # see sync/choices.py
+    kind = models.CharField(max_length=6, choices=Kind.choices, default=Kind.REPLAY)
+    after = models.JSONField(null=True)
+
+    class Meta(Job.Meta):
+        verbose_name = _("replay")
+        verbose_name_plural = _("replays")
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"replay {self.pk} at destination {self.destination_id}"
+
+    @property
+    def amount(self) -> str:
+        return handed_over(self)
+
+
+def handed_over(job: Job) -> str:
+    return _("%(done)s of %(total)s handed over") % {"done": f"{job.done:,}", "total": f"{job.total:,}"}
 
 
 class AccessToken(models.Model):

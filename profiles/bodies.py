@@ -79,7 +79,7 @@ def elements(pieces: Iterator[bytes]) -> Iterator[Item]:
 
     Raises BrokenArray when there is no array, or no end of it; what came before has been given out.
     """
-    array = _Array()
+    array = Array()
     for piece in pieces:
         yield from array.feed(piece)
     if not array.has_ended:
@@ -91,12 +91,18 @@ _MARKS = re.compile(rb'\\(?s:.)?|["\[\]{},]')
 _BLANK = b" \t\r\n"
 
 
-class _Array:
-    """Finds the commas between elements; what an element says is for others to judge."""
+class Array:
+    """Finds the commas between elements; what an element says is for others to judge.
 
-    def __init__(self) -> None:
-        self.depth = 0
-        self.has_begun = self.has_ended = self.has_items = False
+    `end`: where in the last piece the last element ended, a comma included. One that is `resumed` there goes
+    on with the next element.
+    """
+
+    def __init__(self, resumed: bool = False) -> None:
+        self.depth = int(resumed)
+        self.has_begun = resumed
+        self.has_ended = self.has_items = False
+        self.end = 0
         self.in_text = self.escaped = False
         self.item = Item()
 
@@ -110,6 +116,7 @@ class _Array:
                 break
             if self._is_border(mark.group(), at_end=mark.end() == len(piece)):
                 self.item.add(piece[kept : mark.start()])
+                self.end = mark.start() if self.has_ended else mark.end()
                 yield from self._finished()
                 kept = mark.end()
         rest = piece[kept:]

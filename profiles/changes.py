@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from django.db import router, transaction
+from django.db.models import QuerySet
 from django.dispatch import Signal
 from django.utils import timezone
 
@@ -105,6 +106,12 @@ def write_one(change: Change, using: str | None = None) -> Written:
     return written
 
 
+def rehearse(changes: Sequence[Change], using: str | None = None) -> list[Written]:
+    """What `write` would answer now; nothing is locked and nothing is written."""
+    profiles = Profile.objects.using(using or router.db_for_read(Profile))
+    return _apply(changes, _read(changes, profiles), stop_at_error=False)
+
+
 class _Draft:
     """A profile as the batch has made it so far."""
 
@@ -167,16 +174,18 @@ def _apply(changes: Sequence[Change], drafts: dict[str, _Draft], stop_at_error: 
 
 
 def _read_locked(changes: Sequence[Change], using: str) -> dict[str, _Draft]:
-    """The profiles as they are, locked in the order of their ids, so that no two batches block each other.
+    """The profiles as they are, locked in the order of their ids, so that no two batches block each other."""
+    return _read(changes, Profile.objects.using(using).select_for_update(no_key=True))
 
-    The documents are read only where something is merged into them.
-    """
+
+def _read(changes: Sequence[Change], profiles: QuerySet[Profile]) -> dict[str, _Draft]:
+    """The documents are read only where something is merged into them."""
     ids = sorted({change.id for change in changes})
     columns = ["id", "digest", "version"]
     if any(change.kind != "put" for change in changes):
         columns.append("document")
-    locked = Profile.objects.using(using).select_for_update(no_key=True).filter(pk__among=ids).order_by("pk")
-    stored = {row[0]: row for row in locked.values_list(*columns)}
+    found = profiles.filter(pk__among=ids).order_by("pk").values_list(*columns)
+    stored = {row[0]: row for row in found}
     return {id: _Draft(*stored.get(id, (id,))) for id in ids}
 
 

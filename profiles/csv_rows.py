@@ -6,7 +6,7 @@ import csv
 import itertools
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
@@ -14,7 +14,7 @@ from profiles import documents
 from profiles.changes import Change
 from profiles.documents import JSON, InvalidDocument
 from profiles.importing import TOO_LONG, Record
-from profiles.sources import Source, UnusableFile, longest
+from profiles.sources import Place, Source, UnusableFile, longest
 
 Kind = Literal["text", "number", "boolean"]
 KINDS = get_args(Kind)
@@ -75,10 +75,21 @@ def columns_from(maps: Sequence[str], types: Sequence[str]) -> list[Column]:
     kinds = dict(_pair(text, "type") for text in types)
     named = [_pair(text, "path") for text in maps]
     columns = [Column(name, parse_path(path), _kind(kinds.get(name, "text"))) for name, path in named]
-    if all(column.keys != ID for column in columns):
-        columns.append(Column("id", ID))
+    columns = complete(columns)
     if unknown := kinds.keys() - {column.name for column in columns}:
         raise ValueError(f"column {min(unknown)} has a type but no place: add --map {min(unknown)}=PATH")
+    return columns
+
+
+def columns_of(chosen: Iterable[Sequence[str]]) -> list[Column]:
+    """Columns from names, paths and types. Raises ValueError."""
+    return complete([Column(name, parse_path(path), _kind(kind)) for name, path, kind in chosen])
+
+
+def complete(columns: list[Column]) -> list[Column]:
+    """With the id, whose column is called id where no other one goes there. Raises ValueError."""
+    if all(column.keys != ID for column in columns):
+        columns = [*columns, Column("id", ID)]
     _check_places(columns)
     return columns
 
@@ -104,14 +115,18 @@ def _check_places(columns: Sequence[Column]) -> None:
             raise ValueError(f"two columns go to {'.'.join(one)}")
 
 
-def read_csv(source: Source, columns: Sequence[Column], delimiter: str, merge: bool) -> Iterator[Record]:
-    """One record per row below the heading. Raises UnusableFile when the heading lacks a column."""
+def read_csv(
+    source: Source, columns: Sequence[Column], delimiter: str, merge: bool, start: Place | None = None
+) -> Iterator[Record]:
+    """One record per row below the heading, or from `start`. Raises UnusableFile where the heading lacks a
+    column.
+    """
     lines = _Lines(source)
     rows = _rows(lines, delimiter)
-    heading = next(rows, None)
-    if not isinstance(heading, list):
-        raise UnusableFile(f"has no heading: {heading or 'it is empty'}")
-    places = _places([name.strip() for name in heading], columns)
+    heading = _heading(rows)
+    places = _places(heading, columns)
+    if start is not None:
+        source.go_to(start)
     for row in rows:
         try:
             change = _change(row, len(heading), places, merge)
@@ -121,6 +136,24 @@ def read_csv(source: Source, columns: Sequence[Column], delimiter: str, merge: b
             yield Record(lines.first, lines.size, change)
 
 
+def beginning(source: Source, delimiter: str, most: int) -> tuple[list[str], list[list[str]]]:
+    """The heading and the first rows, for people to look at. Raises UnusableFile."""
+    rows = _rows(_Lines(source), delimiter)
+    heading = _heading(rows)
+    try:
+        _check_text(heading)
+    except InvalidDocument as error:
+        raise UnusableFile(f"has no heading that can be read: it is {error}") from None
+    return heading, [row for row in itertools.islice(rows, most) if isinstance(row, list)]
+
+
+def _heading(rows: Iterator[list[str] | InvalidDocument]) -> list[str]:
+    heading = next(rows, None)
+    if not isinstance(heading, list):
+        raise UnusableFile(f"has no heading: {heading or 'it is empty'}")
+    return [name.strip() for name in heading]
+
+
 class _Lines:
     """The lines as the csv module wants them; it asks for several where a cell holds line breaks.
 
@@ -128,17 +161,18 @@ class _Lines:
     """
 
     def __init__(self, source: Source) -> None:
+        self.source = source
         self.lines = source.lines()
-        self.first = self.number = self.size = 0
+        self.first = self.size = 0
 
     def begin(self) -> None:
-        self.first, self.size = self.number + 1, 0
+        self.first, self.size = self.source.place.number + 1, 0
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        self.number, line = next(self.lines)
+        _, line = next(self.lines)
         self.size += len(line or b"")
         if line is None or self.size > longest():
             raise InvalidDocument(TOO_LONG)

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from profiles import changes, documents
+from profiles import bodies, changes, documents
 from profiles.changes import Change, Written
 from profiles.documents import InvalidDocument
-from profiles.sources import Source
+from profiles.sources import CHUNK_SIZE, Place, Source, UnusableFile
 
 BATCH_BYTES = 8_000_000  # a batch of large documents is written before it has all its records
 TOO_LONG = "the line is too long"
@@ -37,6 +37,23 @@ def read_ndjson(source: Source) -> Iterator[Record]:
             yield Record(number, 0, None, TOO_LONG)
         elif line.strip():
             yield _record(number, line)
+
+
+def read_array(source: Source, start: Place) -> Iterator[Record]:
+    """One record per element of a JSON array, numbered from 1. Raises UnusableFile where it is broken."""
+    array, begun = bodies.Array(resumed=start.offset > 0), start.offset
+    source.go_to(start)
+    try:
+        while piece := source.stream.read(CHUNK_SIZE):
+            for item in array.feed(piece):
+                source.place = Place(begun + array.end, source.place.number + 1)
+                number, text = source.place.number, bytes(item)
+                yield Record(number, 0, None, TOO_LONG) if item.too_long else _record(number, text)
+            begun += len(piece)
+    except bodies.BrokenArray as error:
+        raise UnusableFile(f"is not a JSON array: {error}") from None
+    if not array.has_ended:
+        raise UnusableFile("is not a JSON array: it has no end")
 
 
 def _record(number: int, line: bytes) -> Record:

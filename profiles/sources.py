@@ -9,7 +9,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from django.conf import settings
 
@@ -27,13 +27,29 @@ class UnusableFile(Exception):
     """The file as a whole cannot be imported."""
 
 
+class Place(NamedTuple):
+    """Where reading has come to: bytes, and lines or records."""
+
+    offset: int = 0
+    number: int = 0
+
+
 class Source:
-    """Lines of bytes with their numbers. `size` is None where nobody knows how much will come."""
+    """Lines of bytes with their numbers. `size` is None where nobody knows how much will come.
+
+    `place` is after the last line that was read.
+    """
 
     def __init__(self, stream: IO[bytes], file: IO[bytes] | None = None) -> None:
         self.stream = stream
         self.file = file
         self.size = os.fstat(file.fileno()).st_size if file else None
+        self.place = Place()
+
+    def go_to(self, place: Place) -> None:
+        """Read on from there, where the stream can."""
+        self.stream.seek(place.offset)
+        self.place = place
 
     @property
     def position(self) -> int:
@@ -45,20 +61,25 @@ class Source:
 
         Raises UnusableFile where reading fails.
         """
-        number, limit = 0, longest()
+        limit = longest()
         while line := self._read(limit + 1):
-            number += 1
-            if number == 1:
-                line = line.removeprefix(BYTE_ORDER_MARK)
-            if len(line) > limit:
-                self._skip_rest(line)
+            number = self.place.number + 1
+            size, is_too_long = len(line), len(line) > limit
+            if is_too_long:
+                size += self._skip_rest(line)
+            self.place = Place(self.place.offset + size, number)
+            if is_too_long:
                 yield number, None
             else:
-                yield number, line
+                yield number, line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
 
-    def _skip_rest(self, line: bytes) -> None:
+    def _skip_rest(self, line: bytes) -> int:
+        """How many bytes that were."""
+        skipped = 0
         while line and not line.endswith(b"\n"):
             line = self._read(CHUNK_SIZE)
+            skipped += len(line)
+        return skipped
 
     def _read(self, limit: int) -> bytes:
         try:

@@ -22,6 +22,7 @@ PARTS = {
     "resources": "resource-list",
     "destinations": "destination-list",
     "backfills": "backfill-list",
+    "replays": "replay-list",
     "syncs": "sync-list",
     "attempts": "attempt-list",
     "schema": "schema",

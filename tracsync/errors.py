@@ -26,8 +26,9 @@ from rest_framework.views import exception_handler
 from destinations.catalogue import ExtensionInUse
 from destinations.connectors.base import ConnectorError
 from destinations.encryption import UndecryptableValue
-from destinations.sync.backfill import BackfillEnded
+from destinations.sync.choices import InvalidChoice
 from profiles.documents import InvalidDocument
+from profiles.jobs import JobEnded
 from profiles.models import ProfileConflict
 
 MOST_NAMED = 10
@@ -55,11 +56,11 @@ def _translated(error: Exception) -> Exception:
             error.detail = exceptions.ErrorDetail(
                 "Send a token: Authorization: Bearer <token>; manage.py create_token makes one"
             )
-        case InvalidDocument():
+        case InvalidDocument() | InvalidChoice():
             return exceptions.ValidationError({"detail": str(error)})
         case ModelError():
             return exceptions.ValidationError(_by_field(error))
-        case ProfileConflict() | ExtensionInUse() | ConnectorError() | BackfillEnded():
+        case ProfileConflict() | ExtensionInUse() | ConnectorError() | JobEnded():
             return Conflict(str(error))
         case ProtectedError():
             return Conflict(_users(error))

@@ -33,6 +33,7 @@ TRACSYNC_WORKERS = env.int("TRACSYNC_WORKERS", default=4)
 TRACSYNC_MAX_DOCUMENT_BYTES = env.int("TRACSYNC_MAX_DOCUMENT_BYTES", default=1_000_000)
 TRACSYNC_MAX_DOCUMENT_DEPTH = env.int("TRACSYNC_MAX_DOCUMENT_DEPTH", default=64)
 TRACSYNC_MAX_REQUEST_BYTES = env.int("TRACSYNC_MAX_REQUEST_BYTES", default=50_000_000)
+TRACSYNC_MAX_UPLOAD_BYTES = env.int("TRACSYNC_MAX_UPLOAD_BYTES", default=200 * 1024**2)
 TRACSYNC_ALLOWED_INTERNAL_NETWORKS = env.list("TRACSYNC_ALLOWED_INTERNAL_NETWORKS", default=[])
 TRACSYNC_ATTEMPT_BODIES = env.str("TRACSYNC_ATTEMPT_BODIES", default="none")
 TRACSYNC_ATTEMPT_DAYS = env.int("TRACSYNC_ATTEMPT_DAYS", default=30)
@@ -153,7 +154,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "StateEnum": "destinations.models.ProfileSync.State",
-        "BackfillStateEnum": "destinations.models.Backfill.State",
+        "JobStateEnum": "profiles.jobs.Job.State",
     },
 }
 
@@ -168,6 +169,11 @@ STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = TRACSYNC_MAX_REQUEST_BYTES
+FILE_UPLOAD_HANDLERS = [
+    "profiles.receiving.BoundedUpload",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
 HTTPS = env.bool("TRACSYNC_HTTPS", default=False)
 SESSION_COOKIE_SECURE = HTTPS

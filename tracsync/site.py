@@ -21,10 +21,10 @@ class TracsyncAdminSite(AdminSite):
         (
             "outbound-traffic",
             _("Outbound traffic"),
-            ("Destination", "ProfileSync", "DeliveryAttempt", "Backfill"),
+            ("Destination", "ProfileSync", "DeliveryAttempt", "Backfill", "Replay"),
         ),
         ("resources", _("Resources"), ("Resource", "Extension")),
-        ("profiles", _("Profiles"), ("Profile",)),
+        ("profiles", _("Profiles"), ("Profile", "ImportJob")),
     )
     # django-q2's own pages run any stored task again, and would let an editor schedule any function.
     LEFT_OUT = ("django_q",)
@@ -52,8 +52,11 @@ class TracsyncAdminSite(AdminSite):
         return super().admin_view(update_wrapper(by_user, view), cacheable)
 
     def get_urls(self) -> list[Any]:
+        from destinations.admin import jobs  # as above
+
         own = [
             path("preferences/", self.admin_view(self.preferences), name="preferences"),
+            path("work/", self.admin_view(jobs.work_view), name="work"),
             path("docs/<slug:page>/", self.admin_view(self.documentation), name="documentation"),
         ]
         return [*own, *super().get_urls()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,14 +14,16 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from destinations.admin import foresight
-from destinations.admin.pages import ActingAdmin
-from destinations.models import ProfileSync
-from destinations.sync import choices, operations
+from destinations.admin.pages import ActingAdmin, link
+from destinations.models import ProfileSync, Replay
+from destinations.sync import choices, operations, replays
 from destinations.sync.choices import Choice, InvalidChoice
+from profiles.numbers import grouped
 
 PAGING = ("p", "o", "e", "all")
 
@@ -68,7 +71,7 @@ class SendsAgain(ActingAdmin):
     def again_view(self, request: Any, how: str) -> HttpResponse:
         if not (self.has_act_permission(request) and self.has_view_or_change_permission(request)):
             raise PermissionDenied
-        if how not in choices.HOWS:
+        if how not in Replay.Kind.values:
             raise Http404
         try:
             choice = choices.read({**request.GET.dict(), "of": self.chosen_from})
@@ -101,7 +104,8 @@ class SendsAgain(ActingAdmin):
         )
 
     def _sent(self, request: Any, choice: Choice, how: str) -> HttpResponse:
-        self.tell(request, choices.send_matching(choice, how), how)
+        asked = replays.request(choice, how, request.user.get_username())
+        self.tell(request, asked.count, how, asked.jobs)
         return redirect(self._list_url(choice))
 
     def _list_url(self, choice: Choice) -> str:
@@ -109,7 +113,7 @@ class SendsAgain(ActingAdmin):
         url = reverse(f"admin:{self.url_name('changelist')}")
         return f"{url}?{urlencode(filters)}"
 
-    def tell(self, request: Any, count: int, how: str) -> None:
+    def tell(self, request: Any, count: int, how: str, jobs: Sequence[Replay] = ()) -> None:
         if how == "retry":
             text = ngettext(
                 "%(count)s profile sync is due now. If it is unchanged it is not sent again.",
@@ -122,7 +126,12 @@ class SendsAgain(ActingAdmin):
                 "Replay: %(count)s profile syncs are sent again, even what is unchanged.",
                 count,
             )
-        self.say(request, text % {"count": f"{count:,}"}, warning=not count)
+        said = text % {"count": grouped(count)}
+        if jobs:
+            links = format_html_join(", ", "{}", [(link(job),) for job in jobs])
+            how_far = _("They are handed over a batch at a time, and can be paused and cancelled:")
+            said = format_html("{} {} {}", said, how_far, links)
+        self.say(request, said, warning=not count)
 
     def sync_rows(self, request: Any, rows: QuerySet[ProfileSync]) -> None:
         self.tell(request, operations.sync_rows_now(rows), "retry")

@@ -11,18 +11,17 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from destinations.admin import words
-from destinations.admin.backfills import BackfillAdmin
 from destinations.admin.destination_actions import DestinationActions
 from destinations.admin.destination_editor import DestinationEditor
 from destinations.admin.destination_form import DestinationForm, destination_form, fieldsets, is_secret
 from destinations.admin.destination_history import DestinationHistory
 from destinations.admin.destination_trials import DestinationTrials
 from destinations.admin.funnel import DestinationFunnel
+from destinations.admin.jobs import unfinished_jobs
 from destinations.admin.live_sending import LiveSending
 from destinations.admin.pages import Button, Link, ResourceFilter
 from destinations.admin.tags import TagFilter
-from destinations.models import Backfill, Destination, Resource
-from destinations.sync import progress
+from destinations.models import Destination, Resource
 from destinations.sync.explain import at
 from profiles.large_tables import LeanAdmin, ShortDeletion
 
@@ -123,16 +122,10 @@ class DestinationAdmin(
             "failures": health.failures if health else 0,
             "last_accepted": self.last_accepted(obj),
             "owed": self.owed(counted),
-            "backfills": list(self._unfinished_backfills(request, obj)),
+            "jobs": unfinished_jobs(request, obj),
             "preview_url": self.url("preview", obj),
             **self.lately(obj),
         }
-
-    def _unfinished_backfills(self, request: Any, obj: Destination) -> Iterable[dict[str, Any]]:
-        page = BackfillAdmin(Backfill, self.admin_site)
-        for one in obj.backfills.filter(finished_at=None):
-            buttons = page.buttons(request, one) if page.has_act_permission(request) else []
-            yield {"url": page.url("change", one), "progress": progress.of(one), "buttons": buttons}
 
     def _offer_backfill(self, request: Any, destination: Destination) -> None:
         html = (

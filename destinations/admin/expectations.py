@@ -14,7 +14,7 @@ from destinations.encryption import UndecryptableValue
 from destinations.estimating import Tally
 from destinations.models import Destination
 from destinations.review import Pace
-from destinations.sync import progress
+from profiles import moments
 
 SHORTEST = timedelta(seconds=1)  # that is worth saying
 
@@ -61,6 +61,6 @@ def _duration(found: Tally, pace: Pace | None) -> str:
     if pace is None:
         return _("How long that takes is not known: nothing was sent lately, and there is no limit.")
     return _("That takes at least %(duration)s, %(pace)s.") % {
-        "duration": progress.duration(max(SHORTEST, pace.takes(pushes.about))),
+        "duration": moments.duration(max(SHORTEST, pace.takes(pushes.about))),
         "pace": pace.words,
     }

@@ -17,9 +17,9 @@ from destinations.encryption import UndecryptableValue
 from destinations.models import DeliveryAttempt, Destination, ProfileSync
 from destinations.sync import choices, explain, limits
 from destinations.sync.choices import Choice
-from destinations.sync.progress import duration
 from profiles.large_tables import AtLeast
 from profiles.models import Profile
+from profiles.moments import duration
 
 MOST_COUNTED = 10_000
 SAMPLE = 20

@@ -19,9 +19,10 @@ from destinations.admin.pages import listing
 from destinations.admin.reasons import failed_attempts
 from destinations.admin.standing import Standing
 from destinations.models import Destination, ProfileSync
-from destinations.sync import figures, progress
+from destinations.sync import figures
 from destinations.sync.explain import at
 from destinations.sync.figures import PERIODS, Figures
+from profiles import moments
 from profiles.large_tables import AtLeast
 
 MOST_SHOWN = 50
@@ -126,7 +127,7 @@ def _waiting(destination: Any, now: datetime) -> str:
     if min(dues) > now:
         return _("the next is due at %(time)s") % {"time": at(min(dues))}
     text = _("the oldest is due since %(time)s (%(duration)s)")
-    return text % {"time": at(min(dues)), "duration": progress.duration(now - min(dues))}
+    return text % {"time": at(min(dues)), "duration": moments.duration(now - min(dues))}
 
 
 def _verdict(rows: list[Row]) -> str:

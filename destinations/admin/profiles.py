@@ -92,6 +92,7 @@ class Row:
 
 @admin.register(Profile)
 class ProfileAtDestinationsAdmin(WhyPages, ProfileAdmin):
+    change_list_template = "admin/tracsync/profile_list.html"
     panel_template = "admin/tracsync/profile_panel.html"
 
     def panel(self, request: Any, obj: Profile) -> dict[str, Any]:

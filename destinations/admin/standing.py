@@ -9,7 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from destinations.models import Destination
-from destinations.sync import explain, progress
+from destinations.sync import explain
+from profiles import moments
 
 LABELS = {
     "running": gettext_lazy("running"),
@@ -66,5 +67,5 @@ def of(destination: Destination, now: datetime, oldest: datetime | None = None) 
 def _since(moment: datetime | None, now: datetime) -> str:
     if moment is None:
         return ""
-    duration = progress.duration(max(now - moment, timedelta(0)))
+    duration = moments.duration(max(now - moment, timedelta(0)))
     return _("since %(time)s (%(duration)s)") % {"time": explain.at(moment), "duration": duration}

@@ -13,8 +13,7 @@ from destinations import validation
 from destinations.api.extensions import find
 from destinations.api.fields import Object, Reference, StrictModelSerializer
 from destinations.connectors import schemas
-from destinations.models import Backfill, Destination, DestinationVersion, Health, Resource
-from destinations.sync import progress
+from destinations.models import Destination, DestinationVersion, Health, Resource
 
 RESHAPES = ("prerequisites", "mapping", "settings")
 
@@ -145,44 +144,3 @@ class VersionSerializer(serializers.ModelSerializer[DestinationVersion]):
         model = DestinationVersion
         fields = ("number", "at", "by", "content", "secrets_changed")
         read_only_fields = fields
-
-
-class BackfillSerializer(serializers.ModelSerializer[Backfill]):
-    state = serializers.ChoiceField(Backfill.State.choices, read_only=True)
-    percent = serializers.SerializerMethodField()
-    rate = serializers.SerializerMethodField(help_text="Profiles a second; null while it is not known.")
-    seconds_left = serializers.SerializerMethodField(help_text="About; null while it is not known.")
-    summary = serializers.SerializerMethodField(help_text="How far it is, and what it waits for.")
-
-    class Meta:
-        model = Backfill
-        fields = (
-            "id",
-            "destination",
-            "changed_since",
-            "state",
-            "summary",
-            "total",
-            "done",
-            "percent",
-            "rate",
-            "seconds_left",
-            "created_at",
-            "paused_at",
-            "cancelled_at",
-            "finished_at",
-        )
-        read_only_fields = fields
-
-    def get_percent(self, backfill: Backfill) -> int:
-        return progress.of(backfill).percent
-
-    def get_rate(self, backfill: Backfill) -> float | None:
-        return progress.of(backfill).rate
-
-    def get_seconds_left(self, backfill: Backfill) -> int | None:
-        left = progress.of(backfill).left
-        return None if left is None else int(left.total_seconds())
-
-    def get_summary(self, backfill: Backfill) -> str:
-        return progress.of(backfill).summary

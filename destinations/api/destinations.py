@@ -14,11 +14,8 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 
 from destinations import preview, versions
-from destinations.api.destination_serializers import (
-    BackfillSerializer,
-    DestinationSerializer,
-    VersionSerializer,
-)
+from destinations.api.backfills import BackfillSerializer
+from destinations.api.destination_serializers import DestinationSerializer, VersionSerializer
 from destinations.api.fields import StrictSerializer, checked
 from destinations.connectors.base import ConnectorError
 from destinations.models import Destination

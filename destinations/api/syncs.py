@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from destinations.api.fields import Reference, StrictSerializer, Text, checked
 from destinations.models import Destination, ProfileSync
-from destinations.sync import explain, operations
+from destinations.sync import choices, explain, operations, replays
 from profiles.api import id_parameter
 from profiles.documents import check_id
 from profiles.filters import Moment, StrictFilters, TrueFalse, Whole
@@ -87,6 +87,17 @@ class WhichSyncsSerializer(StrictSerializer):
         return attrs
 
 
+Replayed = inline_serializer(
+    "Replayed",
+    {
+        "replayed": serializers.IntegerField(help_text="How many are sent again."),
+        "replays": serializers.ListField(
+            child=serializers.IntegerField(), help_text="The jobs that do it, where there are many."
+        ),
+    },
+)
+
+
 class SyncViews(viewsets.ReadOnlyModelViewSet[ProfileSync]):
     queryset = SYNCS
     serializer_class = SyncSerializer
@@ -104,13 +115,14 @@ class SyncViews(viewsets.ReadOnlyModelViewSet[ProfileSync]):
     @extend_schema(
         operation_id="api_syncs_replay_many",
         request=WhichSyncsSerializer,
-        responses={202: inline_serializer("Replayed", {"replayed": serializers.IntegerField()})},
+        responses={202: Replayed},
     )
     @action(detail=False, methods=["post"], url_path="replay", url_name="replay-many")
     def replay_many(self, request: Any) -> Response:
-        """Send all that match again now."""
+        """Send all that match again: a few now, many by replays that can be watched and held up."""
         which = checked(WhichSyncsSerializer, request)
-        return Response({"replayed": operations.replay(ProfileSync.objects.filter(**which))}, status=202)
+        asked = replays.request(choices.of(WhichSyncsSerializer(which).data))
+        return Response({"replayed": asked.count, "replays": [job.pk for job in asked.jobs]}, status=202)
 
 
 class ProspectSerializer(serializers.Serializer[Any]):

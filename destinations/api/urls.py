@@ -5,6 +5,7 @@ from destinations.api.attempts import AttemptViews
 from destinations.api.backfills import BackfillViews
 from destinations.api.destinations import DestinationViews
 from destinations.api.extensions import ExtensionViews
+from destinations.api.replays import ReplayViews
 from destinations.api.resources import ResourceViews
 from destinations.api.syncs import ProfileSyncNow, ProfileSyncs, SyncViews
 from profiles.api import ID
@@ -14,6 +15,7 @@ router.register("extensions", ExtensionViews, basename="extension")
 router.register("resources", ResourceViews, basename="resource")
 router.register("destinations", DestinationViews, basename="destination")
 router.register("backfills", BackfillViews, basename="backfill")
+router.register("replays", ReplayViews, basename="replay")
 router.register("syncs", SyncViews, basename="sync")
 router.register("attempts", AttemptViews, basename="attempt")
 

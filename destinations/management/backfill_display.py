@@ -12,6 +12,8 @@ from rich.text import Text
 
 from destinations.models import Backfill
 from destinations.sync import progress
+from profiles.jobs import Progress
+from profiles.moments import duration
 
 LOOK_EVERY = 0.5  # seconds
 LINE_EVERY = 10.0
@@ -21,9 +23,9 @@ class Pace(ProgressColumn):
     """Rate and time left as every other face shows them."""
 
     def render(self, task: Task) -> Text:
-        shown: progress.Progress = task.fields["shown"]
+        shown: Progress = task.fields["shown"]
         rate = "" if shown.rate is None else f"{shown.rate:,.0f} a second"
-        left = "" if shown.left is None else f"about {progress.duration(shown.left)} left"
+        left = "" if shown.left is None else f"about {duration(shown.left)} left"
         return Text(", ".join(filter(None, [rate, left])) or "…")
 
 

@@ -2,7 +2,7 @@
 
 A choice is a dict of texts, as it stands in the address of a list: {"of": "attempts", "destination": "3",
 "outcome__exact": "rejected"}. It can be stored and read back later; whatever is not understood is refused,
-because a filter that is ignored would choose more than anybody saw.
+because a filter that is ignored would choose more than anybody saw. Programs say it in JSON, see `of`.
 """
 
 from __future__ import annotations
@@ -13,18 +13,34 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.utils.dateparse import parse_datetime
+from django.utils.timezone import is_aware
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from destinations.models import DeliveryAttempt, ProfileSync
-from destinations.sync import attempt_search, operations
+from destinations.sync import attempt_search
 from destinations.sync.filter_fields import ChosenIds, DestinationChoice
 from profiles.large_tables import id_matches
 from profiles.models import Profile
 
 BATCH_SIZE = 2000
 LOOKED_THROUGH = 50_000  # attempts at a time
-HOWS = {"retry": operations.sync_rows_now, "replay": operations.replay}
+# What programs call the filters, the types of their values, and the lists that have them.
+NAMES: dict[str, tuple[str, type, tuple[str, ...]]] = {
+    "destination": ("destination", int, ("syncs", "attempts")),
+    "profile": ("q", str, ("syncs", "attempts")),
+    "profile_begins": ("q", str, ("syncs", "attempts")),
+    "state": ("state__exact", str, ("syncs",)),
+    "owed": ("owed", bool, ("syncs",)),
+    "outcome": ("outcome__exact", str, ("attempts",)),
+    "status": ("status", str, ("attempts",)),
+    "at_from": ("at__gte", str, ("attempts",)),
+    "at_to": ("at__lt", str, ("attempts",)),
+    "took_ms": ("took", int, ("attempts",)),
+    "reason": ("error", str, ("attempts",)),
+}
 
 
 class InvalidChoice(ValueError):
@@ -34,10 +50,16 @@ class InvalidChoice(ValueError):
 class SyncFilters(forms.Form):
     """Those of the list of profile syncs, by the names that they have in its address."""
 
-    q = forms.CharField(required=False, max_length=256)
+    q = forms.CharField(label=gettext_lazy("Profile"), required=False, max_length=256)
     destination = DestinationChoice()
-    state__exact = forms.ChoiceField(required=False, choices=[("", ""), *ProfileSync.State.choices])
-    owed = forms.ChoiceField(required=False, choices=[("", ""), ("yes", "yes"), ("no", "no")])
+    state__exact = forms.ChoiceField(
+        label=gettext_lazy("State"), required=False, choices=[("", ""), *ProfileSync.State.choices]
+    )
+    owed = forms.ChoiceField(
+        label=gettext_lazy("Owed"),
+        required=False,
+        choices=[("", ""), ("yes", gettext_lazy("yes")), ("no", gettext_lazy("no"))],
+    )
     ids = ChosenIds()
 
 
@@ -58,6 +80,21 @@ class Choice:
     def as_dict(self) -> dict[str, str]:
         return {"of": self.of, **self.parameters}
 
+    def at(self, destination_id: int) -> Choice:
+        """Of these, those at one destination. Raises InvalidChoice."""
+        return read({**self.as_dict(), "destination": destination_id})
+
+    def words(self) -> list[tuple[str, str]]:
+        """The filters and what they ask for, as people read them."""
+        said = []
+        for name, value in self.parameters.items():
+            field: Any = FILTERS[self.of]().fields[name]
+            if name == "ids":
+                said.append((_("Chosen one by one"), str(len(self.found["ids"]))))
+            elif name != "destination":
+                said.append((str(field.label), str(dict(getattr(field, "choices", ())).get(value, value))))
+        return said
+
 
 def read(given: Mapping[str, Any]) -> Choice:
     """A choice from its dict. Raises InvalidChoice."""
@@ -76,6 +113,44 @@ def read(given: Mapping[str, Any]) -> Choice:
     return Choice(of, parameters, form.cleaned_data)
 
 
+def of(said: Any) -> Choice:
+    """A choice from JSON: an object of some of NAMES, all of which must hold. Raises InvalidChoice.
+
+    `state` and `owed` choose among profile syncs; an attempt's outcome and the like among attempts.
+    """
+    if not isinstance(said, dict) or not said:
+        raise InvalidChoice(_("Say which: by destination, state, outcome or another part of a choice."))
+    if unknown := sorted(set(said) - set(NAMES)):
+        raise InvalidChoice(
+            _("There is no choice by %(names)s; known are: %(known)s.")
+            % {"names": ", ".join(unknown)[:200], "known": ", ".join(NAMES)}
+        )
+    lists = [one for one in ("syncs", "attempts") if all(one in NAMES[name][2] for name in said)]
+    if not lists:
+        raise InvalidChoice(_("Choose by the state of profile syncs or by attempts, not by both."))
+    parameters = {NAMES[name][0]: _parameter(name, value) for name, value in said.items()}
+    return read({"of": lists[0], **parameters})
+
+
+def _parameter(name: str, value: Any) -> str:
+    """As it stands in the address of a list."""
+    if type(value) is not NAMES[name][1] or value == "":
+        raise InvalidChoice(_("This is not a value for “%(name)s”.") % {"name": name})
+    if name.startswith("at_") and not _is_moment(str(value)):
+        raise InvalidChoice(_("“%(name)s” needs a date and time with its zone.") % {"name": name})
+    if name == "owed":
+        return "yes" if value else "no"
+    return f"={value}" if name == "profile" else str(value)
+
+
+def _is_moment(value: str) -> bool:
+    try:
+        moment = parse_datetime(value)
+    except ValueError:
+        return False
+    return moment is not None and is_aware(moment)
+
+
 def next_rows(choice: Choice, after: Any = None) -> tuple[list[int], Any]:
     """The ids of the next profile syncs that are chosen, each once, and where to go on; None: at the end.
 
@@ -84,9 +159,16 @@ def next_rows(choice: Choice, after: Any = None) -> tuple[list[int], Any]:
     return _next_by_attempt(choice, after) if choice.of == "attempts" else _next_by_row(choice, after)
 
 
-def send_matching(choice: Choice, how: str) -> int:
-    """Have all that are chosen sent again, a batch at a time; how many. `how`: "retry" or "replay"."""
-    return sum(HOWS[how](ProfileSync.objects.filter(pk__in=ids)) for ids in _batches(choice))
+def totals(choice: Choice) -> dict[int, int]:
+    """How many are chosen at each destination, by its id."""
+    chosen: QuerySet[Any] = syncs(choice) if choice.of == "syncs" else attempt_search.matching(choice.found)
+    groups = chosen.order_by().values("destination").annotate(count=Count("profile", distinct=True))
+    return {group["destination"]: group["count"] for group in groups}
+
+
+def all_rows(choice: Choice) -> list[int]:
+    """The ids of all that are chosen, where they are few."""
+    return [pk for ids in _batches(choice) for pk in ids]
 
 
 def syncs(choice: Choice) -> QuerySet[ProfileSync]:

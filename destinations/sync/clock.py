@@ -1,4 +1,4 @@
-"""The clock: settle quiet profiles, go on with backfills, claim what is due and wake a worker for it."""
+"""The clock: settle quiet profiles, go on with jobs, claim what is due and wake a worker for it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from destinations.models import Destination, Heartbeat
-from destinations.sync import backfill, claim, prune, settle
+from destinations.sync import backfill, claim, prune, replays, settle
+from profiles import import_jobs
 
 logger = logging.getLogger(__name__)
 
@@ -29,9 +30,10 @@ def tick(now: datetime | None = None) -> bool:
     """One look at everything that may be due; whether anything was done."""
     now = now or timezone.now()
     settled = settle.settle(now)
-    filled = backfill.advance(now)
+    filled = backfill.advance(now) + replays.advance(now)
     claimed = sum([dispatch(destination, now) for destination in _next(now)])
-    return bool(settled or filled or claimed)
+    imported = import_jobs.advance(now)
+    return bool(settled or filled or claimed or imported)
 
 
 def _next(now: datetime) -> list[Destination]:

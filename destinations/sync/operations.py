@@ -10,7 +10,7 @@ from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from destinations import versions
-from destinations.models import Destination, ProfileSync
+from destinations.models import Destination, ProfileSync, Replay
 from destinations.sync import backfill, clock, database, health, settle
 from profiles.models import Profile
 
@@ -35,7 +35,19 @@ def sync_rows_now(rows: QuerySet[ProfileSync]) -> int:
 
 def replay(rows: QuerySet[ProfileSync]) -> int:
     """Send these again now, even what is unchanged or was rejected; how many."""
-    return _owe_now(rows, asked=True, resend=True, attempts=0)
+    return _owe_now(rows, **_REPLAYED)
+
+
+_REPLAYED: dict[str, Any] = {"asked": True, "resend": True, "attempts": 0}
+
+
+def send_again(rows: QuerySet[ProfileSync], kind: str, *, bulk: bool = False) -> int:
+    """As `replay`, or `sync_rows_now` for a retry, for rows that make one batch; how many.
+
+    In `bulk` they come after what has just changed.
+    """
+    marks = _REPLAYED if kind == Replay.Kind.REPLAY else {"asked": True}
+    return database.update(rows, **_due_now(), **(_after_changes() if bulk else {}), **marks)
 
 
 def _owe_now(rows: QuerySet[ProfileSync], **marks: Any) -> int:

@@ -9,6 +9,7 @@ from django_q.models import Failure
 
 from destinations.models import DeliveryAttempt
 from destinations.sync import tally
+from profiles import import_jobs
 
 EVERY = 600.0  # seconds
 BATCH_SIZE = 5000
@@ -36,4 +37,5 @@ def prune() -> int:
     deleted, _ = DeliveryAttempt.objects.filter(pk__in=ids).delete()
     failed, _ = Failure.objects.filter(stopped__lt=now - timedelta(days=FAILED_TASK_DAYS)).delete()
     tally.forget(now - timedelta(days=TALLY_DAYS))
+    import_jobs.expire(now)
     return deleted + failed

@@ -67,6 +67,7 @@ class Site:
 
     def __init__(self, base: str, found: dict, installation: Installation) -> None:
         self.base, self.found, self.installation = base, found, installation
+        self.python = installation.python  # runs code inside of it
 
     def url(self, path: str) -> str:
         return f"{self.base}/admin/{path}"

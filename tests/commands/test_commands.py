@@ -7,8 +7,8 @@ from django.core.management import CommandError, call_command, get_commands, loa
 
 from destinations.connectors.base import Rejected
 from destinations.management import backfill_display
-from destinations.models import Backfill, ProfileSync
-from destinations.sync import backfill, clock
+from destinations.models import Backfill, ProfileSync, Replay
+from destinations.sync import backfill, clock, operations
 
 pytestmark = pytest.mark.django_db
 
@@ -139,7 +139,7 @@ class TestBackfillThatRuns:
             run("backfill", "crm", "--cancel")
 
     def test_one_that_is_cancelled_meanwhile_is_no_success(self, begun, monkeypatch):
-        monkeypatch.setattr(backfill_display.time, "sleep", lambda _: backfill.cancel(begun))
+        monkeypatch.setattr(backfill_display.time, "sleep", lambda _: begun.cancel())
         with pytest.raises(CommandError, match="The backfill was cancelled at"):
             run("backfill", "crm", "--watch")
 
@@ -168,6 +168,23 @@ class TestReplay:
         assert ProfileSync.objects.get().state == "synced"
         assert run("replay") == "0 will be sent again.\n"
         assert run("replay", "--state", "synced", "--profile", "p1") == "1 will be sent again.\n"
+
+    def test_many_become_a_job_that_can_be_held_up(self, make_destination, make_profile, monkeypatch):
+        monkeypatch.setattr(operations, "FEW", 1)
+        destination = make_destination()
+        for id in ("p1", "p2"):
+            ProfileSync.objects.create(profile=make_profile(id), destination=destination, state="rejected")
+        said = run("replay")
+        pk = Replay.objects.get().pk
+        assert said.startswith("2 will be sent again.\n")
+        assert f"Replay {pk} hands 2 over to crm, a batch at a time" in said
+        assert "is paused; --resume goes on: paused since" in run("replay", "--pause", str(pk))
+        assert "goes on: 0 of 2 handed over" in run("replay", "--resume", str(pk))
+        assert "is cancelled" in run("replay", "--cancel", str(pk))
+        with pytest.raises(CommandError, match="The replay is cancelled already"):
+            run("replay", "--pause", str(pk))
+        with pytest.raises(CommandError, match="There is no replay 999"):
+            run("replay", "--resume", "999")
 
     def test_everything_needs_a_choice(self):
         with pytest.raises(CommandError, match="--state any needs --destination or --profile"):

@@ -5,8 +5,10 @@ from datetime import timedelta
 import pytest
 
 from destinations.models import Backfill, Destination, Health, ProfileSync
-from destinations.sync import backfill, operations, progress
+from destinations.sync import backfill, handing_over, operations, progress
 from profiles import changes
+from profiles.jobs import JobEnded
+from profiles.moments import duration
 
 pytestmark = pytest.mark.django_db
 
@@ -14,7 +16,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def begun(frozen, make_destination, monkeypatch):
     monkeypatch.setattr(backfill, "BATCH_SIZE", 10)
-    monkeypatch.setattr(backfill, "MOST_OWED", 1000)
+    monkeypatch.setattr(handing_over, "MOST_OWED", 1000)
     changes.write([changes.Change(f"p{n:02}", "put", {"id": f"p{n:02}"}) for n in range(55)])
     frozen.forward(100)
     return backfill.request(make_destination())
@@ -27,10 +29,10 @@ def done(begun):
 
 def test_paused_it_hands_nothing_over_and_goes_on_where_it_was(begun, frozen):
     backfill.advance(frozen.now)
-    backfill.pause(begun)
+    begun.pause()
     assert backfill.advance(frozen.now) == 0
     assert (begun.state, done(begun)) == ("paused", 10)
-    backfill.resume(begun)
+    begun.resume()
     while backfill.advance(frozen.now):
         pass
     assert done(begun) == 55
@@ -40,16 +42,16 @@ def test_paused_it_hands_nothing_over_and_goes_on_where_it_was(begun, frozen):
 
 def test_cancelled_it_ends_and_what_was_handed_over_stays_owed(begun, frozen):
     backfill.advance(frozen.now)
-    backfill.cancel(begun)
+    begun.cancel()
     assert backfill.advance(frozen.now) == 0
     assert (begun.state, begun.finished_at) == ("cancelled", frozen.now)
     assert ProfileSync.objects.filter(due_at__isnull=False).count() == 10
 
 
-@pytest.mark.parametrize("act", [backfill.pause, backfill.resume, backfill.cancel])
+@pytest.mark.parametrize("act", [Backfill.pause, Backfill.resume, Backfill.cancel])
 def test_what_has_ended_can_only_be_looked_at(begun, act):
-    backfill.cancel(begun)
-    with pytest.raises(backfill.BackfillEnded, match="The backfill is cancelled already"):
+    begun.cancel()
+    with pytest.raises(JobEnded, match="The backfill is cancelled already"):
         act(begun)
 
 
@@ -91,8 +93,8 @@ def test_a_long_silence_is_no_part_of_the_rate(begun, frozen):
 def test_after_a_pause_the_rate_begins_anew(begun, frozen):
     backfill.advance(frozen.now)
     frozen.forward(100)
-    backfill.pause(begun)
-    backfill.resume(begun)
+    begun.pause()
+    begun.resume()
     assert progress.of(begun).rate is None
     backfill.advance(frozen.now)
     frozen.forward(10)
@@ -131,7 +133,7 @@ def test_an_ended_one_says_how_and_when(begun, frozen):
     ("seconds", "words"), [(7, "7 s"), (125, "2 min"), (3 * 3600 + 61, "3 h 1 min"), (200_000, "2 d 7 h")]
 )
 def test_durations_are_short(seconds, words):
-    assert progress.duration(timedelta(seconds=seconds)) == words
+    assert duration(timedelta(seconds=seconds)) == words
 
 
 def test_lost_keys_do_not_stop_a_backfill(begun, frozen, settings):

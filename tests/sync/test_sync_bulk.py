@@ -6,7 +6,7 @@ import pytest
 
 from destinations.connectors.base import Accepted, Retry
 from destinations.models import Backfill, ProfileSync
-from destinations.sync import backfill, claim, clock, operations, push, settle
+from destinations.sync import backfill, claim, clock, handing_over, operations, push, settle
 from profiles import changes
 
 pytestmark = pytest.mark.django_db
@@ -29,7 +29,7 @@ def awake(monkeypatch):
 def many(frozen, monkeypatch):
     """Old profiles that no destination has heard of, and small batches."""
     monkeypatch.setattr(backfill, "BATCH_SIZE", 50)
-    monkeypatch.setattr(backfill, "MOST_OWED", 100)
+    monkeypatch.setattr(handing_over, "MOST_OWED", 100)
     write(*[f"old-{n:03}" for n in range(400)])
     while settle.settle(frozen.now + timedelta(seconds=60)):
         pass

@@ -61,14 +61,6 @@ def test_each_pair_comes_once_whatever_the_steps(rejected, monkeypatch, batch, l
     assert found == rejected
 
 
-def test_replaying_does_not_come_back_to_what_it_has_done(rejected, crm, monkeypatch):
-    monkeypatch.setattr(choices, "BATCH_SIZE", 3)
-    for choice in ({"of": "syncs", "state__exact": "rejected"}, {"of": "attempts", "error": ""}):
-        ProfileSync.objects.update(state="rejected", resend=False)
-        assert choices.send_matching(choices.read(choice), "replay") == 10
-        assert ProfileSync.objects.filter(state="pending", resend=True).count() == 10
-
-
 def test_a_choice_is_what_was_given(crm):
     given = {"of": "attempts", "destination": str(crm.pk), "at__lt": "2026-03-01T12:00:00+00:00", "q": ""}
     choice = choices.read(given)

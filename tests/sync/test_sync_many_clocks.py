@@ -1,5 +1,7 @@
 """Several clocks at once, on real connections: nothing is claimed twice, nothing is left out."""
 
+import io
+import json
 import threading
 from collections import Counter
 
@@ -8,10 +10,10 @@ from django.db import connection, connections
 from django.db.models import Sum
 from django.utils import timezone
 
-from destinations.models import DeliveryAttempt, ProfileSync, Tally
-from destinations.sync import claim, clock, limits, settle, tally
-from profiles import changes
-from profiles.models import Profile
+from destinations.models import DeliveryAttempt, ProfileSync, Replay, Tally
+from destinations.sync import choices, claim, clock, handing_over, limits, replays, settle, tally
+from profiles import changes, import_jobs
+from profiles.models import ImportJob, Profile
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -143,3 +145,45 @@ def test_one_row_is_counted_side_by_side(recording, make_destination):
     in_threads(4, count)
     totals = Tally.objects.values_list("destination").annotate(n=Sum("settled"))
     assert dict(totals) == dict.fromkeys(made, 200)
+
+
+def test_clocks_import_every_record_once(db):
+    documents = [{"id": f"p{n:04}", "n": n} for n in range(4000)]
+    job = import_jobs.receive(io.BytesIO("\n".join(map(json.dumps, documents)).encode()), "many.ndjson")
+
+    def work():
+        while not ImportJob.objects.filter(phase="ready").exists():
+            import_jobs.advance(timezone.now())
+
+    in_threads(4, work)
+    job.refresh_from_db()
+    assert job.created == 4000
+    import_jobs.start(job)
+
+    def finish():
+        while not ImportJob.objects.filter(finished_at__isnull=False).exists():
+            import_jobs.advance(timezone.now())
+
+    in_threads(4, finish)
+    job.refresh_from_db()
+    assert (job.created, job.changed, job.unchanged, job.refused, job.done) == (4000, 0, 0, 0, 4000)
+    assert Profile.objects.filter(version=1).count() == 4000
+
+
+def test_clocks_hand_every_row_of_a_replay_over_once(recording, make_destination, monkeypatch):
+    monkeypatch.setattr(handing_over, "MOST_OWED", 10_000)
+    monkeypatch.setattr(choices, "BATCH_SIZE", 100)
+    destination = make_destination()
+    write(2500)
+    ProfileSync.objects.bulk_create(
+        [ProfileSync(profile=one, destination=destination, state="rejected") for one in Profile.objects.all()]
+    )
+    [job] = replays.request(choices.of({"state": "rejected"})).jobs
+
+    def work():
+        while not Replay.objects.filter(finished_at__isnull=False).exists():
+            replays.advance(timezone.now())
+
+    in_threads(4, work)
+    job.refresh_from_db()
+    assert (job.done, ProfileSync.objects.filter(resend=True, due_at__isnull=False).count()) == (2500, 2500)

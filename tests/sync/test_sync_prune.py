@@ -1,5 +1,6 @@
 """What is only kept for a while."""
 
+import io
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from django_q.models import Failure
 from destinations.connectors.base import Retry
 from destinations.models import DeliveryAttempt
 from destinations.sync import clock, prune
+from profiles import import_jobs
 
 pytestmark = pytest.mark.django_db
 
@@ -35,3 +37,11 @@ def test_failed_tasks_are_deleted_by_age(frozen):
         )
     assert prune.prune() == 1
     assert Failure.objects.get().id == "1"
+
+
+def test_an_import_that_nobody_starts_is_discarded(frozen):
+    job = import_jobs.receive(io.BytesIO(b'{"id": "a"}'), "a.ndjson")
+    frozen.forward(2 * 86_400)
+    prune.prune()
+    job.refresh_from_db()
+    assert (job.state, job.chunks.count()) == ("cancelled", 0)

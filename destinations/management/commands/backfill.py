@@ -8,11 +8,12 @@ from django.utils.timezone import is_naive, make_aware
 from destinations.management import backfill_display, finding
 from destinations.models import Backfill, Destination
 from destinations.sync import backfill, clock, progress
+from profiles.jobs import JobEnded
 
 ACTS = {
-    "pause": (backfill.pause, "is paused; --resume goes on"),
-    "resume": (backfill.resume, "goes on"),
-    "cancel": (backfill.cancel, "is cancelled; what was handed over already is still sent"),
+    "pause": (Backfill.pause, "is paused; --resume goes on"),
+    "resume": (Backfill.resume, "goes on"),
+    "cancel": (Backfill.cancel, "is cancelled; what was handed over already is still sent"),
 }
 
 
@@ -69,7 +70,7 @@ class Command(BaseCommand):
         do, done = ACTS[act]
         try:
             do(found)
-        except backfill.BackfillEnded as error:  # at this very moment
+        except JobEnded as error:  # at this very moment
             raise CommandError(f"{error}.") from None
         self.stdout.write(f"Backfill {found.pk} {done}: {progress.of(found).summary}.")
 

@@ -1,0 +1,266 @@
+"""What the pages of imports, backfills and replays have in common: how far one is, pausing and ending it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.template.response import TemplateResponse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from destinations.admin.pages import ActingAdmin, Button, ReadOnly
+from destinations.models import Destination
+from destinations.sync import clock
+from profiles import jobs
+from profiles.jobs import Job, JobEnded
+from profiles.large_tables import BoundedAdmin, NullFilter
+from profiles.moments import at, duration
+
+State = Job.State
+OFFERED = {State.RUNNING: ("pause", "cancel"), State.PAUSED: ("resume", "cancel")}
+MOST_SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ShownJob:
+    """What the templates show of one job: whether it `moves`, and what somebody is to do where it waits."""
+
+    title: str
+    url: str
+    stage: str
+    state: str
+    progress: jobs.Progress
+    rate: str
+    left: str
+    poll_url: str = ""
+    moves: bool = True
+    next_label: str = ""
+    next_url: str = ""
+    buttons: tuple[Button, ...] = ()
+    cancel_url: str = ""
+    cancel_label: str = ""
+
+
+class FinishedFilter(NullFilter):
+    title = gettext_lazy("finished")
+    parameter_name = "finished"
+    field = "finished_at"
+    answers: Any = {"no": (gettext_lazy("On its way"), True), "yes": (gettext_lazy("Finished"), False)}
+
+
+class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
+    """A list of jobs, and the page of each.
+
+    `about` says what they are for, `cancel_note` what becomes of what is done already.
+    """
+
+    change_list_template = "admin/tracsync/job_list.html"
+    panel_template = "admin/tracsync/job_panel.html"
+    actions: Any = ("pause", "resume", "cancel")
+    acts: tuple[str, ...] = ("pause", "resume", "cancel")
+    views: tuple[str, ...] = ("progress", "cancelling")
+    pause_help: Any = gettext_lazy("Do nothing further until it is resumed.")
+    about: Any = ""
+    cancel_note: Any = ""
+
+    def progress_of(self, job: Any) -> jobs.Progress:
+        raise NotImplementedError
+
+    def title_of(self, job: Any) -> str:
+        return str(job)
+
+    def offered(self, job: Any) -> Iterable[str]:
+        """The names of what may be done with it now."""
+        return OFFERED.get(State(job.state), ())
+
+    def rate_words(self, job: Any, rate: float) -> str:
+        return _("%(count)s a second") % {"count": f"{rate:,.0f}"}
+
+    def moves(self, job: Any) -> bool:
+        """Whether it is worked on, or was: only then it has got somewhere."""
+        return True
+
+    def next_step(self, job: Any) -> tuple[str, str]:
+        """What somebody is to do before it goes on, and where; blank where it needs nobody."""
+        return "", ""
+
+    def cancel_label(self, job: Any) -> str:
+        return _("Cancel…")
+
+    def shown(self, request: Any, job: Any) -> ShownJob:
+        progress, offered = self.progress_of(job), tuple(self.offered(job))
+        may_act = self.has_act_permission(request, job)
+        next_label, next_url = self.next_step(job) if may_act else ("", "")
+        return ShownJob(
+            title=self.title_of(job),
+            url=self.url("change", job),
+            stage=job.stage,
+            state=job.state_words,
+            progress=progress,
+            rate="" if progress.rate is None else self.rate_words(job, progress.rate),
+            left="" if progress.left is None else duration(progress.left),
+            poll_url=self.url("progress", job) if "pause" in offered else "",
+            moves=self.moves(job),
+            next_label=next_label,
+            next_url=next_url,
+            buttons=tuple(self._button(name, job) for name in offered if name != "cancel") if may_act else (),
+            cancel_url=self.url("cancelling", job) if may_act and "cancel" in offered else "",
+            cancel_label=self.cancel_label(job),
+        )
+
+    def _button(self, name: str, job: Any) -> Button:
+        labels = {
+            "pause": (_("Pause"), str(self.pause_help)),
+            "resume": (_("Resume"), _("Go on where it was paused.")),
+        }
+        label, help = labels[name]
+        return Button(label, self.url(name, job), help)
+
+    def changelist_view(self, request: Any, extra_context: Any = None) -> Any:
+        return super().changelist_view(request, {**(extra_context or {}), "about": self.about})
+
+    def panel(self, request: Any, obj: Any) -> dict[str, Any]:
+        no_worker = obj.finished_at is None and not clock.is_alive()
+        return {"subtitle": self.title_of(obj), "job": self.shown(request, obj), "no_worker": no_worker}
+
+    def view_progress(self, request: Any, job: Any) -> TemplateResponse:
+        """A piece of a page, asked for again and again while the job runs."""
+        return TemplateResponse(
+            request, "admin/tracsync/job_progress.html", {"job": self.shown(request, job)}
+        )
+
+    def view_cancelling(self, request: Any, job: Any) -> TemplateResponse:
+        """Asks first: what is cancelled cannot be resumed."""
+        if not self.has_act_permission(request, job):
+            raise PermissionDenied
+        return self._ask(request, [job], self.url("cancel", job), job)
+
+    def _ask(self, request: Any, chosen: list[Any], action_url: str, job: Any = None) -> TemplateResponse:
+        shown = [self.shown(request, one) for one in chosen]
+        context = {"jobs": shown, "note": self.cancel_note, "action_url": action_url, "chosen": chosen}
+        return self.page(request, "cancel_jobs.html", _("Cancel"), job, **context, one=job)
+
+    @admin.action(description=gettext_lazy("Pause until resumed"), permissions=["act"])
+    def pause(self, request: Any, queryset: Any) -> None:
+        self._each(request, queryset, Job.pause, _("Paused: %(names)s."))
+
+    @admin.action(description=gettext_lazy("Resume"), permissions=["act"])
+    def resume(self, request: Any, queryset: Any) -> None:
+        self._each(request, queryset, Job.resume, _("Resumed: %(names)s."))
+
+    @admin.action(description=gettext_lazy("Cancel…"), permissions=["act"])
+    def cancel(self, request: Any, queryset: Any) -> TemplateResponse | None:
+        if request.POST.get("confirmed") != "yes":
+            return self._ask(request, list(queryset[:MOST_SHOWN]), "")
+        self._each(request, queryset, _cancel, _("Cancelled: %(names)s."))
+        return None
+
+    def act_pause(self, request: Any, job: Any) -> None:
+        self._each(request, [job], Job.pause, _("Paused: %(names)s."))
+
+    def act_resume(self, request: Any, job: Any) -> None:
+        self._each(request, [job], Job.resume, _("Resumed: %(names)s."))
+
+    def act_cancel(self, request: Any, job: Any) -> None:
+        self._each(request, [job], _cancel, _("Cancelled: %(names)s."))
+
+    def _each(self, request: Any, chosen: Iterable[Any], act: Callable[[Any], None], done: str) -> None:
+        names = []
+        for job in chosen:
+            name = self.name_of(job)
+            try:
+                act(job)
+                self.log_change(request, job, done % {"names": name})
+                names.append(name)
+            except JobEnded as error:
+                text = _("%(name)s: %(error)s.") % {"name": name[:1].upper() + name[1:], "error": error}
+                self.say(request, text, warning=True)
+        if names:
+            self.say(request, done % {"names": ", ".join(names)})
+
+    def name_of(self, job: Any) -> str:
+        return f"{self.opts.verbose_name} {job.pk}"
+
+    @admin.display(description=gettext_lazy("state"))
+    def state(self, job: Any) -> str:
+        return str(job.state_words)
+
+    @admin.display(description=gettext_lazy("progress"))
+    def progress(self, job: Any) -> str:
+        if not self.moves(job):
+            return "-"
+        percent = self.progress_of(job).percent
+        label = _("progress of %(name)s") % {"name": self.name_of(job)}
+        html = '<progress max="100" value="{}" aria-label="{}"></progress> {}\u00a0%'
+        return format_html(html, percent, label, percent)
+
+    @admin.display(description=gettext_lazy("how far it is"))
+    def summary(self, job: Any) -> str:
+        return self.progress_of(job).summary
+
+    @admin.display(description=gettext_lazy("rate"))
+    def rate(self, job: Any) -> str:
+        rate = self.progress_of(job).rate
+        return "-" if rate is None else self.rate_words(job, rate)
+
+    @admin.display(description=gettext_lazy("time left"))
+    def left(self, job: Any) -> str:
+        left = self.progress_of(job).left
+        return "-" if left is None else _("about %(left)s") % {"left": duration(left)}
+
+    @admin.display(description=gettext_lazy("done"))
+    def count(self, job: Any) -> str:
+        return str(job.amount)
+
+    @admin.display(description=gettext_lazy("requested"))
+    def requested(self, job: Any) -> str:
+        when = at(job.created_at)
+        return _("%(at)s by %(who)s") % {"at": when, "who": job.asked_by} if job.asked_by else when
+
+    @admin.display(description=gettext_lazy("finished"))
+    def finished(self, job: Any) -> str:
+        return at(job.finished_at) if job.finished_at else _("not yet")
+
+
+def _cancel(job: Job) -> None:
+    job.cancel()
+
+
+def unfinished_jobs(request: Any, destination: Destination | None = None) -> list[ShownJob]:
+    """Imports, backfills and replays that are under way or wait for somebody, if the user may see them.
+
+    Or those at one destination, for whoever may see that. `admin/tracsync/unfinished_jobs.html` shows them
+    wherever it is included, as `jobs`.
+    """
+    pages = [page for page in admin.site._registry.values() if isinstance(page, JobAdmin)]
+    return [
+        page.shown(request, job)
+        for page in pages
+        for job in _visible(page, request, destination).filter(finished_at=None).order_by("pk")[:MOST_SHOWN]
+    ]
+
+
+def _visible(page: JobAdmin, request: Any, destination: Destination | None) -> QuerySet[Any]:
+    jobs = page.get_queryset(request)
+    if destination is None:
+        return jobs if page.has_view_permission(request) else jobs.none()
+    return jobs.filter(destination=destination) if hasattr(page.model, "destination") else jobs.none()
+
+
+def work_view(request: Any) -> TemplateResponse:
+    """All that is under way, on a page of its own."""
+    shown = unfinished_jobs(request)
+    context = {
+        **admin.site.each_context(request),
+        "title": _("Work under way"),
+        "jobs": shown,
+        "is_page": True,
+        "no_worker": bool(shown) and not clock.is_alive(),
+    }
+    return TemplateResponse(request, "admin/tracsync/work.html", context)

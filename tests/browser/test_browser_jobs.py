@@ -1,0 +1,132 @@
+"""What a person does with jobs: import a file after looking at its dry run, pause and resume a replay."""
+
+import json
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.test_browser_barriers import SERIOUS
+
+REPLAY = """
+from django.utils import timezone
+from destinations.models import *
+from profiles.models import Profile
+destination = Destination.objects.get(pk={pk})
+destination.paused_at = timezone.now()
+destination.save()
+print(Replay.objects.create(destination=destination, total=5000, done=1000, choice={{"state": "rejected"}},
+    paused_at=timezone.now()).pk)
+"""
+
+
+def documents(count, **data):
+    return "\n".join(json.dumps({"id": f"import-{n}", "n": n, **data}) for n in range(count))
+
+
+def choose(page, name, text):
+    file = {"name": name, "mimeType": "text/plain", "buffer": text.encode()}
+    page.get_by_label("File", exact=True).set_input_files(file)
+    page.get_by_role("button", name="Upload and check").click()
+
+
+@pytest.fixture(params=[(390, "light"), (390, "dark"), (1600, "light"), (1600, "dark")], ids=str)
+def view(request):
+    width, scheme = request.param
+    return {"width": width, "scheme": scheme, "bypass_csp": True}  # axe is put into the page
+
+
+@pytest.fixture
+def no_barriers(axe):
+    def look(page):
+        page.evaluate(axe)
+        found = page.evaluate("axe.run()")["violations"]
+        assert [one["id"] for one in found if one["impact"] in SERIOUS] == []
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+    return look
+
+
+def test_a_file_is_uploaded_checked_imported_and_its_profiles_are_there(site, open_page):
+    page = open_page(site.url("profiles/profile/"))
+    page.get_by_role("link", name="Import", exact=True).click()
+    choose(page, "people.ndjson", documents(1200) + "\n{oops")
+    expect(page.get_by_role("heading", name="Dry run")).to_be_visible()
+    expect(page.locator(".tracsync-counts")).to_contain_text("1200")
+    expect(page.get_by_role("row", name="1201")).to_contain_text("not JSON")
+    page.get_by_role("button", name="Import 1200 records").click()
+    expect(page.locator(".tracsync-progress")).to_contain_text("1,201 of 1,201 records imported")
+    expect(page.locator(".tracsync-progress progress")).to_have_attribute("value", "100")
+    page.goto(site.url("profiles/profile/?q=%3Dimport-1199"))
+    expect(page.get_by_role("link", name="import-1199")).to_be_visible()
+    page.goto(site.url("profiles/importjob/add/"))
+    choose(page, "again.ndjson", documents(3, town="Oslo"))
+    expect(page.get_by_role("group", name="The difference").first).to_contain_text('+   "town": "Oslo"')
+    page.get_by_role("link", name="Discard").click()
+    page.get_by_role("button", name="End it for good").click()
+    expect(page.locator(".tracsync-progress")).to_contain_text("cancelled")
+
+
+def test_columns_of_a_table(site, open_page):
+    page = open_page(site.url("profiles/importjob/add/"))
+    choose(page, "table.csv", "no;mail\nc-1;a@x.example\n")
+    page.get_by_label("Place of no").fill("id")
+    page.get_by_label("Place of mail").fill("data.mail")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Import 1 record").click()
+    expect(page.locator(".tracsync-progress")).to_contain_text("1 of 1 records imported")
+    page.goto(site.url("profiles/profile/c-1/change/"))
+    stored = json.loads(page.locator("#id_document").input_value())
+    assert stored == {"id": "c-1", "data": {"mail": "a@x.example"}}
+
+
+def test_without_javascript_a_reload_shows_how_far_it_is(site, open_page):
+    page = open_page(site.url("profiles/importjob/add/"), java_script_enabled=False)
+    choose(page, "plain.ndjson", '{"id": "plain-1"}')
+
+    def shown(heading):
+        for _ in range(100):
+            if page.get_by_role("heading", name=heading).count():
+                return True
+            page.reload()
+        return False
+
+    assert shown("Dry run")
+    page.get_by_role("button", name="Import 1 record").click()
+    assert shown("What was done")
+
+
+def test_a_replay_is_paused_resumed_and_ended_after_a_question(site, open_page):
+    pk = int(site.python(REPLAY.format(pk=site.found["plain"])))
+    page = open_page(site.url("work/"))
+    job = page.get_by_role("listitem").filter(has_text="Replay at plain")
+    expect(job.get_by_role("progressbar")).to_have_attribute("value", "20")
+    job.get_by_role("button", name="Resume").click()
+    expect(page.get_by_text(f"Resumed: replay {pk}.")).to_be_visible()
+    # The worker finds none to hand over: the page follows by itself to the end.
+    expect(page.locator(".tracsync-progress")).to_contain_text("finished")
+    expect(page.get_by_role("button", name="Pause")).to_have_count(0)
+    pk = int(site.python(REPLAY.format(pk=site.found["plain"])))
+    page.goto(site.url(f"destinations/replay/{pk}/change/"))
+    page.get_by_role("link", name="Cancel").click()
+    page.get_by_role("link", name="No, go back").click()
+    expect(page.locator(".tracsync-progress")).to_contain_text("paused")
+    page.get_by_role("link", name="Cancel").click()
+    page.get_by_role("button", name="End it for good").click()
+    expect(page.locator(".tracsync-progress")).to_contain_text("cancelled")
+
+
+def test_no_barriers(view, site, open_page, no_barriers):
+    page = open_page(site.url("profiles/importjob/add/"), **view)
+    no_barriers(page)
+    choose(page, "table.csv", "no,mail\nb-1,a@x.example\n")
+    no_barriers(page)
+    page.goto(site.url("profiles/importjob/add/"))
+    choose(page, "b.ndjson", '{"id": "p1", "name": "other"}\n{oops')
+    expect(page.get_by_role("heading", name="Dry run")).to_be_visible()
+    no_barriers(page)
+    page.get_by_role("link", name="Discard").click()
+    no_barriers(page)
+    page.goto(site.url("work/"))
+    no_barriers(page)
+    page.goto(site.url("destinations/replay/"))
+    no_barriers(page)

@@ -1,0 +1,82 @@
+"""kill -9 of the clock while it works on jobs: nothing is left out and nothing is counted twice."""
+
+import json
+import os
+import signal
+import time
+
+from tests.harness import wait_for
+
+RECORDS = 20_000
+RECEIVE = f"""
+import io, json
+from profiles import import_jobs
+documents = ({{"id": f"job-{{n}}", "stats": {{"visits": n}}}} for n in range({RECORDS}))
+job = import_jobs.receive(io.BytesIO("\\n".join(map(json.dumps, documents)).encode()), "many.ndjson")
+print(job.pk)
+"""
+LOOK = """
+import json
+from profiles.models import ImportJob
+from destinations.models import Replay
+job = ImportJob.objects.get(pk={pk})
+counts = [job.created, job.changed, job.unchanged, job.refused]
+replays = [[one.state, one.done, one.total] for one in Replay.objects.all()]
+print(json.dumps([job.stage, counts, job.chunks.count(), replays]))
+"""
+START = "from profiles import import_jobs, models; import_jobs.start(models.ImportJob.objects.get(pk={pk}))"
+REPLAY = """
+from destinations.sync import replays
+print(replays.request({"profile_begins": "job-"}).count)
+"""
+WANT_NOBODY = """
+from destinations.models import Destination
+Destination.objects.update(prerequisites="profile@never EXISTS")
+"""  # the pushes are not what this is about
+MANY = "from profiles.models import Profile; print(Profile.objects.filter(pk__startswith='job-').count())"
+
+
+def look(installation, pk):
+    return json.loads(installation.python(LOOK.format(pk=pk)))
+
+
+def kill_clock(installation, times):
+    """Again and again, whenever it has been started anew and has had a moment to work."""
+    for _ in range(times):
+        os.kill(installation.complete_worker()["clock"], signal.SIGKILL)
+        time.sleep(0.7)  # long enough for some batches, too short for all
+
+
+def until_stage(installation, pk, stage):
+    wait_for(lambda: look(installation, pk)[0] == stage, 120, f"the stage {stage}")
+
+
+def test_an_import_and_a_replay_survive_the_clock(stack):
+    installation, _ = stack
+    installation.python(WANT_NOBODY)
+    installation.complete_worker()
+    pk = int(installation.python(RECEIVE))
+    kill_clock(installation, 3)
+    until_stage(installation, pk, "ready")
+    assert look(installation, pk)[1] == [RECORDS, 0, 0, 0]
+    assert int(installation.python(MANY)) == 0
+    installation.python(START.format(pk=pk))
+    kill_clock(installation, 3)
+    until_stage(installation, pk, "finished")
+    assert look(installation, pk)[1:3] == [[RECORDS, 0, 0, 0], 0]
+    assert int(installation.python(MANY)) == RECORDS
+
+    def owed_by_all():
+        return int(
+            installation.python(REPLAY.replace("request(", "choices.rows(").replace(".count)", ".count())"))
+        )
+
+    wait_for(lambda: owed_by_all() == RECORDS, 120, "a row for each profile")
+    assert int(installation.python(REPLAY)) == RECORDS
+    kill_clock(installation, 2)
+
+    def replayed():
+        [[state, done, total]] = look(installation, pk)[3]
+        return state == "finished" and (done, total)
+
+    assert wait_for(replayed, 240, "the end of the replay") == (RECORDS, RECORDS)
