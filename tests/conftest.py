@@ -16,9 +16,10 @@ START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def no_session_outlives_a_test():
+def nothing_known_of_a_destination_outlives_a_test():
     yield
     sessions.close_all()
+    push._paces.clear()
 
 
 @pytest.fixture

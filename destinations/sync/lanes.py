@@ -21,13 +21,16 @@ Part = TypeVar("Part")
 class Lanes:
     """Sends parts one after the other while answers come quickly, and side by side when they do not.
 
-    `open` gives each lane a session of its own, as a session is used by one thread at a time.
+    `open` gives each lane a session of its own, as a session is used by one thread at a time. `quickest`, in
+    seconds, of the last calls decides: other work on this machine makes calls longer, never shorter.
     """
 
-    def __init__(self, open: Callable[[], AbstractContextManager[Session]], most: int) -> None:
+    def __init__(
+        self, open: Callable[[], AbstractContextManager[Session]], most: int, quickest: float = 0.0
+    ) -> None:
         self._open = open
         self._most = most
-        self._quickest = 0.0  # seconds; other work on this machine makes calls longer, never shorter
+        self.quickest = quickest
 
     def run(
         self,
@@ -83,7 +86,7 @@ class Lanes:
             raise errors[0]
 
     def _worth_while(self) -> int:
-        return 1 if self._quickest < QUICK else math.ceil(self._quickest / WORK)
+        return 1 if self.quickest < QUICK else math.ceil(self.quickest / WORK)
 
     def _note(self, taken: Sequence[float]) -> None:
-        self._quickest = min(taken)
+        self.quickest = min(taken)

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 import traceback
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -62,11 +63,11 @@ def push(token: str, ids: Sequence[int]) -> None:
     Everything else about them is in the tables. What is recorded is English, whoever's request runs this:
     it is translated for whoever reads it.
     """
-    since, pace = time.monotonic(), _Pace()
+    since = time.monotonic()
     ends_at = since + STINT
     claimed: claim.Claim | None = claim.Claim(token, list(ids))
     while claimed is not None:
-        destination_id = _push_claim(claimed, since, pace)
+        destination_id = _push_claim(claimed, since)
         since = time.monotonic()  # before the database is asked: the lease may begin early, never late
         if destination_id is None or since > ends_at or stopping.asked():
             return
@@ -74,10 +75,14 @@ def push(token: str, ids: Sequence[int]) -> None:
 
 
 class _Pace:
-    """How many rows make a slice, by the time that the last one took."""
+    """How a destination answers, as far as this process knows.
+
+    `rows` make a slice, by the time that the last one took; `quickest` of the last calls, in seconds.
+    """
 
     def __init__(self) -> None:
         self.rows = SLICE
+        self.quickest = 0.0
 
     def note(self, seconds: float) -> None:
         if seconds < SLICE_SECONDS / 2:
@@ -86,7 +91,10 @@ class _Pace:
             self.rows = max(1, self.rows // 2)
 
 
-def _push_claim(claimed: claim.Claim, since: float, pace: _Pace) -> int | None:
+_paces: defaultdict[int, _Pace] = defaultdict(_Pace)
+
+
+def _push_claim(claimed: claim.Claim, since: float) -> int | None:
     """Push the rows of a claim; at which destination, or None where it no longer holds any.
 
     `since`: monotonic time at which its lease, at the earliest, began.
@@ -98,7 +106,7 @@ def _push_claim(claimed: claim.Claim, since: float, pace: _Pace) -> int | None:
     destination_id = rows[0].destination_id
     try:
         with lease.kept():
-            _push(destination_id, claimed.token, lease, pace, rows)
+            _push(destination_id, claimed.token, lease, rows)
     except UndecryptableValue as error:
         health.unusable(destination_id, str(error), needs_person=True)
     except Exception as error:
@@ -113,12 +121,12 @@ def _push_claim(claimed: claim.Claim, since: float, pace: _Pace) -> int | None:
     return destination_id if lease.holds() else None
 
 
-def _push(destination_id: int, token: str, lease: Lease, pace: _Pace, rows: list[ProfileSync]) -> None:
+def _push(destination_id: int, token: str, lease: Lease, rows: list[ProfileSync]) -> None:
     destination = Destination.objects.select_related("resource").filter(pk=destination_id).first()
     if destination is None:
         return  # deleted meanwhile, and its rows with it
     try:
-        _Batch(destination, token, lease, pace).run(rows)
+        _Batch(destination, token, lease).run(rows)
     except ConnectorError as error:
         health.unusable(
             destination_id,
@@ -131,13 +139,13 @@ def _push(destination_id: int, token: str, lease: Lease, pace: _Pace, rows: list
 class _Batch:
     """One claim's way through decision, delivery and record."""
 
-    def __init__(self, destination: Destination, token: str, lease: Lease, pace: _Pace) -> None:
+    def __init__(self, destination: Destination, token: str, lease: Lease) -> None:
         self.destination = destination
         self.token = token
         self.lease = lease
-        self.pace = pace
+        self.pace = _paces[destination.pk]
         self.decider = Decider(destination)
-        self.lanes = Lanes(self._session, limits.lanes(destination))
+        self.lanes = Lanes(self._session, limits.lanes(destination), self.pace.quickest)
         self.lock = threading.Lock()  # for what the lanes change together
         self.failures = 0
         self.began = time.monotonic()
@@ -207,6 +215,7 @@ class _Batch:
 
         if parts:
             self.lanes.run(parts, send, self._goes_on)
+            self.pace.quickest = self.lanes.quickest
 
     def _count(self, outcome: Outcome) -> None:
         if isinstance(outcome, Retry) and outcome.after is not None:
