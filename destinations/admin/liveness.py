@@ -17,6 +17,7 @@ from destinations.sync.explain import at
 from destinations.sync.tally import slot
 from profiles.large_tables import count
 from profiles.models import Profile
+from profiles.numbers import grouped
 
 LATE = timedelta(seconds=30)  # due for so long without anybody who takes it
 MOST_UNSETTLED = 1000
@@ -117,7 +118,7 @@ def _queue(now: datetime) -> str:
     )
     if size is None:
         return _("Redis does not answer: check REDIS_URL")
-    return ngettext("%(count)s task", "%(count)s tasks", size) % {"count": f"{size:,}"}
+    return ngettext("%(count)s task", "%(count)s tasks", size) % {"count": grouped(size)}
 
 
 def _tasks_in_redis(name: str) -> int | None:
