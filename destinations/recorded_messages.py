@@ -46,6 +46,7 @@ ENGINE = (
 
 HISTORY = (
     # What was done in the admin, as its history keeps it.
+    _("the command line"),
     _("Paused."),
     _("Resumed."),
     _("Enabled."),

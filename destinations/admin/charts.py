@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from destinations.models import Tally
 from destinations.sync.explain import at
 from destinations.sync.figures import Figures, Period
-from profiles.numbers import grouped
+from profiles.numbers import grouped, short
 
 WIDTH, HEIGHT = 168, 36  # units of the drawing; every number of bars divides the width
 LEAST = 2  # what was few is still seen
@@ -66,7 +66,7 @@ def percent(share: float | None) -> str:
     if share is None:
         return ""
     shown = min(99.9, max(0.1, round(share * 100, 1))) if 0 < share < 1 else share * 100
-    return f"{shown:.3g} %"
+    return f"{short(shown)} %"
 
 
 def lag(figures: Figures) -> str:
@@ -82,7 +82,7 @@ def _within(seconds: float) -> str:
     if seconds == inf:
         return _("later than 2 h")
     if seconds < 60:
-        return _("within %(seconds)s s") % {"seconds": f"{seconds:g}"}
+        return _("within %(seconds)s s") % {"seconds": short(seconds)}
     minutes = ceil(seconds / 60)
     return _("within %(minutes)s min") % {"minutes": minutes}
 

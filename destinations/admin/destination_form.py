@@ -36,6 +36,7 @@ class DestinationForm(forms.ModelForm):
     """Without settings, as for a connector that cannot be used: those stay as they are."""
 
     prerequisites = ConditionField(
+        label=gettext_lazy("Prerequisites"),
         required=False,
         widget=JSONText(rows=4, **{"data-notation": "condition"}),
         help_text=gettext_lazy(
@@ -44,6 +45,7 @@ class DestinationForm(forms.ModelForm):
         ),
     )
     mapping = JSONTextField(
+        label=gettext_lazy("Mapping"),
         widget=JSONText(rows=10, **{"data-notation": "mapping"}),
         help_text=gettext_lazy('How the payload is made of the profile, for example {"id": "profile@id"}.'),
     )
@@ -113,6 +115,7 @@ def destination_form(resource: Resource) -> type[DestinationForm]:
     if connector is not None:
         members |= schema_fields.settings_fields(connector.settings_schema, PREFIX)
     members["resource"] = forms.ModelChoiceField(
+        label=_("Resource"),
         queryset=Resource.objects.filter(type_id=resource.type_id).defer("production", "test"),
         empty_label=None,
         initial=resource.pk,

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Count, Min, Q
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 from django_q.models import OrmQ
 
 from destinations.models import Heartbeat, ProfileSync, Tally
@@ -43,7 +43,7 @@ def look(now: datetime) -> Liveness:
     facts = [
         (_("Clocks"), _clocks(alive)),
         (_("Batches"), _in_words(batches)),
-        (_("Queue"), _queue(now)),
+        (pgettext("tasks", "Queue"), _queue(now)),
         (_("Unsettled profiles"), _unsettled()),
     ]
     if not alive:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from destinations.admin.pages import link, pair_url, this_pair
@@ -74,11 +75,10 @@ class Row:
         """The version, and when."""
         if self.sync is None or self.sync.synced_version is None:
             return _("never")
-        words = {"version": self.sync.synced_version, "at": ""}
+        version = _("version %(version)s") % {"version": self.sync.synced_version}
         if self.sync.synced_at is None:
-            return _("version %(version)s") % words
-        words["at"] = explain.at(self.sync.synced_at)
-        return _("version %(version)s, %(at)s") % words
+            return version
+        return format_html("{}, {}", version, moments.shown(self.sync.synced_at))
 
     @property
     def obstacle(self) -> str:

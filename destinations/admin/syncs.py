@@ -44,7 +44,7 @@ class OwedFilter(NullFilter):
 @admin.register(ProfileSync)
 class ProfileSyncAdmin(SendsAgain, ReadOnly, BoundedAdmin):
     list_display = (
-        "profile_id",
+        "id_of_profile",
         "at_destination",
         "state",
         "explanation",
@@ -86,6 +86,10 @@ class ProfileSyncAdmin(SendsAgain, ReadOnly, BoundedAdmin):
     @admin.display(description=gettext_lazy("destination"))
     def at_destination(self, sync: ProfileSync) -> str:
         return link(sync.destination)
+
+    @admin.display(description=gettext_lazy("profile"), ordering="profile_id")
+    def id_of_profile(self, sync: ProfileSync) -> str:
+        return sync.profile_id
 
     @admin.display(description=gettext_lazy("profile"))
     def of_profile(self, sync: ProfileSync) -> str:
