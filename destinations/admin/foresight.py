@@ -93,7 +93,7 @@ def _seconds(destination: Destination, count: int) -> tuple[float | None, str]:
         by_limit = (count - 1) // destination.rate_limit * full
         if by_pace is None or by_limit >= by_pace:
             return by_limit, _("its limit of %(limit)s") % {"limit": explain.rate(destination)}
-    if by_pace is None:
+    if pace is None:
         return None, _("nothing was sent there yet")
     return by_pace, _("as it answered lately, about %(pace)s a second at best") % {"pace": grouped(pace)}
 

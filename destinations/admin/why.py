@@ -62,7 +62,7 @@ class WhyPages(ActingAdmin):
             most=MOST_ATTEMPTS,
             since=_attempts_since(pair),
             problem=words.problem(pair.destination),
-            accepted_at=moments.shown(pair.sync and pair.sync.synced_at, ""),
+            accepted_at=moments.shown(pair.sync.synced_at if pair.sync else None, ""),
             accepted=_accepted_request(pair),
             may_judge=may_judge,
             **(_now(pair) if may_judge else {}),
