@@ -19,6 +19,7 @@ from django.utils.translation import ngettext
 from profiles import random_rows
 from profiles.large_tables import AtLeast, count
 from profiles.models import Profile
+from profiles.numbers import grouped
 
 COUNTED = 5_000  # profiles: no more than these are all looked at
 SAMPLED = 2_000
@@ -55,12 +56,12 @@ class Estimate:
 
     def __str__(self) -> str:
         if self.exact:
-            return f"{self.found:,}"
+            return grouped(self.found)
         low, high = self.margins
         return _("about %(about)s (%(low)s to %(high)s)") % {
-            "about": f"{self.about:,}",
-            "low": f"{low:,}",
-            "high": f"{high:,}",
+            "about": grouped(self.about),
+            "low": grouped(low),
+            "high": grouped(high),
         }
 
 
@@ -90,11 +91,11 @@ class Tally:
                 "Counted: all %(total)s profiles were looked at.",
                 self.total,
             )
-            return text % {"total": f"{self.total:,}"}
+            return text % {"total": grouped(self.total)}
         return _(
             "Estimated: %(looked_at)s of %(total)s profiles, picked at random, were looked at. The true"
             " numbers lie within the margins 95 times in 100."
-        ) % {"looked_at": f"{self.looked_at:,}", "total": f"{self.total:,}"}
+        ) % {"looked_at": grouped(self.looked_at), "total": grouped(self.total)}
 
 
 def tally(look: Callable[[list[Profile]], Iterator[set[str]]]) -> Tally:

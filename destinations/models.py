@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from destinations.encryption import EncryptedJSONField
 from profiles.jobs import Job
 from profiles.models import Profile
+from profiles.numbers import grouped
 
 
 class Extension(models.Model):
@@ -238,6 +239,8 @@ class DestinationVersion(models.Model):
 
     class Meta:
         ordering = ("destination", "-number")
+        verbose_name = _("destination version")
+        verbose_name_plural = _("destination versions")
         constraints = (models.UniqueConstraint(fields=("destination", "number"), name="one_version_number"),)
 
     def __str__(self) -> str:
@@ -256,6 +259,10 @@ class Health(models.Model):
     problem = models.TextField(blank=True)  # of its condition, mapping, settings or credentials
     problem_at = models.DateTimeField(null=True)
     usage = models.JSONField(default=list)  # what counts for the rate limit, see sync/limits.py
+
+    class Meta:
+        verbose_name = _("health")
+        verbose_name_plural = _("health")
 
     def __str__(self) -> str:
         return f"health of destination {self.pk}"
@@ -284,6 +291,8 @@ class Tally(models.Model):
     slot = models.PositiveIntegerField()
 
     class Meta:
+        verbose_name = _("tally")
+        verbose_name_plural = _("tallies")
         constraints = (
             models.UniqueConstraint(
                 fields=("slot", "destination"), name="one_tally_per_slot_and_destination"
@@ -455,7 +464,7 @@ class Backfill(Job):
         verbose_name_plural = _("backfills")
 
     def __str__(self) -> str:
-        return f"backfill {self.pk} of destination {self.destination_id}"
+        return _("backfill %(number)s of destination %(id)s") % {"number": self.pk, "id": self.destination_id}
 
     @property
     def amount(self) -> str:
@@ -476,7 +485,7 @@ class Replay(Job):
         Destination, models.CASCADE, related_name="replays", verbose_name=_("destination")
     )
     choice = models.JSONField(default=dict)  # see sync/choices.py
-    kind = models.CharField(max_length=6, choices=Kind.choices, default=Kind.REPLAY)
+    kind = models.CharField(_("kind"), max_length=6, choices=Kind.choices, default=Kind.REPLAY)
     after = models.JSONField(null=True)
 
     class Meta(Job.Meta):
@@ -485,7 +494,7 @@ class Replay(Job):
         default_permissions = ("view",)
 
     def __str__(self) -> str:
-        return f"replay {self.pk} at destination {self.destination_id}"
+        return _("replay %(number)s at destination %(id)s") % {"number": self.pk, "id": self.destination_id}
 
     @property
     def amount(self) -> str:
@@ -493,7 +502,7 @@ class Replay(Job):
 
 
 def handed_over(job: Job) -> str:
-    return _("%(done)s of %(total)s handed over") % {"done": f"{job.done:,}", "total": f"{job.total:,}"}
+    return _("%(done)s of %(total)s handed over") % {"done": grouped(job.done), "total": grouped(job.total)}
 
 
 class AccessToken(models.Model):
@@ -506,6 +515,8 @@ class AccessToken(models.Model):
     renewing_until = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name = _("access token")
+        verbose_name_plural = _("access tokens")
         constraints = (models.UniqueConstraint(fields=("resource", "use_test"), name="one_token_per_set"),)
 
     def __str__(self) -> str:
@@ -517,6 +528,10 @@ class Heartbeat(models.Model):
 
     name = models.CharField(primary_key=True, max_length=255)  # host:pid
     at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("heartbeat")
+        verbose_name_plural = _("heartbeats")
 
     def __str__(self) -> str:
         return self.name

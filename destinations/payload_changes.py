@@ -15,6 +15,7 @@ from destinations import comparison
 from destinations.comparison import Line
 from destinations.models import DeliveryAttempt, Destination
 from destinations.notation import NotationError, parse_condition, parse_template
+from destinations.recorded import translated
 from profiles.documents import InvalidDocument, canonical
 from profiles.models import Profile
 
@@ -92,11 +93,11 @@ def _made(destination: Destination, profile: Profile) -> Made:
         if destination.prerequisites.strip():
             condition = parse_condition(destination.prerequisites)
             if not condition.evaluate(sources):
-                return Made(None, condition.explain(sources).summary(show_values=True))
+                return Made(None, translated(condition.explain(sources).summary(show_values=True)))
         payload = parse_template(destination.mapping).render(sources)
         canonical(payload)
     except (NotationError, InvalidDocument) as error:
-        return Made(None, str(error), failed=True)
+        return Made(None, translated(str(error)), failed=True)
     return Made(payload)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from destinations.recorded_messages import CONNECTORS, ENGINE
+from destinations.recorded_messages import CONNECTORS, ENGINE, HISTORY
 from destinations.recorded_notation import NOTATION
 from profiles import recorded
 
-MESSAGES = (*recorded.DOCUMENTS, *ENGINE, *CONNECTORS, *NOTATION)
+MESSAGES = (*recorded.DOCUMENTS, *recorded.FILES, *ENGINE, *HISTORY, *CONNECTORS, *NOTATION)
 
 
 def translated(text: str) -> str:

@@ -44,6 +44,20 @@ ENGINE = (
     _("a whole number"),
 )
 
+HISTORY = (
+    # What was done in the admin, as its history keeps it.
+    _("the command line"),
+    _("Paused."),
+    _("Resumed."),
+    _("Enabled."),
+    _("Disabled."),
+    _("Backfill of %(number)s profiles requested."),
+    _("Test sent."),
+    _("Sent profile %(name)s from the preview."),
+    _("Uploaded."),
+    _("Import started."),
+)
+
 CONNECTORS = (
     # Addresses.
     _("%(entry)s: %(name)s is neither a network nor a host name"),

@@ -108,6 +108,7 @@ NOTATION = (
     _("%(name)s needs the text of a formula"),
     _('"in" needs an object: the table'),
     _("this is %(kind)s, where a list is needed"),
+    _("the explanation becomes too large"),
     _("the payload becomes too large: the mapping copies more than a million items"),
     _("a key and the same key with ? would be one key of the result"),
     _("the key %(name)s stands here twice"),

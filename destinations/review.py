@@ -19,9 +19,10 @@ from destinations import estimating
 from destinations.estimating import Tally
 from destinations.models import DeliveryAttempt, Destination, ProfileSync
 from destinations.notation import NotationError, parse_condition
-from destinations.sync import limits
+from destinations.sync import explain, limits
 from destinations.sync.decide import Decider, Deliver, Refuse
 from profiles.models import Profile
+from profiles.numbers import grouped
 
 OLD, NEW, STARTS, STOPS = "old", "new", "starts", "stops"
 OLD_FAILS, NEW_FAILS, PUSHED, REFUSED = "old fails", "new fails", "pushed", "refused"
@@ -103,10 +104,7 @@ def _limit(destination: Destination) -> Pace | None:
     if destination.rate_limit is None:
         return None
     rate = destination.rate_limit / destination.rate_seconds * limits.PARTS / (limits.PARTS + 1)
-    words = _("at its limit of %(limit)s a %(period)s") % {
-        "limit": f"{destination.rate_limit:,}",
-        "period": destination.get_rate_period_display().lower(),
-    }
+    words = _("at its limit of %(limit)s") % {"limit": explain.rate(destination)}
     return Pace(rate, words)
 
 
@@ -121,6 +119,6 @@ def _managed(destination: Destination) -> Pace | None:
     at_once = destination.effective_concurrency
     words = _("with %(calls)s calls at once, each taking %(duration)s ms as they did lately") % {
         "calls": at_once,
-        "duration": f"{took:,.0f}",
+        "duration": grouped(took),
     }
     return Pace(1000 * at_once / took, words)

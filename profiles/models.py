@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from profiles import documents, lookups, rows  # noqa: F401 - lookups registers `among`
 from profiles.documents import InvalidDocument, Sealed
 from profiles.jobs import Job
+from profiles.numbers import grouped
 from profiles.sources import Place
 
 
@@ -139,7 +140,7 @@ class ImportJob(Job):
         READY = "ready", _("dry run done")
         IMPORTING = "importing", _("importing")
 
-    name = models.CharField(max_length=200)  # of the file
+    name = models.CharField(_("file"), max_length=200)
     size = models.PositiveBigIntegerField(default=0)  # bytes, unpacked
     options = models.JSONField(default=dict)  # see profiles/import_options.py
     phase = models.CharField(max_length=10, choices=Phase.choices, default=Phase.RECEIVING)
@@ -156,6 +157,7 @@ class ImportJob(Job):
 
     class Meta(Job.Meta):
         verbose_name = _("import")
+        verbose_name_plural = _("imports")
         default_permissions = ("view",)
 
     def __str__(self) -> str:
@@ -181,12 +183,12 @@ class ImportJob(Job):
 
     @property
     def amount(self) -> str:
-        done, total = f"{self.done:,}", f"{self.total:,}"
+        done, total = grouped(self.done), grouped(self.total)
         if self.phase == self.Phase.IMPORTING:
             return _("%(done)s of %(total)s records imported") % {"done": done, "total": total}
         if not self.records:
             return str(_("nothing imported"))
-        return _("%(count)s records read, nothing imported") % {"count": f"{self.records:,}"}
+        return _("%(count)s records read, nothing imported") % {"count": grouped(self.records)}
 
     def cancel(self) -> None:
         """What is imported stays; nothing else is, and the file is forgotten."""
@@ -203,6 +205,8 @@ class ImportChunk(models.Model):
     data = models.BinaryField()
 
     class Meta:
+        verbose_name = _("part of an import")
+        verbose_name_plural = _("parts of imports")
         constraints = (models.UniqueConstraint(fields=("job", "number"), name="one_chunk_per_number"),)
 
     def __str__(self) -> str:

@@ -71,6 +71,44 @@ DOCUMENTS = (
     _("Illegal trailing comma before end of array"),
 )
 
+FILES = (
+    # Of a file as a whole, after its name or “The file”.
+    _("The file %(reason)s."),
+    _("The file holds no profiles."),
+    _("It failed: %(kind)s."),
+    _("It was left alone for a day."),
+    _("has more than %(number)s bytes"),
+    _("is empty"),
+    _("cannot be unpacked: %(said)s"),
+    _("is %(name)s: save it as UTF-8 text"),
+    _("is not kept any more"),
+    _("cannot be opened: %(said)s"),
+    _("cannot be read any further: %(said)s"),
+    _("is not a JSON array: %(reason)s"),
+    _("is not a JSON array: it has no end"),
+    _("the array ends with a wrong bracket"),
+    _("there is more text after the end of the array"),
+    _("has no heading that can be read: it is %(reason)s"),
+    _("has no heading: %(reason)s"),
+    _("it is empty"),
+    _("has no column named %(name)s in its heading"),
+    _("has several columns named %(name)s in its heading"),
+    _("has no column named %(name)s in its heading: --map COLUMN=id says which one holds the id"),
+    _("has several columns named %(name)s in its heading: --map COLUMN=id says which one holds the id"),
+    # Of a line.
+    _("the line is too long"),
+    _("the record is too long"),
+    _("not UTF-8"),
+    _("not CSV: %(said)s"),
+    _("%(number)s cells, the heading has %(most)s"),
+    _("column %(name)s: not a number"),
+    _("column %(name)s: not a boolean"),
+    _("the id is blank"),
+    _("set needs an id beside it"),
+    _("set must be an object, not %(kind)s"),
+    _("two columns go to %(name)s"),
+)
+
 
 def translated(text: str, messages: tuple[str, ...] = DOCUMENTS) -> str:
     """Line by line; lines that begin with a space quote something."""

@@ -60,7 +60,7 @@ LESSONS = {
     ),
     "destinations.deliveryattempt": Lesson(
         _("Here stands each try to send a profile to a destination, and what came of it."),
-        "concepts#failures",
+        "admin#the-delivery-log",
         "destinations_destination_changelist",
         _("Go to the destinations"),
     ),
@@ -69,6 +69,21 @@ LESSONS = {
         "operations#backfills",
         "destinations_destination_changelist",
         _("Choose a destination"),
+    ),
+    "destinations.replay": Lesson(
+        _(
+            "A replay sends many profiles again that were chosen in a list. It begins in the delivery log or"
+            " the profile syncs: filter, select all, and choose Replay."
+        ),
+        "admin#recover-a-failed-day",
+        "destinations_deliveryattempt_changelist",
+        _("Go to the delivery log"),
+    ),
+    "profiles.importjob": Lesson(
+        _("An import brings profiles in from a file. It is read first without changing anything."),
+        "admin#importing-a-file",
+        "profiles_importjob_add",
+        _("Import the first file"),
     ),
     "profiles.profile": Lesson(
         _("Profiles are the customers that are kept in step. They come by an import, by the API or by hand."),

@@ -14,6 +14,7 @@ from destinations.sync import attempt_search
 from destinations.sync.attempt_search import AttemptFilters
 from destinations.sync.explain import at
 from profiles.large_tables import LeanChangeList
+from profiles.numbers import grouped
 
 TIMES = ("at__gte", "at__lt")
 
@@ -100,7 +101,7 @@ class AttemptList(LeanChangeList):
 
     @property
     def reach(self) -> str:
-        return f"{attempt_search.REACH:,}"
+        return grouped(attempt_search.REACH)
 
     def _between(self, start: datetime | None, end: datetime | None) -> str:
         limits = {"at__gte": start and start.isoformat(), "at__lt": end and end.isoformat()}

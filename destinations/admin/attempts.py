@@ -14,8 +14,10 @@ from destinations.admin.again import SendsAgain, until_now
 from destinations.admin.attempt_list import AttemptList
 from destinations.admin.pages import HEAVY, Link, ReadOnly, link, pair_url, profile_link, this_pair
 from destinations.models import DeliveryAttempt
-from destinations.sync.explain import at
+from destinations.recorded import translated
 from profiles.large_tables import BoundedAdmin
+from profiles.moments import shown
+from profiles.numbers import grouped
 
 MOST_TRIES = 50  # of one push that are shown
 WIRE = "request", "response"
@@ -32,7 +34,7 @@ class DeliveryAttemptAdmin(SendsAgain, ReadOnly, BoundedAdmin):
         "at_destination",
         "outcome",
         "status_code",
-        "reason",
+        "said",
         "duration",
         "version",
     )
@@ -41,7 +43,7 @@ class DeliveryAttemptAdmin(SendsAgain, ReadOnly, BoundedAdmin):
         (None, {"fields": ("began", "of_profile", "at_destination", "version", "idempotency_key")}),
         (
             gettext_lazy("What came of it"),
-            {"fields": ("outcome", "reason", "status_code", "remote_id", "duration", "waited")},
+            {"fields": ("outcome", "said", "status_code", "remote_id", "duration", "waited")},
         ),
     )
     wire = (gettext_lazy("What went over the wire"), {"fields": ("sent", "answered")})
@@ -66,7 +68,7 @@ class DeliveryAttemptAdmin(SendsAgain, ReadOnly, BoundedAdmin):
 
     @admin.display(description=gettext_lazy("at"))
     def began(self, attempt: DeliveryAttempt) -> str:
-        return at(attempt.at)
+        return shown(attempt.at)
 
     @admin.display(description=gettext_lazy("profile"))
     def of_profile(self, attempt: DeliveryAttempt) -> str:
@@ -76,13 +78,17 @@ class DeliveryAttemptAdmin(SendsAgain, ReadOnly, BoundedAdmin):
     def at_destination(self, attempt: DeliveryAttempt) -> str:
         return link(attempt.destination)
 
+    @admin.display(description=gettext_lazy("reason"))
+    def said(self, attempt: DeliveryAttempt) -> str:
+        return translated(attempt.reason) or "-"
+
     @admin.display(description=gettext_lazy("took"))
     def duration(self, attempt: DeliveryAttempt) -> str:
-        return f"{attempt.duration_ms:,}\N{NO-BREAK SPACE}ms"
+        return f"{grouped(attempt.duration_ms)}\N{NO-BREAK SPACE}ms"
 
     @admin.display(description=gettext_lazy("sent after it was due by"))
     def waited(self, attempt: DeliveryAttempt) -> str:
-        return "-" if attempt.lag is None else f"{attempt.lag:,.1f} s"
+        return "-" if attempt.lag is None else f"{grouped(attempt.lag, 1)}\N{NO-BREAK SPACE}s"
 
     @admin.display(description=gettext_lazy("request"))
     def sent(self, attempt: DeliveryAttempt) -> str:

@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 from destinations.models import Tally
 from destinations.sync.explain import at
 from destinations.sync.figures import Figures, Period
+from profiles.numbers import grouped, short
 
 WIDTH, HEIGHT = 168, 36  # units of the drawing; every number of bars divides the width
 LEAST = 2  # what was few is still seen
@@ -45,7 +46,7 @@ class Chart:
 
 def chart(key: str, period: Period, figures: Figures, now: datetime) -> Chart:
     """`key` is unique on its page."""
-    total = ngettext("%(count)s push", "%(count)s pushes", figures.sent) % {"count": f"{figures.sent:,}"}
+    total = ngettext("%(count)s push", "%(count)s pushes", figures.sent) % {"count": grouped(figures.sent)}
     return Chart(
         f"{key}-{period.name}",
         titles()[period.name],
@@ -65,7 +66,7 @@ def percent(share: float | None) -> str:
     if share is None:
         return ""
     shown = min(99.9, max(0.1, round(share * 100, 1))) if 0 < share < 1 else share * 100
-    return f"{shown:.3g} %"
+    return f"{short(shown)} %"
 
 
 def lag(figures: Figures) -> str:
@@ -81,7 +82,7 @@ def _within(seconds: float) -> str:
     if seconds == inf:
         return _("later than 2 h")
     if seconds < 60:
-        return _("within %(seconds)s s") % {"seconds": f"{seconds:g}"}
+        return _("within %(seconds)s s") % {"seconds": short(seconds)}
     minutes = ceil(seconds / 60)
     return _("within %(minutes)s min") % {"minutes": minutes}
 
@@ -104,10 +105,10 @@ def _description(period: Period, figures: Figures, now: datetime) -> str:
         figures.sent,
     )
     return text % {
-        "count": f"{figures.sent:,}",
+        "count": grouped(figures.sent),
         "time": since,
         "rate": percent(figures.success_rate),
-        "most": f"{_sent(figures.bars[most]):,}",
+        "most": grouped(_sent(figures.bars[most])),
         "from": at(period.since(now) + period.bar * most),
     }
 

@@ -99,7 +99,7 @@ class DestinationActions(ActingAdmin):
 
     def begin_backfill(self, request: Any, destination: Destination) -> None:
         begun = backfill.request(destination, asked_by=request.user.get_username())
-        self.log_change(request, destination, f"Backfill of {begun.total} profiles requested.")
+        self.log_change(request, destination, f"Backfill of {begun.total:,} profiles requested.")
         said = ngettext(
             "%(destination)s: a backfill of %(count)s profile was requested.",
             "%(destination)s: a backfill of %(count)s profiles was requested.",

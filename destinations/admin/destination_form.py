@@ -6,6 +6,8 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from destinations import validation
 from destinations.admin import schema_fields
@@ -34,14 +36,18 @@ class DestinationForm(forms.ModelForm):
     """Without settings, as for a connector that cannot be used: those stay as they are."""
 
     prerequisites = ConditionField(
+        label=gettext_lazy("Prerequisites"),
         required=False,
         widget=JSONText(rows=4, **{"data-notation": "condition"}),
-        help_text="Which profiles are sent, for example profile@data.contact.email.business EXISTS."
-        " Blank: all of them.",
+        help_text=gettext_lazy(
+            "Which profiles are sent, for example profile@data.contact.email.business EXISTS."
+            " Blank: all of them."
+        ),
     )
     mapping = JSONTextField(
+        label=gettext_lazy("Mapping"),
         widget=JSONText(rows=10, **{"data-notation": "mapping"}),
-        help_text='How the payload is made of the profile, for example {"id": "profile@id"}.',
+        help_text=gettext_lazy('How the payload is made of the profile, for example {"id": "profile@id"}.'),
     )
     tags = TagsField()
 
@@ -65,11 +71,6 @@ class DestinationForm(forms.ModelForm):
             "tags",
         )
         widgets = {"description": forms.Textarea({"rows": 2, "class": "vLargeTextField"})}
-        help_texts = {
-            "name": "What you call it, for example: business customers to Mautic.",
-            "description": "What it is for; only for people.",
-            "use_test_credentials": "Use the resource's test credentials instead of the production ones.",
-        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -114,10 +115,11 @@ def destination_form(resource: Resource) -> type[DestinationForm]:
     if connector is not None:
         members |= schema_fields.settings_fields(connector.settings_schema, PREFIX)
     members["resource"] = forms.ModelChoiceField(
+        label=_("Resource"),
         queryset=Resource.objects.filter(type_id=resource.type_id).defer("production", "test"),
         empty_label=None,
         initial=resource.pk,
-        help_text="Those of the same type; for another type add another destination.",
+        help_text=_("Those of the same type; for another type add another destination."),
     )
     return type("DestinationForm", (DestinationForm,), members)
 
@@ -126,17 +128,18 @@ def fieldsets(form: type[DestinationForm]) -> list[tuple[str, dict[str, Any]]]:
     """From top to bottom: what it is, where to, whom, what, how, when."""
     settings = [name for name in form.base_fields if name.startswith(f"{PREFIX}.")]
     sets: list[tuple[str, dict[str, Any]]] = [
-        _fieldset("What it is", "Its name, for people.", "name", "description", "enabled", "tags"),
-        _fieldset("Where to", "The system that it sends to.", "resource", "use_test_credentials"),
-        _fieldset("Whom", "The prerequisites: who is sent, and who is not.", "prerequisites"),
-        _fieldset("What", "The mapping: what is made of a profile.", "mapping"),
+        _fieldset(_("What it is"), _("Its name, for people."), "name", "description", "enabled", "tags"),
+        _fieldset(_("Where to"), _("The system that it sends to."), "resource", "use_test_credentials"),
+        _fieldset(_("Whom"), _("The prerequisites: who is sent, and who is not."), "prerequisites"),
+        _fieldset(_("What"), _("The mapping: what is made of a profile."), "mapping"),
     ]
     if form.connector is not None and settings:
-        sets.append(_fieldset("How", f"The settings of {form.connector.name}.", *settings))
-    waiting = "How long it waits for the changes of a profile to end."
-    sets.append(_fieldset("When", waiting, "quiet_period", "max_wait"))
-    limits = "What the other system can bear."
-    return [*sets, _fieldset("How fast", limits, "concurrency", ("rate_limit", "rate_period"))]
+        its = _("The settings of %(name)s.") % {"name": form.connector.name}
+        sets.append(_fieldset(_("How"), its, *settings))
+    waiting = _("How long it waits for the changes of a profile to end.")
+    sets.append(_fieldset(_("When"), waiting, "quiet_period", "max_wait"))
+    limits = _("What the other system can bear.")
+    return [*sets, _fieldset(_("How fast"), limits, "concurrency", ("rate_limit", "rate_period"))]
 
 
 def is_secret(fieldset: tuple[str, dict[str, Any]]) -> bool:

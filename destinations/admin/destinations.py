@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from destinations.admin import words
 from destinations.admin.destination_actions import DestinationActions
@@ -22,7 +23,7 @@ from destinations.admin.live_sending import LiveSending
 from destinations.admin.pages import Button, Link, ResourceFilter
 from destinations.admin.tags import TagFilter
 from destinations.models import Destination, Resource
-from destinations.sync.explain import at
+from profiles import moments
 from profiles.large_tables import LeanAdmin, ShortDeletion
 
 
@@ -41,8 +42,8 @@ class DestinationAdmin(
     list_display = ("name", "resource", "enabled", "state", "owed", "last_accepted", "problem")
     list_filter = (ResourceFilter, "enabled", TagFilter)
     search_fields = ("name", "description", "resource__name")
-    search_help_text = "A part of the name, the description or the resource's name."
-    delete_note = "Its history goes with it. What was sent to the external system stays there."
+    search_help_text = gettext_lazy("A part of the name, the description or the resource's name.")
+    delete_note = gettext_lazy("Its history goes with it. What was sent to the external system stays there.")
     acts = ("pause", "resume", "test", "send")
     views = ("backfill", "preview", "funnel", "restore")
     panel_template = "admin/tracsync/destination_panel.html"
@@ -51,24 +52,24 @@ class DestinationAdmin(
         secrets = ("settings", "resource__production", "resource__test")
         return words.with_owed(rows.select_related("resource", "health").defer("mapping", *secrets))
 
-    @admin.display(description="state")
+    @admin.display(description=gettext_lazy("state"))
     def state(self, destination: Destination) -> str:
         return words.state(destination)
 
-    @admin.display(description="owed")
+    @admin.display(description=gettext_lazy("owed"))
     def owed(self, destination: Any) -> str:
         url = reverse("admin:destinations_profilesync_changelist")
         query = f"?destination={destination.pk}&owed=yes"
         return format_html('<a href="{}{}">{}</a>', url, query, words.owed_words(destination))
 
-    @admin.display(description="last accepted")
+    @admin.display(description=gettext_lazy("last accepted"))
     def last_accepted(self, destination: Destination) -> str:
         health = getattr(destination, "health", None)
-        return at(health.last_accepted_at) if health and health.last_accepted_at else "never"
+        return moments.shown(health and health.last_accepted_at, _("never"))
 
-    @admin.display(description="problem")
+    @admin.display(description=gettext_lazy("problem"))
     def problem(self, destination: Destination) -> str:
-        return (words.problem(destination) or "none").splitlines()[0]
+        return (words.problem(destination) or _("none")).splitlines()[0]
 
     def add_view(self, request: Any, form_url: str = "", extra_context: Any = None) -> Any:
         """First the resource, then the settings that it needs."""
@@ -101,14 +102,15 @@ class DestinationAdmin(
 
     def buttons(self, request: Any, obj: Destination) -> Iterable[Button]:
         if obj.paused_at is None:
-            return [Button("Pause", self.url("pause", obj), "Send nothing; go on recording what is owed.")]
-        return [Button("Resume", self.url("resume", obj), "Send what has become owed meanwhile.")]
+            help = _("Send nothing; go on recording what is owed.")
+            return [Button(_("Pause"), self.url("pause", obj), help)]
+        return [Button(_("Resume"), self.url("resume", obj), _("Send what has become owed meanwhile."))]
 
     def links(self, request: Any, obj: Destination) -> Iterable[Link]:
         if self.has_operate_permission(request, obj):
-            yield Link("Backfill…", self.url("backfill", obj))
+            yield Link(_("Backfill…"), self.url("backfill", obj))
         yield Link(_("Funnel"), self.url("funnel", obj))
-        for label, model in (("Profile syncs", "profilesync"), ("Attempts", "deliveryattempt")):
+        for label, model in ((_("Profile syncs"), "profilesync"), (_("Attempts"), "deliveryattempt")):
             url = reverse(f"admin:destinations_{model}_changelist")
             yield Link(label, f"{url}?destination={obj.pk}")
 
@@ -117,8 +119,8 @@ class DestinationAdmin(
         counted = words.with_owed(Destination.objects.filter(pk=obj.pk).only("pk")).get()
         return {
             "state": words.state(obj),
-            "problem": health.problem if health else "",
-            "problem_at": at(health.problem_at) if health and health.problem_at else "",
+            "problem": words.problem(obj),
+            "problem_at": moments.shown(health.problem_at, "") if health else "",
             "failures": health.failures if health else 0,
             "last_accepted": self.last_accepted(obj),
             "owed": self.owed(counted),
@@ -128,11 +130,10 @@ class DestinationAdmin(
         }
 
     def _offer_backfill(self, request: Any, destination: Destination) -> None:
-        html = (
-            "New changes are sent this way from now on; profiles that do not change are not."
-            ' <a class="button tracsync-small" href="{}">Bring all profiles up to date…</a>'
-        )
-        self.say(request, format_html(html, self.url("backfill", destination)))
+        said = _("New changes are sent this way from now on; profiles that do not change are not.")
+        html = '{} <a class="button tracsync-small" href="{}">{}</a>'
+        url = self.url("backfill", destination)
+        self.say(request, format_html(html, said, url, _("Bring all profiles up to date…")))
 
     def _form(self, request: Any, obj: Destination | None) -> type[DestinationForm]:
         resource = self._resource(request, obj)
@@ -153,9 +154,9 @@ class DestinationAdmin(
         return self.page(
             request,
             "choose.html",
-            "Add destination: at which resource?",
+            _("Add destination: at which resource?"),
             choices=choices,
-            nothing="There is no resource yet, and a destination needs one.",
+            nothing=_("There is no resource yet, and a destination needs one."),
             elsewhere=reverse("admin:destinations_resource_add"),
-            elsewhere_text="Add a resource",
+            elsewhere_text=_("Add a resource"),
         )

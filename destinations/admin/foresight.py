@@ -15,11 +15,13 @@ from destinations import comparison, preview
 from destinations.comparison import Comparison
 from destinations.encryption import UndecryptableValue
 from destinations.models import DeliveryAttempt, Destination, ProfileSync
+from destinations.recorded import translated
 from destinations.sync import choices, explain, limits
 from destinations.sync.choices import Choice
 from profiles.large_tables import AtLeast
 from profiles.models import Profile
 from profiles.moments import duration
+from profiles.numbers import grouped
 
 MOST_COUNTED = 10_000
 SAMPLE = 20
@@ -90,11 +92,10 @@ def _seconds(destination: Destination, count: int) -> tuple[float | None, str]:
         full = destination.rate_seconds * (1 + 1 / limits.PARTS)  # see sync/limits.py
         by_limit = (count - 1) // destination.rate_limit * full
         if by_pace is None or by_limit >= by_pace:
-            limit = {"limit": destination.rate_limit, "period": destination.rate_period}
-            return by_limit, _("its limit of %(limit)s a %(period)s") % limit
-    if by_pace is None:
+            return by_limit, _("its limit of %(limit)s") % {"limit": explain.rate(destination)}
+    if pace is None:
         return None, _("nothing was sent there yet")
-    return by_pace, _("as it answered lately, about %(pace)s a second at best") % {"pace": f"{pace:,.0f}"}
+    return by_pace, _("as it answered lately, about %(pace)s a second at best") % {"pace": grouped(pace)}
 
 
 def _pace(destination: Destination) -> float | None:
@@ -146,12 +147,14 @@ def _sampled(profile: Profile, destination: Destination, attempt: DeliveryAttemp
     try:
         shown = preview.preview(destination, profile.document)
     except UndecryptableValue as error:
-        return Sampled(*about, "error", f"{error}.")
+        return Sampled(*about, "error", f"{translated(str(error))}.")
     if shown.met is False:
-        return Sampled(*about, "skipped", _("Not wanted now: %(why)s.") % {"why": shown.summary})
+        return Sampled(*about, "skipped", _("Not wanted now: %(why)s.") % {"why": translated(shown.summary)})
     if shown.met is None or shown.errors:
         return Sampled(
-            *about, "error", _("Cannot be made: %(why)s.") % {"why": "; ".join(shown.errors)[:500]}
+            *about,
+            "error",
+            _("Cannot be made: %(why)s.") % {"why": "; ".join(map(translated, shown.errors))[:500]},
         )
     if attempt is None:
         return Sampled(*about, "unknown", _("Would be sent; nothing was tried there before."))

@@ -15,6 +15,7 @@ from destinations.models import Destination, Tally
 from destinations.sync.figures import Figures
 from profiles.large_tables import AtLeast, count
 from profiles.models import Profile
+from profiles.numbers import grouped
 
 MOST_UNSETTLED = 1000
 WIDTH = 1000  # units of the widest bar
@@ -87,7 +88,7 @@ class Stage:
 
     @property
     def shown(self) -> str:
-        return str(self.count) if isinstance(self.count, AtLeast) else f"{self.count:,}"
+        return str(self.count) if isinstance(self.count, AtLeast) else grouped(self.count)
 
 
 def stages(

@@ -19,6 +19,7 @@ from destinations.admin.pages import listing
 from destinations.admin.reasons import failed_attempts
 from destinations.admin.standing import Standing
 from destinations.models import Destination, ProfileSync
+from destinations.recorded import translated
 from destinations.sync import figures
 from destinations.sync.explain import at
 from destinations.sync.figures import PERIODS, Figures
@@ -164,4 +165,4 @@ def _problems(destinations: Iterable[Any], sees_attempts: bool, now: datetime) -
 
 def _problem(destination: Destination, moment: datetime, kind: str, text: str) -> Problem:
     url = reverse("admin:destinations_destination_change", args=[destination.pk])
-    return Problem(moment, at(moment), destination.name, url, kind, text)
+    return Problem(moment, moments.shown(moment), destination.name, url, kind, translated(text))

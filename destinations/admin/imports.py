@@ -17,6 +17,8 @@ from destinations import comparison
 from destinations.admin import import_forms
 from destinations.admin.import_forms import KIND_LABELS, UploadForm
 from destinations.admin.jobs import FinishedFilter, JobAdmin
+from destinations.admin.pages import in_english
+from destinations.recorded import translated
 from profiles import content, csv_rows, documents, import_jobs, jobs
 from profiles.documents import InvalidDocument
 from profiles.importing import Record
@@ -135,9 +137,9 @@ class ImportJobAdmin(JobAdmin):
         try:
             job = import_jobs.receive(file, file.name, request.user.get_username(), **options)
         except UnusableFile as error:
-            form.add_error("file", _("The file %(reason)s.") % {"reason": error})
+            form.add_error("file", _("The file %(reason)s.") % {"reason": translated(str(error))})
             return None
-        self.log_addition(request, job, _("Uploaded."))
+        self.log_addition(request, job, in_english(gettext_lazy("Uploaded")))
         return job
 
     def view_columns(self, request: Any, job: ImportJob) -> Any:
@@ -155,7 +157,7 @@ class ImportJobAdmin(JobAdmin):
                 import_jobs.check(job, columns)
                 return redirect(self.url("change", job))
         except (UnusableFile, ValueError) as error:
-            problem = str(error)
+            problem = translated(str(error))
         context = {"choices": choices, "kinds": KIND_LABELS.items(), "problem": problem}
         cancel_url = self.url("cancelling", job)
         return self.page(
@@ -164,7 +166,7 @@ class ImportJobAdmin(JobAdmin):
 
     def act_start(self, request: Any, job: ImportJob) -> None:
         if import_jobs.start(job):
-            self.log_change(request, job, _("Import started."))
+            self.log_change(request, job, in_english(gettext_lazy("Import started")))
             self.say(request, _("The import of %(name)s has begun.") % {"name": job.name})
         else:
             self.say(request, _("There is nothing to import."), warning=True)

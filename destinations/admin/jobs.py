@@ -20,7 +20,8 @@ from destinations.sync import clock
 from profiles import jobs
 from profiles.jobs import Job, JobEnded
 from profiles.large_tables import BoundedAdmin, NullFilter
-from profiles.moments import at, duration
+from profiles.moments import duration, shown
+from profiles.numbers import grouped
 
 State = Job.State
 OFFERED = {State.RUNNING: ("pause", "cancel"), State.PAUSED: ("resume", "cancel")}
@@ -80,7 +81,7 @@ class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
         return OFFERED.get(State(job.state), ())
 
     def rate_words(self, job: Any, rate: float) -> str:
-        return _("%(count)s a second") % {"count": f"{rate:,.0f}"}
+        return _("%(count)s a second") % {"count": grouped(rate)}
 
     def moves(self, job: Any) -> bool:
         """Whether it is worked on, or was: only then it has got somewhere."""
@@ -220,12 +221,12 @@ class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
 
     @admin.display(description=gettext_lazy("requested"))
     def requested(self, job: Any) -> str:
-        when = at(job.created_at)
-        return _("%(at)s by %(who)s") % {"at": when, "who": job.asked_by} if job.asked_by else when
+        when = shown(job.created_at)
+        return format_html(_("{at} by {who}"), at=when, who=job.asked_by) if job.asked_by else when
 
     @admin.display(description=gettext_lazy("finished"))
     def finished(self, job: Any) -> str:
-        return at(job.finished_at) if job.finished_at else _("not yet")
+        return shown(job.finished_at, _("not yet"))
 
 
 def _cancel(job: Job) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Count, Min, Q
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 from django_q.models import OrmQ
 
 from destinations.models import Heartbeat, ProfileSync, Tally
@@ -17,6 +17,7 @@ from destinations.sync.explain import at
 from destinations.sync.tally import slot
 from profiles.large_tables import count
 from profiles.models import Profile
+from profiles.numbers import grouped
 
 LATE = timedelta(seconds=30)  # due for so long without anybody who takes it
 MOST_UNSETTLED = 1000
@@ -42,7 +43,7 @@ def look(now: datetime) -> Liveness:
     facts = [
         (_("Clocks"), _clocks(alive)),
         (_("Batches"), _in_words(batches)),
-        (_("Queue"), _queue(now)),
+        (pgettext("tasks", "Queue"), _queue(now)),
         (_("Unsettled profiles"), _unsettled()),
     ]
     if not alive:
@@ -117,7 +118,7 @@ def _queue(now: datetime) -> str:
     )
     if size is None:
         return _("Redis does not answer: check REDIS_URL")
-    return ngettext("%(count)s task", "%(count)s tasks", size) % {"count": f"{size:,}"}
+    return ngettext("%(count)s task", "%(count)s tasks", size) % {"count": grouped(size)}
 
 
 def _tasks_in_redis(name: str) -> int | None:

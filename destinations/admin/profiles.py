@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from destinations.admin.pages import link, pair_url, this_pair
@@ -15,6 +16,7 @@ from destinations.admin.why import WhyPages
 from destinations.models import Destination, ProfileSync
 from destinations.sync import explain
 from destinations.sync.explain import Prospect
+from profiles import moments
 from profiles.admin import ProfileAdmin
 from profiles.models import Profile
 
@@ -37,13 +39,14 @@ class Row:
 
     @property
     def state(self) -> str:
-        return self.sync.state if self.sync else "never sent"
+        return self.sync.get_state_display() if self.sync else _("never sent")
 
     @property
     def sentence(self) -> str:
         words = explain.sentence(self.sync, self.now) if self.sync else ""
         if self.prospect:
-            coming = f"{'new changes' if self.sync else 'not sent yet'}: {self.prospect.text}"
+            text = _("new changes: %(text)s") if self.sync else _("not sent yet: %(text)s")
+            coming = text % {"text": self.prospect.text}
             return f"{words}; {coming}" if words else coming
         return words or self._never()
 
@@ -51,7 +54,7 @@ class Row:
     def next(self) -> str:
         dues = [self.sync.due_at if self.sync else None, self.prospect.due_at if self.prospect else None]
         known = [due for due in dues if due]
-        return explain.at(min(known)) if known else "nothing to send"
+        return moments.shown(min(known, default=None), _("nothing to send"))
 
     @property
     def attempts_url(self) -> str:
@@ -61,7 +64,7 @@ class Row:
 
     @property
     def sync_link(self) -> str:
-        return link(self.sync, self.sync.state) if self.sync else ""
+        return link(self.sync, self.sync.get_state_display()) if self.sync else ""
 
     @property
     def why_url(self) -> str:
@@ -72,11 +75,10 @@ class Row:
         """The version, and when."""
         if self.sync is None or self.sync.synced_version is None:
             return _("never")
-        words = {"version": self.sync.synced_version, "at": ""}
+        version = _("version %(version)s") % {"version": self.sync.synced_version}
         if self.sync.synced_at is None:
-            return _("version %(version)s") % words
-        words["at"] = explain.at(self.sync.synced_at)
-        return _("version %(version)s, %(at)s") % words
+            return version
+        return format_html("{}, {}", version, moments.shown(self.sync.synced_at))
 
     @property
     def obstacle(self) -> str:
@@ -86,8 +88,8 @@ class Row:
 
     def _never(self) -> str:
         if not self.destination.enabled:
-            return "the destination is off"
-        return "has not changed since the destination was added; a backfill or “sync now” sends it"
+            return _("the destination is off")
+        return _("has not changed since the destination was added; a backfill or “sync now” sends it")
 
 
 @admin.register(Profile)

@@ -15,6 +15,8 @@ from django.utils.translation import ngettext
 from destinations.admin import charts
 from destinations.admin.pages import listing
 from destinations.models import DeliveryAttempt, Destination, ProfileSync, Tally
+from destinations.recorded import translated
+from profiles.numbers import grouped
 
 MOST_READ = 2000  # rows of one kind
 MOST_REASONS = 10
@@ -47,7 +49,7 @@ class Ranking:
     @property
     def looked_at(self) -> str:
         """How much of it this is."""
-        read = f"{self.read:,}"
+        read = grouped(self.read)
         if self.is_all:
             text = ngettext(
                 "%(read)s was looked at, and that is all.", "All %(read)s were looked at.", self.read
@@ -99,7 +101,7 @@ def _ranking(title: str, rows: QuerySet[Any], url: str) -> Ranking:
     page = f"admin:{rows.model._meta.app_label}_{rows.model._meta.model_name}_change"
     by_text: dict[str, Reason] = {}
     for text, pk, profile_id in read:
-        short = _short(text)
+        short = _short(translated(text))
         reason = by_text.setdefault(short, Reason(short))
         reason.count += 1
         if len(reason.samples) < SAMPLES and profile_id not in dict(reason.samples):

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from destinations.admin.again import SendsAgain
 from destinations.admin.pages import (
@@ -22,23 +23,28 @@ from destinations.admin.pages import (
     this_pair,
 )
 from destinations.models import ProfileSync
+from destinations.recorded import translated
 from destinations.sync import explain
+from profiles import moments
 from profiles.large_tables import BoundedAdmin, NullFilter
 
-SEARCH_HELP = "The beginning of a profile's ID, or =ID for exactly that one."
+SEARCH_HELP = gettext_lazy("The beginning of a profile's ID, or =ID for exactly that one.")
 
 
 class OwedFilter(NullFilter):
-    title = "owed"
+    title = gettext_lazy("owed")
     parameter_name = "owed"
     field = "due_at"
-    answers = {"yes": ("Something is owed", False), "no": ("Nothing is owed", True)}
+    answers = {
+        "yes": (gettext_lazy("Something is owed"), False),
+        "no": (gettext_lazy("Nothing is owed"), True),
+    }
 
 
 @admin.register(ProfileSync)
 class ProfileSyncAdmin(SendsAgain, ReadOnly, BoundedAdmin):
     list_display = (
-        "profile_id",
+        "id_of_profile",
         "at_destination",
         "state",
         "explanation",
@@ -53,10 +59,10 @@ class ProfileSyncAdmin(SendsAgain, ReadOnly, BoundedAdmin):
     acts = ("sync_now", "replay")
     fieldsets = (
         (None, {"fields": ("of_profile", "at_destination", "state", "explanation")}),
-        ("What the destination knows", {"fields": ("synced_version", "accepted", "remote_id")}),
+        (gettext_lazy("What the destination knows"), {"fields": ("synced_version", "accepted", "remote_id")}),
         (
-            "What it is owed",
-            {"fields": ("version", "due", "owed_since", "attempts", "last_error", "by_person")},
+            gettext_lazy("What it is owed"),
+            {"fields": ("version", "due", "owed_since", "attempts", "last_problem", "by_person")},
         ),
     )
 
@@ -77,39 +83,51 @@ class ProfileSyncAdmin(SendsAgain, ReadOnly, BoundedAdmin):
     def get_search_results(self, request: Any, queryset: Any, search_term: str) -> tuple[Any, bool]:
         return search_profiles(queryset, search_term), False
 
-    @admin.display(description="destination")
+    @admin.display(description=gettext_lazy("destination"))
     def at_destination(self, sync: ProfileSync) -> str:
         return link(sync.destination)
 
-    @admin.display(description="profile")
+    @admin.display(description=gettext_lazy("profile"), ordering="profile_id")
+    def id_of_profile(self, sync: ProfileSync) -> str:
+        return sync.profile_id
+
+    @admin.display(description=gettext_lazy("profile"))
     def of_profile(self, sync: ProfileSync) -> str:
         return profile_link(sync.profile_id)
 
-    @admin.display(description="in words")
+    @admin.display(description=gettext_lazy("in words"))
     def explanation(self, sync: ProfileSync) -> str:
         return explain.sentence(sync)
 
-    @admin.display(description="due")
+    @admin.display(description=gettext_lazy("due"))
     def due(self, sync: ProfileSync) -> str:
-        return explain.at(sync.due_at) if sync.due_at else "nothing owed"
+        return moments.shown(sync.due_at, _("nothing owed"))
 
-    @admin.display(description="asked for")
+    @admin.display(description=gettext_lazy("last error"))
+    def last_problem(self, sync: ProfileSync) -> str:
+        return translated(sync.last_error) or "-"
+
+    @admin.display(description=gettext_lazy("asked for"))
     def by_person(self, sync: ProfileSync) -> str:
         if sync.resend:
-            return "by a person, and even if nothing has changed"
-        return "by a person, without waiting for the changes to end" if sync.asked else "by a change"
+            return _("by a person, and even if nothing has changed")
+        if sync.asked:
+            return _("by a person, without waiting for the changes to end")
+        return _("by a change")
 
-    @admin.display(description="last accepted")
+    @admin.display(description=gettext_lazy("last accepted"))
     def accepted(self, sync: ProfileSync) -> str:
-        return explain.at(sync.synced_at) if sync.synced_at else "never"
+        return moments.shown(sync.synced_at, _("never"))
 
-    @admin.display(description="first change owed")
+    @admin.display(description=gettext_lazy("first change owed"))
     def owed_since(self, sync: ProfileSync) -> str:
-        return explain.at(sync.first_changed_at) if sync.first_changed_at else "nothing owed"
+        return moments.shown(sync.first_changed_at, _("nothing owed"))
 
     def buttons(self, request: Any, obj: ProfileSync) -> Iterable[Button]:
-        yield Button("Sync now", self.url("sync_now", obj), "Send it now, unless nothing has changed.")
-        yield Button("Replay", self.url("replay", obj), "Send it again now, even if nothing has changed.")
+        sync_help = _("Send it now, unless nothing has changed.")
+        yield Button(_("Sync now"), self.url("sync_now", obj), sync_help)
+        replay_help = _("Send it again now, even if nothing has changed.")
+        yield Button(_("Replay"), self.url("replay", obj), replay_help)
 
     def panel(self, request: Any, obj: ProfileSync) -> dict[str, Any]:
         return {"subtitle": f"{obj.profile_id} → {obj.destination}"}

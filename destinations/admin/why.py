@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from destinations import comparison, preview
+from destinations.admin import words
 from destinations.admin.pages import ActingAdmin, Button, pair_url, this_pair
 from destinations.admin.readable import readable
 from destinations.encryption import UndecryptableValue, get_readable
@@ -21,6 +22,7 @@ from destinations.models import DeliveryAttempt, Destination, ProfileSync
 from destinations.preview import Preview
 from destinations.sync import chronology, explain, operations
 from destinations.sync.chronology import MOST_ATTEMPTS, Pair
+from profiles import moments
 from profiles.models import Profile
 
 State = ProfileSync.State
@@ -59,8 +61,8 @@ class WhyPages(ActingAdmin):
             attempts_url=this_pair("deliveryattempt", profile.pk, destination_id),
             most=MOST_ATTEMPTS,
             since=_attempts_since(pair),
-            problem=pair.destination.health.problem if hasattr(pair.destination, "health") else "",
-            accepted_at=explain.at(pair.sync.synced_at) if pair.sync and pair.sync.synced_at else "",
+            problem=words.problem(pair.destination),
+            accepted_at=moments.shown(pair.sync.synced_at if pair.sync else None, ""),
             accepted=_accepted_request(pair),
             may_judge=may_judge,
             **(_now(pair) if may_judge else {}),

@@ -14,6 +14,7 @@ from django import forms
 from django.core.validators import RegexValidator
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from destinations.models import DeliveryAttempt
 from destinations.sync.filter_fields import ChosenIds, DestinationChoice
@@ -52,8 +53,8 @@ class AttemptFilters(forms.Form):
         validators=[STATUS],
         help_text=_("422, 4xx, or none."),
     )
-    at__gte = forms.DateTimeField(label=_("From"), required=False)
-    at__lt = forms.DateTimeField(label=_("To"), required=False)
+    at__gte = forms.DateTimeField(label=pgettext_lazy("time", "From"), required=False)
+    at__lt = forms.DateTimeField(label=pgettext_lazy("time", "To"), required=False)
     took = forms.IntegerField(
         label=_("Took at least"), required=False, min_value=1, max_value=86_400_000, help_text=_("In ms.")
     )

@@ -9,6 +9,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from destinations.models import DeliveryAttempt, Destination, ProfileSync
+from destinations.recorded import translated
 from destinations.sync import explain
 from destinations.sync.explain import Prospect
 from profiles.models import Profile
@@ -124,13 +125,15 @@ def _decided(pair: Pair) -> Iterator[Event]:
         return
     last = pair.attempts[-1].reason if pair.attempts else None
     if sync.state == State.SKIPPED:
-        yield Event(sync.state_since, _("Decided"), _("not wanted: %(why)s") % {"why": sync.reason})
+        yield Event(
+            sync.state_since, _("Decided"), _("not wanted: %(why)s") % {"why": translated(sync.reason)}
+        )
     elif sync.state == State.REJECTED and sync.reason != last:
-        yield Event(sync.state_since, _("Stopped"), sync.reason)
+        yield Event(sync.state_since, _("Stopped"), translated(sync.reason))
     elif sync.state == State.SYNCED and sync.synced_at and sync.state_since > sync.synced_at:
         unchanged = sync.reason != last
         if unchanged:
-            yield Event(sync.state_since, _("Decided"), sync.reason)
+            yield Event(sync.state_since, _("Decided"), translated(sync.reason))
     elif sync.state == State.PENDING and sync.asked:
         yield Event(sync.state_since, _("Asked for"), _("by a person"))
     elif sync.state == State.CLAIMED:

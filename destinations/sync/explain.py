@@ -14,6 +14,7 @@ from destinations.recorded import translated
 from destinations.sync import limits
 from profiles.models import Profile
 from profiles.moments import at
+from profiles.numbers import grouped
 
 State = ProfileSync.State
 
@@ -121,7 +122,9 @@ def rate(destination: Destination) -> str:
         Destination.RatePeriod.HOUR: _("%(count)s an hour"),
         Destination.RatePeriod.DAY: _("%(count)s a day"),
     }
-    return texts[Destination.RatePeriod(destination.rate_period)] % {"count": destination.rate_limit}
+    return texts[Destination.RatePeriod(destination.rate_period)] % {
+        "count": grouped(destination.rate_limit or 0)
+    }
 
 
 def _due(sync: ProfileSync, now: datetime) -> str:

@@ -5,7 +5,7 @@ import json
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_browser_barriers import SERIOUS
+from tests.browser.conftest import SERIOUS
 
 REPLAY = """
 from django.utils import timezone
@@ -51,7 +51,7 @@ def test_a_file_is_uploaded_checked_imported_and_its_profiles_are_there(site, op
     page.get_by_role("link", name="Import", exact=True).click()
     choose(page, "people.ndjson", documents(1200) + "\n{oops")
     expect(page.get_by_role("heading", name="Dry run")).to_be_visible()
-    expect(page.locator(".tracsync-counts")).to_contain_text("1200")
+    expect(page.locator(".tracsync-import-counts")).to_contain_text("1200")
     expect(page.get_by_role("row", name="1201")).to_contain_text("not JSON")
     page.get_by_role("button", name="Import 1200 records").click()
     expect(page.locator(".tracsync-progress")).to_contain_text("1,201 of 1,201 records imported")

@@ -5,9 +5,9 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_browser_barriers import barriers, view
+from tests.browser.test_browser_barriers import view
 
-__all__ = ["barriers", "view"]
+__all__ = ["view"]
 
 
 @pytest.fixture
@@ -116,7 +116,13 @@ def test_no_barriers_in_german(view, site, open_page, barriers, choose):
     choose(page, "de")
     for address in (
         site.destination("preview"),
+        site.destination("preview", "funnel/"),
+        site.url(""),
         site.url("profiles/profile/p1/change/"),
+        site.url(f"profiles/profile/p1/why/{site.found['preview']}/"),
+        site.url("destinations/deliveryattempt/"),
+        site.url("profiles/importjob/add/"),
+        site.url("work/"),
         site.url("docs/admin/"),
     ):
         page.goto(address)

@@ -7,7 +7,7 @@ import time_machine
 from django.utils import timezone, translation
 
 from profiles import moments
-from profiles.numbers import grouped
+from profiles.numbers import grouped, short
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -57,3 +57,9 @@ def test_numbers_are_grouped_as_the_language_has_it():
     with translation.override("de"):
         assert grouped(10_000) == "10.000"
         assert grouped(1234.56, 1) == "1.234,6"
+
+
+def test_small_numbers_are_short():
+    assert [short(number) for number in (0.25, 99.94, 100, 66.6666)] == ["0.25", "99.9", "100", "66.7"]
+    with translation.override("de"):
+        assert short(0.25) == "0,25"

@@ -17,7 +17,7 @@ WRITERS = (
     *(ROOT / "destinations" / "notation").rglob("*.py"),
     *(ROOT / "destinations" / "sync" / name for name in ("decide.py", "record.py", "push.py", "health.py")),
     ROOT / "destinations" / "encryption.py",
-    ROOT / "profiles" / "documents.py",
+    *(ROOT / "profiles" / name for name in ("documents.py", "csv_rows.py", "content.py", "importing.py")),
 )
 # Code that writes code, and what is only for tests.
 LEFT_OUT = {"testing.py", "compiled.py", "compiled_template.py", "writer.py", "printer.py"}
@@ -90,6 +90,16 @@ PIECES = {
     "could not connect: the host name cannot be resolved",
     "did you mean {}@?",
     "did you mean {}()?",
+    # of the columns of a CSV file: put together, and those that only commands say
+    "column {}: not a {}",
+    "several columns",
+    "no column",
+    ": --map COLUMN=id says which one holds the id",
+    "has {} named {} in its heading{}",
+    "column {} has a type but no place: add --map {}=PATH",
+    "{} is not COLUMN={}",
+    "{} is not a type: choose one of {}",
+    '{} is not a path: write keys joined by dots, or ["any key"]',
     # in the place of a host's name
     "the same host",
     "an unreadable address",

@@ -8,7 +8,8 @@ from typing import Any
 from django import template
 
 from destinations import recorded
-from profiles import moments
+from profiles import moments, numbers
+from profiles.large_tables import AtLeast
 from tracsync import documentation, emptiness
 
 register = template.Library()
@@ -31,6 +32,11 @@ def empty_list(context: Any, changelist: Any) -> dict[str, Any]:
 @register.filter
 def moment(value: datetime | None) -> str:
     return moments.shown(value)
+
+
+@register.filter
+def grouped(value: int | AtLeast) -> str:
+    return str(value) if isinstance(value, AtLeast) else numbers.grouped(value)
 
 
 @register.filter(name="recorded")
