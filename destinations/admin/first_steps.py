@@ -16,7 +16,7 @@ from profiles.models import Profile
 
 @dataclass(slots=True)
 class Step:
-    """`url` is "" for those who may not do it. `more`: other ways. `next`: it is the first that is not done."""
+    """`url` is "" for those who may not do it; `more` are other ways. `next`: the first that is not done."""
 
     title: str
     help: str
