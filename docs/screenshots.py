@@ -22,7 +22,13 @@ def destination(page: Page, base: str) -> None:
     page.goto(f"{base}/admin/destinations/destination/")
     page.get_by_role("link", name="Demo receiver", exact=True).first.click()
     page.get_by_role("button", name="Random that matches").click()
-    expect(page.locator(".tracsync-verdict")).to_contain_text("met")
+    page.get_by_role("button", name="Toggle navigation").click()
+    page.get_by_role("textbox", name="Mapping").press("ControlOrMeta+End")
+    for _ in range(2):  # out of the object's end
+        page.keyboard.press("ArrowLeft")
+    page.keyboard.insert_text(',\n  "vip": "profile@traits.vip"')
+    expect(page.locator(".tracsync-places")).to_contain_text("profile@traits.vip")
+    page.locator(".field-prerequisites").evaluate("field => scrollTo(0, field.offsetTop - 60)")
 
 
 def main(base: str, user: str, password: str, chromium: str = "/usr/bin/chromium") -> None:

@@ -139,6 +139,7 @@ def test_from_an_empty_installation_to_a_push_that_has_arrived(person, receiver,
     expect(page.get_by_text("Clocks and workers are running.")).to_be_visible()
     person.look()
     page.get_by_role("link", name="Funnel of Readers").click()
+    expect(page.get_by_role("heading", name="Funnel")).to_be_visible()
     person.look()
     page.goto(f"{person.base}profiles/profile/anna/change/")
     page.get_by_role("link", name="Why?").click()
