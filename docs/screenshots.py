@@ -1,7 +1,7 @@
 """Make the pictures of README.md anew: python docs/screenshots.py BASE USER PASSWORD [CHROMIUM]
 
-BASE is where `manage.py up --demo` runs, such as http://127.0.0.1:8000, a few minutes after its start. It needs the
-packages of the tests (pip install -e '.[test]') and writes into docs/images/.
+BASE is where `manage.py up --demo` runs, such as http://127.0.0.1:8000. It needs the packages of the tests
+(pip install -e '.[test]') and writes into docs/images/.
 """
 
 import sys
