@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from destinations.admin.jobs import FinishedFilter, JobAdmin
 from destinations.admin.pages import HEAVY, DestinationFilter, link
@@ -25,11 +25,6 @@ class AtDestination(JobAdmin):
 
     def progress_of(self, job: Any) -> Progress:
         return progress.of(job)
-
-    def has_act_permission(self, request: Any, obj: Any = None) -> bool:
-        """As for everything else that is done with a destination."""
-        names = ("destinations.operate_destination", "destinations.change_destination")
-        return any(map(request.user.has_perm, names))
 
     def get_queryset(self, request: Any) -> Any:
         related = ("destination__resource", "destination__health")
@@ -56,7 +51,12 @@ class BackfillAdmin(AtDestination):
 
     def has_act_permission(self, request: Any, obj: Any = None) -> bool:
         """As for everything else that is done with a destination."""
-        return request.user.has_perm("destinations.change_destination")
+        names = ("destinations.operate_destination", "destinations.change_destination")
+        return any(map(request.user.has_perm, names))
+
+    def cancel_title(self, count: int) -> str:
+        asked = ngettext("Cancel this backfill?", "Cancel these %(count)s backfills?", count)
+        return asked % {"count": count}
 
     def title_of(self, job: Backfill) -> str:
         return _("Backfill of %(destination)s") % {"destination": job.destination}

@@ -8,6 +8,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from destinations.admin.pages import Link
 from destinations.models import Destination, Extension, Health, Resource
 from destinations.sync import clock
 from profiles.models import Profile
@@ -15,13 +16,14 @@ from profiles.models import Profile
 
 @dataclass(slots=True)
 class Step:
-    """`url` is "" for those who may not do it. `next`: it is the first that is not done."""
+    """`url` is "" for those who may not do it; `more` are other ways. `next`: the first that is not done."""
 
     title: str
     help: str
     done: bool
     url: str = ""
     command: str = ""
+    more: tuple[Link, ...] = ()
     next: bool = False
 
 
@@ -63,12 +65,15 @@ def _of_destinations(request: Any) -> list[Step]:
 
 
 def _profiles(request: Any) -> Step:
+    may_import = request.user.has_perm("profiles.change_profile")  # it replaces profiles, too
+    file = _page(request, "profiles.add_profile", "profiles_importjob_add") if may_import else ""
+    single = _page(request, "profiles.add_profile", "profiles_profile_add")
     return Step(
         _("Bring profiles in"),
-        _("Add one here, or send them to the REST API, or import a file with this command."),
+        _("Import a file, add a single one, or send them to the REST API."),
         Profile.objects.exists(),
-        _page(request, "profiles.add_profile", "profiles_profile_add"),
-        "python manage.py import_profiles FILE",
+        file or single,
+        more=(Link(_("Add a single profile"), single),) if file else (),
     )
 
 

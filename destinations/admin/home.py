@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 
 from destinations.admin import charts, first_steps, liveness, standing, words
 from destinations.admin.charts import Chart
+from destinations.admin.jobs import unfinished_jobs
 from destinations.admin.pages import listing
 from destinations.admin.reasons import failed_attempts
 from destinations.admin.standing import Standing
@@ -28,6 +29,7 @@ from profiles.large_tables import AtLeast
 
 MOST_SHOWN = 50
 MOST_PROBLEMS = 10
+MOST_JOBS = 6
 LATELY = timedelta(days=1)
 State = ProfileSync.State
 
@@ -60,11 +62,17 @@ class Problem:
 
 
 def context(request: Any) -> dict[str, Any]:
-    """For those who may look at destinations; the others see the list of sections only."""
-    user = request.user
+    """Health is for those who may look at destinations, work under way for whoever may see it."""
+    user, now = request.user, timezone.now()
+    jobs = unfinished_jobs(request)
+    work = {"jobs": jobs[:MOST_JOBS], "more_jobs": max(0, len(jobs) - MOST_JOBS)}
     if not any(user.has_perm(f"destinations.{verb}_destination") for verb in ("view", "change")):
-        return {}
-    now = timezone.now()
+        return work
+    return work | _health(request, now)
+
+
+def _health(request: Any, now: datetime) -> dict[str, Any]:
+    user = request.user
     destinations = list(_destinations())
     rows = sorted(_rows(destinations, now), key=lambda row: row.standing.is_well)
     sees_attempts = user.has_perm("destinations.view_deliveryattempt")

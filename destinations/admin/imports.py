@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.shortcuts import redirect
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from destinations import comparison
 from destinations.admin import import_forms
@@ -51,7 +51,7 @@ class ImportJobAdmin(JobAdmin):
     fields = ("name", "bytes", "read_as", "requested", "finished")
     panel_template = "admin/tracsync/import_panel.html"
     acts = ("pause", "resume", "cancel", "start")
-    views = ("progress", "cancelling", "columns")
+    views = ("progress", "columns")
     about = gettext_lazy(
         "Files of profiles. Each is first read without changing anything; then you import or discard it."
     )
@@ -106,6 +106,9 @@ class ImportJobAdmin(JobAdmin):
     def cancel_label(self, job: ImportJob) -> str:
         return _("Cancel…") if job.phase == Phase.IMPORTING else _("Discard…")
 
+    def cancel_title(self, count: int) -> str:
+        return ngettext("Cancel this import?", "Cancel these %(count)s imports?", count) % {"count": count}
+
     def panel(self, request: Any, obj: ImportJob) -> dict[str, Any]:
         is_ready = obj.phase == Phase.READY and obj.finished_at is None
         may_act, counts = self.has_act_permission(request, obj), obj.checked or {}
@@ -159,7 +162,7 @@ class ImportJobAdmin(JobAdmin):
         except (UnusableFile, ValueError) as error:
             problem = translated(str(error))
         context = {"choices": choices, "kinds": KIND_LABELS.items(), "problem": problem}
-        cancel_url = self.url("cancelling", job)
+        cancel_url = self.url("cancel", job)
         return self.page(
             request, "import_columns.html", _("Choose columns"), job, **context, cancel_url=cancel_url
         )

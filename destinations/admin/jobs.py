@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import methodcaller
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
+from django.http import HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
-from destinations.admin.pages import ActingAdmin, Button, ReadOnly
+from destinations.admin.pages import ActingAdmin, Button, Question, ReadOnly
 from destinations.models import Destination
 from destinations.sync import clock
 from profiles import jobs
@@ -26,6 +27,7 @@ from profiles.numbers import grouped
 State = Job.State
 OFFERED = {State.RUNNING: ("pause", "cancel"), State.PAUSED: ("resume", "cancel")}
 MOST_SHOWN = 50
+CANCEL: Callable[[Any], None] = methodcaller("cancel")  # of its own kind: an import deletes its file, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,7 @@ class ShownJob:
     next_label: str = ""
     next_url: str = ""
     buttons: tuple[Button, ...] = ()
-    cancel_url: str = ""
-    cancel_label: str = ""
+    cancel: Button | None = None
 
 
 class FinishedFilter(NullFilter):
@@ -58,14 +59,15 @@ class FinishedFilter(NullFilter):
 class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
     """A list of jobs, and the page of each.
 
-    `about` says what they are for, `cancel_note` what becomes of what is done already.
+    `about` says what they are for, `cancel_note` what becomes of what is done already. What cannot be resumed
+    is asked about before it is cancelled.
     """
 
     change_list_template = "admin/tracsync/job_list.html"
     panel_template = "admin/tracsync/job_panel.html"
     actions: Any = ("pause", "resume", "cancel")
     acts: tuple[str, ...] = ("pause", "resume", "cancel")
-    views: tuple[str, ...] = ("progress", "cancelling")
+    views: tuple[str, ...] = ("progress",)
     pause_help: Any = gettext_lazy("Do nothing further until it is resumed.")
     about: Any = ""
     cancel_note: Any = ""
@@ -94,6 +96,10 @@ class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
     def cancel_label(self, job: Any) -> str:
         return _("Cancel…")
 
+    def cancel_title(self, count: int) -> str:
+        """The question whether to cancel so many."""
+        raise NotImplementedError
+
     def shown(self, request: Any, job: Any) -> ShownJob:
         progress, offered = self.progress_of(job), tuple(self.offered(job))
         may_act = self.has_act_permission(request, job)
@@ -111,8 +117,7 @@ class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
             next_label=next_label,
             next_url=next_url,
             buttons=tuple(self._button(name, job) for name in offered if name != "cancel") if may_act else (),
-            cancel_url=self.url("cancelling", job) if may_act and "cancel" in offered else "",
-            cancel_label=self.cancel_label(job),
+            cancel=self._cancel_button(job) if may_act and "cancel" in offered else None,
         )
 
     def _button(self, name: str, job: Any) -> Button:
@@ -122,6 +127,9 @@ class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
         }
         label, help = labels[name]
         return Button(label, self.url(name, job), help)
+
+    def _cancel_button(self, job: Any) -> Button:
+        return Button(self.cancel_label(job), self.url("cancel", job), _("It asks first."))
 
     def changelist_view(self, request: Any, extra_context: Any = None) -> Any:
         return super().changelist_view(request, {**(extra_context or {}), "about": self.about})
@@ -136,16 +144,20 @@ class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
             request, "admin/tracsync/job_progress.html", {"job": self.shown(request, job)}
         )
 
-    def view_cancelling(self, request: Any, job: Any) -> TemplateResponse:
-        """Asks first: what is cancelled cannot be resumed."""
-        if not self.has_act_permission(request, job):
-            raise PermissionDenied
-        return self._ask(request, [job], self.url("cancel", job), job)
-
-    def _ask(self, request: Any, chosen: list[Any], action_url: str, job: Any = None) -> TemplateResponse:
-        shown = [self.shown(request, one) for one in chosen]
-        context = {"jobs": shown, "note": self.cancel_note, "action_url": action_url, "chosen": chosen}
-        return self.page(request, "cancel_jobs.html", _("Cancel"), job, **context, one=job)
+    def question_before(self, request: Any, name: str, chosen: Sequence[Any]) -> Question | None:
+        """Of one that has ended there is nothing to ask: it only says so."""
+        unfinished = [job for job in chosen if job.finished_at is None]
+        if name != "cancel" or not unfinished:
+            return super().question_before(request, name, chosen)
+        sentences = [f"{self.title_of(job)}: {self.summary(job)}." for job in unfinished[:MOST_SHOWN]]
+        if more := len(unfinished) - len(sentences):
+            sentences.append(ngettext("And %(count)s more.", "And %(count)s more.", more) % {"count": more})
+        no_way_back = _("What is cancelled cannot be resumed; to hold it up for a while, pause it.")
+        return Question(
+            self.cancel_title(len(unfinished)),
+            (*sentences, str(self.cancel_note), no_way_back),
+            _("Yes, cancel"),
+        )
 
     @admin.action(description=gettext_lazy("Pause until resumed"), permissions=["act"])
     def pause(self, request: Any, queryset: Any) -> None:
@@ -156,11 +168,12 @@ class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
         self._each(request, queryset, Job.resume, _("Resumed: %(names)s."))
 
     @admin.action(description=gettext_lazy("Cancel…"), permissions=["act"])
-    def cancel(self, request: Any, queryset: Any) -> TemplateResponse | None:
-        if request.POST.get("confirmed") != "yes":
-            return self._ask(request, list(queryset[:MOST_SHOWN]), "")
-        self._each(request, queryset, _cancel, _("Cancelled: %(names)s."))
-        return None
+    def cancel(self, request: Any, queryset: Any) -> HttpResponse | None:
+        chosen = list(queryset)
+        asked = self.asked_first(request, "cancel", chosen)
+        if asked is None:
+            self._each(request, chosen, CANCEL, _("Cancelled: %(names)s."))
+        return asked
 
     def act_pause(self, request: Any, job: Any) -> None:
         self._each(request, [job], Job.pause, _("Paused: %(names)s."))
@@ -169,7 +182,7 @@ class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
         self._each(request, [job], Job.resume, _("Resumed: %(names)s."))
 
     def act_cancel(self, request: Any, job: Any) -> None:
-        self._each(request, [job], _cancel, _("Cancelled: %(names)s."))
+        self._each(request, [job], CANCEL, _("Cancelled: %(names)s."))
 
     def _each(self, request: Any, chosen: Iterable[Any], act: Callable[[Any], None], done: str) -> None:
         names = []
@@ -227,10 +240,6 @@ class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
     @admin.display(description=gettext_lazy("finished"))
     def finished(self, job: Any) -> str:
         return shown(job.finished_at, _("not yet"))
-
-
-def _cancel(job: Job) -> None:
-    job.cancel()
 
 
 def unfinished_jobs(request: Any, destination: Destination | None = None) -> list[ShownJob]:

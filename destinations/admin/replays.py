@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from destinations.admin.backfills import AtDestination
 from destinations.models import Replay
@@ -42,13 +42,17 @@ class ReplayAdmin(AtDestination):
     def has_view_permission(self, request: Any, obj: Any = None) -> bool:
         return super().has_view_permission(request, obj) or self.has_act_permission(request, obj)
 
+    def cancel_title(self, count: int) -> str:
+        return ngettext("Cancel this replay?", "Cancel these %(count)s replays?", count) % {"count": count}
+
     def title_of(self, job: Replay) -> str:
         return _("Replay at %(destination)s") % {"destination": job.destination}
 
     @admin.display(description=gettext_lazy("which"))
     def chosen(self, replay: Replay) -> str:
         try:
-            said = choices.read(replay.choice).words()
+            # Its destination has a column of its own, and would be looked up for each row.
+            said = choices.read({**replay.choice, "destination": ""}).words()
         except InvalidChoice as error:
             return str(error)
         return format_html_join(", ", "{}: {}", said) or _("all of this destination")

@@ -15,6 +15,13 @@ from destinations.sync import choices, replays
 
 
 class ReplaySerializer(JobSerializer):
+    choice = serializers.SerializerMethodField(
+        help_text="As it is asked for. What was ticked in the admin is there as ids: `syncs` or `attempts`."
+    )
+
+    def get_choice(self, job: Replay) -> dict[str, Any]:
+        return choices.said(job.choice)
+
     class Meta:
         model = Replay
         fields = ("id", "destination", "kind", "choice", *PACE, *TIMES)

@@ -24,6 +24,7 @@ from destinations.sync import attempt_search
 from destinations.sync.filter_fields import ChosenIds, DestinationChoice
 from profiles.large_tables import id_matches
 from profiles.models import Profile
+from profiles.moments import at
 
 BATCH_SIZE = 2000
 LOOKED_THROUGH = 50_000  # attempts at a time
@@ -78,7 +79,10 @@ class Choice:
     found: dict[str, Any]
 
     def as_dict(self) -> dict[str, str]:
-        return {"of": self.of, **self.parameters}
+        """To be stored: moments with their zone, whichever zone they were typed in."""
+        found = {name: self.found[name] for name in self.parameters}
+        moments = {name: value.isoformat() for name, value in found.items() if isinstance(value, datetime)}
+        return {"of": self.of, **self.parameters, **moments}
 
     def at(self, destination_id: int) -> Choice:
         """Of these, those at one destination. Raises InvalidChoice."""
@@ -92,8 +96,16 @@ class Choice:
             if name == "ids":
                 said.append((_("Chosen one by one"), str(len(self.found["ids"]))))
             elif name != "destination":
-                said.append((str(field.label), str(dict(getattr(field, "choices", ())).get(value, value))))
+                said.append((str(field.label), _as_read(field, value, self.found[name])))
         return said
+
+
+def _as_read(field: Any, value: str, found: Any) -> str:
+    return (
+        at(found)
+        if isinstance(found, datetime)
+        else str(dict(getattr(field, "choices", ())).get(value, value))
+    )
 
 
 def read(given: Mapping[str, Any]) -> Choice:
@@ -130,6 +142,27 @@ def of(said: Any) -> Choice:
         raise InvalidChoice(_("Choose by the state of profile syncs or by attempts, not by both."))
     parameters = {NAMES[name][0]: _parameter(name, value) for name, value in said.items()}
     return read({"of": lists[0], **parameters})
+
+
+def said(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored choice as programs say it, see `of`. What was ticked in a list is `syncs` or `attempts`.
+
+    Nothing is checked or looked up.
+    """
+    names = {parameter: name for name, (parameter, *_rest) in NAMES.items()}
+    values = {names[name]: value for name, value in stored.items() if name in names and name != "q"}
+    if "q" in stored:
+        is_whole = stored["q"].startswith("=")
+        values["profile" if is_whole else "profile_begins"] = stored["q"].removeprefix("=")
+    if "ids" in stored:
+        values[stored["of"]] = [int(id) for id in stored["ids"].split(",")]
+    return {name: _value(name, value) for name, value in values.items()}
+
+
+def _value(name: str, value: Any) -> Any:
+    if name == "owed":
+        return value == "yes"
+    return int(value) if name in NAMES and NAMES[name][1] is int else value
 
 
 def _parameter(name: str, value: Any) -> str:

@@ -28,11 +28,11 @@ def test_rate_and_time_left(begun, page):
 def test_the_destinations_page_shows_it_with_its_buttons(begun, destination, page, allow):
     text = page("destinations_destination_change", destination.pk)
     assert "700 of 2,000 handed over, about 1 min left" in text
-    assert reverse("admin:destinations_backfill_cancelling", args=[begun.pk]) in text
+    assert reverse("admin:destinations_backfill_cancel", args=[begun.pk]) in text
     watcher = allow("destinations.view_destination")
     text = page("destinations_destination_change", destination.pk, client=watcher)
     assert "700 of 2,000" in text
-    assert reverse("admin:destinations_backfill_cancelling", args=[begun.pk]) not in text
+    assert reverse("admin:destinations_backfill_cancel", args=[begun.pk]) not in text
     begun.cancel()
     assert "700 of 2,000" not in page("destinations_destination_change", destination.pk)
 
@@ -61,6 +61,17 @@ def test_several_at_once(begun, destination, post):
     answer = post("destinations_backfill_changelist", action="pause", _selected_action=chosen)
     assert f"Paused: backfill {begun.pk}." in answer
     assert f"Backfill {other.pk}: The backfill is finished already." in answer
+
+
+def test_several_are_cancelled_after_one_question(begun, destination, post):
+    other = Backfill.objects.create(destination=destination, total=10)
+    chosen = {"action": "cancel", "_selected_action": [str(begun.pk), str(other.pk)]}
+    asked = post("destinations_backfill_changelist", **chosen)
+    assert "Cancel these 2 backfills?" in asked
+    assert "700 of 2,000 handed over" in asked
+    assert Backfill.objects.filter(finished_at=None).count() == 2
+    post("destinations_backfill_changelist", confirmed="yes", **chosen)
+    assert Backfill.objects.filter(finished_at=None).count() == 0
 
 
 def test_who_may_look_only_has_no_actions(begun, allow, page):

@@ -6,7 +6,7 @@ from django.core.management import call_command
 from django.urls import reverse
 
 from destinations import groups
-from destinations.models import Backfill, Destination, ProfileSync
+from destinations.models import Backfill, Destination, ProfileSync, Replay
 from destinations.sync import backfill
 
 
@@ -33,11 +33,16 @@ def running(destination, profile):
     return backfill.request(destination)
 
 
+@pytest.fixture
+def replay(destination):
+    return Replay.objects.create(destination=destination, total=9, choice={"of": "syncs"})
+
+
 def url(name, *args):
     return reverse(f"admin:{name}", args=args)
 
 
-LISTS = ("destination", "resource", "extension", "profilesync", "deliveryattempt", "backfill")
+LISTS = ("destination", "resource", "extension", "profilesync", "deliveryattempt", "backfill", "replay")
 
 
 def looks(client, destination, profile):
@@ -59,18 +64,19 @@ def looks(client, destination, profile):
 OPERATING = ("pause", "resume")
 
 
-def operates(client, destination, sync, running):
+def operates(client, destination, sync, *jobs):
     """The answers' codes of what an operator does."""
     posts = [url(f"destinations_destination_{name}", destination.pk) for name in OPERATING]
     posts += [
         url("destinations_destination_backfill", destination.pk),
-        url("destinations_backfill_pause", running.pk),
         url("destinations_profilesync_replay", sync.pk),
         url("destinations_profilesync_sync_now", sync.pk),
         url("profiles_profile_sync_now", sync.profile_id),
     ]
     codes = {client.post(one).status_code for one in posts}
-    codes.add(client.post(url("destinations_backfill_cancel", running.pk), {"confirmed": "yes"}).status_code)
+    for job in jobs:
+        names = [f"destinations_{job._meta.model_name}_{act}" for act in ("pause", "resume", "cancel")]
+        codes |= {client.post(url(name, job.pk), {"confirmed": "yes"}).status_code for name in names}
     return codes
 
 
@@ -97,36 +103,37 @@ def edits(client, destination, profile):
 
 
 def test_a_viewer_sees_everything_but_secrets_and_changes_nothing(
-    member, destination, profile, sync, running, secret
+    member, destination, profile, sync, running, replay, secret
 ):
     client = member("Viewer")
     text = looks(client, destination, profile)
     assert secret not in text
     assert "settings." not in text
-    assert operates(client, destination, sync, running) == {403}
+    assert operates(client, destination, sync, running, replay) == {403}
     assert edits(client, destination, profile) == {403}
     assert ">Pause</button>" not in text
 
 
-def test_an_operator_operates_and_edits_nothing(member, destination, profile, sync, running, secret):
+def test_an_operator_operates_and_edits_nothing(member, destination, profile, sync, running, replay, secret):
     client = member("Operator")
     text = looks(client, destination, profile)
     assert secret not in text
     assert ">Pause</button>" in text
     assert "Backfill…" in text
-    assert operates(client, destination, sync, running) == {302}
+    assert operates(client, destination, sync, running, replay) == {302}
     sync.refresh_from_db()
     running.refresh_from_db()
+    replay.refresh_from_db()
     assert sync.resend
-    assert running.state == Backfill.State.CANCELLED
+    assert (running.state, replay.state) == (Backfill.State.CANCELLED, Replay.State.CANCELLED)
     assert Backfill.objects.count() == 2
     assert edits(client, destination, profile) == {403}
 
 
-def test_an_editor_edits_as_well(member, destination, profile, sync, running, secret):
+def test_an_editor_edits_as_well(member, destination, profile, sync, running, replay, secret):
     client = member("Editor")
     assert secret not in looks(client, destination, profile)
-    assert operates(client, destination, sync, running) == {302}
+    assert operates(client, destination, sync, running, replay) == {302}
     assert edits(client, destination, profile) <= {200, 302}
 
 

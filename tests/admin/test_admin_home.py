@@ -11,18 +11,20 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from destinations.models import (
+    Backfill,
     DeliveryAttempt,
     Destination,
     Extension,
     Health,
     Heartbeat,
     ProfileSync,
+    Replay,
     Resource,
     Tally,
 )
 from destinations.sync import tally
 from destinations.sync.claim import LEASE
-from profiles.models import Profile
+from profiles.models import ImportJob, Profile
 
 
 @pytest.fixture
@@ -89,8 +91,12 @@ def test_an_empty_installation_says_what_to_do_one_step_after_the_other(page, re
 
 def test_steps_lead_to_where_they_are_done(page, allow, db):
     text = page("index")
-    for name in ("destinations_extension_changelist", "destinations_resource_add", "profiles_profile_add"):
+    for name in ("destinations_extension_changelist", "destinations_resource_add", "profiles_importjob_add"):
         assert f'<strong><a href="{reverse(f"admin:{name}")}">' in text
+    single = f'<a href="{reverse("admin:profiles_profile_add")}">'
+    assert single in text
+    adding = allow("destinations.view_destination", "profiles.add_profile")
+    assert f"<strong>{single}" in page("index", client=adding), "an import replaces profiles, too"
     looking = allow("destinations.view_destination")
     assert reverse("admin:destinations_resource_add") not in page("index", client=looking)
 
@@ -98,6 +104,34 @@ def test_steps_lead_to_where_they_are_done(page, allow, db):
 def test_a_step_that_is_done_is_ticked_whatever_comes_before(page, alive):
     text = page("index")
     assert re.search(r"Start a worker</strong>\s*<span[^>]*>done", text)
+
+
+# Work under way
+
+
+def test_work_under_way_is_shown_with_its_buttons_to_whoever_may_see_it(page, home, pushed, allow):
+    running = Backfill.objects.create(destination=pushed, total=2000, done=700)
+    Replay.objects.create(destination=pushed, total=9, finished_at=timezone.now())
+    text = page("index")
+    assert "Work under way" in text
+    assert "700 of 2,000 handed over" in text
+    assert reverse("admin:destinations_backfill_pause", args=[running.pk]) in text
+    assert "Replay at" not in text
+    importing = allow("profiles.add_profile", "profiles.change_profile")
+    assert "700 of 2,000" not in home(client=importing)
+    ImportJob.objects.create(name="people.csv", phase=ImportJob.Phase.READY)
+    assert "Import of people.csv" in home(client=importing)
+    running.cancel()
+    ImportJob.objects.all().delete()
+    assert "Work under way" not in re.sub("<nav.*?</nav>", "", page("index"), flags=re.DOTALL)
+
+
+def test_of_much_work_the_first_is_shown(home, pushed):
+    for _ in range(9):
+        Backfill.objects.create(destination=pushed, total=10)
+    text = home()
+    assert text.count("0 of 10 handed over") == 6
+    assert "3 more under way" in text
 
 
 # The engine
@@ -288,8 +322,10 @@ def test_it_costs_as_many_queries_whatever_the_number_of_destinations(admin_clie
         one = Destination.objects.create(name=f"d{number}", resource=pushed.resource)
         count(one, accepted=1)
         owe(one, number)
+        Backfill.objects.create(destination=one, total=10)
+        ImportJob.objects.create(name=f"{number}.csv")
     assert queries() == few
-    assert few < 18
+    assert few < 21
 
 
 def test_it_shows_no_secret(page, alive, pushed, secret):

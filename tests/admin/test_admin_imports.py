@@ -112,7 +112,7 @@ def test_a_hostile_heading_is_an_answer_and_can_be_discarded(upload, page, post,
     post("profiles_importjob_columns", job.pk, **{"path-0": "id", "path-1": "a\0"})
     work()
     assert "Discard" in page(CHANGE, job.pk)
-    post("profiles_importjob_cancel", job.pk)
+    post("profiles_importjob_cancel", job.pk, confirmed="yes")
     assert ImportChunk.objects.count() == 0
 
 
@@ -123,10 +123,11 @@ def test_pause_resume_and_discard_with_a_question(upload, page, post):
     assert ">Resume<" in page(CHANGE, job.pk)
     assert import_jobs.advance(timezone.now()) == 0
     assert "Resumed: file.ndjson." in post("profiles_importjob_resume", job.pk)
-    question = page("profiles_importjob_cancelling", job.pk)
+    question = post("profiles_importjob_cancel", job.pk)
+    assert "Cancel this import?" in question
     assert "The uploaded file is deleted" in question
     assert ImportJob.objects.get().finished_at is None
-    assert "Cancelled: file.ndjson." in post("profiles_importjob_cancel", job.pk)
+    assert "Cancelled: file.ndjson." in post("profiles_importjob_cancel", job.pk, confirmed="yes")
     assert "File.ndjson: The import is cancelled already." in post("profiles_importjob_cancel", job.pk)
 
 
@@ -135,7 +136,7 @@ def test_several_are_cancelled_after_a_question(upload, post):
     upload(lines({"id": "b"}))
     chosen = [str(pk) for pk in ImportJob.objects.values_list("pk", flat=True)]
     question = post("profiles_importjob_changelist", action="cancel", _selected_action=chosen)
-    assert "End these 2?" in question
+    assert "Cancel these 2 imports?" in question
     assert ImportJob.objects.filter(finished_at=None).count() == 2
     post("profiles_importjob_changelist", action="cancel", _selected_action=chosen, confirmed="yes")
     assert ImportJob.objects.filter(finished_at=None).count() == 0
@@ -151,8 +152,7 @@ def test_only_who_may_add_and_change_profiles_imports(allow, page, upload):
     assert client.get(reverse(f"admin:{ADD}")).status_code == 403
     for name in ("start", "cancel", "pause"):
         assert client.post(reverse(f"admin:profiles_importjob_{name}", args=[job.pk])).status_code == 403
-    for name in ("columns", "cancelling"):
-        assert client.get(reverse(f"admin:profiles_importjob_{name}", args=[job.pk])).status_code == 403
+    assert client.get(reverse("admin:profiles_importjob_columns", args=[job.pk])).status_code == 403
     client = allow("profiles.add_profile")
     assert client.get(reverse(f"admin:{ADD}")).status_code == 403
     client = allow("profiles.change_profile")

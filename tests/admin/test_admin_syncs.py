@@ -77,9 +77,9 @@ def test_filters_and_search(sync, destination, page):
 def test_backfills_show_how_far_they_are(destination, page):
     begun = Backfill.objects.create(destination=destination, total=200, done=50, after="m")
     text = page("destinations_backfill_change", begun.pk)
-    assert "25 %" in text
-    assert "50 of 200" in text
+    assert "25&nbsp;%" in text
+    assert "50 of 200 handed over" in text
     assert "not yet" in text
     assert "50 of 200" in page("destinations_backfill_changelist")
     Backfill.objects.update(done=300, finished_at=timezone.now())
-    assert "100 %" in page("destinations_backfill_changelist")
+    assert "100\u00a0%" in page("destinations_backfill_changelist")

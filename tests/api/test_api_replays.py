@@ -1,9 +1,10 @@
 """Replays over HTTP: asking for them, how far they are, and holding them up."""
 
 import pytest
+from django.utils import timezone
 
 from destinations.models import ProfileSync, Replay
-from destinations.sync import operations
+from destinations.sync import choices, operations
 from profiles import changes
 from tests.api.conftest import client_with
 
@@ -97,8 +98,34 @@ def test_reading_tokens_only_look(crm):
     assert answer.status_code == 403
 
 
+SAID = [
+    {"destination": 7, "state": "rejected", "owed": False},
+    {"profile": "p01", "owed": True},
+    {"profile_begins": "p", "outcome": "retry", "status": "4xx", "took_ms": 20, "reason": "gone"},
+    {"at_from": "2026-01-01T00:00:00+00:00", "at_to": "2026-02-01T01:00:00+01:00"},
+]
+
+
+@pytest.mark.parametrize("said", SAID)
+def test_a_choice_is_given_back_as_it_was_said(said, crm):
+    if "destination" in said:
+        said = {**said, "destination": crm.pk}
+    assert choices.said(choices.of(said).as_dict()) == said
+
+
+def test_what_was_chosen_in_the_admin_is_said_in_the_same_names(api, crm):
+    with timezone.override("Europe/Berlin"):
+        chosen = choices.read({"of": "attempts", "q": "p0", "at__gte": "2026-01-01 00:00"})
+    Replay.objects.create(destination=crm, choice=chosen.as_dict())
+    Replay.objects.create(destination=crm, choice={"of": "attempts", "ids": "3,4"})
+    Replay.objects.create(destination=crm, choice={"of": "syncs"})
+    found = [job["choice"] for job in api.get("/api/replays/").json()["results"]]
+    by_filter = {"profile_begins": "p0", "at_from": "2026-01-01T00:00:00+01:00"}
+    assert found == [{}, {"attempts": [3, 4]}, by_filter]
+
+
 def test_a_list_asks_as_often_whatever_its_length(api, crm, django_assert_max_num_queries):
     for _ in range(10):
-        Replay.objects.create(destination=crm)
+        Replay.objects.create(destination=crm, choice=choices.of({"destination": crm.pk}).as_dict())
     with django_assert_max_num_queries(3):
         api.get("/api/replays/")

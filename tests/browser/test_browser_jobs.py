@@ -61,8 +61,8 @@ def test_a_file_is_uploaded_checked_imported_and_its_profiles_are_there(site, op
     page.goto(site.url("profiles/importjob/add/"))
     choose(page, "again.ndjson", documents(3, town="Oslo"))
     expect(page.get_by_role("group", name="The difference").first).to_contain_text('+   "town": "Oslo"')
-    page.get_by_role("link", name="Discard").click()
-    page.get_by_role("button", name="End it for good").click()
+    page.get_by_role("button", name="Discard").click()
+    page.get_by_role("button", name="Yes, cancel").click()
     expect(page.locator(".tracsync-progress")).to_contain_text("cancelled")
 
 
@@ -107,11 +107,12 @@ def test_a_replay_is_paused_resumed_and_ended_after_a_question(site, open_page):
     expect(page.get_by_role("button", name="Pause")).to_have_count(0)
     pk = int(site.python(REPLAY.format(pk=site.found["plain"])))
     page.goto(site.url(f"destinations/replay/{pk}/change/"))
-    page.get_by_role("link", name="Cancel").click()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("1,000 of 5,000 handed over")).to_be_visible()
     page.get_by_role("link", name="No, go back").click()
     expect(page.locator(".tracsync-progress")).to_contain_text("paused")
-    page.get_by_role("link", name="Cancel").click()
-    page.get_by_role("button", name="End it for good").click()
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Yes, cancel").click()
     expect(page.locator(".tracsync-progress")).to_contain_text("cancelled")
 
 
@@ -124,7 +125,7 @@ def test_no_barriers(view, site, open_page, no_barriers):
     choose(page, "b.ndjson", '{"id": "p1", "name": "other"}\n{oops')
     expect(page.get_by_role("heading", name="Dry run")).to_be_visible()
     no_barriers(page)
-    page.get_by_role("link", name="Discard").click()
+    page.get_by_role("button", name="Discard").click()
     no_barriers(page)
     page.goto(site.url("work/"))
     no_barriers(page)

@@ -123,10 +123,11 @@
   }
 
   async function sendNow(url, profile) {
+    const waitingAt = document.activeElement;
     sent.replaceChildren(note(texts.sending));
     try {
       sent.innerHTML = await piece(url, { method: "POST", body: filled(profile) });
-      sent.querySelector("h3")?.focus();
+      if (document.activeElement === waitingAt) sent.querySelector("h3")?.focus(); // not away from what is typed
       await watch();
       show();
     } catch (error) {

@@ -1,0 +1,21 @@
+"""Where profiles go, and what each destination knows of each of them."""
+
+from destinations.models.configuration import Destination, DestinationVersion, Extension, Resource
+from destinations.models.engine import AccessToken, Health, Heartbeat, Tally
+from destinations.models.jobs import Backfill, Replay
+from destinations.models.syncs import DeliveryAttempt, ProfileSync
+
+__all__ = [
+    "AccessToken",
+    "Backfill",
+    "DeliveryAttempt",
+    "Destination",
+    "DestinationVersion",
+    "Extension",
+    "Health",
+    "Heartbeat",
+    "ProfileSync",
+    "Replay",
+    "Resource",
+    "Tally",
+]

@@ -1,0 +1,244 @@
+"""What people set up: which systems there are, and what is sent to them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from destinations.encryption import EncryptedJSONField
+
+
+class Extension(models.Model):
+    """A connector in the catalogue; it must be installed before a resource can use it."""
+
+    slug = models.SlugField(
+        _("slug"), primary_key=True, editable=False, help_text=_("What programs and files call it.")
+    )
+    name = models.CharField(_("name"), max_length=100, editable=False)
+    description = models.TextField(_("description"), editable=False)
+    type = models.CharField(_("type"), max_length=50, default="destination", editable=False)
+    installed_at = models.DateTimeField(
+        _("installed at"),
+        null=True,
+        editable=False,
+        help_text=_("Since when resources may be of this type; blank: it is not installed."),
+    )
+
+    class Meta:
+        ordering = ("name",)
+        verbose_name = _("extension")
+        verbose_name_plural = _("extensions")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def installed(self) -> bool:
+        return self.installed_at is not None
+
+
+class Resource(models.Model):
+    """An external system and how to sign in there."""
+
+    name = models.CharField(
+        _("name"),
+        max_length=200,
+        unique=True,
+        help_text=_("What you call this system, for example: Mautic of the newsletter team."),
+    )
+    type = models.ForeignKey(
+        Extension,
+        models.PROTECT,
+        related_name="resources",
+        verbose_name=_("type"),
+        help_text=_("The kind of system that it is; fixed from then on."),
+    )
+    production = EncryptedJSONField(default=dict, editable=False)
+    test = EncryptedJSONField(default=dict, editable=False)
+    enabled = models.BooleanField(
+        _("enabled"),
+        default=True,
+        help_text=_("While a resource is off nothing is sent to it; what is owed is kept."),
+    )
+    tags = models.JSONField(
+        _("tags"), default=list, blank=True, help_text=_("A list of words to find it by.")
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("last edited"), auto_now=True)
+
+    class Meta:
+        ordering = ("name",)
+        verbose_name = _("resource")
+        verbose_name_plural = _("resources")
+
+    def __str__(self) -> str:
+        return self.name
+
+    def credentials(self, use_test: bool) -> dict[str, Any]:
+        return dict(self.test if use_test else self.production)
+
+
+class Destination(models.Model):
+    """What is sent to a resource, for which profiles, and when."""
+
+    class RatePeriod(models.TextChoices):
+        SECOND = "second", _("Second")
+        MINUTE = "minute", _("Minute")
+        HOUR = "hour", _("Hour")
+        DAY = "day", _("Day")
+
+    name = models.CharField(
+        _("name"),
+        max_length=200,
+        unique=True,
+        help_text=_("What you call it, for example: business customers to Mautic."),
+    )
+    description = models.TextField(
+        _("description"), blank=True, help_text=_("What it is for; only for people.")
+    )
+    resource = models.ForeignKey(
+        Resource,
+        models.PROTECT,
+        related_name="destinations",
+        verbose_name=_("resource"),
+        help_text=_("The system that it sends to."),
+    )
+    prerequisites = models.TextField(
+        _("prerequisites"),
+        blank=True,
+        help_text=_(
+            "Which profiles are sent, for example profile@data.contact.email.business EXISTS."
+            " Blank: all of them."
+        ),
+    )
+    mapping = models.JSONField(
+        _("mapping"),
+        default=dict,
+        help_text=_('How the payload is made of the profile, for example {"id": "profile@id"}.'),
+    )
+    settings = EncryptedJSONField(
+        _("settings"), default=dict, blank=True, help_text=_("What the connector needs beyond credentials.")
+    )
+    quiet_period = models.FloatField(
+        _("quiet period"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text=_("Seconds without a further change before a push. Blank: as configured for all."),
+    )
+    max_wait = models.FloatField(
+        _("max wait"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text=_(
+            "The longest, in seconds, that a steady stream of changes may postpone a push."
+            " Blank: as configured for all."
+        ),
+    )
+    concurrency = models.PositiveSmallIntegerField(
+        _("concurrency"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(256)],
+        help_text=_("The most calls under way at once, over all workers. Blank: as configured for all."),
+    )
+    rate_limit = models.PositiveIntegerField(
+        _("rate limit"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(1_000_000_000)],
+        help_text=_("The most profiles pushed within the time below, over all workers. Blank: no limit."),
+    )
+    rate_period = models.CharField(
+        _("rate period"),
+        max_length=6,
+        choices=RatePeriod.choices,
+        default=RatePeriod.SECOND,
+        help_text=_("The time it is for."),
+    )
+    use_test_credentials = models.BooleanField(
+        _("use test credentials"),
+        default=False,
+        help_text=_("Use the resource's test credentials instead of the production ones."),
+    )
+    enabled = models.BooleanField(
+        _("enabled"),
+        default=True,
+        help_text=_("Off: nothing is sent; what is owed is kept and goes out when it is on again."),
+    )
+    disabled_at = models.DateTimeField(null=True, editable=False)
+    paused_at = models.DateTimeField(null=True, editable=False)
+    tags = models.JSONField(
+        _("tags"), default=list, blank=True, help_text=_("A list of words to find it by.")
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("last edited"), auto_now=True)
+
+    class Meta:
+        ordering = ("name",)
+        verbose_name = _("destination")
+        verbose_name_plural = _("destinations")
+        permissions = (("operate_destination", _("Can pause, resume and backfill destinations")),)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def effective_quiet_period(self) -> timedelta:
+        quiet = settings.TRACSYNC_QUIET_PERIOD if self.quiet_period is None else self.quiet_period
+        return timedelta(seconds=quiet)
+
+    @property
+    def effective_max_wait(self) -> timedelta | None:
+        wait = settings.TRACSYNC_MAX_WAIT if self.max_wait is None else self.max_wait
+        return None if wait is None else timedelta(seconds=wait)
+
+    @property
+    def effective_concurrency(self) -> int:
+        concurrency: int = self.concurrency or settings.TRACSYNC_CONCURRENCY
+        return concurrency
+
+    @property
+    def rate_seconds(self) -> float:
+        return timedelta(**{f"{self.rate_period}s": 1}).total_seconds()
+
+    def due_at(self, changed_at: datetime, first_changed_at: datetime) -> datetime:
+        """When a burst of changes from `first_changed_at` to `changed_at` is to be pushed."""
+        due = changed_at + self.effective_quiet_period
+        wait = self.effective_max_wait
+        return due if wait is None else min(due, first_changed_at + wait)
+
+    @property
+    def credentials(self) -> dict[str, Any]:
+        return self.resource.credentials(self.use_test_credentials)
+
+
+class DestinationVersion(models.Model):
+    """What a destination was from one change on, and who changed it; see versions.py.
+
+    `content` holds no secret: of those only `secrets_changed` is known.
+    """
+
+    destination = models.ForeignKey(Destination, models.CASCADE, related_name="versions", db_index=False)
+    number = models.PositiveIntegerField()
+    at = models.DateTimeField(default=timezone.now)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    by = models.CharField(max_length=255)  # stays when the user is gone; "" is nobody knows
+    content = models.JSONField()
+    secrets_changed = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ("destination", "-number")
+        verbose_name = _("destination version")
+        verbose_name_plural = _("destination versions")
+        constraints = (models.UniqueConstraint(fields=("destination", "number"), name="one_version_number"),)
+
+    def __str__(self) -> str:
+        return f"version {self.number} of destination {self.destination_id}"

@@ -1,0 +1,103 @@
+"""What the engine notes of its own work: health, counts, tokens, and that it is alive."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from destinations.encryption import EncryptedJSONField
+from destinations.models.configuration import Destination, Resource
+
+
+class Health(models.Model):
+    """How a destination is doing: what the engine notes while it works, apart from what people edit."""
+
+    destination = models.OneToOneField(Destination, models.CASCADE, primary_key=True)
+    failures = models.PositiveIntegerField(default=0)  # in a row, of the destination as a whole
+    held_until = models.DateTimeField(null=True)  # nothing is sent before: circuit breaker, Retry-After
+    held_since = models.DateTimeField(null=True)
+    hold_reason = models.TextField(blank=True)
+    last_accepted_at = models.DateTimeField(null=True)
+    problem = models.TextField(blank=True)  # of its condition, mapping, settings or credentials
+    problem_at = models.DateTimeField(null=True)
+    usage = models.JSONField(default=list)  # what counts for the rate limit, see sync/limits.py
+
+    class Meta:
+        verbose_name = _("health")
+        verbose_name_plural = _("health")
+
+    def __str__(self) -> str:
+        return f"health of destination {self.pk}"
+
+    def is_held(self, now: datetime) -> bool:
+        return self.held_until is not None and self.held_until > now
+
+
+class Tally(models.Model):
+    """How often what happened at a destination within five minutes; every count is exact.
+
+    `slot` counts five minutes since the epoch. `settled` are the profiles that settling handed over, the
+    others what was recorded of pushes: an attempt counts even if its claim was lost. `lag_n` counts the
+    pushes that were sent at most LAG_BOUNDS[n] seconds after they were due, and later than the bound before;
+    the last one counts the later ones.
+    """
+
+    SLOT = timedelta(minutes=5)
+    DECISIONS = ("skipped", "refused", "unchanged")  # without a push
+    OUTCOMES = ("accepted", "retry", "rejected", "unknown")  # of a push
+    LAG_BOUNDS = tuple(0.25 * 2**n for n in range(16))  # a quarter of a second to two hours
+    LAGS = tuple(f"lag_{n}" for n in range(len(LAG_BOUNDS) + 1))
+    COUNTS = ("settled", *DECISIONS, *OUTCOMES, *LAGS)
+
+    destination = models.ForeignKey(Destination, models.CASCADE, related_name="tallies", db_index=False)
+    slot = models.PositiveIntegerField()
+
+    class Meta:
+        verbose_name = _("tally")
+        verbose_name_plural = _("tallies")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("slot", "destination"), name="one_tally_per_slot_and_destination"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"tally of destination {self.destination_id} in {self.slot}"
+
+
+for _count in Tally.COUNTS:  # they are only ever summed, by name
+    Tally.add_to_class(_count, models.PositiveIntegerField(db_default=0))
+
+
+class AccessToken(models.Model):
+    """A resource's OAuth token, shared by all workers; one of them at a time renews it."""
+
+    resource = models.ForeignKey(Resource, models.CASCADE)
+    use_test = models.BooleanField()
+    value = EncryptedJSONField(null=True)
+    expires_at = models.DateTimeField(null=True)
+    renewing_until = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("access token")
+        verbose_name_plural = _("access tokens")
+        constraints = (models.UniqueConstraint(fields=("resource", "use_test"), name="one_token_per_set"),)
+
+    def __str__(self) -> str:
+        return f"access token of resource {self.resource_id}"
+
+
+class Heartbeat(models.Model):
+    """That a clock is alive, and where."""
+
+    name = models.CharField(primary_key=True, max_length=255)  # host:pid
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("heartbeat")
+        verbose_name_plural = _("heartbeats")
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,68 @@
+"""What people ask for that takes long: backfills and replays."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from destinations.models.configuration import Destination
+from profiles.jobs import Job
+from profiles.numbers import grouped
+
+
+class Backfill(Job):
+    """Bringing all profiles, or those changed since a moment, up to date at one destination.
+
+    The clock works through it in batches; `after` is the id of the last profile that was handed over.
+    """
+
+    destination = models.ForeignKey(
+        Destination, models.CASCADE, related_name="backfills", verbose_name=_("destination")
+    )
+    changed_since = models.DateTimeField(null=True)
+    after = models.CharField(max_length=255, blank=True)
+
+    class Meta(Job.Meta):
+        verbose_name = _("backfill")
+        verbose_name_plural = _("backfills")
+
+    def __str__(self) -> str:
+        return _("backfill %(number)s of destination %(id)s") % {"number": self.pk, "id": self.destination_id}
+
+    @property
+    def amount(self) -> str:
+        return handed_over(self)
+
+
+class Replay(Job):
+    """Sending what was chosen at one destination again; `after` says where to go on (see sync/choices.py).
+
+    A retry sends again what was not accepted as it is now; a replay even that.
+    """
+
+    class Kind(models.TextChoices):
+        REPLAY = "replay", _("replay")
+        RETRY = "retry", _("retry")
+
+    destination = models.ForeignKey(
+        Destination, models.CASCADE, related_name="replays", verbose_name=_("destination")
+    )
+    choice = models.JSONField(default=dict)  # see sync/choices.py
+    kind = models.CharField(_("kind"), max_length=6, choices=Kind.choices, default=Kind.REPLAY)
+    after = models.JSONField(null=True)
+
+    class Meta(Job.Meta):
+        verbose_name = _("replay")
+        verbose_name_plural = _("replays")
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return _("replay %(number)s at destination %(id)s") % {"number": self.pk, "id": self.destination_id}
+
+    @property
+    def amount(self) -> str:
+        return handed_over(self)
+
+
+def handed_over(job: Job) -> str:
+    return _("%(done)s of %(total)s handed over") % {"done": grouped(job.done), "total": grouped(job.total)}

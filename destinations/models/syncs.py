@@ -1,0 +1,151 @@
+"""What each destination knows of each profile, and every try to tell it."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from destinations.encryption import EncryptedJSONField
+from destinations.models.configuration import Destination
+from profiles.models import Profile
+
+
+class ProfileSync(models.Model):
+    """What one destination knows of one profile, and what it is owed.
+
+    It is owed something while `due_at` is set, and is pushed by whoever holds `claim_token` until
+    `claimed_until`. `version` is the profile version that was handed over, `synced_version` the last one
+    that the destination accepted.
+    """
+
+    class State(models.TextChoices):
+        PENDING = "pending", _("Pending")
+        CLAIMED = "claimed", _("Claimed")
+        SYNCED = "synced", _("Synced")
+        SKIPPED = "skipped", _("Skipped")
+        RETRYING = "retrying", _("Retrying")
+        REJECTED = "rejected", _("Rejected")
+
+    profile = models.ForeignKey(
+        Profile, models.CASCADE, related_name="syncs", db_index=False, verbose_name=_("profile")
+    )
+    destination = models.ForeignKey(
+        Destination, models.CASCADE, related_name="syncs", db_index=False, verbose_name=_("destination")
+    )
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.PENDING)
+    state_since = models.DateTimeField(_("state since"), default=timezone.now)
+    reason = models.TextField(_("reason"), blank=True)
+    version = models.PositiveBigIntegerField(
+        _("version"), default=0, help_text=_("Of the profile, as it was handed to the destination.")
+    )
+    first_changed_at = models.DateTimeField(null=True)  # of the changes that are still owed
+    due_at = models.DateTimeField(null=True)
+    asked = models.BooleanField(default=False)  # by a person: do not wait for the changes to end
+    resend = models.BooleanField(default=False)  # by a person: send even what is unchanged
+    bulk = models.BooleanField(default=False)  # one of very many: what has just changed goes first
+    claim_token = models.UUIDField(null=True)
+    claimed_until = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    attempts = models.PositiveIntegerField(
+        _("attempts"), default=0, help_text=_("That have failed since the last success.")
+    )
+    last_error = models.TextField(
+        _("last error"), blank=True, help_text=_("Why the last attempt failed, if it did.")
+    )
+    synced_version = models.PositiveBigIntegerField(
+        _("accepted version"), null=True, help_text=_("Of the profile, as the destination last accepted it.")
+    )
+    synced_at = models.DateTimeField(_("accepted at"), null=True)
+    payload_hash = models.CharField(max_length=64, blank=True)
+    remote_id = models.CharField(
+        _("remote ID"),
+        max_length=255,
+        blank=True,
+        help_text=_("What the external system calls this profile."),
+    )
+
+    class Meta:
+        ordering = ("id",)
+        verbose_name = _("profile sync")
+        verbose_name_plural = _("profile syncs")
+        constraints = (models.UniqueConstraint(fields=("profile", "destination"), name="one_sync_per_pair"),)
+        indexes = (
+            models.Index(
+                fields=("destination", "bulk", "due_at"),
+                condition=models.Q(due_at__isnull=False),
+                name="owed_by_destination",
+            ),
+            models.Index(
+                fields=("claimed_until",), condition=models.Q(claimed_until__isnull=False), name="in_flight"
+            ),
+            models.Index(fields=("destination", "state"), name="state_by_destination"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.profile_id} → {self.destination_id}"
+
+    @property
+    def owed(self) -> bool:
+        return self.due_at is not None
+
+
+class DeliveryAttempt(models.Model):
+    """One try to push, with its outcome; never changed afterwards, deleted by age."""
+
+    class Outcome(models.TextChoices):
+        ACCEPTED = "accepted", _("Accepted")
+        RETRY = "retry", _("Retry")
+        REJECTED = "rejected", _("Rejected")
+        UNKNOWN = "unknown", _("Unknown")
+
+    profile = models.ForeignKey(
+        Profile, models.CASCADE, related_name="attempts", db_index=False, verbose_name=_("profile")
+    )
+    destination = models.ForeignKey(
+        Destination, models.CASCADE, related_name="attempts", db_index=False, verbose_name=_("destination")
+    )
+    idempotency_key = models.CharField(
+        _("idempotency key"), max_length=50, help_text=_("The same whenever the same push is repeated.")
+    )
+    version = models.PositiveBigIntegerField(_("version"), help_text=_("Of the profile, as it was sent."))
+    at = models.DateTimeField(_("at"))
+    duration_ms = models.PositiveIntegerField(_("duration"))
+    lag = models.FloatField(null=True)  # seconds from due to sent
+    outcome = models.CharField(_("outcome"), max_length=10, choices=Outcome.choices)
+    status_code = models.PositiveSmallIntegerField(
+        _("status code"), null=True, help_text=_("Of the HTTP answer; blank where there was none.")
+    )
+    reason = models.TextField(
+        _("reason"), blank=True, help_text=_("What the destination, or the engine, said.")
+    )
+    remote_id = models.CharField(
+        _("remote ID"),
+        max_length=255,
+        blank=True,
+        help_text=_("What the external system calls this profile."),
+    )
+    request = EncryptedJSONField(null=True)  # only as far as TRACSYNC_ATTEMPT_BODIES says
+    response = EncryptedJSONField(null=True)
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name = _("delivery attempt")
+        verbose_name_plural = _("delivery attempts")
+        indexes = (
+            models.Index(fields=("destination", "-at"), name="attempts_by_destination"),
+            models.Index(fields=("at",), name="attempts_by_age"),
+            models.Index(fields=("profile", "-at"), name="attempts_by_profile"),
+            models.Index(
+                fields=("outcome", "-at"), condition=~models.Q(outcome="accepted"), name="failed_attempts"
+            ),
+            models.Index(fields=("-at",), condition=~models.Q(outcome="accepted"), name="failed_by_age"),
+            models.Index(
+                fields=("destination", "-at"),
+                condition=~models.Q(outcome="accepted"),
+                name="failed_by_destination",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.profile_id} → {self.destination_id}: {self.outcome}"
