@@ -5,7 +5,7 @@ import json
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_browser_barriers import SERIOUS
+from tests.browser.conftest import SERIOUS
 
 REPLAY = """
 from django.utils import timezone

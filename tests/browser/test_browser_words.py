@@ -5,9 +5,9 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_browser_barriers import barriers, view
+from tests.browser.test_browser_barriers import view
 
-__all__ = ["barriers", "view"]
+__all__ = ["view"]
 
 
 @pytest.fixture
