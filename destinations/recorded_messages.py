@@ -49,6 +49,7 @@ HISTORY = (
     _("the command line"),
     _("Paused."),
     _("Resumed."),
+    _("Cancelled."),
     _("Enabled."),
     _("Disabled."),
     _("Backfill of %(number)s profiles requested."),

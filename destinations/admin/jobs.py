@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import methodcaller
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from destinations.admin.pages import ActingAdmin, Button, Question, ReadOnly
+from destinations.admin.pages import ActingAdmin, Button, Question, ReadOnly, in_english
 from destinations.models import Destination
 from destinations.sync import clock
 from profiles import jobs
@@ -28,6 +28,18 @@ State = Job.State
 OFFERED = {State.RUNNING: ("pause", "cancel"), State.PAUSED: ("resume", "cancel")}
 MOST_SHOWN = 50
 CANCEL: Callable[[Any], None] = methodcaller("cancel")  # of its own kind: an import deletes its file, too
+
+
+class Done(NamedTuple):
+    """What was done with jobs: as the history keeps it, and as it is said."""
+
+    recorded: Any
+    said: Any
+
+
+PAUSED = Done(gettext_lazy("Paused"), gettext_lazy("Paused: %(names)s."))
+RESUMED = Done(gettext_lazy("Resumed"), gettext_lazy("Resumed: %(names)s."))
+CANCELLED = Done(gettext_lazy("Cancelled"), gettext_lazy("Cancelled: %(names)s."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,42 +173,42 @@ class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
 
     @admin.action(description=gettext_lazy("Pause until resumed"), permissions=["act"])
     def pause(self, request: Any, queryset: Any) -> None:
-        self._each(request, queryset, Job.pause, _("Paused: %(names)s."))
+        self._each(request, queryset, Job.pause, PAUSED)
 
     @admin.action(description=gettext_lazy("Resume"), permissions=["act"])
     def resume(self, request: Any, queryset: Any) -> None:
-        self._each(request, queryset, Job.resume, _("Resumed: %(names)s."))
+        self._each(request, queryset, Job.resume, RESUMED)
 
     @admin.action(description=gettext_lazy("Cancel…"), permissions=["act"])
     def cancel(self, request: Any, queryset: Any) -> HttpResponse | None:
         chosen = list(queryset)
         asked = self.asked_first(request, "cancel", chosen)
         if asked is None:
-            self._each(request, chosen, CANCEL, _("Cancelled: %(names)s."))
+            self._each(request, chosen, CANCEL, CANCELLED)
         return asked
 
     def act_pause(self, request: Any, job: Any) -> None:
-        self._each(request, [job], Job.pause, _("Paused: %(names)s."))
+        self._each(request, [job], Job.pause, PAUSED)
 
     def act_resume(self, request: Any, job: Any) -> None:
-        self._each(request, [job], Job.resume, _("Resumed: %(names)s."))
+        self._each(request, [job], Job.resume, RESUMED)
 
     def act_cancel(self, request: Any, job: Any) -> None:
-        self._each(request, [job], CANCEL, _("Cancelled: %(names)s."))
+        self._each(request, [job], CANCEL, CANCELLED)
 
-    def _each(self, request: Any, chosen: Iterable[Any], act: Callable[[Any], None], done: str) -> None:
+    def _each(self, request: Any, chosen: Iterable[Any], act: Callable[[Any], None], done: Done) -> None:
         names = []
         for job in chosen:
             name = self.name_of(job)
             try:
                 act(job)
-                self.log_change(request, job, done % {"names": name})
+                self.log_change(request, job, in_english(done.recorded))
                 names.append(name)
             except JobEnded as error:
                 text = _("%(name)s: %(error)s.") % {"name": name[:1].upper() + name[1:], "error": error}
                 self.say(request, text, warning=True)
         if names:
-            self.say(request, done % {"names": ", ".join(names)})
+            self.say(request, done.said % {"names": ", ".join(names)})
 
     def name_of(self, job: Any) -> str:
         return f"{self.opts.verbose_name} {job.pk}"
