@@ -14,7 +14,7 @@ from profiles.models import Profile
 destination = Destination.objects.get(pk={pk})
 destination.paused_at = timezone.now()
 destination.save()
-print(Replay.objects.create(destination=destination, total=5000, done=1000, choice={{"state": "rejected"}},
+print(Replay.objects.create(destination=destination, total=5000, done=1000, choice={{"of": "syncs", "state__exact": "rejected"}},
     paused_at=timezone.now()).pk)
 """
 
@@ -51,9 +51,9 @@ def test_a_file_is_uploaded_checked_imported_and_its_profiles_are_there(site, op
     page.get_by_role("link", name="Import", exact=True).click()
     choose(page, "people.ndjson", documents(1200) + "\n{oops")
     expect(page.get_by_role("heading", name="Dry run")).to_be_visible()
-    expect(page.locator(".tracsync-import-counts")).to_contain_text("1200")
-    expect(page.get_by_role("row", name="1201")).to_contain_text("not JSON")
-    page.get_by_role("button", name="Import 1200 records").click()
+    expect(page.locator(".tracsync-import-counts")).to_contain_text("1,200")
+    expect(page.get_by_role("row", name="1,201")).to_contain_text("not JSON")
+    page.get_by_role("button", name="Import 1,200 records").click()
     expect(page.locator(".tracsync-progress")).to_contain_text("1,201 of 1,201 records imported")
     expect(page.locator(".tracsync-progress progress")).to_have_attribute("value", "100")
     page.goto(site.url("profiles/profile/?q=%3Dimport-1199"))
