@@ -14,9 +14,29 @@ from profiles.models import Profile
 destination = Destination.objects.get(pk={pk})
 destination.paused_at = timezone.now()
 destination.save()
-print(Replay.objects.create(destination=destination, total=5000, done=1000, choice={{"of": "syncs", "state__exact": "rejected"}},
+choice = {{"of": "syncs", "state__exact": "rejected"}}
+print(Replay.objects.create(destination=destination, total=5000, done=1000, choice=choice,
     paused_at=timezone.now()).pk)
 """
+
+
+CLEAN_UP = """
+from profiles.models import Profile
+Profile.objects.exclude(pk__in={ids!r}).delete()
+"""
+IDS = """
+import json
+from profiles.models import Profile
+print(json.dumps(list(Profile.objects.values_list("pk", flat=True))))
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def profiles_of_others(site):
+    """What is imported here is nobody else's."""
+    ids = json.loads(site.python(IDS))
+    yield
+    site.python(CLEAN_UP.format(ids=ids))
 
 
 def documents(count, **data):
