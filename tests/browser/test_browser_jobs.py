@@ -21,8 +21,12 @@ print(Replay.objects.create(destination=destination, total=5000, done=1000, choi
 
 
 CLEAN_UP = """
-from profiles.models import Profile
+from destinations.models import *
+from profiles.models import ImportJob, Profile
 Profile.objects.exclude(pk__in={ids!r}).delete()
+ImportJob.objects.all().delete()
+Replay.objects.all().delete()
+Destination.objects.update(paused_at=None)
 """
 IDS = """
 import json
@@ -32,8 +36,8 @@ print(json.dumps(list(Profile.objects.values_list("pk", flat=True))))
 
 
 @pytest.fixture(scope="module", autouse=True)
-def profiles_of_others(site):
-    """What is imported here is nobody else's."""
+def nothing_is_left(site):
+    """The installation is that of other modules, too."""
     ids = json.loads(site.python(IDS))
     yield
     site.python(CLEAN_UP.format(ids=ids))

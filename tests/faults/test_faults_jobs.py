@@ -26,8 +26,12 @@ print(json.dumps([job.stage, counts, job.chunks.count(), replays]))
 """
 START = "from profiles import import_jobs, models; import_jobs.start(models.ImportJob.objects.get(pk={pk}))"
 REPLAY = """
-from destinations.sync import replays
-print(replays.request({"profile_begins": "job-"}).count)
+from destinations.sync import choices, replays
+print(replays.request(choices.of({"profile_begins": "job-"})).count)
+"""
+OWED = """
+from destinations.sync import choices
+print(sum(choices.totals(choices.of({"profile_begins": "job-"})).values()))
 """
 WANT_NOBODY = """
 from destinations.models import Destination
@@ -67,9 +71,7 @@ def test_an_import_and_a_replay_survive_the_clock(stack):
     assert int(installation.python(MANY)) == RECORDS
 
     def owed_by_all():
-        return int(
-            installation.python(REPLAY.replace("request(", "choices.rows(").replace(".count)", ".count())"))
-        )
+        return int(installation.python(OWED))
 
     wait_for(lambda: owed_by_all() == RECORDS, 120, "a row for each profile")
     assert int(installation.python(REPLAY)) == RECORDS
