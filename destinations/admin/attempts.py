@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from destinations.admin.again import SendsAgain, until_now
 from destinations.admin.attempt_list import AttemptList
+from destinations.admin.masking import masked
 from destinations.admin.pages import HEAVY, Link, ReadOnly, link, pair_url, profile_link, this_pair
 from destinations.models import DeliveryAttempt
 from destinations.recorded import translated
@@ -47,6 +48,13 @@ class DeliveryAttemptAdmin(SendsAgain, ReadOnly, BoundedAdmin):
         ),
     )
     wire = (gettext_lazy("What went over the wire"), {"fields": ("sent", "answered")})
+    masked_wire = (
+        gettext_lazy("What went over the wire"),
+        {
+            "fields": ("sent_masked", "answered_masked"),
+            "description": gettext_lazy("Values are masked, as you may not see profiles."),
+        },
+    )
 
     def get_changelist(self, request: Any, **kwargs: Any) -> type[AttemptList]:
         return AttemptList
@@ -55,16 +63,15 @@ class DeliveryAttemptAdmin(SendsAgain, ReadOnly, BoundedAdmin):
         return super().changelist_view(request, {"title": _("Delivery log"), **(extra_context or {})})
 
     def get_queryset(self, request: Any) -> Any:
-        """Without bodies for those who may not see profiles: they are made of them."""
         rows = super().get_queryset(request).select_related("destination__resource")
-        rows = rows.defer("destination__prerequisites", *HEAVY)
-        return rows if _may_see_bodies(request) else rows.defer(*WIRE)
+        return rows.defer("destination__prerequisites", *HEAVY)
 
     def for_list(self, rows: Any) -> Any:
         return rows.defer(*WIRE)
 
     def get_fieldsets(self, request: Any, obj: Any = None) -> Any:
-        return [*self.fieldsets, self.wire] if _may_see_bodies(request) else self.fieldsets
+        may_see_profiles = request.user.has_perm("profiles.view_profile")
+        return [*self.fieldsets, self.wire if may_see_profiles else self.masked_wire]
 
     @admin.display(description=gettext_lazy("at"))
     def began(self, attempt: DeliveryAttempt) -> str:
@@ -98,6 +105,14 @@ class DeliveryAttemptAdmin(SendsAgain, ReadOnly, BoundedAdmin):
     def answered(self, attempt: DeliveryAttempt) -> str:
         return _body(attempt.response)
 
+    @admin.display(description=gettext_lazy("request"))
+    def sent_masked(self, attempt: DeliveryAttempt) -> str:
+        return _body(attempt.request and masked(str(attempt.request)))
+
+    @admin.display(description=gettext_lazy("response"))
+    def answered_masked(self, attempt: DeliveryAttempt) -> str:
+        return _body(attempt.response and masked(str(attempt.response)))
+
     def bounded(self, parameters: dict[str, str]) -> dict[str, str]:
         return until_now(parameters)
 
@@ -112,11 +127,6 @@ class DeliveryAttemptAdmin(SendsAgain, ReadOnly, BoundedAdmin):
             chosen = {"ids": str(obj.pk)}
             yield Link(_("Retry…"), self.again_url("retry", chosen))
             yield Link(_("Replay…"), self.again_url("replay", chosen))
-
-
-def _may_see_bodies(request: Any) -> bool:
-    may_see: bool = request.user.has_perm("profiles.view_profile")
-    return may_see
 
 
 def _tries(attempt: DeliveryAttempt) -> Iterable[DeliveryAttempt]:

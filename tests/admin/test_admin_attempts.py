@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from destinations.admin.masking import masked
 from destinations.models import ProfileSync
 from destinations.sync import attempt_search
 
@@ -135,11 +136,30 @@ def test_one_shows_what_is_kept_and_the_other_tries(sync, page, make_attempt):
     assert "TRACSYNC_ATTEMPT_BODIES" in page(ONE, first.pk)
 
 
-def test_bodies_are_for_those_who_may_see_profiles(sync, page, make_attempt, allow):
-    made = make_attempt(sync, request="POST https://x.example/ anna@example.com")
-    client = allow("destinations.view_deliveryattempt")
-    text = page(ONE, made.pk, client=client)
-    assert "x.example" not in text
-    assert "over the wire" not in text
+def test_values_are_for_those_who_may_see_profiles(sync, page, make_attempt, allow):
+    request = 'POST https://x.example/anna@example.com\nX-Of: anna\n\n{"mail": "anna@example.com", "n": [7]}'
+    made = make_attempt(sync, request=request, response="HTTP 422\nServer: anna\n\nanna is refused")
+    text = page(ONE, made.pk, client=allow("destinations.view_deliveryattempt"))
+    _before, _heading, wire = text.partition("What went over the wire")
+    assert "anna" not in wire
+    assert "POST https://x.example/********" in wire
+    assert "X-Of: ********" in wire
+    assert "&quot;mail&quot;: &quot;********&quot;" in wire
+    assert "HTTP 422" in wire
     assert "Why?" not in text
-    assert "x.example" in page(ONE, made.pk, client=allow("profiles.view_profile"))
+    assert "anna@example.com" in page(ONE, made.pk, client=allow("profiles.view_profile"))
+
+
+@pytest.mark.parametrize(
+    ("kept", "expected"),
+    [
+        ("", "********"),
+        ("exchange anna\ntype: anna\n\n[1, null]", "********\ntype: ********"),
+        ("GET https://[anna", "********"),
+        ("PUT http://u:p@x.example:1/a?b=c", "PUT http://x.example/********"),
+        ('HTTP 200 anna\n\n{"a": {"b": "anna"', "HTTP 200\n\n********"),
+    ],
+)
+def test_whatever_was_kept_is_masked(kept, expected):
+    assert masked(kept).startswith(expected)
+    assert "anna" not in masked(kept)
