@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from destinations.models import ProfileSync
+from destinations.sync import backfill
 from profiles.models import Profile
 from tracsync.models import Preferences
 
@@ -133,3 +134,13 @@ def memory_destination(destination):
     destination.prerequisites = "profile@nothing EXISTS"
     destination.save()
     return destination
+
+
+def test_what_was_done_with_a_job_is_read_in_every_language(admin_client, post, make_destination):
+    begun = backfill.request(make_destination())
+    post("destinations_backfill_pause", begun.pk)
+    url = reverse("admin:destinations_backfill_history", args=[begun.pk])
+    assert "Paused." in text_of(admin_client.get(url))
+    german = text_of(admin_client.get(url, **GERMAN))
+    assert "Angehalten." in german
+    assert "Paused" not in german
