@@ -180,14 +180,18 @@ def _direct_call(writer: Writer, call: Call) -> str:
     kinds = [usual_type(function.parameter(position)) for position in range(len(call.arguments))]
     if None in kinds or function.quick or function.uses_now or function.takes_missing:
         return ""
-    names, checks, work = [], [], str(COST * len(kinds))
-    for argument, kind in zip(call.arguments, cast(list[type], kinds), strict=True):
+    names, checks, work, fixed = [], [], "", 0
+    for position, (argument, kind) in enumerate(zip(call.arguments, cast(list[type], kinds), strict=True)):
         name, value = writer.variable(), write_operand(writer, cast(Operand, argument))
         names.append(name)
         checks.append(f"(({name} := {value}).__class__ is {kind.__name__})")
-        work += f" + len({name})" if kind in (str, list) else ""
+        if function.parameter(position).deep:
+            work += f" + extent({name})"
+        else:
+            fixed += COST
+            work += f" + len({name})" if kind in (str, list) else ""
     arguments, run = ", ".join(names), writer.run
-    usually = f"{run}.made({writer.constant(function.apply)}({arguments}), {work})"
+    usually = f"{run}.made({writer.constant(function.apply)}({arguments}), {fixed}{work})"
     missing = " or ".join(f"{name} is None" for name in names)
     otherwise = f"{writer.constant(function.call)}({run}, [{arguments}])"
     # & and not `and`: the other ways need all arguments as well

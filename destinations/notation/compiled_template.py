@@ -13,7 +13,7 @@ from .bounds import is_moderate_template
 from .casts import cast
 from .compiled import write_node, write_operand
 from .render import left, render
-from .run import COST, MAX_COPIED, MAX_WORK, copied, weight, written
+from .run import COST, MAX_COPIED, MAX_WORK, copied, counted, weight, written
 from .template_tree import (
     Choice,
     Constant,
@@ -59,7 +59,7 @@ class _TemplateWriter(Writer):
     def __init__(self) -> None:
         super().__init__()
         self.names.update(copy=copy, cast=cast, written=written, plain=plain, join="".join, left=left)
-        self.names.update(copied=copied, MAX_COPIED=MAX_COPIED)
+        self.names.update(copied=copied, counted=counted, MAX_COPIED=MAX_COPIED)
         self.names.update(ATOMS=ATOMS, PLAIN_ATOMS=PLAIN_ATOMS, weight=weight)
 
     def begin(self, trusting: bool) -> None:
@@ -87,9 +87,12 @@ class _TemplateWriter(Writer):
         if isinstance(part, Text):
             return self._text(part)
         if isinstance(part, Formula):
-            return self._atom(write_operand(self, part.operand), "PLAIN_ATOMS", "plain({})".format)
+            return self._atom(write_operand(self, part.operand), "PLAIN_ATOMS", self._made_plain)
         value = self._atom(self.path(part.reference, sure=not optional), "ATOMS", self._copied)
         return f"cast({value})" if part.cast else value
+
+    def _made_plain(self, value: str) -> str:
+        return f"plain(counted({value}, {self._copies}))"
 
     def _copied(self, value: str) -> str:
         return f"copied({value}, {self._copies})"

@@ -12,12 +12,14 @@ from .bounds import is_moderate
 from .errors import NotationError
 from .evaluate import Scope, as_notation_error, test_holds, value_of
 from .paths import Reference
-from .run import GLANCE, Run, copied
+from .run import Run, counted
 from .tree import Call, Node, Operand, Test, is_constant, outside_items
 from .values import MISSING, plain
 
 Result = Literal["true", "false", "error", "not reached"]
 
+CHARACTERS: Final = 4  # that count as much as an item: texts are not copied
+UNSHOWN: Final = "(cannot be shown)"
 MAX_VALUE: Final = 60  # characters of a value in the sentence
 MAX_PART: Final = 120  # and of a part of the condition
 MAX_SUMMARY: Final = 1_000
@@ -158,21 +160,21 @@ def _looked_at(operand: Operand, scope: Scope) -> Seen:
     text = operand.text if isinstance(operand, Reference) else scope.words(operand)
     try:
         value = value_of(operand, scope)
-    except Exception:  # it is the error of the part already
-        return Seen(text, None, False)
+    except Exception:  # it is the error of the part already, unless too many parts were looked at again
+        return Seen(text, None, False) if scope.run.left >= 0 else Seen(text, UNSHOWN, True)
     try:
         return Seen(text, _shareable(value, scope.run.shown), value is not MISSING)
     except (RecursionError, ValueError):
-        return Seen(text, "(cannot be shown)", value is not MISSING)
+        return Seen(text, UNSHOWN, value is not MISSING)
 
 
 def _shareable(value: Any, left: list[int]) -> Any:
     """As JSON that can be written; `left[0]`: how much of it an explanation may hold."""
     if not isinstance(value, str):
-        value = plain(copied(value, left))
+        value = plain(counted(value, left))
         json.dumps(value)
         return value
-    left[0] -= len(value) // GLANCE
+    left[0] -= len(value) // CHARACTERS
     if left[0] < 0:
         raise NotationError("the explanation becomes too large")
     return value

@@ -21,6 +21,7 @@ from .tree import Call, Operand, parts_below
 Outcome = Literal["given", "missing", "left out", "error"]
 Origin = Literal["constant", "reference", "text", "formula", "object", "list"]
 
+MAX_PLACES: Final = 20_000  # as many as a template has values
 MAX_NAMED: Final = 10  # missing fields in the sentence
 
 
@@ -58,7 +59,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class TemplateExplanation:
-    """The payload (None if `error` says why there is none) and its places, in the template's order."""
+    """The payload (None if `error` says why there is none) and its places, in the template's order.
+
+    Of very many places, made of the items of a long list, the first MAX_PLACES.
+    """
 
     payload: Any
     places: tuple[Place, ...]
@@ -136,6 +140,10 @@ class _Walk:
             self._failed(error, where)
             raise
 
+    def _note(self, place: Place) -> None:
+        if len(self.places) < MAX_PLACES:
+            self.places.append(place)
+
     def _failed(self, error: NotationError, where: _Where) -> None:
         if not any(place.outcome == "error" for place in self.places):
             message = str(error).splitlines()[0]
@@ -143,11 +151,13 @@ class _Walk:
 
     def _simple(self, part: Constant | Lookup | Text | Formula, scope: Scope, where: _Where) -> Any:
         value = simple_value(part, scope)
+        if len(self.places) >= MAX_PLACES:
+            return value
         values, missing = _seen(part, scope)
         outcome: Outcome = "given" if value is not None else "left out" if where.optional else "missing"
         if isinstance(part, Constant) and not where.optional:
             outcome = "given"
-        self.places.append(
+        self._note(
             Place(
                 *(where.path, _origin(part), outcome, value, _source(part), getattr(part, "cast", False)),
                 *(_functions(part), values, missing, where.because),
@@ -176,9 +186,7 @@ class _Walk:
         gone = where.optional and had_parts and not result
         if gone or not result:
             outcome: Outcome = "left out" if gone else "given"
-            self.places.append(
-                Place(where.path, origin, outcome, None if gone else result, because=where.because)
-            )
+            self._note(Place(where.path, origin, outcome, None if gone else result, because=where.because))
         return None if gone else result
 
     def _chosen(self, part: Choice | Table, scope: Scope, where: _Where) -> tuple[Part, Scope, _Where]:
@@ -204,14 +212,14 @@ class _Walk:
 
         result = each(part, items, scope, where.optional, make)
         if not result:
-            self.places += [
+            self._note(
                 Place(
                     *(where.path, "list", _outcome(result, where), result, _shown(part.over)),
                     values=tuple(one for place in aside.places for one in place.values),
                     missing=tuple(text for place in aside.places for text in place.missing),
                     because=where.because,
                 )
-            ]
+            )
         return result
 
 

@@ -13,7 +13,7 @@ from .casts import cast
 from .errors import NotationError
 from .evaluate import Scope, as_notation_error, holds, value_of
 from .paths import Reference, follow
-from .run import Run, copied, weight, written
+from .run import Run, copied, counted, weight, written
 from .template_tree import Choice, Constant, Each, Formula, List, Lookup, Object, Part, Table, Text
 from .values import absent, copy, plain, type_name
 
@@ -76,9 +76,10 @@ def _piece(reference: Reference, scope: Scope) -> str:
 
 def _formula(part: Formula, scope: Scope) -> Any:
     try:
-        return plain(value_of(part.operand, scope.reading(part.text)))
+        value = value_of(part.operand, scope.reading(part.text))
     except NotationError as error:
         raise error.placed(part.text, path=part.path) from None
+    return plain(counted(value, scope.run.copies))
 
 
 def _object(part: Object, scope: Scope, optional: bool) -> dict[str, Any] | None:

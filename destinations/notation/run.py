@@ -16,13 +16,19 @@ from .values import ATOMS, MismatchError, as_text
 MAX_WORK: Final = 2_000_000  # roughly: characters and items read and made
 MAX_TEXT: Final = 1_000_000  # characters of a text that a function makes
 MAX_CONSTANT: Final = 50_000  # work of a call of literals, done when it is parsed
-MAX_COPIED: Final = 1_000_000  # items of lists and objects in a payload: more than any that can be sent
+MAX_COPIED: Final = 1_000_000  # items and brackets of lists and objects in a payload: more than can be sent
+MAX_SHOWN: Final = 250_000  # and in an explanation
 COST: Final = 20  # of a step whose size does not matter: a call, a question about an item
 COST_OF_PART: Final = 5  # of a part of a template, for each item
-GLANCE: Final = 8  # how many times as quick it is to look at something as to make it
+BRACKETS: Final = 2  # of a list or object, beside its items
+GLANCE: Final = 2  # how many times as quick it is to look at something as to make it
 _TOO_MUCH: Final = "this takes too much work: lists within lists, or texts that grow too long"
 _TOO_LARGE: Final = "the payload becomes too large: the mapping copies more than a million items"
 _SIZED: Final = frozenset((str, list, dict))
+
+
+class TooLarge(NotationError):
+    """The same for compiled functions as for the reference, which need not find it again."""
 
 
 class Run:
@@ -32,14 +38,15 @@ class Run:
     good as nothing unless it is done very often, too.
     """
 
-    __slots__ = ("_now", "copies", "left", "shown", "thorough")
+    __slots__ = ("_aside", "_now", "copies", "left", "shown", "thorough")
 
     def __init__(self, left: int = MAX_WORK, now: datetime | None = None, *, thorough: bool = False) -> None:
         self._now = now
+        self._aside: Run | None = None
         self.left = left
         self.thorough = thorough
         self.copies = [MAX_COPIED]
-        self.shown = [MAX_COPIED]  # what an explanation may hold
+        self.shown = [MAX_SHOWN]
 
     @property
     def now(self) -> datetime:
@@ -48,10 +55,10 @@ class Run:
         return self._now
 
     def aside(self) -> Run:
-        """For looking at parts again: what it does leaves the outcome as it is."""
-        run = Run(now=self.now, thorough=self.thorough)
-        run.shown = self.shown
-        return run
+        """For looking at parts again, one for all: what it does leaves the outcome as it is."""
+        if self._aside is None:
+            self._aside = Run(now=self.now, thorough=self.thorough)
+        return self._aside
 
     def spend(self, work: int) -> None:
         """Raises NotationError when nothing is left."""
@@ -84,9 +91,9 @@ def copied(value: Any, left: list[int]) -> Any:
     """
     if not isinstance(value, (dict, list)):
         return value
-    left[0] -= len(value) + 1
+    left[0] -= len(value) + BRACKETS
     if left[0] < 0:
-        raise NotationError(_TOO_LARGE)
+        raise TooLarge(_TOO_LARGE)
     if isinstance(value, dict):
         if ATOMS.issuperset(map(type, value.values())):
             return dict(value)
@@ -94,14 +101,27 @@ def copied(value: Any, left: list[int]) -> Any:
     return value[:] if ATOMS.issuperset(map(type, value)) else [copied(item, left) for item in value]
 
 
+def counted(value: Any, left: list[int]) -> Any:
+    """The value itself, of which a copy is going to be made: it counts as in `copied`."""
+    if isinstance(value, (dict, list)):
+        left[0] -= len(value) + BRACKETS
+        if left[0] < 0:
+            raise TooLarge(_TOO_LARGE)
+        within = value if isinstance(value, list) else value.values()
+        if not ATOMS.issuperset(map(type, within)):
+            for item in within:
+                counted(item, left)
+    return value
+
+
 def written(value: Any, left: list[int]) -> str:
     """A value within a text. What it holds counts as copied (see `copied`), and as more than that."""
     if isinstance(value, str):
         return value
     if isinstance(value, (list, dict)):
-        left[0] -= extent(value) // 4
+        left[0] -= extent(value)
         if left[0] < 0:
-            raise NotationError(_TOO_LARGE)
+            raise TooLarge(_TOO_LARGE)
     return as_text(value)
 
 

@@ -28,6 +28,9 @@ NUMBERS: Final = (int, float, Decimal)
 ATOMS: Final = frozenset((str, int, float, bool, type(None)))  # the types of values that hold no others
 
 
+_USUAL: Final = frozenset((int, float, str, datetime))  # the usual types, taken quickly
+
+
 class MismatchError(Exception):
     """The values do not allow the operation. `side` is the operand to blame, `text` says why.
 
@@ -64,6 +67,8 @@ def absent(value: Any) -> bool:
 
 def same(a: Any, b: Any) -> bool:
     """Strict equality: types never mix (true is not 1), whatever the depth; 1 and 1.0 are equal."""
+    if a.__class__ is b.__class__ and a.__class__ in _USUAL:
+        return bool(a == b)
     if isinstance(a, bool) or isinstance(b, bool):
         return a is b
     if isinstance(a, list):
@@ -108,12 +113,9 @@ def _order(value: Any) -> str:
     return "" if isinstance(value, dict) else type_name(value)
 
 
-_ORDERED: Final = frozenset((int, float, str, datetime))  # the usual types, taken quickly
-
-
 def _ordering(compare: Callable[[Any, Any], bool], sign: str) -> Callable[[Any, Any], bool]:
     def ordered(a: Any, b: Any) -> bool:
-        if a.__class__ is b.__class__ and a.__class__ in _ORDERED:
+        if a.__class__ is b.__class__ and a.__class__ in _USUAL:
             return compare(a, b)
         if absent(a) or absent(b):
             return False
@@ -202,8 +204,13 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
+_as_json: Final = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def as_text(value: Any) -> str:
     """A value within a text: missing and null are nothing, objects and lists are JSON."""
     if isinstance(value, str):
         return value
-    return "" if absent(value) else json.dumps(plain(value), ensure_ascii=False)
+    if value.__class__ is int or (value.__class__ is float and math.isfinite(value)):
+        return repr(value)  # as JSON has it, and much quicker
+    return "" if absent(value) else _as_json(plain(value))

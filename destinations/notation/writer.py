@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any, Final
 
+from .errors import NotationError
 from .paths import ITEM, Key, Reference, step
-from .run import COST, Run
+from .run import COST, Run, TooLarge, extent
 from .values import MISSING
 
 ALWAYS_THERE: Final = "profile"  # the source without which the reference takes over
@@ -34,10 +35,16 @@ def make():
         else:
             try:
                 {trusting}
+            except TooLarge:
+                raise
+            except NotationError:
+                return reference(sources)
             except Exception:
                 wary = 63
         try:
             {careful}
+        except TooLarge:
+            raise
         except Exception:
             pass
         return reference(sources)
@@ -54,9 +61,11 @@ class Writer:
     hoists_all = False  # whether everything that is looked up is needed in any case
 
     def __init__(self) -> None:
-        self.names: dict[str, Any] = {kind.__name__: kind for kind in (str, int, dict, list, Exception)}
+        self.names: dict[str, Any] = {
+            kind.__name__: kind for kind in (str, int, dict, list, Exception, NotationError, TooLarge)
+        }
         self.names.update(NUMBERS=(int, float, bool, Decimal), EMPTY={}, MISSING=MISSING)
-        self.names.update(__builtins__={}, step=step, Run=Run, none=none, len=len)
+        self.names.update(__builtins__={}, step=step, Run=Run, none=none, len=len, extent=extent)
         self.inlined: dict[str, Any] = {}
         self.variables = 0
         self.begin(trusting=False)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from destinations.notation import NotationError
-from destinations.notation.run import MAX_COPIED, MAX_WORK, Run
+from destinations.notation.run import MAX_COPIED, MAX_SHOWN, MAX_WORK, Run
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +28,7 @@ def limited(ask, work, runs):
     """The answer with so much work to do, and the runs it took."""
 
     def begin(run, left=work, now=None, thorough=False):
-        run.left, run._now, run.copies, run.shown = left, now, [MAX_COPIED], [MAX_COPIED]
+        run.left, run._now, run.copies, run.shown, run._aside = left, now, [MAX_COPIED], [MAX_SHOWN], None
         run.thorough = thorough
         runs.append(run)
 

@@ -6,6 +6,7 @@ import pytest
 
 from destinations.notation import NotationError, moments, parse_condition, parse_template
 from destinations.notation.compiled_template import compile_template
+from destinations.notation.explain_template import MAX_PLACES
 from destinations.notation.render import render
 from destinations.notation.template_reader import read
 
@@ -22,6 +23,8 @@ DATA = {
         "alike": [list(range(2_000))],
         "large": [[number] for number in range(10_000)],
         "as_large": [[number] for number in range(10_000)],
+        "empties": [[] for _ in range(10_666)],
+        "as_empty": [[] for _ in range(10_666)],
     }
 }
 
@@ -70,6 +73,10 @@ CONDITIONS = {
     "numerals": f"int(profile@text) == 1 OR int('{'1' * 60_000}') == 1",
     "large lists": " AND ".join(["profile@large == profile@as_large"] * 1_700),
     "large lists in order": " AND ".join(["profile@large <= profile@as_large"] * 1_700),
+    "a few lists of lists": " AND ".join(["profile@empties == profile@as_empty"] * 50),
+    "joined lists": " OR ".join(["join(profile@empties, ',') == 'x'"] * 50),
+    "lists in texts": " OR ".join(["text(profile@empties) == 'x'"] * 50),
+    "lists in concat": " OR ".join(["concat(profile@empties, 'a') == 'x'"] * 50),
     "searches of texts": " AND ".join(["profile@text NOT CONTAINS 'aab'"] * 1_700),
     "searches of lists": " AND ".join(["profile@list NOT CONTAINS 'a'"] * 1_900),
     "cases of texts": " AND ".join(["lowercase(profile@text) != 'x'"] * 1_700),
@@ -87,6 +94,9 @@ TEMPLATES = {
     "text with large": ["{{profile@large}}"] * 3_000,
     "many texts": "{{profile@text}}" * 4_000,
     "choices": [{"$if": "profile@text CONTAINS 'aab'", "then": 1}] * 1_000,
+    "made lists": [{"$formula": "lowercase(profile@list)"}] * 3_000,
+    "few made lists": [{"$formula": "first(profile@deep)"}] * 49
+    + [{"$formula": "lowercase(profile@large)"}] * 40,
     "large keys": [{"$lookup": "profile@large", "in": {"a": 1}}] * 1_000,
 }
 
@@ -105,7 +115,10 @@ def test_every_template_ends(name):
     assert ends(lambda: parse_template(TEMPLATES[name]).render(DATA))
 
 
-REFUSED = ("large lists", "large lists in order", "searches of texts", "cases of texts", "cases of cases")
+REFUSED = (
+    *("a few lists of lists", "joined lists", "lists in texts", "lists in concat"),
+    *("large lists", "large lists in order", "searches of texts", "cases of texts", "cases of cases"),
+)
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -125,7 +138,9 @@ def test_a_few_questions_about_large_values_are_answered():
     assert condition.explain(DATA).result == "true"
 
 
-@pytest.mark.parametrize("name", ["text with large", "many texts", "choices", "large keys"])
+@pytest.mark.parametrize(
+    "name", ["text with large", "many texts", "choices", "large keys", "made lists", "few made lists"]
+)
 def test_a_template_counts_them_as_well(name):
     template = parse_template(TEMPLATES[name])
     with pytest.raises(NotationError, match=r"too much work|too large"):
@@ -138,6 +153,22 @@ def test_an_explanation_holds_no_more_than_can_be_shown():
     seen = [part.values[0].value for part in condition.explain(DATA).children]
     assert sum(len(value) for value in seen if value == DATA["profile"]["text"]) < 10_000_000
     assert seen[-1] == "(cannot be shown)"
+
+
+def test_values_are_looked_at_again_with_one_account_for_all():
+    """Answering is within bounds; looking again at all that is within each function is not."""
+    within = nested("concat", "profile@text", 4)
+    explanation = parse_condition(" AND ".join([f"{within} != 'x'"] * 3)).explain(DATA)
+    assert explanation.result == "true"
+    assert explanation.children[0].values[-1].value == DATA["profile"]["text"]
+    assert explanation.children[-1].values[-1] == (within, "(cannot be shown)", True)
+
+
+def test_an_explanation_has_no_more_places_than_a_template_has_values():
+    template = parse_template([{"$map": "profile@list", "to": "item@..."}] * 3)
+    explanation = template.explain(DATA)
+    assert len(explanation.places) == MAX_PLACES
+    assert explanation.payload == template.render(DATA)
 
 
 @pytest.mark.parametrize("name", GROWING)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ..values import MISSING, absent, same
 from .function import Function, Parameter
+from .parameters import ANY_DEPTH
 
 Ask = Callable[[], Any]
 
@@ -32,7 +33,6 @@ def _lookup(value: Any, *table: Any) -> Any:
 
 _LAZY: Final = Parameter("value", lazy=True)
 _OTHER: Final = _LAZY.named("other")
-_COMPARED: Final = Parameter("value", deep=True)
 _CONDITION: Final = Parameter("condition", lazy=True, condition=True)
 
 TABLE: Final = (
@@ -43,7 +43,7 @@ TABLE: Final = (
     ),
     Function(
         "lookup",
-        (_COMPARED, _COMPARED.named("key"), _COMPARED.named("its value")),
+        (ANY_DEPTH, ANY_DEPTH.named("key"), ANY_DEPTH.named("its value")),
         _lookup,
         repeats=True,
         takes_missing=True,

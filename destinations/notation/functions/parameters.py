@@ -44,6 +44,7 @@ def _integer(value: Any) -> int:
 
 
 ANY = Parameter("value")
+ANY_DEPTH = Parameter("value", deep=True)
 TEXT = Parameter("text", _text)
 LIST = Parameter("list", _list)
 NUMBER = Parameter("number", _number)
@@ -58,4 +59,4 @@ _USUAL: Final = ((_text, str), (_list, list), (_number, int), (_integer, int))
 
 def usual_type(parameter: Parameter) -> type | None:
     """The type of which every value is read as it is, if there is one."""
-    return next((kind for read, kind in _USUAL if read is parameter.read and not parameter.deep), None)
+    return next((kind for read, kind in _USUAL if read is parameter.read), None)

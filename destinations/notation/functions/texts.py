@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from ..run import check_length
 from ..values import MismatchError, absent, as_text
 from .function import Function
-from .parameters import ANY, INTEGER, LIST, TEXT
+from .parameters import ANY, ANY_DEPTH, INTEGER, LIST, TEXT
 
 
 def _lower(value: Any) -> Any:
@@ -79,9 +80,9 @@ TABLE: Final = (
     Function("lowercase", (ANY,), _lower, quick=str.lower),
     Function("uppercase", (ANY,), _upper, quick=str.upper),
     Function("trim", (TEXT,), str.strip, quick=str.strip),
-    Function("text", (ANY,), as_text),
-    Function("concat", (ANY,), _concat, repeats=True),
-    Function("join", (LIST, _SEPARATOR), _join),
+    Function("text", (ANY_DEPTH,), as_text),
+    Function("concat", (ANY_DEPTH,), _concat, repeats=True),
+    Function("join", (replace(LIST, deep=True), _SEPARATOR), _join),
     Function("split", (TEXT, _SEPARATOR), _split),
     Function("replace", (TEXT, TEXT.named("old"), TEXT.named("new")), _replace),
     Function("substring", (TEXT, INTEGER.named("start"), INTEGER.named("length")), _substring, required=2),
