@@ -3,7 +3,6 @@
 import io
 import json
 import tempfile
-from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -45,16 +44,16 @@ def run(*arguments):
 
 
 @pytest.mark.skipif(not IS_SQLITE, reason="makes its own database on the server that it is told of")
-def test_it_measures_in_a_scratch_database(monkeypatch):
+def test_it_measures_in_a_scratch_database(monkeypatch, tmp_path):
     monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "tracsync.settings")
-    before = set(Path(tempfile.gettempdir()).glob("tracsync-scratch-*"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     options = [f"--{name}={value}" for name, value in TINY.items()]
     out, _ = run("--json", *options)
     report = json.loads(out)
     assert [section["title"] for section in report["sections"]] == TITLES
     aims = report["sections"][0]["rows"]
     assert {row["met"] for row in aims} <= {"yes", "no"}
-    assert set(Path(tempfile.gettempdir()).glob("tracsync-scratch-*")) <= before
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_more_owed_than_there_are_is_refused():
