@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from statistics import median
 from typing import TypeVar
 
 from django.db import connections
@@ -14,6 +15,7 @@ from django.db import connections
 from destinations.connectors.base import Session
 
 QUICK = 0.002  # seconds: calls that take no longer only hinder each other
+LATELY = 9  # calls
 WORK = 0.001  # seconds, about what a call keeps a processor busy; for the rest another one can be made
 Part = TypeVar("Part")
 
@@ -21,16 +23,16 @@ Part = TypeVar("Part")
 class Lanes:
     """Sends parts one after the other while answers come quickly, and side by side when they do not.
 
-    `open` gives each lane a session of its own, as a session is used by one thread at a time. `quickest`, in
-    seconds, of the last calls decides: other work on this machine makes calls longer, never shorter.
+    `open` gives each lane a session of its own, as a session is used by one thread at a time. `lately` has
+    the seconds of the last calls: what most of them took decides, whatever a single one did.
     """
 
     def __init__(
-        self, open: Callable[[], AbstractContextManager[Session]], most: int, quickest: float = 0.0
+        self, open: Callable[[], AbstractContextManager[Session]], most: int, lately: deque[float]
     ) -> None:
         self._open = open
         self._most = most
-        self.quickest = quickest
+        self._lately = lately
 
     def run(
         self,
@@ -49,7 +51,7 @@ class Lanes:
                 if lanes > 1:
                     self._together(lanes, waiting, send, goes_on)
                 else:
-                    self._note([send(session, waiting.popleft())])
+                    self._lately.append(send(session, waiting.popleft()))
 
     def _together(
         self,
@@ -58,18 +60,17 @@ class Lanes:
         send: Callable[[Session, Part], float],
         goes_on: Callable[[], bool],
     ) -> None:
-        taken: list[float] = []
         errors: list[BaseException] = []
 
         def work() -> None:
             try:
                 with self._open() as session:
-                    while not errors and goes_on():
+                    while not errors and self._worth_while() > 1 and goes_on():
                         try:
                             part = waiting.popleft()
                         except IndexError:
                             return
-                        taken.append(send(session, part))
+                        self._lately.append(send(session, part))
             except BaseException as error:  # raised again where somebody can handle it
                 errors.append(error)
             finally:
@@ -80,13 +81,14 @@ class Lanes:
             thread.start()
         for thread in threads:
             thread.join()
-        if taken:
-            self._note(taken)
         if errors:
             raise errors[0]
 
     def _worth_while(self) -> int:
-        return 1 if self.quickest < QUICK else math.ceil(self.quickest / WORK)
+        lately = self._lately.copy()  # other lanes may be adding to it
+        usual = median(lately) if lately else 0.0
+        return 1 if usual < QUICK else math.ceil(usual / WORK)
 
-    def _note(self, taken: Sequence[float]) -> None:
-        self.quickest = min(taken)
+
+def new_lately() -> deque[float]:
+    return deque(maxlen=LATELY)

@@ -33,7 +33,7 @@ from destinations.encryption import UndecryptableValue
 from destinations.models import Destination, ProfileSync
 from destinations.sync import claim, database, health, limits, record, retry, sessions, stopping
 from destinations.sync.decide import Decider, Deliver
-from destinations.sync.lanes import Lanes
+from destinations.sync.lanes import Lanes, new_lately
 from destinations.sync.lease import Lease
 from profiles.models import Profile
 
@@ -77,12 +77,12 @@ def push(token: str, ids: Sequence[int]) -> None:
 class _Pace:
     """How a destination answers, as far as this process knows.
 
-    `rows` make a slice, by the time that the last one took; `quickest` of the last calls, in seconds.
+    `rows` make a slice, by the time that the last one took; `lately` are the seconds of the last calls.
     """
 
     def __init__(self) -> None:
         self.rows = SLICE
-        self.quickest = 0.0
+        self.lately = new_lately()
 
     def note(self, seconds: float) -> None:
         if seconds < SLICE_SECONDS / 2:
@@ -145,7 +145,7 @@ class _Batch:
         self.lease = lease
         self.pace = _paces[destination.pk]
         self.decider = Decider(destination)
-        self.lanes = Lanes(self._session, limits.lanes(destination), self.pace.quickest)
+        self.lanes = Lanes(self._session, limits.lanes(destination), self.pace.lately)
         self.lock = threading.Lock()  # for what the lanes change together
         self.failures = 0
         self.began = time.monotonic()
@@ -215,7 +215,6 @@ class _Batch:
 
         if parts:
             self.lanes.run(parts, send, self._goes_on)
-            self.pace.quickest = self.lanes.quickest
 
     def _count(self, outcome: Outcome) -> None:
         if isinstance(outcome, Retry) and outcome.after is not None:

@@ -11,7 +11,7 @@ import pytest
 from destinations.connectors.base import Retry
 from destinations.models import Destination, Health, ProfileSync
 from destinations.sync import claim, clock, explain, limits, settle
-from destinations.sync.lanes import Lanes
+from destinations.sync.lanes import Lanes, new_lately
 
 pytestmark = pytest.mark.django_db
 
@@ -167,19 +167,52 @@ class Calls:
 
 def test_quick_calls_follow_each_other():
     calls = Calls()
-    Lanes(calls.open, most=8).run(range(50), calls.send, lambda: True)
+    Lanes(calls.open, 8, new_lately()).run(range(50), calls.send, lambda: True)
     assert (calls.done, calls.most, calls.sessions) == (list(range(50)), 1, 1)
 
 
 def test_slow_calls_go_side_by_side_and_no_more_than_allowed():
     calls = Calls(seconds=0.02)
-    Lanes(calls.open, most=4).run(range(30), calls.send, lambda: True)
+    Lanes(calls.open, 4, new_lately()).run(range(30), calls.send, lambda: True)
     assert (sorted(calls.done), calls.most) == (list(range(30)), 4)
+
+
+def test_one_slow_call_among_quick_ones_changes_nothing():
+    calls, lately = Calls(), new_lately()
+    Lanes(calls.open, 8, lately).run(range(50), calls.send, lambda: True)
+    calls.seconds = 0.02
+    Lanes(calls.open, 8, lately).run([50], calls.send, lambda: True)
+    calls.seconds = 0.0
+    Lanes(calls.open, 8, lately).run(range(51, 100), calls.send, lambda: True)
+    assert (calls.done, calls.most) == (list(range(100)), 1)
+
+
+def test_lanes_end_when_answers_come_quickly_again():
+    calls = Calls(seconds=0.02)
+
+    def send(session, part):
+        if part == 8:
+            calls.seconds = 0.0
+        return calls.send(session, part)
+
+    Lanes(calls.open, 4, new_lately()).run(range(200), send, lambda: True)
+    assert sorted(calls.done) == list(range(200))
+    assert calls.done[100:] == list(range(100, 200))
+
+
+def test_some_quick_answers_among_slow_ones_change_nothing():
+    calls, kept = Calls(seconds=0.02), new_lately()
+
+    def send(session, part):
+        return 0.0 if part % 5 == 0 else calls.send(session, part)
+
+    Lanes(calls.open, 4, kept).run(range(1, 100), send, lambda: True)
+    assert (calls.most, calls.sessions) == (4, 1 + 4)  # one before anything is known, then four lanes
 
 
 def test_nothing_is_begun_once_it_must_not_go_on():
     calls = Calls(seconds=0.02)
-    Lanes(calls.open, most=4).run(range(30), calls.send, lambda: len(calls.done) < 5)
+    Lanes(calls.open, 4, new_lately()).run(range(30), calls.send, lambda: len(calls.done) < 5)
     assert 5 <= len(calls.done) < 5 + 4
 
 
@@ -193,6 +226,6 @@ def test_what_one_lane_raises_ends_all_and_goes_through():
         return 0.02
 
     with pytest.raises(ConnectionError, match="down"):
-        Lanes(calls.open, most=4).run(range(30), send, lambda: True)
+        Lanes(calls.open, 4, new_lately()).run(range(30), send, lambda: True)
     assert 3 in calls.done
     assert len(calls.done) < 30
