@@ -28,11 +28,10 @@ from destinations.connectors.base import (
     Retry,
 )
 from destinations.connectors.redaction import SCAN_LIMIT, Redactor, cut, mask_url
-from destinations.connectors.wire import GuardedAdapter
+from destinations.connectors.wire import KNOWN_URLS, GuardedAdapter
 
 USER_AGENT = "tracsync"
 CONNECT_TIMEOUT = 5.0  # seconds
-KNOWN_URLS = 10  # those of GET all differ
 RESPONSE_LIMIT = 64 * 1024  # bytes
 LONGEST_WAIT = 24 * 3600.0  # seconds
 RETRYABLE = frozenset({408, 425, 429})

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -23,6 +24,8 @@ from urllib3.util.connection import create_connection
 
 from destinations.connectors.addresses import Guard
 
+KNOWN_URLS = 10  # those of GET all differ
+
 # urllib3 logs whole URLs, whose query may hold secrets or, with GET, the payload.
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
@@ -30,11 +33,14 @@ logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 class GuardedAdapter(HTTPAdapter):
     """An adapter whose connections pass the guard; `limit`: seconds that one exchange may take in all.
 
-    ConfigurationError comes through requests unchanged when an address is refused.
+    It is always asked with the same proxies and the same `verify`, and does no more than is needed here, as
+    everything is paid for at each push. ConfigurationError comes through requests unchanged when an address
+    is refused.
     """
 
     def __init__(self, guard: Guard, limit: float) -> None:
         self._pools = _pools(guard, limit)
+        self._pool_of: dict[str, Any] = {}
         super().__init__(pool_connections=2, pool_maxsize=2)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -45,6 +51,16 @@ class GuardedAdapter(HTTPAdapter):
         manager = super().proxy_manager_for(proxy, **kwargs)
         manager.pool_classes_by_scheme = self._pools
         return manager
+
+    def get_connection_with_tls_context(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Any:
+        """The pool of the request's address, found once."""
+        url = request.url or ""
+        pool = self._pool_of.get(url)
+        if pool is None or pool.pool is None:  # closed, to make room for another one
+            pool = super().get_connection_with_tls_context(request, *args, **kwargs)
+            if len(self._pool_of) < KNOWN_URLS:
+                self._pool_of[url] = pool
+        return pool
 
 
 def _pools(guard: Guard, limit: float) -> dict[str, Any]:

@@ -51,6 +51,12 @@ def test_one_connection_is_kept_and_no_cookies(client, server) -> None:
     assert all("Cookie" not in seen.headers for seen in server.seen)
 
 
+def test_a_pool_that_was_closed_meanwhile_is_found_again(client, server) -> None:
+    assert client.send(get(server.url)).status == 200
+    client._adapter.poolmanager.clear()  # as urllib3 does to make room for other hosts
+    assert client.send(get(server.url)).status == 200
+
+
 def test_the_environment_is_not_read(server, monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login a password b")
