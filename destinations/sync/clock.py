@@ -21,6 +21,7 @@ from profiles import import_jobs
 logger = logging.getLogger(__name__)
 
 TICK = 0.25  # seconds between two looks when there is nothing to do
+SHORTEST_PAUSE = 0.01
 BEAT_EVERY = timedelta(seconds=5)
 ALIVE = timedelta(seconds=20)
 QUEUED_PER_PROCESS = 2  # claims that wait for each process that pushes
@@ -67,16 +68,23 @@ def run(stopped: Callable[[], bool]) -> None:
         close_old_connections()
         try:
             beat.show()
-            busy = tick()
+            pause = 0.0 if tick() else _pause()
             prune.prune_sometimes()
         except Exception as error:
             _report(error)
             connections.close_all()
             time.sleep(1)
             continue
-        if not busy:
-            time.sleep(TICK)
+        time.sleep(pause)
     beat.end()
+
+
+def _pause() -> float:
+    """Seconds until there may be something to do: changes are met right when they have ended."""
+    ends = settle.next_at()
+    if ends is None:
+        return TICK
+    return min(TICK, max(SHORTEST_PAUSE, (ends - timezone.now()).total_seconds()))
 
 
 def is_alive(now: datetime | None = None) -> bool:

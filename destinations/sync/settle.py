@@ -13,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, models, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Min, Q, QuerySet
 
 from destinations.models import Destination
 from destinations.sync import tally
@@ -36,6 +36,16 @@ def settle(now: datetime) -> int:
         Profile.objects.filter(pk__among=ids).update(first_changed_at=None)
         tally.settled(settled)
     return len(ids)
+
+
+def next_at() -> datetime | None:
+    """When, at the earliest, a destination may be owed changes that are going on; None if none are."""
+    quiet, wait = _shortest()
+    going_on = Profile.objects.filter(first_changed_at__isnull=False)
+    ends = {"changed_at": quiet} | ({} if wait is None else {"first_changed_at": wait})
+    # One question for each, as SQLite finds only a single minimum by an index.
+    found = [(going_on.aggregate(first=Min(field))["first"], after) for field, after in ends.items()]
+    return min((first + after for first, after in found if first is not None), default=None)
 
 
 def settle_at_once(ids: Sequence[str], destinations: Sequence[Destination]) -> None:
