@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -17,6 +18,8 @@ from destinations.connectors.base import Session
 QUICK = 0.002  # seconds: calls that take no longer only hinder each other
 LATELY = 9  # calls
 WORK = 0.001  # seconds, about what a call keeps a processor busy; for the rest another one can be made
+FEW = 2  # parts for each lane
+LOOK = 0.01  # seconds between two looks at how many are left
 Part = TypeVar("Part")
 
 
@@ -39,17 +42,20 @@ class Lanes:
         parts: Sequence[Part],
         send: Callable[[Session, Part], float],
         goes_on: Callable[[], bool],
+        more: Callable[[], Sequence[Part]],
     ) -> None:
         """Send the parts in their order, as long as it goes on; `send` answers how many seconds it took.
 
-        Raises what `open` and `send` raise, after all lanes have ended.
+        Lanes side by side are given `more` when few are left, so that none has nothing to do; it is asked for
+        in this thread, which would only wait for them, until there is no more. Raises what `open`, `send` and
+        `more` raise, after all lanes have ended.
         """
         waiting = deque(parts)
         with self._open() as session:
             while waiting and goes_on():
                 lanes = min(self._most, len(waiting), self._worth_while())
                 if lanes > 1:
-                    self._together(lanes, waiting, send, goes_on)
+                    self._together(lanes, waiting, send, goes_on, more)
                 else:
                     self._lately.append(send(session, waiting.popleft()))
 
@@ -59,6 +65,7 @@ class Lanes:
         waiting: deque[Part],
         send: Callable[[Session, Part], float],
         goes_on: Callable[[], bool],
+        more: Callable[[], Sequence[Part]],
     ) -> None:
         errors: list[BaseException] = []
 
@@ -79,6 +86,16 @@ class Lanes:
         threads = [threading.Thread(target=work, name=f"lane {n}") for n in range(lanes)]
         for thread in threads:
             thread.start()
+        try:
+            while not errors and any(thread.is_alive() for thread in threads):
+                if len(waiting) >= FEW * lanes:
+                    time.sleep(LOOK)
+                elif parts := more():
+                    waiting.extend(parts)
+                else:
+                    break
+        except BaseException as error:  # as within a lane
+            errors.append(error)
         for thread in threads:
             thread.join()
         if errors:

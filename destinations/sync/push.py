@@ -1,7 +1,8 @@
 """The django-q2 task: push a claimed batch, and record what came of it.
 
 Profiles are read a slice at a time, right before they are pushed; outcomes are recorded after each slice,
-so that a crash leaves little in doubt.
+so that a crash leaves little in doubt. Where answers take their time, both are done while they are waited
+for.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import logging
 import threading
 import time
 import traceback
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ STINT = 2.0  # seconds after which a task takes no further batch: others wait fo
 BULK_DEADLINE = 2.0  # for backfills: what changes meanwhile comes next, here and at other destinations
 DEADLINE = 60.0  # seconds after which a batch begins no further slice
 SLICE = 50  # rows that are read, and recorded, together at first
-SLICE_SECONDS = 0.5  # what a slice is made to take, for the pace at which the destination answers
+SLICE_SECONDS = 0.3  # what a slice is made to take, for the pace at which the destination answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,10 @@ class _Batch:
         self.decider = Decider(destination)
         self.lanes = Lanes(self._session, limits.lanes(destination), self.pace.lately)
         self.lock = threading.Lock()  # for what the lanes change together
+        self.entries: list[record.Entry] = []  # of what is not recorded yet
+        self.slices = 0
         self.failures = 0
+        self.told_to_wait = False
         self.began = time.monotonic()
         self.ends_at = self.began + DEADLINE
 
@@ -159,30 +163,41 @@ class _Batch:
         self._push_rows([row for row in rows if row.bulk])
 
     def _push_rows(self, rows: list[ProfileSync]) -> None:
-        done = 0
-        while done < len(rows) and self._goes_on() and self._may_send():
-            size, began = max(self.pace.rows, self.decider.connector.batch_size), time.monotonic()
-            self._push_slice(rows[done : done + size])
-            self.pace.note(time.monotonic() - began)
-            done += size
+        waiting = deque(rows)
+        while waiting and self._may_send():
+            self.slices, began = 0, time.monotonic()
+            try:
+                self.lanes.run(self._prepare(waiting), self._send, self._goes_on, lambda: self._more(waiting))
+            finally:
+                self._record()
+            self.pace.note((time.monotonic() - began) / self.slices)
 
     def _session(self) -> AbstractContextManager[Session]:
         return sessions.borrowed(self.destination, self.decider.connector)
 
     def _goes_on(self) -> bool:
         in_time = time.monotonic() < self.ends_at and self.lease.holds() and not stopping.asked()
-        return in_time and self.failures < retry.BREAKER_FAILURES
+        return in_time and not self.told_to_wait and self.failures < retry.BREAKER_FAILURES
 
     def _may_send(self) -> bool:
-        """Whether nobody has paused the destination or been asked to wait meanwhile."""
-        return claim.open_now(timezone.now()).filter(pk=self.destination.pk).exists()
+        """Whether there is time, and nobody has paused the destination or been asked to wait meanwhile."""
+        return self._goes_on() and claim.open_now(timezone.now()).filter(pk=self.destination.pk).exists()
 
-    def _push_slice(self, rows: list[ProfileSync]) -> None:
-        """Decide, deliver and record; what is not tried stays with the claim, to be released."""
+    def _more(self, waiting: deque[ProfileSync]) -> list[list[Push]]:
+        """The next slice, once what has come of those before is recorded."""
+        self._record()
+        return self._prepare(waiting) if waiting and self._may_send() else []
+
+    def _prepare(self, waiting: deque[ProfileSync]) -> list[list[Push]]:
+        """Take a slice of what is waiting and decide; what is to be delivered, in parts as large as the
+        connector takes. What is not tried stays with the claim, to be released."""
+        self.slices += 1
+        part = self.decider.connector.batch_size
+        rows = [waiting.popleft() for _ in range(min(max(self.pace.rows, part), len(waiting)))]
         wanted = Profile.objects.filter(pk__among=[row.profile_id for row in rows])
         profiles = {profile.pk: profile for profile in wanted.defer("digest", "created_at")}
         pushes: list[Push] = []
-        entries: list[record.Entry] = []
+        decided: list[record.Entry] = []
         for row in rows:
             profile = profiles.get(row.profile_id)
             if profile is None:
@@ -192,33 +207,31 @@ class _Batch:
                 delivery = Delivery(decision.payload, f"{row.pk}:{profile.version}", row.remote_id)
                 pushes.append(Push(row, profile, decision.payload_hash, delivery))
             else:
-                entries.append(record.decided(row, profile, decision))
-        try:
-            self._deliver(pushes, entries)
-        finally:
+                decided.append(record.decided(row, profile, decision))
+        with self.lock:
+            self.entries += decided
+        return [pushes[start : start + part] for start in range(0, len(pushes), part)]
+
+    def _send(self, session: Session, part: list[Push]) -> float:
+        """Seconds that it took. Adds an entry for each push."""
+        began, clock = timezone.now(), time.monotonic()
+        outcomes = _outcomes(session, [push.delivery for push in part])
+        seconds = time.monotonic() - clock
+        with self.lock:
+            for push, outcome in zip(part, outcomes, strict=True):
+                self._count(outcome)
+                self.entries.append(_entry(push, outcome, began, seconds / len(part)))
+        return seconds
+
+    def _record(self) -> None:
+        with self.lock:
+            entries, self.entries = self.entries, []
+        if entries:
             record.record(self.destination, self.token, entries)
-
-    def _deliver(self, pushes: list[Push], entries: list[record.Entry]) -> None:
-        """Deliver in parts as large as the connector takes; adds an entry for each push that was tried."""
-        size = self.decider.connector.batch_size
-        parts = [pushes[start : start + size] for start in range(0, len(pushes), size)]
-
-        def send(session: Session, part: list[Push]) -> float:
-            began, clock = timezone.now(), time.monotonic()
-            outcomes = _outcomes(session, [push.delivery for push in part])
-            seconds = time.monotonic() - clock
-            with self.lock:
-                for push, outcome in zip(part, outcomes, strict=True):
-                    self._count(outcome)
-                    entries.append(_entry(push, outcome, began, seconds / len(part)))
-            return seconds
-
-        if parts:
-            self.lanes.run(parts, send, self._goes_on)
 
     def _count(self, outcome: Outcome) -> None:
         if isinstance(outcome, Retry) and outcome.after is not None:
-            self.failures = retry.BREAKER_FAILURES  # it asked everybody to wait
+            self.told_to_wait = True  # and no answer to a call beside this one takes that back
         elif isinstance(outcome, Accepted | Rejected):
             self.failures = 0
         else:
