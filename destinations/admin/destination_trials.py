@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from destinations import comparison, preview
 from destinations.admin.live_sending import LiveSending, not_running
-from destinations.admin.pages import Question
+from destinations.admin.pages import Question, profile_named
 from destinations.admin.readable import readable
 from destinations.connectors.base import ConnectorError
 from destinations.encryption import UndecryptableValue
@@ -81,7 +81,7 @@ class DestinationTrials(LiveSending):
         if not request.user.has_perm("profiles.view_profile"):
             raise PermissionDenied
         id = asked.get("profile", "").strip()
-        return Profile.objects.filter(pk=id).first(), id
+        return profile_named(id), id
 
     def _page(
         self, request: Any, destination: Destination, asked: str, profile: Profile | None, **context: Any

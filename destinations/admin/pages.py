@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -127,14 +127,14 @@ class ActingAdmin(admin.ModelAdmin):
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         answer: HttpResponse | None = self.asked_first(request, name, [obj])
-        answer = answer or getattr(self, f"act_{name}")(request, obj)
+        answer = answer or self._if_readable(request, getattr(self, f"act_{name}"), obj)
         return answer or redirect(self.url("change", obj))
 
     def _view(self, request: Any, object_id: str, name: str) -> HttpResponse:
         obj = self._found(request, object_id)
         if not self.has_view_or_change_permission(request, obj):
             raise PermissionDenied
-        answer: HttpResponse = getattr(self, f"view_{name}")(request, obj)
+        answer: HttpResponse = self._if_readable(request, getattr(self, f"view_{name}"), obj)
         return answer
 
     def _found(self, request: Any, object_id: str) -> Any:
@@ -145,6 +145,8 @@ class ActingAdmin(admin.ModelAdmin):
 
     def get_object(self, request: Any, object_id: str, from_field: str | None = None) -> Any:
         """What no key opens is empty and said to be, so that it can be entered again."""
+        if "\0" in object_id:  # PostgreSQL takes no such text
+            return None
         try:
             return super().get_object(request, object_id, from_field)
         except UndecryptableValue as error:
@@ -155,9 +157,19 @@ class ActingAdmin(admin.ModelAdmin):
             return found
 
     def changeform_view(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._if_readable(request, super().changeform_view, *args, **kwargs)
+
+    def delete_view(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._if_readable(request, super().delete_view, *args, **kwargs)
+
+    def response_action(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._if_readable(request, super().response_action, *args, **kwargs)
+
+    def _if_readable(self, request: Any, view: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """What the view answers; where no key opens something that the object uses, why, above the list."""
         try:
-            return super().changeform_view(request, *args, **kwargs)
-        except UndecryptableValue as error:  # of something that this object uses
+            return view(request, *args, **kwargs)
+        except UndecryptableValue as error:
             text = _("It cannot be opened: %(reason)s.") % {"reason": translated(str(error))}
             self.say(request, text, warning=True)
             return redirect(f"admin:{self.url_name('changelist')}")
@@ -211,10 +223,9 @@ class ChoiceOfRow(admin.SimpleListFilter):
         return list(self.model._default_manager.values_list("pk", "name"))
 
     def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """What is no id chooses nothing: a filter that is ignored would show what nobody asked for."""
         value = self.value()
-        return (
-            queryset.filter(**{str(self.parameter_name): value}) if value and value.isdecimal() else queryset
-        )
+        return queryset.filter(**{str(self.parameter_name): row_id(value)}) if value else queryset
 
 
 class DestinationFilter(ChoiceOfRow):
@@ -236,6 +247,16 @@ HEAVY = (
     "destination__resource__production",
     "destination__resource__test",
 )
+
+
+def row_id(text: str) -> int:
+    """The id that an address or a form names; 0, which no row has, where it is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
+
+
+def profile_named(id: str) -> Profile | None:
+    """The profile that a form names. PostgreSQL takes no text with a NUL, and no profile has one."""
+    return Profile.objects.filter(pk=id).first() if "\0" not in id else None
 
 
 def in_english(text: Any) -> str:

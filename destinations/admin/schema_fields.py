@@ -94,7 +94,8 @@ def secret_fields(schema: Mapping[str, Any], prefix: str, stored: Value) -> dict
         name, value = f"{prefix}.{leaf.name}", dig(stored, leaf.path)
         fields[name] = _secret_field(leaf, value)
         if is_set(value) and not leaf.required:
-            fields[f"{name}.remove"] = forms.BooleanField(required=False, label=_("remove"))
+            help = _("What is stored, when you save. It asks first.")
+            fields[f"{name}.remove"] = forms.BooleanField(required=False, label=_("remove"), help_text=help)
     return fields
 
 

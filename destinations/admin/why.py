@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from destinations import comparison, preview
 from destinations.admin import words
-from destinations.admin.pages import ActingAdmin, Button, pair_url, this_pair
+from destinations.admin.pages import ActingAdmin, Button, pair_url, row_id, this_pair
 from destinations.admin.readable import readable
 from destinations.encryption import UndecryptableValue, get_readable
 from destinations.models import DeliveryAttempt, Destination, ProfileSync
@@ -89,15 +89,16 @@ class WhyPages(ActingAdmin):
         return self._done(request, profile, text % {"count": count}, count)
 
     def _asked(self, request: Any) -> list[Destination]:
+        """All that are enabled only where none is named: nonsense must not send to everybody."""
         chosen = Destination.objects.filter(enabled=True).defer("settings", "mapping")
         wanted = request.POST.get("destination", "")
-        return list(chosen.filter(pk=int(wanted)) if wanted.isdecimal() and len(wanted) < 19 else chosen)
+        return list(chosen.filter(pk=row_id(wanted)) if wanted else chosen)
 
     def _done(self, request: Any, profile: Profile, text: str, count: int) -> HttpResponse | None:
         self.say(request, text, warning=not count)
-        wanted = request.POST.get("destination", "")
-        back_to_why = request.POST.get("back") == "why" and wanted.isdecimal() and len(wanted) < 19
-        return redirect(pair_url(profile.pk, int(wanted))) if back_to_why else None
+        wanted = row_id(request.POST.get("destination", ""))
+        back_to_why = request.POST.get("back") == "why" and wanted
+        return redirect(pair_url(profile.pk, wanted)) if back_to_why else None
 
     def _buttons(self, request: Any, pair: Pair) -> list[Button]:
         if not (self.has_act_permission(request) and pair.destination.enabled):
