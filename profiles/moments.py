@@ -51,6 +51,11 @@ def relative(moment: datetime, now: datetime | None = None) -> str:
     return _("%(duration)s ago") % {"duration": duration(-distance)}
 
 
+def told(moment: datetime, now: datetime | None = None) -> str:
+    """For sentences: the time, and how far away it is."""
+    return f"{at(moment)} ({relative(moment, now)})"
+
+
 def shown(moment: datetime | None, missing: str = "-") -> str:
     """For lists and panels: the time, beside it how far away it is, and with its day and zone as a title."""
     if moment is None:

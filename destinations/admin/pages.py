@@ -52,6 +52,17 @@ class Question:
     yes: str
 
 
+def before_sending(profile: str, destination: str) -> Question:
+    """Asked before the engine is told to send a profile, even what has not changed."""
+    sentences = (
+        _("Profile %(profile)s is sent to %(destination)s by the engine, in its order and recorded."),
+        _("It is sent as it is now, even if it is unchanged, unless the prerequisites do not want it."),
+        _("What was sent cannot be called back."),
+    )
+    names = {"profile": profile, "destination": destination}
+    return Question(_("Send it for real?"), (sentences[0] % names, *sentences[1:]), _("Send it"))
+
+
 CONFIRMED, CSRF = "confirmed", "csrfmiddlewaretoken"
 
 

@@ -220,6 +220,9 @@ def _help(leaf: Leaf) -> str:
 
 def _note(leaf: Leaf, stored: Any) -> str:
     if not is_set(stored):
+        default = leaf.schema.get("default")
+        if is_set(default) and not leaf.secret:
+            return conditional_escape(_("Not set; then %(default)s.") % {"default": default})
         return _("Not set.")
     host = _host(stored) if _is_address(leaf) else ""
     note = _("Set (%(host)s); blank keeps it.") % {"host": host} if host else _("Set; blank keeps it.")

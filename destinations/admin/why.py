@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -15,7 +16,15 @@ from django.utils.translation import ngettext
 
 from destinations import comparison, preview
 from destinations.admin import words
-from destinations.admin.pages import ActingAdmin, Button, pair_url, row_id, this_pair
+from destinations.admin.pages import (
+    ActingAdmin,
+    Button,
+    Question,
+    before_sending,
+    pair_url,
+    row_id,
+    this_pair,
+)
 from destinations.admin.readable import readable
 from destinations.encryption import UndecryptableValue, get_readable
 from destinations.models import DeliveryAttempt, Destination, ProfileSync
@@ -76,6 +85,13 @@ class WhyPages(ActingAdmin):
         )
         return self._done(request, profile, text % {"count": count}, count)
 
+    def question_before(self, request: Any, name: str, chosen: Sequence[Any]) -> Question | None:
+        """Where nothing would be sent there is nothing to ask."""
+        asked = self._asked(request) if name == "replay" else []
+        if not asked:
+            return super().question_before(request, name, chosen)
+        return before_sending(chosen[0].pk, ", ".join(map(str, asked)))
+
     def act_replay(self, request: Any, profile: Profile) -> HttpResponse | None:
         with transaction.atomic():
             asked = self._asked(request)
@@ -108,7 +124,7 @@ class WhyPages(ActingAdmin):
         again = _("Send it now, even if nothing has changed.")
         return [
             Button(_("Sync now"), self.url("sync_now", pair.profile), now, fields),
-            Button(_("Replay"), self.url("replay", pair.profile), again, fields),
+            Button(_("Replay…"), self.url("replay", pair.profile), again, fields),
         ]
 
 

@@ -328,6 +328,13 @@ def test_sending_to_production_without_javascript_asks_first(destination, profil
     assert sync.due_at is not None
 
 
+def test_what_uses_test_credentials_is_not_called_production(destination, profile, page):
+    Destination.objects.update(use_test_credentials=True)
+    text = page("destinations_destination_preview", destination.pk, query="profile=anna")
+    assert "Send as this destination does…" in text
+    assert "Send to production…" not in text
+
+
 def test_nothing_is_sent_where_it_is_paused_or_there_is_no_profile(destination, profile, post):
     answer = post("destinations_destination_send", destination.pk, profile="nobody", confirmed="yes")
     assert "There is no profile" in answer

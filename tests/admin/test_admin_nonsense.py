@@ -17,20 +17,6 @@ from tracsync.models import ApiToken
 
 HUGE, NUL, FIRST_DAY = "9" * 30, "a\0b", "0001-01-01T00:00+14:00"
 NONSENSE = ("", "x", "²", NUL, HUGE, FIRST_DAY, "[" * 99)
-    "",
-    "x",
-    "²",
-    "٣",
-    "-1",
-    "1.5",
-    "NaN",
-    NUL,
-    HUGE,
-    "9" * 5000,
-    FIRST_DAY,
-    "9999-12-31T23:59",
-    "[" * 99,
-)
 IN_LISTS = (
     *("q", "p", "o", "destination", "resource", "type", "tag", "owed", "finished", "installed", "settled"),
     *("state__exact", "outcome__exact", "status", "took", "error", "ids", "at__gte", "at__lt", "expires_at"),
@@ -192,7 +178,7 @@ def test_resources_that_no_key_opens_are_not_deleted_by_ticking_them(resource, d
 
 def test_a_destination_that_makes_no_sense_is_not_all_of_them(profile, destination, post):
     for nonsense in ("x", "²", HUGE, "-1"):
-        post("profiles_profile_replay", profile.pk, destination=nonsense)
+        post("profiles_profile_replay", profile.pk, destination=nonsense, confirmed="yes")
     assert not ProfileSync.objects.exists()
 
 

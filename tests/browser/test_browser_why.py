@@ -90,6 +90,7 @@ def test_rejected_with_422_mended_and_sent(site, days, open_page, receiver):
     before = len(receiver.arrivals)
     receiver.answer = lambda payload: 200
     page.get_by_role("button", name="Replay").click()
+    page.get_by_role("button", name="Send it").click()
     expect(page.locator(".messagelist")).to_contain_text("Replay: sent again to 1 destination")
     wait_for(lambda: len(receiver.arrivals) > before, what="the replay")
 
