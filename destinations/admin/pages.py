@@ -284,6 +284,13 @@ def link(obj: Model | None, text: str | None = None) -> str:
     return format_html('<a href="{}">{}</a>', reverse(name, args=[quote(obj.pk)]), text or str(obj))
 
 
+def with_help(text: Any, page: str, label: Any) -> str:
+    """A sentence, and where the documentation says more: in another tab, so that what was typed stays."""
+    name, mark, heading = page.partition("#")
+    url = f"{reverse('admin:documentation', args=[name])}{mark}{heading}"
+    return format_html('{} <a href="{}" target="_blank">{}</a>', text, url, label)
+
+
 def profile_link(profile_id: str) -> str:
     url = reverse("admin:profiles_profile_change", args=[quote(profile_id)])
     return format_html('<a href="{}">{}</a>', url, profile_id)
