@@ -1,15 +1,18 @@
-"""API tokens: made here, shown once, revoked by deleting them."""
+"""API tokens: made here, shown once, revoked by deleting them. Users and groups, in the reader's language."""
 
 from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth import admin as auth_admin
+from django.contrib.auth.models import Group, Permission, User
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from profiles import moments
 from tracsync.models import ApiToken
+from tracsync.permission_names import PermissionsField
 
 
 class ApiTokenForm(forms.ModelForm):
@@ -65,3 +68,23 @@ class ApiTokenAdmin(admin.ModelAdmin):
             "text": request.token_text,
         }
         return TemplateResponse(request, "admin/tracsync/token_made.html", context)
+
+
+class NamesPermissions(admin.ModelAdmin):
+    def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
+        if db_field.related_model is Permission:
+            kwargs["form_class"] = PermissionsField
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+
+class GroupAdmin(NamesPermissions, auth_admin.GroupAdmin):
+    pass
+
+
+class UserAdmin(NamesPermissions, auth_admin.UserAdmin):
+    pass
+
+
+for model, model_admin in ((Group, GroupAdmin), (User, UserAdmin)):  # in place of Django's
+    admin.site.unregister(model)
+    admin.site.register(model, model_admin)
