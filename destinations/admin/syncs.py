@@ -129,8 +129,8 @@ class ProfileSyncAdmin(SendsAgain, ReadOnly, BoundedAdmin):
         replay_help = _("Send it again now, even if nothing has changed.")
         yield Button(_("Replay"), self.url("replay", obj), replay_help)
 
-    def panel(self, request: Any, obj: ProfileSync) -> dict[str, Any]:
-        return {"subtitle": f"{obj.profile_id} → {obj.destination}"}
+    def title_of(self, obj: ProfileSync) -> str:
+        return f"{obj.profile_id} → {obj.destination}"
 
     def links(self, request: Any, obj: ProfileSync) -> Iterable[Link]:
         if request.user.has_perm("profiles.view_profile"):
