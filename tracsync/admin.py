@@ -6,11 +6,13 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group, Permission, User
+from django.db.models import DateTimeField
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from profiles import moments
+from tracsync import date_and_time
 from tracsync.models import ApiToken
 from tracsync.permission_names import PermissionsField
 
@@ -24,6 +26,7 @@ class ApiTokenForm(forms.ModelForm):
 @admin.register(ApiToken)
 class ApiTokenAdmin(admin.ModelAdmin):
     form = ApiTokenForm
+    formfield_overrides = {DateTimeField: date_and_time.FIELD}
     list_display = ("name", "prefix", "read_only", "last_used", "expires", "created")
     list_filter = ("read_only", ("expires_at", admin.EmptyFieldListFilter))
     search_fields = ("name", "prefix")
@@ -82,7 +85,7 @@ class GroupAdmin(NamesPermissions, auth_admin.GroupAdmin):
 
 
 class UserAdmin(NamesPermissions, auth_admin.UserAdmin):
-    pass
+    formfield_overrides = {DateTimeField: date_and_time.FIELD}
 
 
 for model, model_admin in ((Group, GroupAdmin), (User, UserAdmin)):  # in place of Django's

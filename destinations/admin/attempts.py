@@ -142,4 +142,4 @@ def _tries(attempt: DeliveryAttempt) -> Iterable[DeliveryAttempt]:
 def _body(text: Any) -> str:
     if text is None:
         return _("Not kept: TRACSYNC_ATTEMPT_BODIES says which bodies are.")
-    return format_html('<pre class="tracsync-code">{}</pre>', text)
+    return format_html('<pre class="tracsync-code" tabindex="0">{}</pre>', text)

@@ -1,5 +1,7 @@
 """Users and groups in the reader's language: what Django leaves in English is said in German, too."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
@@ -7,6 +9,7 @@ from django.urls import reverse
 from django.utils import translation
 
 from tracsync import django_texts, permission_names
+from tracsync.models import ApiToken
 
 GERMAN = {"HTTP_ACCEPT_LANGUAGE": "de"}
 
@@ -45,6 +48,15 @@ def test_what_nobody_knows_better_is_called_as_it_is_stored(db):
         permission = Permission.objects.create(content_type=kind, codename=codename, name="Can do this")
         with translation.override("de"):
             assert permission_names.name(permission) == "Can do this"
+
+
+def test_dates_and_times_have_labels(admin_client, forms):
+    user, token = forms()[1], admin_client.get(reverse("admin:tracsync_apitoken_add")).content.decode()
+    assert (user.count('aria-label="Date"'), user.count('aria-label="Time"')) == (2, 2)
+    assert (token.count('aria-label="Date"'), token.count('aria-label="Time"')) == (1, 1)
+    moment = {"expires_at_0": "2030-01-02", "expires_at_1": "03:04"}
+    admin_client.post(reverse("admin:tracsync_apitoken_add"), {"name": "CRM", **moment})
+    assert ApiToken.objects.get().expires_at == datetime(2030, 1, 2, 3, 4, tzinfo=UTC)
 
 
 def test_what_is_chosen_is_kept(admin_client):
