@@ -4,13 +4,14 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import DateTimeField
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from profiles import moments
 from profiles.large_tables import LeanAdmin
-from tracsync import people
+from tracsync import date_and_time, people
 from tracsync.models import ApiToken
 
 __all__ = ["ApiTokenAdmin", "people"]  # registers its pages, too
@@ -31,6 +32,7 @@ class ApiTokenForm(forms.ModelForm):
 @admin.register(ApiToken)
 class ApiTokenAdmin(LeanAdmin):
     form = ApiTokenForm
+    formfield_overrides = {DateTimeField: date_and_time.FIELD}
     list_display = ("name", "prefix", "read_only", "last_used", "expires", "created")
     list_filter = ("read_only", ("expires_at", admin.EmptyFieldListFilter))
     search_fields = ("name", "prefix")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.forms.utils import ErrorList
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -21,6 +24,7 @@ from profiles.forms import JSONText, JSONTextField
 
 PREFIX = "settings"
 EXAMPLE = {"id": "profile@id"}
+LINES = re.compile(r"<li>(?=[^<]*\n)")
 
 
 class ConditionField(forms.CharField):
@@ -31,6 +35,16 @@ class ConditionField(forms.CharField):
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return super().has_changed(self.to_python(initial or ""), data)
+
+
+class Mistakes(ErrorList):
+    """Those of code have a marker below their place, so that their lines scroll: by keyboard as well."""
+
+    def render(self, *args: Any, **kwargs: Any) -> SafeString:
+        html = super().render(*args, **kwargs)
+        return mark_safe(LINES.sub('<li tabindex="0">', html))  # noqa: S308 - escaped already
+
+    __str__ = __html__ = render
 
 
 class DestinationForm(forms.ModelForm):
@@ -74,7 +88,7 @@ class DestinationForm(forms.ModelForm):
         widgets = {"description": forms.Textarea({"rows": 2, "class": "vLargeTextField"})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **{"error_class": Mistakes, **kwargs})
         if self.instance._state.adding:
             self.initial["mapping"] = EXAMPLE
         if self.connector is not None:

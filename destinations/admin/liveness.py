@@ -137,6 +137,6 @@ def _unsettled() -> str:
     rows = Profile.objects.filter(first_changed_at__isnull=False)
     oldest = rows.order_by("first_changed_at").values_list("first_changed_at", flat=True).first()
     if oldest is None:
-        return _("none")
+        return pgettext("of several", "none")
     text = _("%(count)s, the oldest changed at %(time)s")
     return text % {"count": count(rows, MOST_UNSETTLED), "time": told(oldest)}

@@ -127,6 +127,10 @@ class ActingAdmin(admin.ModelAdmin):
             back_url=self.url("change", chosen[0]) if len(chosen) == 1 else "",
         )
 
+    def title_of(self, obj: Any) -> str:
+        """What people call it."""
+        return str(obj)
+
     def panel(self, request: Any, obj: Any) -> dict[str, Any]:
         """For the page, and for `panel_template` where there is one."""
         return {}
@@ -198,6 +202,7 @@ class ActingAdmin(admin.ModelAdmin):
             may_act = self.has_act_permission(request, obj)
             context["buttons"] = self.buttons(request, obj) if may_act else ()
             context["links"] = self.links(request, obj)
+            context["subtitle"] = self.title_of(obj)
             context |= {"panel_template": self.panel_template, **self.panel(request, obj)}
         return super().render_change_form(request, context, add, change, form_url, obj)
 
@@ -205,7 +210,8 @@ class ActingAdmin(admin.ModelAdmin):
         self, request: Any, template: str, title: str, obj: Any = None, **context: Any
     ) -> TemplateResponse:
         """A page of our own."""
-        shared = {**self.admin_site.each_context(request), "title": title, "opts": self.opts, "object": obj}
+        shared = {**self.admin_site.each_context(request), "title": title, "opts": self.opts}
+        shared |= {"object": obj, "object_title": "" if obj is None else self.title_of(obj)}
         return TemplateResponse(request, f"admin/tracsync/{template}", {**shared, **context})
 
     def say(self, request: Any, text: Any, *, warning: bool = False) -> None:

@@ -137,8 +137,8 @@ class ProfileSyncAdmin(SendsAgain, ReadOnly, BoundedAdmin):
         [sync] = chosen
         return before_sending(sync.profile_id, str(sync.destination))
 
-    def panel(self, request: Any, obj: ProfileSync) -> dict[str, Any]:
-        return {"subtitle": f"{obj.profile_id} → {obj.destination}"}
+    def title_of(self, obj: ProfileSync) -> str:
+        return f"{obj.profile_id} → {obj.destination}"
 
     def links(self, request: Any, obj: ProfileSync) -> Iterable[Link]:
         if request.user.has_perm("profiles.view_profile"):

@@ -87,6 +87,7 @@ def test_the_place_of_a_mistake_in_a_condition_is_kept_and_escaped(resource, pos
     place = answer.index('id="id_prerequisites_error"')
     error = answer[place : answer.index("</ul>", place)]
     assert "line 2" in error
+    assert '<li tabindex="0">' in error
     assert "\n  AND AND\n      ^" in error
     assert "<b>" not in answer
 

@@ -162,5 +162,9 @@ def test_no_barriers(view, site, days, open_page, barriers):
     page.goto(site.url(f"destinations/deliveryattempt/again/replay/{query}"))
     expect(page.locator(".tracsync-sample > li").first).to_be_visible()
     assert barriers(page) == []
+    page.goto(site.url(f"destinations/deliveryattempt/{query}"))
+    page.locator("#result_list th a").first.click()
+    expect(page.get_by_text("What went over the wire")).to_be_visible()
+    assert barriers(page) == []
     page.goto(site.url("profiles/profile/a-rejected/change/"))
     assert barriers(page) == []
