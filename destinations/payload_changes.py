@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from destinations import comparison
 from destinations.comparison import Line
@@ -58,7 +59,7 @@ class Change:
             return _("is not sent any more") if not self.before.problem else _("is not sent")
         if self.before.problem:
             return _("is sent from now on")
-        return _("stays the same") if self.equal else _("changes")
+        return _("stays the same") if self.equal else pgettext("this payload", "changes")
 
 
 def last_accepted(destination: Destination, most: int = MOST_PROFILES) -> list[Profile]:

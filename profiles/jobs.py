@@ -136,7 +136,7 @@ def _percent(job: Job) -> int:
 
 def _rate(job: Job) -> float | None:
     since, until = job.rated_since, job.advanced_at
-    if since is None or until is None or until <= since:
+    if since is None or until is None or until <= since or job.done == job.rated_from:
         return None
     return (job.done - job.rated_from) / (until - since).total_seconds()
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
-from django.db import connections
+from django.db import DataError, connections
 from django.db.models import Q, QuerySet
 from django.shortcuts import redirect
 from django.utils.functional import Promise, cached_property
@@ -66,6 +67,13 @@ class NullFilter(admin.SimpleListFilter):
 
 class LeanChangeList(ChangeList):
     """Reads no more of each row than the list shows."""
+
+    def get_results(self, request: Any) -> None:
+        """A number or a moment that no database can hold is a filter that makes no sense."""
+        try:
+            super().get_results(request)
+        except (OverflowError, DataError) as error:
+            raise IncorrectLookupParameters(error) from None
 
     def get_queryset(self, request: Any, exclude_parameters: Any = None) -> QuerySet[Any]:
         admin: Any = self.model_admin

@@ -5,11 +5,20 @@ from __future__ import annotations
 import math
 from datetime import datetime, timedelta
 
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 JUST_NOW = timedelta(seconds=1)
+YEARS = range(1900, 9001)
+
+
+def check_years(moment: datetime) -> None:
+    """For forms: the first and last days of the calendar do not exist in every time zone."""
+    if moment.year not in YEARS:
+        text = _("Write a year between %(first)s and %(last)s.")
+        raise ValidationError(text % {"first": YEARS[0], "last": YEARS[-1]}, code="year")
 
 
 def at(moment: datetime) -> str:
@@ -40,6 +49,11 @@ def relative(moment: datetime, now: datetime | None = None) -> str:
             "duration": duration(timedelta(seconds=math.ceil(distance.total_seconds())))
         }
     return _("%(duration)s ago") % {"duration": duration(-distance)}
+
+
+def told(moment: datetime, now: datetime | None = None) -> str:
+    """For sentences: the time, and how far away it is."""
+    return f"{at(moment)} ({relative(moment, now)})"
 
 
 def shown(moment: datetime | None, missing: str = "-") -> str:

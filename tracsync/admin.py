@@ -4,12 +4,17 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import DateTimeField
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from profiles import moments
+from profiles.large_tables import LeanAdmin
+from tracsync import date_and_time, people
 from tracsync.models import ApiToken
+
+__all__ = ["ApiTokenAdmin", "people"]  # registers its pages, too
 
 
 class ApiTokenForm(forms.ModelForm):
@@ -17,10 +22,17 @@ class ApiTokenForm(forms.ModelForm):
         model = ApiToken
         fields = ("name", "read_only", "expires_at")
 
+    def clean_expires_at(self) -> Any:
+        expires_at = self.cleaned_data["expires_at"]
+        if expires_at is not None:
+            moments.check_years(expires_at)
+        return expires_at
+
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(admin.ModelAdmin):
+class ApiTokenAdmin(LeanAdmin):
     form = ApiTokenForm
+    formfield_overrides = {DateTimeField: date_and_time.FIELD}
     list_display = ("name", "prefix", "read_only", "last_used", "expires", "created")
     list_filter = ("read_only", ("expires_at", admin.EmptyFieldListFilter))
     search_fields = ("name", "prefix")

@@ -82,7 +82,9 @@ class PreferencesForm(forms.ModelForm):
         required=False,
         choices=_language_choices,
         label=gettext_lazy("Language"),
-        help_text=gettext_lazy("Of all pages for you. What the engine has recorded was written in English."),
+        help_text=gettext_lazy(
+            "Of all pages for you. What other systems have answered stays in their language."
+        ),
     )
     time_zone = forms.ChoiceField(
         required=False,

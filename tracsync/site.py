@@ -9,13 +9,14 @@ from django.urls import path
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from tracsync import documentation, preferences
+from tracsync import django_texts, documentation, preferences
 
 
 class TracsyncAdminSite(AdminSite):
     site_header = "tracsync"
     site_title = "tracsync"
     index_title = _("Home")
+    site_url = None  # there is no other site to view
 
     SECTIONS = (
         (
@@ -60,6 +61,9 @@ class TracsyncAdminSite(AdminSite):
             path("docs/<slug:page>/", self.admin_view(self.documentation), name="documentation"),
         ]
         return [*own, *super().get_urls()]
+
+    def i18n_javascript(self, request: Any, extra_context: Any = None) -> Any:
+        return django_texts.ScriptTexts.as_view(packages=["django.contrib.admin"])(request)
 
     def preferences(self, request: Any) -> HttpResponse:
         return preferences.view(request, **self.each_context(request))

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ALL_VAR, PAGE_VAR
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -23,8 +24,11 @@ class AttemptList(LeanChangeList):
     """Filters by `AttemptFilters`; with a mistake in them it lists nothing."""
 
     def get_filters_params(self, params: Any = None) -> Any:
+        """Raises IncorrectLookupParameters: a filter that is ignored would list more than was asked for."""
         rest = super().get_filters_params(params)
-        return {name: value for name, value in rest.items() if name not in AttemptFilters.base_fields}
+        if unknown := set(rest) - set(AttemptFilters.base_fields):
+            raise IncorrectLookupParameters(unknown)
+        return {}
 
     def get_queryset(self, request: Any, exclude_parameters: Any = None) -> Any:
         rows = super().get_queryset(request, exclude_parameters)

@@ -116,8 +116,11 @@ class DeliveryAttemptAdmin(SendsAgain, ReadOnly, BoundedAdmin):
     def bounded(self, parameters: dict[str, str]) -> dict[str, str]:
         return until_now(parameters)
 
+    def title_of(self, obj: DeliveryAttempt) -> str:
+        return f"{obj.profile_id} → {obj.destination}"
+
     def panel(self, request: Any, obj: DeliveryAttempt) -> dict[str, Any]:
-        return {"subtitle": f"{obj.profile_id} → {obj.destination}", "tries": list(_tries(obj))}
+        return {"tries": list(_tries(obj))}
 
     def links(self, request: Any, obj: DeliveryAttempt) -> Iterable[Link]:
         if request.user.has_perm("profiles.view_profile"):
@@ -139,4 +142,4 @@ def _tries(attempt: DeliveryAttempt) -> Iterable[DeliveryAttempt]:
 def _body(text: Any) -> str:
     if text is None:
         return _("Not kept: TRACSYNC_ATTEMPT_BODIES says which bodies are.")
-    return format_html('<pre class="tracsync-code">{}</pre>', text)
+    return format_html('<pre class="tracsync-code" tabindex="0">{}</pre>', text)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.forms.utils import ErrorList
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from destinations import validation
 from destinations.admin import schema_fields
+from destinations.admin.pages import with_help
 from destinations.admin.resource_form import connector_of
 from destinations.admin.tags import TagsField
 from destinations.connectors import schemas
@@ -20,6 +24,7 @@ from profiles.forms import JSONText, JSONTextField
 
 PREFIX = "settings"
 EXAMPLE = {"id": "profile@id"}
+LINES = re.compile(r"<li>(?=[^<]*\n)")
 
 
 class ConditionField(forms.CharField):
@@ -30,6 +35,16 @@ class ConditionField(forms.CharField):
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return super().has_changed(self.to_python(initial or ""), data)
+
+
+class Mistakes(ErrorList):
+    """Those of code have a marker below their place, so that their lines scroll: by keyboard as well."""
+
+    def render(self, *args: Any, **kwargs: Any) -> SafeString:
+        html = super().render(*args, **kwargs)
+        return mark_safe(LINES.sub('<li tabindex="0">', html))  # noqa: S308 - escaped already
+
+    __str__ = __html__ = render
 
 
 class DestinationForm(forms.ModelForm):
@@ -73,7 +88,7 @@ class DestinationForm(forms.ModelForm):
         widgets = {"description": forms.Textarea({"rows": 2, "class": "vLargeTextField"})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **{"error_class": Mistakes, **kwargs})
         if self.instance._state.adding:
             self.initial["mapping"] = EXAMPLE
         if self.connector is not None:
@@ -127,15 +142,17 @@ def destination_form(resource: Resource) -> type[DestinationForm]:
 def fieldsets(form: type[DestinationForm]) -> list[tuple[str, dict[str, Any]]]:
     """From top to bottom: what it is, where to, whom, what, how, when."""
     settings = [name for name in form.base_fields if name.startswith(f"{PREFIX}.")]
+    whom, how = _("The prerequisites: who is sent, and who is not."), _("How to write it")
+    what = _("The mapping: what is made of a profile.")
     sets: list[tuple[str, dict[str, Any]]] = [
         _fieldset(_("What it is"), _("Its name, for people."), "name", "description", "enabled", "tags"),
         _fieldset(_("Where to"), _("The system that it sends to."), "resource", "use_test_credentials"),
-        _fieldset(_("Whom"), _("The prerequisites: who is sent, and who is not."), "prerequisites"),
-        _fieldset(_("What"), _("The mapping: what is made of a profile."), "mapping"),
+        _fieldset(_("Whom"), with_help(whom, "notation#asking-conditions", how), "prerequisites"),
+        _fieldset(_("What"), with_help(what, "notation#making-new-data-templates", how), "mapping"),
     ]
     if form.connector is not None and settings:
         its = _("The settings of %(name)s.") % {"name": form.connector.name}
-        sets.append(_fieldset(_("How"), its, *settings))
+        sets.append(_fieldset(_("How"), with_help(its, "connectors", _("About connectors")), *settings))
     waiting = _("How long it waits for the changes of a profile to end.")
     sets.append(_fieldset(_("When"), waiting, "quiet_period", "max_wait"))
     limits = _("What the other system can bear.")

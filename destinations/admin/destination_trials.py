@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from destinations import comparison, preview
 from destinations.admin.live_sending import LiveSending, not_running
-from destinations.admin.pages import Question
+from destinations.admin.pages import Question, before_sending, profile_named
 from destinations.admin.readable import readable
 from destinations.connectors.base import ConnectorError
 from destinations.encryption import UndecryptableValue
@@ -69,19 +69,13 @@ class DestinationTrials(LiveSending):
     def question_before(self, request: Any, name: str, chosen: Sequence[Any]) -> Question | None:
         if name != "send":
             return super().question_before(request, name, chosen)
-        sentences = (
-            _("Profile %(profile)s is sent to %(destination)s by the engine, in its order and recorded."),
-            _("It is sent as it is now, even if it is unchanged, unless the prerequisites do not want it."),
-            _("What was sent cannot be called back."),
-        )
-        names = {"profile": request.POST.get("profile", "").strip()[:255], "destination": chosen[0]}
-        return Question(_("Send it for real?"), (sentences[0] % names, *sentences[1:]), _("Send it"))
+        return before_sending(request.POST.get("profile", "").strip()[:255], str(chosen[0]))
 
     def _profile(self, request: Any, asked: Any) -> tuple[Profile | None, str]:
         if not request.user.has_perm("profiles.view_profile"):
             raise PermissionDenied
         id = asked.get("profile", "").strip()
-        return Profile.objects.filter(pk=id).first(), id
+        return profile_named(id), id
 
     def _page(
         self, request: Any, destination: Destination, asked: str, profile: Profile | None, **context: Any

@@ -20,7 +20,7 @@ from destinations.admin.destination_trials import DestinationTrials
 from destinations.admin.funnel import DestinationFunnel
 from destinations.admin.jobs import unfinished_jobs
 from destinations.admin.live_sending import LiveSending
-from destinations.admin.pages import Button, Link, ResourceFilter
+from destinations.admin.pages import Button, Link, ResourceFilter, row_id
 from destinations.admin.tags import TagFilter
 from destinations.models import Destination, Resource
 from profiles import moments
@@ -143,8 +143,7 @@ class DestinationAdmin(
     def _resource(self, request: Any, obj: Destination | None) -> Resource | None:
         if obj is not None:
             return obj.resource
-        asked = request.GET.get("resource", "")
-        return Resource.objects.filter(pk=asked).first() if asked.isdecimal() else None
+        return Resource.objects.filter(pk=row_id(request.GET.get("resource", ""))).first()
 
     def _choose_resource(self, request: Any) -> Any:
         choices = [

@@ -11,7 +11,7 @@ def editor_texts() -> dict[str, Any]:
     return {
         # Of a mistake. {line}, {column}, {hint} and {pieces} are put in by the editor.
         "place": _("Line {line}, column {column}:"),
-        "hint": _("Hint: {hint}."),
+        "hint": _("Hint: {hint}"),
         "possible": _("Possible here: {pieces}."),
         # Of a path: in how many of the profiles that were looked at it was seen.
         "seen": _("in {seen} of {profiles}"),

@@ -42,6 +42,7 @@ class UploadForm(forms.Form):
             ("json", gettext_lazy("JSON: an array of documents")),
             ("csv", gettext_lazy("CSV: a table with a heading")),
         ],
+        help_text=gettext_lazy("Only to be chosen where the file is taken for another kind."),
     )
     delimiter = forms.ChoiceField(
         label=gettext_lazy("Between two cells"),

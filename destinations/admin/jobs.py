@@ -87,9 +87,6 @@ class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
     def progress_of(self, job: Any) -> jobs.Progress:
         raise NotImplementedError
 
-    def title_of(self, job: Any) -> str:
-        return str(job)
-
     def offered(self, job: Any) -> Iterable[str]:
         """The names of what may be done with it now."""
         return OFFERED.get(State(job.state), ())
@@ -148,7 +145,7 @@ class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
 
     def panel(self, request: Any, obj: Any) -> dict[str, Any]:
         no_worker = obj.finished_at is None and not clock.is_alive()
-        return {"subtitle": self.title_of(obj), "job": self.shown(request, obj), "no_worker": no_worker}
+        return {"job": self.shown(request, obj), "no_worker": no_worker}
 
     def view_progress(self, request: Any, job: Any) -> TemplateResponse:
         """A piece of a page, asked for again and again while the job runs."""

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from destinations import comparison, preview, sampling
-from destinations.admin.pages import ActingAdmin
+from destinations.admin.pages import ActingAdmin, profile_named, row_id
 from destinations.admin.readable import readable
 from destinations.encryption import UndecryptableValue, get_readable
 from destinations.models import Destination, Resource
@@ -117,8 +117,8 @@ class LivePreview(ActingAdmin):
         if not asked:
             return None
         try:
-            stored: Destination = get_readable(self.get_queryset(request), pk=int(asked))[0]
-        except (ValueError, OverflowError, Destination.DoesNotExist):
+            stored: Destination = get_readable(self.get_queryset(request), pk=row_id(asked))[0]
+        except Destination.DoesNotExist:
             raise Http404 from None
         return stored
 
@@ -135,7 +135,7 @@ class LivePreview(ActingAdmin):
 
 
 def _is_resource(asked: str) -> bool:
-    return asked.isdecimal() and len(asked) < 19 and Resource.objects.filter(pk=asked).exists()
+    return Resource.objects.filter(pk=row_id(asked)).exists()
 
 
 def _chosen(request: Any, draft: Draft) -> tuple[Profile | None, str]:
@@ -146,7 +146,7 @@ def _chosen(request: Any, draft: Draft) -> tuple[Profile | None, str]:
     id = request.POST.get(PROFILE, "").strip()
     if not id:
         return None, ""
-    profile = Profile.objects.filter(pk=id).first() if "\0" not in id else None
+    profile = profile_named(id)
     return profile, "" if profile else _("There is no profile with the ID “%(id)s”.") % {"id": id}
 
 

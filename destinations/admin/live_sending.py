@@ -20,6 +20,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from destinations import preview
 from destinations.admin.live_preview import PROFILE, Draft, LivePreview
+from destinations.admin.pages import profile_named, row_id
 from destinations.connectors.base import ConnectorError
 from destinations.encryption import UndecryptableValue
 from destinations.models import DeliveryAttempt, Destination, ProfileSync, Resource
@@ -85,10 +86,8 @@ class LiveSending(LivePreview):
         self.need_reader(request)
         if not request.user.has_perm("destinations.change_profilesync"):
             raise PermissionDenied
-        sync, after = request.GET.get("sync", ""), request.GET.get("after", "")
-        if not (sync.isdecimal() and after.isdecimal()):
-            raise Http404
-        return self._followed(request, int(sync), int(after))
+        sync, after = (row_id(request.GET.get(name, "")) for name in ("sync", "after"))
+        return self._followed(request, sync, after)
 
     def live_context(self, request: Any, obj: Destination | None, resource: Resource) -> dict[str, Any]:
         context = super().live_context(request, obj, resource)
@@ -134,8 +133,7 @@ class LiveSending(LivePreview):
 
 
 def _asked(request: Any) -> Profile:
-    id = request.POST.get(PROFILE, "").strip()
-    profile = Profile.objects.filter(pk=id).first() if "\0" not in id else None
+    profile = profile_named(request.POST.get(PROFILE, "").strip())
     if profile is None:
         raise Http404
     return profile

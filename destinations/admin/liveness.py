@@ -13,10 +13,10 @@ from django_q.models import OrmQ
 
 from destinations.models import Heartbeat, ProfileSync, Tally
 from destinations.sync.clock import ALIVE
-from destinations.sync.explain import at
 from destinations.sync.tally import slot
 from profiles.large_tables import count
 from profiles.models import Profile
+from profiles.moments import told
 from profiles.numbers import grouped
 
 LATE = timedelta(seconds=30)  # due for so long without anybody who takes it
@@ -76,7 +76,7 @@ def _nothing_runs(clocks: list[Heartbeat]) -> str:
     if not clocks:
         return _("Nothing is running: changes are recorded, and not sent.")
     return _("Nothing is running since %(time)s: changes are recorded, and not sent.") % {
-        "time": at(clocks[0].at)
+        "time": told(clocks[0].at)
     }
 
 
@@ -87,7 +87,7 @@ def _advice_to_start() -> str:
 def _stuck(oldest: object) -> str:
     assert isinstance(oldest, datetime)
     return _("A clock is alive, but no worker takes what it hands out; the oldest is due since %(time)s.") % {
-        "time": at(oldest)
+        "time": told(oldest)
     }
 
 
@@ -137,6 +137,6 @@ def _unsettled() -> str:
     rows = Profile.objects.filter(first_changed_at__isnull=False)
     oldest = rows.order_by("first_changed_at").values_list("first_changed_at", flat=True).first()
     if oldest is None:
-        return _("none")
+        return pgettext("of several", "none")
     text = _("%(count)s, the oldest changed at %(time)s")
-    return text % {"count": count(rows, MOST_UNSETTLED), "time": at(oldest)}
+    return text % {"count": count(rows, MOST_UNSETTLED), "time": told(oldest)}

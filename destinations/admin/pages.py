@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -50,6 +50,17 @@ class Question:
     title: str
     sentences: tuple[str, ...]
     yes: str
+
+
+def before_sending(profile: str, destination: str) -> Question:
+    """Asked before the engine is told to send a profile, even what has not changed."""
+    sentences = (
+        _("Profile %(profile)s is sent to %(destination)s by the engine, in its order and recorded."),
+        _("It is sent as it is now, even if it is unchanged, unless the prerequisites do not want it."),
+        _("What was sent cannot be called back."),
+    )
+    names = {"profile": profile, "destination": destination}
+    return Question(_("Send it for real?"), (sentences[0] % names, *sentences[1:]), _("Send it"))
 
 
 CONFIRMED, CSRF = "confirmed", "csrfmiddlewaretoken"
@@ -116,6 +127,10 @@ class ActingAdmin(admin.ModelAdmin):
             back_url=self.url("change", chosen[0]) if len(chosen) == 1 else "",
         )
 
+    def title_of(self, obj: Any) -> str:
+        """What people call it."""
+        return str(obj)
+
     def panel(self, request: Any, obj: Any) -> dict[str, Any]:
         """For the page, and for `panel_template` where there is one."""
         return {}
@@ -127,14 +142,14 @@ class ActingAdmin(admin.ModelAdmin):
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         answer: HttpResponse | None = self.asked_first(request, name, [obj])
-        answer = answer or getattr(self, f"act_{name}")(request, obj)
+        answer = answer or self._if_readable(request, getattr(self, f"act_{name}"), obj)
         return answer or redirect(self.url("change", obj))
 
     def _view(self, request: Any, object_id: str, name: str) -> HttpResponse:
         obj = self._found(request, object_id)
         if not self.has_view_or_change_permission(request, obj):
             raise PermissionDenied
-        answer: HttpResponse = getattr(self, f"view_{name}")(request, obj)
+        answer: HttpResponse = self._if_readable(request, getattr(self, f"view_{name}"), obj)
         return answer
 
     def _found(self, request: Any, object_id: str) -> Any:
@@ -145,6 +160,8 @@ class ActingAdmin(admin.ModelAdmin):
 
     def get_object(self, request: Any, object_id: str, from_field: str | None = None) -> Any:
         """What no key opens is empty and said to be, so that it can be entered again."""
+        if "\0" in object_id:  # PostgreSQL takes no such text
+            return None
         try:
             return super().get_object(request, object_id, from_field)
         except UndecryptableValue as error:
@@ -155,9 +172,19 @@ class ActingAdmin(admin.ModelAdmin):
             return found
 
     def changeform_view(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._if_readable(request, super().changeform_view, *args, **kwargs)
+
+    def delete_view(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._if_readable(request, super().delete_view, *args, **kwargs)
+
+    def response_action(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._if_readable(request, super().response_action, *args, **kwargs)
+
+    def _if_readable(self, request: Any, view: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """What the view answers; where no key opens something that the object uses, why, above the list."""
         try:
-            return super().changeform_view(request, *args, **kwargs)
-        except UndecryptableValue as error:  # of something that this object uses
+            return view(request, *args, **kwargs)
+        except UndecryptableValue as error:
             text = _("It cannot be opened: %(reason)s.") % {"reason": translated(str(error))}
             self.say(request, text, warning=True)
             return redirect(f"admin:{self.url_name('changelist')}")
@@ -175,6 +202,7 @@ class ActingAdmin(admin.ModelAdmin):
             may_act = self.has_act_permission(request, obj)
             context["buttons"] = self.buttons(request, obj) if may_act else ()
             context["links"] = self.links(request, obj)
+            context["subtitle"] = self.title_of(obj)
             context |= {"panel_template": self.panel_template, **self.panel(request, obj)}
         return super().render_change_form(request, context, add, change, form_url, obj)
 
@@ -182,7 +210,8 @@ class ActingAdmin(admin.ModelAdmin):
         self, request: Any, template: str, title: str, obj: Any = None, **context: Any
     ) -> TemplateResponse:
         """A page of our own."""
-        shared = {**self.admin_site.each_context(request), "title": title, "opts": self.opts, "object": obj}
+        shared = {**self.admin_site.each_context(request), "title": title, "opts": self.opts}
+        shared |= {"object": obj, "object_title": "" if obj is None else self.title_of(obj)}
         return TemplateResponse(request, f"admin/tracsync/{template}", {**shared, **context})
 
     def say(self, request: Any, text: Any, *, warning: bool = False) -> None:
@@ -211,10 +240,9 @@ class ChoiceOfRow(admin.SimpleListFilter):
         return list(self.model._default_manager.values_list("pk", "name"))
 
     def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """What is no id chooses nothing: a filter that is ignored would show what nobody asked for."""
         value = self.value()
-        return (
-            queryset.filter(**{str(self.parameter_name): value}) if value and value.isdecimal() else queryset
-        )
+        return queryset.filter(**{str(self.parameter_name): row_id(value)}) if value else queryset
 
 
 class DestinationFilter(ChoiceOfRow):
@@ -238,6 +266,16 @@ HEAVY = (
 )
 
 
+def row_id(text: str) -> int:
+    """The id that an address or a form names; 0, which no row has, where it is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
+
+
+def profile_named(id: str) -> Profile | None:
+    """The profile that a form names. PostgreSQL takes no text with a NUL, and no profile has one."""
+    return Profile.objects.filter(pk=id).first() if "\0" not in id else None
+
+
 def in_english(text: Any) -> str:
     """For the history, which people of any language read: it is translated when it is shown."""
     with override("en"):
@@ -250,6 +288,13 @@ def link(obj: Model | None, text: str | None = None) -> str:
         return "-"
     name = f"admin:{obj._meta.app_label}_{obj._meta.model_name}_change"
     return format_html('<a href="{}">{}</a>', reverse(name, args=[quote(obj.pk)]), text or str(obj))
+
+
+def with_help(text: Any, page: str, label: Any) -> str:
+    """A sentence, and where the documentation says more: in another tab, so that what was typed stays."""
+    name, mark, heading = page.partition("#")
+    url = f"{reverse('admin:documentation', args=[name])}{mark}{heading}"
+    return format_html('{} <a href="{}" target="_blank">{}</a>', text, url, label)
 
 
 def profile_link(profile_id: str) -> str:

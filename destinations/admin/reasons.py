@@ -14,8 +14,9 @@ from django.utils.translation import ngettext
 
 from destinations.admin import charts
 from destinations.admin.pages import listing
-from destinations.models import DeliveryAttempt, Destination, ProfileSync, Tally
+from destinations.models import DeliveryAttempt, Destination, ProfileSync
 from destinations.recorded import translated
+from destinations.sync.attempt_search import FAILED
 from profiles.numbers import grouped
 
 MOST_READ = 2000  # rows of one kind
@@ -71,8 +72,7 @@ def standing(destination: Destination) -> list[Ranking]:
 def failed(destination: Destination, since: datetime) -> Ranking:
     """Of the attempts since a moment that were not accepted; the latest ones where there are many."""
     rows = failed_attempts().filter(destination=destination, at__gte=since).order_by("-at")
-    failures = ",".join(name for name in Tally.OUTCOMES if name != "accepted")
-    url = listing("deliveryattempt", destination, at__gte=since.isoformat(), outcome__in=failures)
+    url = listing("deliveryattempt", destination, at__gte=since.isoformat(), outcome__exact=FAILED)
     return _ranking(_("Attempts that failed in this time"), rows, url)
 
 

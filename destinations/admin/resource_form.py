@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from destinations import validation
 from destinations.admin import schema_fields
+from destinations.admin.pages import with_help
 from destinations.admin.tags import TagsField
 from destinations.connectors import registry, schemas
 from destinations.connectors.base import Connector, ConnectorError
@@ -110,9 +111,10 @@ def _removed(form: ResourceForm, box: str) -> str:
 def fieldsets(form: type[ResourceForm]) -> list[tuple[Any, dict[str, Any]]]:
     declared = form.base_fields
     what = ["name", "type_name", "enabled", "tags"]
+    about = with_help(WRITE_ONLY, "connectors", _("About connectors"))
     return [
         (None, {"fields": what}),
-        (TITLES["production"], {"fields": _rows("production", declared), "description": WRITE_ONLY}),
+        (TITLES["production"], {"fields": _rows("production", declared), "description": about}),
         (
             TITLES["test"],
             {"fields": _rows("test", declared), "description": TEST, "classes": ["collapse"]},

@@ -113,7 +113,8 @@ class ResourceAdmin(AsksBeforeSaving, LeanAdmin):
     def _extension(self, request: Any, obj: Resource | None) -> Extension | None:
         if obj is not None:
             return obj.type
-        return Extension.objects.filter(pk=request.GET.get("type", ""), installed_at__isnull=False).first()
+        asked = request.GET.get("type", "").replace("\0", "")
+        return Extension.objects.filter(pk=asked, installed_at__isnull=False).first()
 
     def _choose_type(self, request: Any) -> Any:
         choices = [

@@ -94,7 +94,8 @@ def secret_fields(schema: Mapping[str, Any], prefix: str, stored: Value) -> dict
         name, value = f"{prefix}.{leaf.name}", dig(stored, leaf.path)
         fields[name] = _secret_field(leaf, value)
         if is_set(value) and not leaf.required:
-            fields[f"{name}.remove"] = forms.BooleanField(required=False, label=_("remove"))
+            help = _("What is stored, when you save. It asks first.")
+            fields[f"{name}.remove"] = forms.BooleanField(required=False, label=_("remove"), help_text=help)
     return fields
 
 
@@ -219,6 +220,9 @@ def _help(leaf: Leaf) -> str:
 
 def _note(leaf: Leaf, stored: Any) -> str:
     if not is_set(stored):
+        default = leaf.schema.get("default")
+        if is_set(default) and not leaf.secret:
+            return conditional_escape(_("Not set; then %(default)s.") % {"default": default})
         return _("Not set.")
     host = _host(stored) if _is_address(leaf) else ""
     note = _("Set (%(host)s); blank keeps it.") % {"host": host} if host else _("Set; blank keeps it.")

@@ -9,7 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from destinations.models import Destination
-from destinations.sync import explain
+from destinations.recorded import translated
+from destinations.sync import explain, limits
 from profiles import moments
 
 LABELS = {
@@ -56,9 +57,9 @@ def of(destination: Destination, now: datetime, oldest: datetime | None = None) 
     if health is not None and health.is_held(now):
         return Standing("resting", obstacle, _since(health.held_since, now))
     if health is not None and health.problem:
-        return Standing("broken", health.problem.splitlines()[0], _since(health.problem_at, now))
-    if obstacle:
-        return Standing("limited", obstacle, "")
+        return Standing("broken", translated(health.problem).splitlines()[0], _since(health.problem_at, now))
+    if health is not None and obstacle:
+        return Standing("limited", obstacle, _since(limits.used_up_since(destination, health, now), now))
     if oldest is not None and now - oldest > LATE:
         return Standing("behind", _("changes that are due have not been sent yet"), _since(oldest, now))
     return Standing("running", "", "")

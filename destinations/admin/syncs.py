@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -15,7 +15,9 @@ from destinations.admin.pages import (
     Button,
     DestinationFilter,
     Link,
+    Question,
     ReadOnly,
+    before_sending,
     link,
     pair_url,
     profile_link,
@@ -127,10 +129,16 @@ class ProfileSyncAdmin(SendsAgain, ReadOnly, BoundedAdmin):
         sync_help = _("Send it now, unless nothing has changed.")
         yield Button(_("Sync now"), self.url("sync_now", obj), sync_help)
         replay_help = _("Send it again now, even if nothing has changed.")
-        yield Button(_("Replay"), self.url("replay", obj), replay_help)
+        yield Button(_("Replay…"), self.url("replay", obj), replay_help)
 
-    def panel(self, request: Any, obj: ProfileSync) -> dict[str, Any]:
-        return {"subtitle": f"{obj.profile_id} → {obj.destination}"}
+    def question_before(self, request: Any, name: str, chosen: Sequence[Any]) -> Question | None:
+        if name != "replay":
+            return super().question_before(request, name, chosen)
+        [sync] = chosen
+        return before_sending(sync.profile_id, str(sync.destination))
+
+    def title_of(self, obj: ProfileSync) -> str:
+        return f"{obj.profile_id} → {obj.destination}"
 
     def links(self, request: Any, obj: ProfileSync) -> Iterable[Link]:
         if request.user.has_perm("profiles.view_profile"):

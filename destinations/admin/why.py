@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -15,7 +16,15 @@ from django.utils.translation import ngettext
 
 from destinations import comparison, preview
 from destinations.admin import words
-from destinations.admin.pages import ActingAdmin, Button, pair_url, this_pair
+from destinations.admin.pages import (
+    ActingAdmin,
+    Button,
+    Question,
+    before_sending,
+    pair_url,
+    row_id,
+    this_pair,
+)
 from destinations.admin.readable import readable
 from destinations.encryption import UndecryptableValue, get_readable
 from destinations.models import DeliveryAttempt, Destination, ProfileSync
@@ -76,6 +85,13 @@ class WhyPages(ActingAdmin):
         )
         return self._done(request, profile, text % {"count": count}, count)
 
+    def question_before(self, request: Any, name: str, chosen: Sequence[Any]) -> Question | None:
+        """Where nothing would be sent there is nothing to ask."""
+        asked = self._asked(request) if name == "replay" else []
+        if not asked:
+            return super().question_before(request, name, chosen)
+        return before_sending(chosen[0].pk, ", ".join(map(str, asked)))
+
     def act_replay(self, request: Any, profile: Profile) -> HttpResponse | None:
         with transaction.atomic():
             asked = self._asked(request)
@@ -89,15 +105,16 @@ class WhyPages(ActingAdmin):
         return self._done(request, profile, text % {"count": count}, count)
 
     def _asked(self, request: Any) -> list[Destination]:
+        """All that are enabled only where none is named: nonsense must not send to everybody."""
         chosen = Destination.objects.filter(enabled=True).defer("settings", "mapping")
         wanted = request.POST.get("destination", "")
-        return list(chosen.filter(pk=int(wanted)) if wanted.isdecimal() and len(wanted) < 19 else chosen)
+        return list(chosen.filter(pk=row_id(wanted)) if wanted else chosen)
 
     def _done(self, request: Any, profile: Profile, text: str, count: int) -> HttpResponse | None:
         self.say(request, text, warning=not count)
-        wanted = request.POST.get("destination", "")
-        back_to_why = request.POST.get("back") == "why" and wanted.isdecimal() and len(wanted) < 19
-        return redirect(pair_url(profile.pk, int(wanted))) if back_to_why else None
+        wanted = row_id(request.POST.get("destination", ""))
+        back_to_why = request.POST.get("back") == "why" and wanted
+        return redirect(pair_url(profile.pk, wanted)) if back_to_why else None
 
     def _buttons(self, request: Any, pair: Pair) -> list[Button]:
         if not (self.has_act_permission(request) and pair.destination.enabled):
@@ -107,7 +124,7 @@ class WhyPages(ActingAdmin):
         again = _("Send it now, even if nothing has changed.")
         return [
             Button(_("Sync now"), self.url("sync_now", pair.profile), now, fields),
-            Button(_("Replay"), self.url("replay", pair.profile), again, fields),
+            Button(_("Replay…"), self.url("replay", pair.profile), again, fields),
         ]
 
 

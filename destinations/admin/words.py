@@ -12,8 +12,9 @@ from django.utils.translation import gettext as _
 from destinations.models import Destination, ProfileSync
 from destinations.recorded import translated
 from destinations.sync import explain, limits
-from destinations.sync.explain import at, until
+from destinations.sync.explain import until
 from profiles.large_tables import AtLeast
+from profiles.moments import told
 
 MOST_OWED = 1000
 
@@ -43,7 +44,7 @@ def state(destination: Destination, now: datetime | None = None) -> str:
     if not destination.resource.enabled:
         return _("off: the resource %(name)s is off") % {"name": destination.resource.name}
     if destination.paused_at is not None:
-        return _("paused since %(time)s") % {"time": at(destination.paused_at)}
+        return _("paused since %(time)s") % {"time": told(destination.paused_at, now)}
     if health is not None and health.is_held(now):
         held = {"time": until(health.held_until, now), "reason": translated(health.hold_reason)}
         return _("held until %(time)s: %(reason)s") % held

@@ -20,6 +20,7 @@ from destinations.models import DeliveryAttempt
 from destinations.sync.filter_fields import ChosenIds, DestinationChoice
 from profiles.large_tables import id_matches
 from profiles.models import Profile
+from profiles.moments import check_years
 
 REACH = 100_000  # attempts that are searched through
 FEW_PROFILES = 500  # whose attempts an index finds, however old they are
@@ -45,6 +46,7 @@ class AttemptFilters(forms.Form):
         label=_("Outcome"),
         required=False,
         choices=[("", _("All")), (FAILED, _("Failed, in whatever way")), *DeliveryAttempt.Outcome.choices],
+        help_text=_("What came of it."),
     )
     status = forms.CharField(
         label=_("Status"),
@@ -53,8 +55,18 @@ class AttemptFilters(forms.Form):
         validators=[STATUS],
         help_text=_("422, 4xx, or none."),
     )
-    at__gte = forms.DateTimeField(label=pgettext_lazy("time", "From"), required=False)
-    at__lt = forms.DateTimeField(label=pgettext_lazy("time", "To"), required=False)
+    at__gte = forms.DateTimeField(
+        label=pgettext_lazy("time", "From"),
+        required=False,
+        validators=[check_years],
+        help_text=_("Then or later, in your time zone."),
+    )
+    at__lt = forms.DateTimeField(
+        label=pgettext_lazy("time", "To"),
+        required=False,
+        validators=[check_years],
+        help_text=_("Before then, in your time zone."),
+    )
     took = forms.IntegerField(
         label=_("Took at least"), required=False, min_value=1, max_value=86_400_000, help_text=_("In ms.")
     )

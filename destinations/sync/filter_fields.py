@@ -28,5 +28,10 @@ class DestinationChoice(forms.ModelChoiceField):
     """Reads names only: the rest of the rows is large, or costly to decrypt."""
 
     def __init__(self) -> None:
-        label, any_one = _("Destination"), _("All")
-        super().__init__(Destination.objects.only("name"), required=False, label=label, empty_label=any_one)
+        super().__init__(
+            Destination.objects.only("name"),
+            required=False,
+            label=_("Destination"),
+            empty_label=_("All"),
+            help_text=_("Where it was sent."),
+        )

@@ -48,6 +48,12 @@ def used_up_until(destination: Destination, health: Health, now: datetime) -> da
     raise AssertionError("a limit is at least 1")
 
 
+def used_up_since(destination: Destination, health: Health, now: datetime) -> datetime:
+    """Of a limit that is used up: when the part of the period ended in which the last push was sent."""
+    last, _count = _lately(destination, health, now)[-1]
+    return min(now, datetime.fromtimestamp(last + destination.rate_seconds / PARTS, UTC))
+
+
 def use(destination: Destination, health: Health, moments: Iterable[datetime]) -> None:
     """Note in the health row, which the caller has locked, when something was sent."""
     if destination.rate_limit is None:

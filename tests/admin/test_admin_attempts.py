@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from destinations.admin.masking import masked
@@ -51,6 +52,12 @@ def test_each_filter_finds_and_leaves_out(sync, page, make_attempt):
     ):
         text = page(LOG, query=query.replace("==", "=%3D").replace("%&", "%25&"))
         assert ("mail is not an address" in text) == listed, query
+
+
+def test_a_filter_that_it_does_not_have_is_not_ignored(admin_client, db):
+    url = reverse(f"admin:{LOG}")
+    for query in ("outcome__in=retry", "version=3", "anything=x"):
+        assert admin_client.get(f"{url}?{query}").status_code in (302, 400)
 
 
 def test_many_profiles_with_one_beginning_are_searched_through(sync, page, make_attempt, monkeypatch):

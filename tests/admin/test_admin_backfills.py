@@ -25,6 +25,18 @@ def test_rate_and_time_left(begun, page):
         assert "about 1 min" in text
 
 
+def test_its_pages_call_it_by_its_destination(begun, page, post):
+    way = '<a href="/admin/destinations/backfill/">Backfills</a>\n&rsaquo; '
+    assert f"{way}Backfill of Business customers\n</div>" in page("destinations_backfill_change", begun.pk)
+    asked = post("destinations_backfill_cancel", begun.pk)
+    assert f'/{begun.pk}/change/">Backfill of Business customers</a>' in asked
+
+
+def test_one_that_was_done_in_a_single_batch_has_no_rate(begun, page):
+    Backfill.objects.update(rated_from=700)
+    assert "a second" not in page("destinations_backfill_change", begun.pk)
+
+
 def test_the_destinations_page_shows_it_with_its_buttons(begun, destination, page, allow):
     text = page("destinations_destination_change", destination.pk)
     assert "700 of 2,000 handed over, about 1 min left" in text

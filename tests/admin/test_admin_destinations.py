@@ -87,6 +87,7 @@ def test_the_place_of_a_mistake_in_a_condition_is_kept_and_escaped(resource, pos
     place = answer.index('id="id_prerequisites_error"')
     error = answer[place : answer.index("</ul>", place)]
     assert "line 2" in error
+    assert '<li tabindex="0">' in error
     assert "\n  AND AND\n      ^" in error
     assert "<b>" not in answer
 
@@ -326,6 +327,13 @@ def test_sending_to_production_without_javascript_asks_first(destination, profil
     assert sync.resend
     assert sync.asked
     assert sync.due_at is not None
+
+
+def test_what_uses_test_credentials_is_not_called_production(destination, profile, page):
+    Destination.objects.update(use_test_credentials=True)
+    text = page("destinations_destination_preview", destination.pk, query="profile=anna")
+    assert "Send as this destination does…" in text
+    assert "Send to production…" not in text
 
 
 def test_nothing_is_sent_where_it_is_paused_or_there_is_no_profile(destination, profile, post):

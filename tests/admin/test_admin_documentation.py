@@ -83,6 +83,16 @@ def test_each_page_has_its_own_help(page, destination, profile):
     assert "/admin/docs/admin/" in page("auth_user_changelist")
 
 
+def test_what_has_to_be_written_says_where_it_is_explained(page, destination):
+    text = page("destinations_destination_change", destination.pk)
+    text += page("destinations_resource_change", destination.resource.pk)
+    found = set(re.findall(r'href="/admin/docs/([a-z]+)/#?([^"]*)" target', text.partition("<form")[2]))
+    assert {("notation", "asking-conditions"), ("notation", "making-new-data-templates")} <= found
+    assert ("connectors", "") in found
+    for name, anchor in found:
+        assert not anchor or anchor in anchors(name)
+
+
 def test_in_german_it_says_that_it_is_english(admin_client):
     url = reverse("admin:documentation", args=["admin"])
     text = admin_client.get(url, HTTP_ACCEPT_LANGUAGE="de").content.decode()

@@ -73,7 +73,7 @@ def operates(client, destination, sync, *jobs):
         url("destinations_profilesync_sync_now", sync.pk),
         url("profiles_profile_sync_now", sync.profile_id),
     ]
-    codes = {client.post(one).status_code for one in posts}
+    codes = {client.post(one, {"confirmed": "yes"}).status_code for one in posts}
     for job in jobs:
         names = [f"destinations_{job._meta.model_name}_{act}" for act in ("pause", "resume", "cancel")]
         codes |= {client.post(url(name, job.pk), {"confirmed": "yes"}).status_code for name in names}

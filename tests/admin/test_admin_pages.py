@@ -254,3 +254,12 @@ def test_the_policy_for_content_is_sent_and_allows_nothing_inline(page, admin_cl
 
 def test_history_holds_no_secret(everything, admin_client, secret):
     assert not LogEntry.objects.filter(change_message__contains=secret).exists()
+
+
+def test_results_are_counted_where_something_was_searched(profile, page):
+    assert "1 result" not in page("profiles_profile_changelist")
+    assert "1 result" in page("profiles_profile_changelist", query="q=anna")
+
+
+def test_there_is_no_other_site_to_view(page):
+    assert "View site" not in page("index")

@@ -173,6 +173,12 @@ def test_a_connection_is_tested_and_said_in_words(resource, post, page, monkeypa
     assert tried == [False, True]
 
 
+def test_what_is_not_set_says_its_default(rabbitmq, page):
+    text = page("destinations_resource_add", query="type=rabbitmq")
+    assert "Not set; then 10." in text
+    assert "Not set." in text
+
+
 def test_a_connection_that_needs_settings_is_tested_without_a_destination(rabbitmq, post):
     broker = {"uri": "amqp://guest:guest@127.0.0.1:1/", "timeout": 1}
     resource = Resource.objects.create(name="Broker", type=rabbitmq, production=broker)

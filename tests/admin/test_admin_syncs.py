@@ -32,7 +32,11 @@ def test_sync_now_and_replay_by_button(sync, post):
     assert "1 profile sync is due now" in post("destinations_profilesync_sync_now", sync.pk)
     sync.refresh_from_db()
     assert (sync.state, sync.asked, sync.resend) == ("pending", True, False)
-    assert "Replay: 1 profile sync is sent again" in post("destinations_profilesync_replay", sync.pk)
+    assert "What was sent cannot be called back" in post("destinations_profilesync_replay", sync.pk)
+    sync.refresh_from_db()
+    assert not sync.resend
+    text = post("destinations_profilesync_replay", sync.pk, confirmed="yes")
+    assert "Replay: 1 profile sync is sent again" in text
     sync.refresh_from_db()
     assert sync.resend
 

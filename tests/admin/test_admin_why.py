@@ -105,7 +105,12 @@ def test_sync_now_and_replay_come_back(profile, plain, post):
     assert "What happened" in text
     row = ProfileSync.objects.get()
     assert (row.asked, row.resend) == (True, False)
-    assert "even if unchanged" in post("profiles_profile_replay", profile.pk, **data)
+    text = post("profiles_profile_replay", profile.pk, **data)
+    assert f"Profile {profile.pk} is sent to {plain.name}" in text
+    assert 'name="back" value="why"' in text
+    text = post("profiles_profile_replay", profile.pk, **data, confirmed="yes")
+    assert "Replay: sent again to 1 destination, even if unchanged." in text
+    assert "What happened" in text
     row.refresh_from_db()
     assert row.resend
 

@@ -24,6 +24,15 @@ def test_a_destination_with_mistakes_and_suggestions(view, site, open_page, edit
     assert barriers(page) == []
 
 
+def test_mistakes_that_the_server_says(view, site, open_page, editor, barriers):
+    page = open_page(site.destination("preview"), **view)
+    editor(page, "Prerequisites")
+    page.keyboard.insert_text("profile@mail EXISTS AND profile@stats.visits > 3 OR profile@phone EXIST AND")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".field-prerequisites .errorlist")).to_be_visible()
+    assert barriers(page) == []
+
+
 def test_adding_a_destination(view, site, open_page, barriers):
     page = open_page(site.adding(), **view)
     page.get_by_role("button", name="Random that matches").click()

@@ -90,6 +90,7 @@ def test_rejected_with_422_mended_and_sent(site, days, open_page, receiver):
     before = len(receiver.arrivals)
     receiver.answer = lambda payload: 200
     page.get_by_role("button", name="Replay").click()
+    page.get_by_role("button", name="Send it").click()
     expect(page.locator(".messagelist")).to_contain_text("Replay: sent again to 1 destination")
     wait_for(lambda: len(receiver.arrivals) > before, what="the replay")
 
@@ -160,6 +161,10 @@ def test_no_barriers(view, site, days, open_page, barriers):
     assert barriers(page) == []
     page.goto(site.url(f"destinations/deliveryattempt/again/replay/{query}"))
     expect(page.locator(".tracsync-sample > li").first).to_be_visible()
+    assert barriers(page) == []
+    page.goto(site.url(f"destinations/deliveryattempt/{query}"))
+    page.locator("#result_list th a").first.click()
+    expect(page.get_by_text("What went over the wire")).to_be_visible()
     assert barriers(page) == []
     page.goto(site.url("profiles/profile/a-rejected/change/"))
     assert barriers(page) == []

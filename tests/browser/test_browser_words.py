@@ -104,7 +104,19 @@ def test_an_empty_list_leads_on(site, open_page):
 
 
 @pytest.mark.parametrize(
-    "path", ["preferences/", "docs/admin/", "docs/notation/", "destinations/backfill/", "profiles/profile/"]
+    "path",
+    [
+        "preferences/",
+        "docs/admin/",
+        "docs/configuration/",
+        "docs/notation/",
+        "destinations/backfill/",
+        "destinations/destination/",
+        "profiles/profile/",
+        "tracsync/apitoken/add/",
+        "auth/group/",
+        "auth/user/",
+    ],
 )
 def test_no_barriers(view, site, open_page, barriers, path):
     page = open_page(site.url(path), **view)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from destinations.connectors.base import Retry
 from destinations.models import Destination, Health, ProfileSync
@@ -112,6 +113,11 @@ def test_a_used_up_limit_is_explained(frozen, make_destination, make_profile):
         state="pending"
     )
     assert explain.sentence(row) == "kept: the limit of 2 a minute is used up until 12:01:21 (in 61 s)"
+    found = row.destination
+    assert limits.used_up_since(found, found.health, timezone.now()) == timezone.now()
+    frozen.forward(20)
+    assert (timezone.now() - limits.used_up_since(found, found.health, timezone.now())).total_seconds() >= 17
+    frozen.forward(-20)
     frozen.forward(61)
     assert explain.sentence(row) == "due since 12:00:20"
 
