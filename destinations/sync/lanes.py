@@ -18,7 +18,7 @@ from destinations.connectors.base import Session
 QUICK = 0.002  # seconds: calls that take no longer only hinder each other
 LATELY = 9  # calls
 WORK = 0.001  # seconds, about what a call keeps a processor busy; for the rest another one can be made
-FEW = 2  # parts for each lane
+FEW = 8  # parts for each lane
 LOOK = 0.01  # seconds between two looks at how many are left
 Part = TypeVar("Part")
 
@@ -43,19 +43,20 @@ class Lanes:
         send: Callable[[Session, Part], float],
         goes_on: Callable[[], bool],
         more: Callable[[], Sequence[Part]],
+        meanwhile: Callable[[], None],
     ) -> None:
         """Send the parts in their order, as long as it goes on; `send` answers how many seconds it took.
 
-        Lanes side by side are given `more` when few are left, so that none has nothing to do; it is asked for
-        in this thread, which would only wait for them, until there is no more. Raises what `open`, `send` and
-        `more` raise, after all lanes have ended.
+        Lanes side by side are given `more` when few are left, so that none has nothing to do, until there is
+        no more. It is asked for in this thread, which would only wait for them; what can be done `meanwhile`
+        is done here, too. Raises what any of these raises, after all lanes have ended.
         """
         waiting = deque(parts)
         with self._open() as session:
             while waiting and goes_on():
                 lanes = min(self._most, len(waiting), self._worth_while())
                 if lanes > 1:
-                    self._together(lanes, waiting, send, goes_on, more)
+                    self._together(lanes, waiting, send, goes_on, more, meanwhile)
                 else:
                     self._lately.append(send(session, waiting.popleft()))
 
@@ -66,6 +67,7 @@ class Lanes:
         send: Callable[[Session, Part], float],
         goes_on: Callable[[], bool],
         more: Callable[[], Sequence[Part]],
+        meanwhile: Callable[[], None],
     ) -> None:
         errors: list[BaseException] = []
 
@@ -87,13 +89,14 @@ class Lanes:
         for thread in threads:
             thread.start()
         try:
+            is_more = True
             while not errors and any(thread.is_alive() for thread in threads):
-                if len(waiting) >= FEW * lanes:
-                    time.sleep(LOOK)
-                elif parts := more():
+                if is_more and len(waiting) < FEW * lanes:
+                    parts = more()
                     waiting.extend(parts)
-                else:
-                    break
+                    is_more = bool(parts)
+                meanwhile()
+                time.sleep(LOOK)
         except BaseException as error:  # as within a lane
             errors.append(error)
         for thread in threads:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from django.utils import timezone, translation
 
@@ -167,7 +168,8 @@ class _Batch:
         while waiting and self._may_send():
             self.slices, began = 0, time.monotonic()
             try:
-                self.lanes.run(self._prepare(waiting), self._send, self._goes_on, lambda: self._more(waiting))
+                parts, more = self._prepare(waiting), partial(self._more, waiting)
+                self.lanes.run(parts, self._send, self._goes_on, more, self._meanwhile)
             finally:
                 self._record()
             self.pace.note((time.monotonic() - began) / self.slices)
@@ -184,9 +186,12 @@ class _Batch:
         return self._goes_on() and claim.open_now(timezone.now()).filter(pk=self.destination.pk).exists()
 
     def _more(self, waiting: deque[ProfileSync]) -> list[list[Push]]:
-        """The next slice, once what has come of those before is recorded."""
-        self._record()
+        """The next slice; empty when there is none, or none may be sent."""
         return self._prepare(waiting) if waiting and self._may_send() else []
+
+    def _meanwhile(self) -> None:
+        if len(self.entries) >= SLICE:
+            self._record()
 
     def _prepare(self, waiting: deque[ProfileSync]) -> list[list[Push]]:
         """Take a slice of what is waiting and decide; what is to be delivered, in parts as large as the

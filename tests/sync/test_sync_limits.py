@@ -171,25 +171,29 @@ class Calls:
         return self.seconds
 
 
+def nothing():
+    pass
+
+
 def test_quick_calls_follow_each_other():
     calls = Calls()
-    Lanes(calls.open, 8, new_lately()).run(range(50), calls.send, lambda: True, list)
+    Lanes(calls.open, 8, new_lately()).run(range(50), calls.send, lambda: True, list, nothing)
     assert (calls.done, calls.most, calls.sessions) == (list(range(50)), 1, 1)
 
 
 def test_slow_calls_go_side_by_side_and_no_more_than_allowed():
     calls = Calls(seconds=0.02)
-    Lanes(calls.open, 4, new_lately()).run(range(30), calls.send, lambda: True, list)
+    Lanes(calls.open, 4, new_lately()).run(range(30), calls.send, lambda: True, list, nothing)
     assert (sorted(calls.done), calls.most) == (list(range(30)), 4)
 
 
 def test_one_slow_call_among_quick_ones_changes_nothing():
     calls, lately = Calls(), new_lately()
-    Lanes(calls.open, 8, lately).run(range(50), calls.send, lambda: True, list)
+    Lanes(calls.open, 8, lately).run(range(50), calls.send, lambda: True, list, nothing)
     calls.seconds = 0.02
-    Lanes(calls.open, 8, lately).run([50], calls.send, lambda: True, list)
+    Lanes(calls.open, 8, lately).run([50], calls.send, lambda: True, list, nothing)
     calls.seconds = 0.0
-    Lanes(calls.open, 8, lately).run(range(51, 100), calls.send, lambda: True, list)
+    Lanes(calls.open, 8, lately).run(range(51, 100), calls.send, lambda: True, list, nothing)
     assert (calls.done, calls.most) == (list(range(100)), 1)
 
 
@@ -201,7 +205,7 @@ def test_lanes_end_when_answers_come_quickly_again():
             calls.seconds = 0.0
         return calls.send(session, part)
 
-    Lanes(calls.open, 4, new_lately()).run(range(200), send, lambda: True, list)
+    Lanes(calls.open, 4, new_lately()).run(range(200), send, lambda: True, list, nothing)
     assert sorted(calls.done) == list(range(200))
     assert calls.done[100:] == list(range(100, 200))
 
@@ -212,14 +216,14 @@ def test_some_quick_answers_among_slow_ones_change_nothing():
     def send(session, part):
         return 0.0 if part % 5 == 0 else calls.send(session, part)
 
-    Lanes(calls.open, 4, kept).run(range(1, 100), send, lambda: True, list)
+    Lanes(calls.open, 4, kept).run(range(1, 100), send, lambda: True, list, nothing)
     assert (calls.most, calls.sessions) == (4, 1 + 4)  # one before anything is known, then four lanes
 
 
 def test_lanes_are_given_more_before_they_have_nothing_to_do():
     calls, slices = Calls(seconds=0.02), [range(20, 40), range(40, 60)]
     Lanes(calls.open, 4, new_lately()).run(
-        range(20), calls.send, lambda: True, lambda: slices.pop(0) if slices else ()
+        range(20), calls.send, lambda: True, lambda: slices.pop(0) if slices else (), nothing
     )
     assert sorted(calls.done) == list(range(60))
     assert (calls.most, calls.sessions) == (4, 1 + 4)
@@ -227,7 +231,9 @@ def test_lanes_are_given_more_before_they_have_nothing_to_do():
 
 def test_quick_calls_leave_no_time_for_more():
     calls, asked = Calls(), []
-    Lanes(calls.open, 4, new_lately()).run(range(20), calls.send, lambda: True, lambda: asked.append(1) or ())
+    Lanes(calls.open, 4, new_lately()).run(
+        range(20), calls.send, lambda: True, lambda: asked.append(1) or (), nothing
+    )
     assert (calls.done, asked) == (list(range(20)), [])
 
 
@@ -238,13 +244,13 @@ def test_what_is_raised_when_more_is_asked_for_ends_all_lanes_and_goes_through()
         raise ConnectionError("the database is away")
 
     with pytest.raises(ConnectionError, match="the database is away"):
-        Lanes(calls.open, 4, new_lately()).run(range(6), calls.send, lambda: True, more)
+        Lanes(calls.open, 4, new_lately()).run(range(6), calls.send, lambda: True, more, nothing)
     assert (calls.now, len(calls.done) >= 1) == (0, True)
 
 
 def test_nothing_is_begun_once_it_must_not_go_on():
     calls = Calls(seconds=0.02)
-    Lanes(calls.open, 4, new_lately()).run(range(30), calls.send, lambda: len(calls.done) < 5, list)
+    Lanes(calls.open, 4, new_lately()).run(range(30), calls.send, lambda: len(calls.done) < 5, list, nothing)
     assert 5 <= len(calls.done) < 5 + 4
 
 
@@ -258,6 +264,6 @@ def test_what_one_lane_raises_ends_all_and_goes_through():
         return 0.02
 
     with pytest.raises(ConnectionError, match="down"):
-        Lanes(calls.open, 4, new_lately()).run(range(30), send, lambda: True, list)
+        Lanes(calls.open, 4, new_lately()).run(range(30), send, lambda: True, list, nothing)
     assert 3 in calls.done
     assert len(calls.done) < 30

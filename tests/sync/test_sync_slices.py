@@ -49,7 +49,7 @@ def test_slow_ones_are_recorded_while_others_are_sent(in_slices, recording, make
     recording.during_push = lambda _: time.sleep(0.01)
     push_all(make_destination(quiet_period=0.001, concurrency=8))
     assert sum(recorded for recorded, _ in in_slices) == COUNT
-    assert len([sent for _, sent in in_slices if sent < COUNT]) >= 3
+    assert len([sent for _, sent in in_slices if sent < COUNT]) >= 2
     assert len({delivery.idempotency_key for delivery in recording.deliveries}) == COUNT
     assert ProfileSync.objects.filter(state="synced", claim_token=None).count() == COUNT
 
