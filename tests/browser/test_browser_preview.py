@@ -56,6 +56,17 @@ def test_profiles_are_suggested_and_found_at_random(page):
     expect(verdict(page)).to_contain_text("The prerequisites are met")
 
 
+def test_what_is_typed_while_a_profile_is_looked_for_is_shown(site, open_page, editor):
+    page, held, asked = open_page(site.destination("preview")), [], re.compile("/live/preview/")
+    page.route(asked, lambda route: held.append(route), times=1)
+    with page.expect_request(asked):
+        page.get_by_role("button", name="Random that matches").click()
+    editor(page, "Mapping")
+    page.keyboard.insert_text('{"hello": "profile@id"}')
+    held[0].continue_()
+    expect(page.locator(".tracsync-places")).to_contain_text("hello")
+
+
 def test_hostile_profiles_are_shown_as_text(page):
     page.get_by_label("Profile", exact=True).fill("<img src=x onerror=alert(1)>")
     expect(result(page)).to_contain_text("<script>alert(1)</script>")

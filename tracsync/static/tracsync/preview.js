@@ -48,9 +48,11 @@
   }
 
   let asking;
+  let unseen = false; // the form has changed since it was last asked about
 
   async function show(pick = "") {
     showSoon.cancel(); // what was about to be asked would replace this answer
+    unseen = false;
     asking?.abort();
     const mine = (asking = new AbortController());
     panel.setAttribute("aria-busy", "true");
@@ -58,6 +60,7 @@
       const options = { method: "POST", body: filled(input.value, pick), signal: mine.signal };
       result.innerHTML = await piece(panel.dataset.previewUrl, options);
       take(result.firstElementChild.dataset, pick);
+      if (unseen) follow(); // while a profile was still being looked for
     } catch (error) {
       if (error.name === "AbortError") return;
       result.replaceChildren(note(error.message));
@@ -75,7 +78,11 @@
   }
 
   const showSoon = later(() => show(), PAUSE);
-  const follow = () => input.value.trim() && showSoon();
+
+  function follow() {
+    unseen = true;
+    if (input.value.trim()) showSoon();
+  }
 
   form.addEventListener("input", follow);
   form.addEventListener("change", follow);
