@@ -5,7 +5,7 @@ import json
 import math
 import sys
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -176,38 +176,35 @@ def _check(document: JSON) -> bool:
     level = [document]
     for _ in range(settings.TRACSYNC_MAX_DOCUMENT_DEPTH):
         below: list[JSON] = []
+        keys: list[str] = []
         for value in level:
             kind = type(value)
             if kind is str:
                 continue
             if kind is dict:
-                below += _values(value)
+                keys += value
+                below += value.values()
             elif kind is list:
                 below += value
             elif kind is float:
                 whole_floats |= _is_whole(value)
             elif kind is int:
-                _check_range(value)
+                if not -_LARGEST <= value <= _LARGEST:
+                    raise InvalidDocument("a number is too large")
             elif kind is not bool and value is not None:
                 raise InvalidDocument(f"{kind.__name__} is not a JSON value")
+        _check_keys(keys)
         if not below:
             return whole_floats
         level = below
     raise InvalidDocument(f"nested deeper than {settings.TRACSYNC_MAX_DOCUMENT_DEPTH} levels")
 
 
-def _values(value: dict[str, JSON]) -> Iterable[JSON]:
+def _check_keys(keys: list[str]) -> None:
     try:
-        "".join(value)  # the quickest way to ask whether every key is text
+        "".join(keys)  # the quickest way to ask whether every key is text
     except TypeError:
         raise InvalidDocument("the keys of an object must be text") from None
-    return value.values()
-
-
-def _check_range(number: int) -> None:
-    """PostgreSQL and most readers take numbers as large as a double, as they take 1e308 and not 1e309."""
-    if not -_LARGEST <= number <= _LARGEST:
-        raise InvalidDocument("a number is too large")
 
 
 def _is_whole(number: float) -> bool:
