@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from destinations.connectors import registry
-from destinations.connectors.base import JSON, Delivery, Runtime, Session
+from destinations.connectors.base import Delivery
 from destinations.connectors.testing import RecordingConnector
 
 SLUG = "sink"
@@ -26,12 +25,6 @@ class Sink(RecordingConnector):
     arrivals: ClassVar[dict[Any, float]] = {}  # when each of those in `awaited` came
     awaited: ClassVar[set[Any]] = set()
 
-    def open(
-        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], runtime: Runtime | None = None
-    ) -> AbstractContextManager[Session]:
-        type(self).reset()
-        return super().open(credentials, settings, runtime)
-
     @classmethod
     def reset(cls) -> None:
         super().reset()
@@ -40,6 +33,8 @@ class Sink(RecordingConnector):
     @classmethod
     def _take(cls, deliveries: Sequence[Delivery]) -> None:
         cls.pushed += len(deliveries)
+        cls.deliveries.clear()  # what it keeps would be counted as memory of the engine
+        cls.batches.clear()
         for delivery in deliveries if cls.awaited else ():
             if (id := delivery.payload["id"]) in cls.awaited:
                 cls.arrivals.setdefault(id, time.perf_counter())
