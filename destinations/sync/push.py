@@ -168,8 +168,9 @@ class _Batch:
         while waiting and self._may_send():
             self.slices, began = 0, time.monotonic()
             try:
-                parts, more = self._prepare(waiting), partial(self._more, waiting)
-                self.lanes.run(parts, self._send, self._goes_on, more, self._meanwhile)
+                if parts := self._prepare(waiting):
+                    more = partial(self._more, waiting)
+                    self.lanes.run(parts, self._send, self._goes_on, more, self._meanwhile)
             finally:
                 self._record()
             self.pace.note((time.monotonic() - began) / self.slices)

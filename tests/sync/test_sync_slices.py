@@ -40,6 +40,11 @@ def push_all(destination):
     push.push(claimed.token, claimed.ids)
 
 
+def test_where_nothing_is_to_be_sent_nothing_is_opened(in_slices, recording, make_destination):
+    push_all(make_destination(quiet_period=0.001, prerequisites="profile@consent EXISTS"))
+    assert (len(in_slices), recording.opened) == (6, [])
+
+
 def test_quick_ones_one_after_the_other(in_slices, make_destination):
     push_all(make_destination(quiet_period=0.001))
     assert in_slices == [(10, 10 * slice) for slice in range(1, 7)]
