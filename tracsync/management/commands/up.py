@@ -89,7 +89,8 @@ def _check_free(host: str, port: int) -> None:
 
 
 def _commands(host: str, port: int, receiver_port: int | None) -> list[list[str]]:
-    """What runs; without a person's settings to the contrary, the demo may reach its receiver."""
+    """What runs; without a person's settings to the contrary, the demo may reach its receiver, and keeps what
+    it sends of its invented people, so that one sees what has changed since."""
     bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     commands = [
         [
@@ -110,6 +111,7 @@ def _commands(host: str, port: int, receiver_port: int | None) -> list[list[str]
         commands.append([sys.executable, "-m", "tracsync.demo.receiver", str(receiver_port)])
         allowed = settings.TRACSYNC_ALLOWED_INTERNAL_NETWORKS
         os.environ["TRACSYNC_ALLOWED_INTERNAL_NETWORKS"] = ",".join([*allowed, "127.0.0.1"])
+        os.environ.setdefault("TRACSYNC_ATTEMPT_BODIES", "all")
     return commands
 
 
