@@ -105,7 +105,11 @@ def test_the_keyboard_gets_out_of_an_editor(site, open_page, editor):
     expect(page.get_by_role("listbox")).to_have_count(0)
     expect(box).to_be_focused()
     page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="How to write it").last).to_be_focused()  # beside the mapping
+    page.keyboard.press("Tab")
     expect(page.get_by_role("textbox", name="Mapping")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Shift+Tab")
     page.keyboard.press("Shift+Tab")
     expect(box).to_be_focused()
     expect(page.locator("#id_prerequisites")).to_have_value("profile@ma")
