@@ -214,8 +214,8 @@ def test_a_gzipped_file_is_unpacked():
         (b"", "empty.ndjson", "is empty"),
         ("id\nä".encode("utf-16"), "table.csv", "is UTF-16: save it as UTF-8 text"),
         (b"PK\x03\x04rest", "table.csv", "is ZIP"),
-        (gzip.compress(b"{}")[:-4], "broken.gz", "cannot be unpacked"),
-        (gzip.compress(b"x" * 2000), "bomb.gz", "has more than 1,000 bytes"),
+        (gzip.compress(b"{}", mtime=0)[:-4], "broken.gz", "cannot be unpacked"),
+        (gzip.compress(b"x" * 2000, mtime=0), "bomb.gz", "has more than 1,000 bytes"),
         (b"x" * 1001, "large.ndjson", "has more than 1,000 bytes"),
     ],
 )
