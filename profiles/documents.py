@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+import orjson
 from django.conf import settings
 
 JSON = Any
@@ -109,10 +110,10 @@ def seal(document: JSON) -> Sealed:
     To write JSON is most of the work of a change, so it is done once: the canonical text is what is stored,
     unless that would make 1 of 1.0, which is equal but not the same.
     """
-    has_whole_floats = _check(document)
-    text = _canonical_text(document, has_whole_floats)
+    floats = _check(document)
+    text = _canonical_text(document, floats)
     digest = hashlib.sha256(_sized(text)).hexdigest()
-    return Sealed(_STORED.encode(document) if has_whole_floats else text, digest)
+    return Sealed(_STORED.encode(document) if floats.whole else text, digest)
 
 
 def _sized(text: str) -> bytes:
@@ -122,13 +123,21 @@ def _sized(text: str) -> bytes:
     return data
 
 
-def _canonical_text(document: JSON, has_whole_floats: bool) -> str:
-    if has_whole_floats:
+def _canonical_text(document: JSON, floats: "_Floats") -> str:
+    if floats.whole:
         document = _integral(document)
-    text = _CANONICAL.encode(document)
+    text = _CANONICAL.encode(document) if floats.small else _sorted_text(document)
     if r"\u0000" in text and any("\0" in part for part in _texts(document)):
         raise InvalidDocument("text with a null byte cannot be stored")
     return text
+
+
+def _sorted_text(document: JSON) -> str:
+    """What `_CANONICAL` writes, ten times as quick; small floats, which orjson writes differently, aside."""
+    try:
+        return orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode()
+    except orjson.JSONEncodeError:  # a number beyond 64 bits, half a surrogate pair, 254 levels
+        return _CANONICAL.encode(document)
 
 
 def merge_patch(target: JSON, patch: JSON) -> JSON:
@@ -167,12 +176,25 @@ _LARGEST = int(sys.float_info.max)
 _EXACT = 2**53  # below it, every whole number is a float of its own
 
 
-def _check(document: JSON) -> bool:
-    """Refuse what is no JSON or nested too deeply; tell whether a number has to be normalised.
+_SMALL = 1e-4  # below it, Python writes 1e-05 where others write 0.00001
+
+
+class _Floats(NamedTuple):
+    """Which kinds of floats a document has that need care."""
+
+    whole: bool
+    small: bool
+
+
+_NO_FLOATS = _Floats(whole=False, small=False)
+
+
+def _check(document: JSON) -> _Floats:
+    """Refuse what is no JSON or nested too deeply; tell which floats have to be written with care.
 
     Every save comes through here: one flat loop, the most frequent kinds first.
     """
-    whole_floats = False
+    floats: list[float] = []
     level = [document]
     for _ in range(settings.TRACSYNC_MAX_DOCUMENT_DEPTH):
         below: list[JSON] = []
@@ -187,7 +209,7 @@ def _check(document: JSON) -> bool:
             elif kind is list:
                 below += value
             elif kind is float:
-                whole_floats |= _is_whole(value)
+                floats.append(value)
             elif kind is int:
                 if not -_LARGEST <= value <= _LARGEST:
                     raise InvalidDocument("a number is too large")
@@ -195,7 +217,7 @@ def _check(document: JSON) -> bool:
                 raise InvalidDocument(f"{kind.__name__} is not a JSON value")
         _check_keys(keys)
         if not below:
-            return whole_floats
+            return _checked_floats(floats) if floats else _NO_FLOATS
         level = below
     raise InvalidDocument(f"nested deeper than {settings.TRACSYNC_MAX_DOCUMENT_DEPTH} levels")
 
@@ -207,10 +229,10 @@ def _check_keys(keys: list[str]) -> None:
         raise InvalidDocument("the keys of an object must be text") from None
 
 
-def _is_whole(number: float) -> bool:
-    if not math.isfinite(number):
+def _checked_floats(floats: list[float]) -> _Floats:
+    if not all(map(math.isfinite, floats)):
         raise InvalidDocument("NaN and Infinity are not JSON values")
-    return number.is_integer()
+    return _Floats(any(map(float.is_integer, floats)), any(0 < abs(number) < _SMALL for number in floats))
 
 
 def _integral(value: JSON) -> JSON:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from profiles import documents
@@ -236,11 +236,18 @@ def test_merging_changes_neither_side(merge):
 
 
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | text,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(text, inner, max_size=4),
-    max_leaves=12,
-)
+floats = st.floats(allow_nan=False, allow_infinity=False)
+
+
+def json_of(numbers):
+    return st.recursive(
+        st.none() | st.booleans() | numbers | text,
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(text, inner, max_size=4),
+        max_leaves=12,
+    )
+
+
+json_values = json_of(st.integers() | floats)
 
 
 @given(json_values)
@@ -255,6 +262,17 @@ def test_what_is_stored_is_the_same_document(value):
     sealed = documents.seal({"a": value})
     assert repr(by_key(json.loads(sealed.text))) == repr(by_key({"a": value}))  # 1.0 is not 1 here
     assert sealed.digest == documents.digest({"a": value})
+
+
+small = st.floats(-2e-4, 2e-4).filter(bool)
+in_parts = floats.filter(lambda number: not number.is_integer())
+
+
+@given(json_of(st.integers() | in_parts | small))
+@example([1e-4, 9.9e-5, 0.00001234, -1.5e-7, 5e-324, 2**64, -(2**63) - 1, 1e15 + 0.5])
+def test_canonical_is_what_the_standard_library_writes(value):
+    plain = json.dumps({"b": value, "a": value}, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    assert documents.canonical({"b": value, "a": value}).decode() == plain
 
 
 def by_key(value):
