@@ -38,10 +38,10 @@ class Claim:
 
 def ready(now: datetime) -> list[Destination]:
     """The destinations that have something due and may be sent to now; longest waiting first."""
-    # The earliest of each kind is one look into an index, where whether there is any might read a whole
+    # No lock is taken to find that a destination has as much in flight as any may have. The earliest of each kind is one look into an index, where whether there is any might read a whole
     # destination's rows to find that there is none.
     waits = open_now(now).alias(live=_earliest(now, bulk=False), bulk=_earliest(now, bulk=True))
-    due = waits.filter(Q(live__lte=now) | Q(bulk__lte=now))
+    due = waits.filter(Q(live__lte=now) | Q(bulk__lte=now)).exclude(pk__in=_busy(now))
     return list(due.defer("mapping", "settings").order_by("health__last_accepted_at", "pk"))
 
 
@@ -50,6 +50,13 @@ def _earliest(now: datetime, *, bulk: bool) -> Subquery:
     # `bulk=bulk` would be written NOT bulk, for which SQLite uses no index.
     owed = _free(now).filter(destination=OuterRef("pk"), bulk__in=[bulk], due_at__isnull=False)
     return Subquery(owed.order_by("due_at").values("due_at")[:1])
+
+
+def _busy(now: datetime) -> list[int]:
+    """The destinations that have all batches in flight that any may have."""
+    in_flight = ProfileSync.objects.filter(claimed_until__gt=now).values("destination").order_by()
+    batches = in_flight.annotate(batches=Count("claim_token", distinct=True))
+    return list(batches.filter(batches__gte=limits.BATCHES).values_list("destination", flat=True))
 
 
 def open_now(now: datetime) -> QuerySet[Destination]:
@@ -75,10 +82,10 @@ def claim(destination: Destination, now: datetime, *, started: bool = False) -> 
         return _take(destination, now, limit, started) if limit else None
 
 
-def claim_more(destination_id: int, now: datetime) -> Claim | None:
-    """As `claim`, for a worker that has just pushed something there and goes on at once."""
-    destination = open_now(now).filter(pk=destination_id).defer("mapping", "settings").first()
-    return claim(destination, now, started=True) if destination else None
+def claim_next(now: datetime) -> Claim | None:
+    """As `claim`, of whichever destination has waited longest, for a worker that goes on at once."""
+    claims = (claim(destination, now, started=True) for destination in ready(now))
+    return next((claimed for claimed in claims if claimed), None)
 
 
 def unstarted(now: datetime) -> int:
@@ -104,7 +111,9 @@ def renew(claim: Claim) -> int:
 
 def release(token: str, ids: Sequence[int]) -> None:
     """Give rows back untried; they are still due."""
-    database.update(_held(token, ids), **released())
+    held = _held(token, ids)
+    if held.exists():  # most often all has been recorded, and no lock is needed for that
+        database.update(held, **released())
 
 
 def released() -> dict[str, Any]:

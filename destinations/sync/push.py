@@ -60,7 +60,7 @@ class Push:
 
 @translation.override("en")
 def push(token: str, ids: Sequence[int]) -> None:
-    """Push the rows that this claim still holds, and then what else is due at the same destination.
+    """Push the rows that this claim still holds, and then what else is due, at whichever destination.
 
     Everything else about them is in the tables. What is recorded is English, whoever's request runs this:
     it is translated for whoever reads it.
@@ -69,11 +69,11 @@ def push(token: str, ids: Sequence[int]) -> None:
     ends_at = since + STINT
     claimed: claim.Claim | None = claim.Claim(token, list(ids))
     while claimed is not None:
-        destination_id = _push_claim(claimed, since)
+        may_go_on = _push_claim(claimed, since)
         since = time.monotonic()  # before the database is asked: the lease may begin early, never late
-        if destination_id is None or since > ends_at or stopping.asked():
+        if not may_go_on or since > ends_at or stopping.asked():
             return
-        claimed = claim.claim_more(destination_id, timezone.now())
+        claimed = claim.claim_next(timezone.now())
 
 
 class _Pace:
@@ -96,15 +96,15 @@ class _Pace:
 _paces: defaultdict[int, _Pace] = defaultdict(_Pace)
 
 
-def _push_claim(claimed: claim.Claim, since: float) -> int | None:
-    """Push the rows of a claim; at which destination, or None where it no longer holds any.
+def _push_claim(claimed: claim.Claim, since: float) -> bool:
+    """Push the rows of a claim; False where it does not hold them to the end.
 
     `since`: monotonic time at which its lease, at the earliest, began.
     """
     lease = Lease(claimed, since)
     rows = claim.start(claimed)
     if not rows:
-        return None
+        return False
     destination_id = rows[0].destination_id
     try:
         with lease.kept():
@@ -120,7 +120,7 @@ def _push_claim(claimed: claim.Claim, since: float) -> int | None:
         # What has been recorded is no longer this claim's. A row that is not given back counts as begun,
         # and whatever began and was not recorded is sent again.
         database.patiently(lambda: claim.release(claimed.token, claimed.ids))
-    return destination_id if lease.holds() else None
+    return lease.holds()
 
 
 def _push(destination_id: int, token: str, lease: Lease, rows: list[ProfileSync]) -> None:

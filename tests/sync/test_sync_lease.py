@@ -47,17 +47,17 @@ def test_a_lease_that_took_long_to_get_is_as_much_shorter(recording, make_destin
     changes.write([changes.Change(f"p{n}", "put", {"id": f"p{n}"}) for n in range(2)])
     soon = timezone.now() + timedelta(seconds=0.1)
     settle.settle(soon)
-    claim_more = claim.claim_more
+    claim_next = claim.claim_next
 
     def slowly(*arguments):
         monkeypatch.setattr(claim, "LEASE", timedelta(seconds=0.5))
         monkeypatch.setattr(lease, "MARGIN", timedelta(seconds=0.1))
-        claimed = claim_more(*arguments)
+        claimed = claim_next(*arguments)
         time.sleep(0.5)
         return claimed
 
     claimed = claim.claim(destination, soon)
-    monkeypatch.setattr(claim, "claim_more", slowly)
+    monkeypatch.setattr(claim, "claim_next", slowly)
     push.push(claimed.token, claimed.ids)
     assert len(recording.deliveries) == 1
     [left] = ProfileSync.objects.filter(due_at__isnull=False)

@@ -1,0 +1,58 @@
+"""A task that has pushed its batch goes on with what else is due: most claims need no wake-up."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from destinations.models import ProfileSync
+from destinations.sync import claim, limits, push, settle
+from profiles import changes
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def due(settings, monkeypatch, recording):
+    """Profiles that are owed to every destination, one in each batch; the moment by which they are due."""
+    settings.TRACSYNC_BATCH_SIZE = 1
+    monkeypatch.setattr(recording, "batch_size", 1)
+
+    def make(count):
+        changes.write([changes.Change(f"p{n}", "put", {"id": f"p{n}"}) for n in range(count)])
+        soon = timezone.now() + timedelta(seconds=0.1)
+        settle.settle(soon)
+        return soon
+
+    return make
+
+
+def test_a_task_goes_on_at_whichever_destination_has_something_due(recording, make_destination, due):
+    first = make_destination(name="First", quiet_period=0.001)
+    make_destination(name="Second", quiet_period=0.001)
+    claimed = claim.claim(first, due(3))
+    push.push(claimed.token, claimed.ids)
+    assert len(recording.deliveries) == 6
+    assert not ProfileSync.objects.exclude(state="synced").exists()
+
+
+def test_one_with_all_its_batches_in_flight_is_left_to_who_has_them(recording, make_destination, due):
+    busy = make_destination(name="Busy", quiet_period=0.001)
+    other = make_destination(name="Other", quiet_period=0.001)
+    now = due(limits.BATCHES + 1)
+    for _ in range(limits.BATCHES):
+        assert claim.claim(busy, now)
+    assert claim.ready(now) == [other]
+    after_the_leases = now + claim.LEASE + timedelta(seconds=1)
+    assert set(claim.ready(after_the_leases)) == {busy, other}
+
+
+def test_nothing_is_written_to_give_back_a_batch_that_is_recorded(
+    recording, make_destination, due, one_batch, django_assert_num_queries
+):
+    destination = make_destination(quiet_period=0.001)
+    claimed = claim.claim(destination, due(1))
+    push.push(claimed.token, claimed.ids)
+    with django_assert_num_queries(1) as asked:
+        claim.release(claimed.token, claimed.ids)
+    assert asked[0]["sql"].startswith("SELECT")
