@@ -38,7 +38,7 @@ class Claim:
 
 def ready(now: datetime) -> list[Destination]:
     """The destinations that have something due and may be sent to now; longest waiting first."""
-    # No lock is taken to find that a destination has as much in flight as any may have. The earliest of each kind is one look into an index, where whether there is any might read a whole
+    # The earliest of each kind is one look into an index, where whether there is any might read a whole
     # destination's rows to find that there is none.
     waits = open_now(now).alias(live=_earliest(now, bulk=False), bulk=_earliest(now, bulk=True))
     due = waits.filter(Q(live__lte=now) | Q(bulk__lte=now)).exclude(pk__in=_busy(now))
@@ -53,7 +53,7 @@ def _earliest(now: datetime, *, bulk: bool) -> Subquery:
 
 
 def _busy(now: datetime) -> list[int]:
-    """The destinations that have all batches in flight that any may have."""
+    """Those with all batches in flight that any may have: no lock is taken to find that out."""
     in_flight = ProfileSync.objects.filter(claimed_until__gt=now).values("destination").order_by()
     batches = in_flight.annotate(batches=Count("claim_token", distinct=True))
     return list(batches.filter(batches__gte=limits.BATCHES).values_list("destination", flat=True))
