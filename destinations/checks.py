@@ -28,6 +28,7 @@ def check_numbers(**_: Any) -> list[checks.CheckMessage]:
     for name in ("TRACSYNC_CONCURRENCY", "TRACSYNC_BATCH_SIZE", "TRACSYNC_WORKERS"):
         if getattr(settings, name) < 1:
             errors.append(checks.Error(f"{name} must be at least 1", id="tracsync.E003"))
-    if settings.TRACSYNC_ATTEMPT_BODIES not in ("none", "failed", "all"):
-        errors.append(checks.Error("TRACSYNC_ATTEMPT_BODIES must be none, failed or all", id="tracsync.E004"))
+    if settings.TRACSYNC_ATTEMPT_BODIES not in ("none", "asked", "failed", "all"):
+        text = "TRACSYNC_ATTEMPT_BODIES must be none, asked, failed or all"
+        errors.append(checks.Error(text, id="tracsync.E004"))
     return errors

@@ -39,12 +39,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`equal` is None where it cannot be told. `kept`: whether the accepted request was kept."""
+    """`equal` is None where it cannot be told. `kept`: whether the accepted request can be compared.
+    `accepted` is that request, perhaps cut."""
 
     equal: bool | None
     sentence: str
     kept: bool = False
     lines: tuple[Line, ...] = ()
+    accepted: str = ""
 
 
 def compared(destination: Destination, profile: Profile, shown: Preview) -> Comparison | None:
@@ -67,7 +69,7 @@ def with_attempt(
 ) -> Comparison:
     """How what would be sent now differs from what was tried then."""
     tried = _kept_request(attempt)
-    if tried and shown.request is not None:
+    if _is_whole(tried) and shown.request is not None:
         lines = tuple(_diff(_lines_of_text(tried), _lines_of_request(shown.request)))
         sentence = _("Differs from what was tried.") if lines else _("The same as what was tried.")
         return Comparison(not lines, sentence, kept=True, lines=lines)
@@ -84,36 +86,35 @@ def _compare(destination: Destination, profile: Profile, payload: Any, request: 
     sync = ProfileSync.objects.filter(destination=destination.pk, profile=profile).first()
     if sync is None or sync.synced_at is None:
         return Comparison(None, _("It has not accepted this profile yet: everything would be new."))
-    when = {"time": at(sync.synced_at)}
+    when, accepted = {"time": at(sync.synced_at)}, accepted_request(sync)
     if not sync.payload_hash:
         doubt = _("A later push, whose outcome is not known, put what it accepted at %(time)s in doubt.")
-        return Comparison(None, doubt % when)
+        return Comparison(None, doubt % when, accepted=accepted)
     try:
         equal = Decider(destination).hash(payload) == sync.payload_hash
     except InvalidDocument as error:
-        return Comparison(
-            None, _("This payload cannot be sent: %(reason)s.") % {"reason": translated(str(error))}
-        )
+        reason = {"reason": translated(str(error))}
+        return Comparison(None, _("This payload cannot be sent: %(reason)s.") % reason, accepted=accepted)
     if equal:
         same = _("Equal to what it last accepted (at %(time)s), so it would not be sent again.")
-        return Comparison(True, same % when)
-    return _with_lines(sync, _("Differs from what it last accepted (at %(time)s).") % when, request)
+        return Comparison(True, same % when, accepted=accepted)
+    return _with_lines(accepted, _("Differs from what it last accepted (at %(time)s).") % when, request)
 
 
-def _with_lines(sync: ProfileSync, sentence: str, request: dict[str, Any]) -> Comparison:
-    accepted = _accepted_request(sync)
-    if not accepted:
+def _with_lines(accepted: str, sentence: str, request: dict[str, Any]) -> Comparison:
+    if not _is_whole(accepted):
         only_hash = _("How it differs is not known: only a hash of it was kept.")
-        return Comparison(False, f"{sentence} {only_hash}")
+        return Comparison(False, f"{sentence} {only_hash}", accepted=accepted)
     before, after = _lines_of_text(accepted), _lines_of_request(request)
     lines = tuple(_diff(before, after))
     if not lines:
         same = _("The request reads the same: the settings, the address or what is masked have changed.")
         sentence = f"{sentence} {same}"
-    return Comparison(False, sentence, kept=True, lines=lines)
+    return Comparison(False, sentence, kept=True, lines=lines, accepted=accepted)
 
 
-def _accepted_request(sync: ProfileSync) -> str:
+def accepted_request(sync: ProfileSync) -> str:
+    """What the destination last accepted, as it was kept: perhaps cut, "" where it was not kept."""
     accepted = DeliveryAttempt.objects.filter(
         profile=sync.profile_id, destination=sync.destination_id, outcome=DeliveryAttempt.Outcome.ACCEPTED
     )
@@ -122,12 +123,16 @@ def _accepted_request(sync: ProfileSync) -> str:
 
 
 def _kept_request(attempt: DeliveryAttempt) -> str:
-    """ "" where it was not kept, cannot be read, or was cut, so that it cannot be compared."""
+    """ "" where it was not kept or cannot be read."""
     try:
-        text = str(attempt.request or "")
+        return str(attempt.request or "")
     except UndecryptableValue:
         return ""
-    return text if len(text) < EXCERPT_LIMIT else ""
+
+
+def _is_whole(kept: str) -> bool:
+    """What was cut cannot be compared."""
+    return 0 < len(kept) < EXCERPT_LIMIT
 
 
 def _lines_of_text(text: str) -> list[str]:

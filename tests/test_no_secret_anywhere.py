@@ -156,7 +156,7 @@ def every_admin_page(admin_client):
     yield "index", admin_client.get(reverse("admin:index"))
 
 
-@pytest.mark.parametrize("bodies", ["none", "all"])
+@pytest.mark.parametrize("bodies", ["none", "asked", "all"])
 def test_no_secret_anywhere(planted, frozen, api, admin_client, caplog, settings, bodies):
     settings.TRACSYNC_ATTEMPT_BODIES = bodies
     caplog.set_level(logging.DEBUG)

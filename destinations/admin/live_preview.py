@@ -19,6 +19,7 @@ from django.views.decorators.http import require_GET, require_POST
 from destinations import comparison, preview, sampling
 from destinations.admin.pages import ActingAdmin, profile_named, row_id
 from destinations.admin.readable import readable
+from destinations.admin.then_and_now import judged
 from destinations.encryption import UndecryptableValue, get_readable
 from destinations.models import Destination, Resource
 from destinations.notation import NotationError
@@ -166,8 +167,4 @@ def _previewed(draft: Draft, profile: Profile) -> tuple[preview.Preview, compari
         destination.prerequisites = ""
     if "mapping" in draft.mistakes:
         destination.mapping = {}
-    try:
-        shown = preview.preview(destination, profile.document)
-    except UndecryptableValue as error:
-        shown = preview.Preview(None, None, "", None, None, [str(error)], [], [])
-    return shown, comparison.compared(destination, profile, shown)
+    return judged(destination, profile)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,9 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from destinations.admin.pages import link, pair_url, this_pair
+from destinations.admin.then_and_now import in_a_word, judged, whole_destination
 from destinations.admin.why import WhyPages
+from destinations.comparison import Comparison, accepted_request
 from destinations.models import Destination, ProfileSync
 from destinations.sync import explain
 from destinations.sync.explain import Prospect
@@ -20,18 +22,21 @@ from profiles import moments
 from profiles.admin import ProfileAdmin
 from profiles.models import Profile
 
+MOST_COMPARED = 20  # destinations on one page; beyond them “Why?” compares
+
 admin.site.unregister(Profile)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One profile at one destination."""
+    """One profile at one destination. `compared`: what it last accepted with what it would be sent now."""
 
     destination: Destination
     sync: ProfileSync | None
     prospect: Prospect | None
     now: datetime
     profile_id: str
+    compared: Comparison | None = None
 
     @property
     def link(self) -> str:
@@ -81,6 +86,10 @@ class Row:
         return format_html("{}, {}", version, moments.shown(self.sync.synced_at))
 
     @property
+    def compared_in_a_word(self) -> str:
+        return in_a_word(self.compared) if self.compared else ""
+
+    @property
     def obstacle(self) -> str:
         """Where the sentence does not say it already."""
         found = explain.obstacle(self.destination, self.now)
@@ -99,10 +108,15 @@ class ProfileAtDestinationsAdmin(WhyPages, ProfileAdmin):
 
     def panel(self, request: Any, obj: Profile) -> dict[str, Any]:
         return {
-            "rows": rows(obj) if self.may_look(request) else [],
+            "rows": self._rows(request, obj) if self.may_look(request) else [],
             "may_sync": self.has_act_permission(request),
             "sync_url": self.url("sync_now", obj),
         }
+
+    def _rows(self, request: Any, obj: Profile) -> list[Row]:
+        """To compare is to show what the destination makes of the profile: for those who may see both."""
+        found = rows(obj)
+        return compare(found, obj) if request.user.has_perm("destinations.view_destination") else found
 
 
 def rows(profile: Profile) -> list[Row]:
@@ -117,3 +131,18 @@ def rows(profile: Profile) -> list[Row]:
         if sync := syncs.get(destination.pk):
             sync.profile, sync.destination = profile, destination
     return [Row(one, syncs.get(one.pk), coming.get(one.pk), now, profile.pk) for one in destinations]
+
+
+def compare(rows: list[Row], profile: Profile) -> list[Row]:
+    """The same rows, with what those that have accepted something know and what is different now."""
+    accepted = [row.sync for row in rows if row.sync and row.sync.synced_at][:MOST_COMPARED]
+    found = {sync.destination_id: _compared(sync, profile) for sync in accepted}
+    return [replace(row, compared=found.get(row.destination.pk)) for row in rows]
+
+
+def _compared(sync: ProfileSync, profile: Profile) -> Comparison:
+    _shown, compared = judged(whole_destination(sync.destination_id), profile)
+    if compared is not None:
+        return compared
+    text = _("What it would be sent now cannot be told: “Why?” says what is wrong.")
+    return Comparison(None, text, accepted=accepted_request(sync))

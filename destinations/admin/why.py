@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from destinations import comparison, preview
+from destinations import comparison
 from destinations.admin import words
 from destinations.admin.pages import (
     ActingAdmin,
@@ -26,7 +26,7 @@ from destinations.admin.pages import (
     this_pair,
 )
 from destinations.admin.readable import readable
-from destinations.encryption import UndecryptableValue, get_readable
+from destinations.admin.then_and_now import judged, whole_destination
 from destinations.models import DeliveryAttempt, Destination, ProfileSync
 from destinations.preview import Preview
 from destinations.sync import chronology, explain, operations
@@ -72,7 +72,7 @@ class WhyPages(ActingAdmin):
             since=_attempts_since(pair),
             problem=words.problem(pair.destination),
             accepted_at=moments.shown(pair.sync.synced_at if pair.sync else None, ""),
-            accepted=_accepted_request(pair),
+            accepted=comparison.accepted_request(pair.sync) if pair.sync else "",
             may_judge=may_judge,
             **(_now(pair) if may_judge else {}),
         )
@@ -129,15 +129,10 @@ class WhyPages(ActingAdmin):
 
 
 def _destination(id: int) -> Destination:
-    """Its settings are empty where no key opens them."""
-    rows = Destination.objects.select_related("resource", "health")
     try:
-        found: Destination = get_readable(rows, pk=id)[0]
+        return whole_destination(id)
     except (Destination.DoesNotExist, OverflowError):
         raise Http404 from None
-    except UndecryptableValue:  # the resource's
-        found = rows.defer("settings", "resource__production", "resource__test").get(pk=id)
-    return found
 
 
 def _pair(profile: Profile, destination: Destination) -> Pair:
@@ -164,23 +159,9 @@ def _attempts_since(pair: Pair) -> int:
     return since
 
 
-def _accepted_request(pair: Pair) -> str:
-    """What it last accepted, as it was kept."""
-    accepted = _attempts(pair.profile, pair.destination).filter(outcome=DeliveryAttempt.Outcome.ACCEPTED)
-    last = accepted.order_by("-at").first()
-    try:
-        return str(last.request or "") if last else ""
-    except UndecryptableValue:
-        return ""
-
-
 def _now(pair: Pair) -> dict[str, Any]:
     """How the destination judges the profile as it is now, and the difference to what it last accepted."""
-    try:
-        shown = preview.preview(pair.destination, pair.profile.document)
-    except UndecryptableValue as error:
-        shown = Preview(None, None, "", None, None, [str(error)], [], [])
-    compared = comparison.compared(pair.destination, pair.profile, shown)
+    shown, compared = judged(pair.destination, pair.profile)
     return {"preview": readable(shown, compared), "hint": _hint(pair, shown)}
 
 

@@ -88,7 +88,7 @@ def delivered(
         reason=outcome.detail if isinstance(outcome, Accepted) else outcome.reason,
         remote_id=outcome.remote_id if isinstance(outcome, Accepted) else "",
     )
-    if _keeps_bodies(outcome):
+    if _keeps_bodies(sync, outcome):
         attempt.request, attempt.response = exchange.request, exchange.response
     began_with = sync.due_at, sync.asked, sync.resend
     return Entry(sync, profile.version, outcome, *began_with, payload_hash, attempt)
@@ -132,9 +132,12 @@ _OUTCOMES: dict[type[Outcome], str] = {
 }
 
 
-def _keeps_bodies(outcome: Outcome) -> bool:
+def _keeps_bodies(sync: ProfileSync, outcome: Outcome) -> bool:
+    """Each setting keeps more than the one before: none, asked, failed, all."""
     keep = settings.TRACSYNC_ATTEMPT_BODIES
-    return keep == "all" or (keep == "failed" and not isinstance(outcome, Accepted))
+    if keep == "all" or (keep == "failed" and not isinstance(outcome, Accepted)):
+        return True
+    return keep != "none" and sync.asked and not sync.bulk  # somebody wants to see what comes of it
 
 
 def _updated(entry: Entry, meanwhile: dict[str, Any]) -> ProfileSync:

@@ -231,8 +231,7 @@ def followed(admin_client, text):
     return admin_client.get(poll).content.decode()
 
 
-def test_production_is_sent_by_the_engine_and_followed(memory, live, profile, admin_client, settings):
-    settings.TRACSYNC_ATTEMPT_BODIES = "all"
+def test_production_is_sent_by_the_engine_and_followed(memory, live, profile, admin_client):
     clock.tick()
     text = live(name="production")
     assert "Handed to the engine" in text
@@ -269,7 +268,8 @@ def test_production_respects_the_prerequisites_and_says_so(memory, live, profile
     assert memory.deliveries == []
 
 
-def test_a_failed_one_says_what_was_answered(memory, live, profile, admin_client):
+def test_a_failed_one_says_what_was_answered(memory, live, profile, admin_client, settings):
+    settings.TRACSYNC_ATTEMPT_BODIES = "none"
     memory.script(Rejected("no such field"))
     text = live(name="production")
     clock.tick()

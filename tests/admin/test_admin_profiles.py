@@ -3,11 +3,14 @@
 import json
 
 import pytest
+from cryptography.fernet import Fernet
 from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 from django.utils import timezone
 
+import destinations.admin.profiles
 from destinations.models import DeliveryAttempt, Destination, ProfileSync
+from destinations.sync.decide import Decider
 from profiles.models import Profile
 
 BIG = json.dumps({"id": "big", "text": "x" * 1_100_000})
@@ -150,6 +153,83 @@ def test_the_page_says_what_was_never_sent(profile, destination, page):
     assert "has not changed since the destination was added" in page("profiles_profile_change", "anna")
     Destination.objects.update(enabled=False)
     assert "the destination is off" in page("profiles_profile_change", "anna")
+
+
+KEPT = 'POST https://receiver.example.com/\nContent-Type: application/json\n\n{"mail": "old@example.com"}'
+
+
+@pytest.fixture
+def working(destination):
+    """The destination of all these tests, with only one way to sign in."""
+    destination.settings = {}
+    destination.save()
+    return destination
+
+
+@pytest.fixture
+def accepted(profile, make_attempt):
+    """Anna as a destination has accepted her: accepted(destination, payload)."""
+
+    def make(destination, payload, request=KEPT):
+        sync = ProfileSync.objects.create(
+            profile=profile,
+            destination=destination,
+            state="synced",
+            synced_version=1,
+            synced_at=timezone.now(),
+            payload_hash=Decider(destination).hash(payload),
+        )
+        make_attempt(sync, outcome="accepted", request=request)
+
+    return make
+
+
+def test_the_page_shows_what_was_accepted_and_what_is_different_now(accepted, working, page):
+    accepted(working, {"mail": "old@example.com"})
+    text = page("profiles_profile_change", "anna")
+    assert "<summary>different now</summary>" in text
+    assert "<del>-   &quot;mail&quot;: &quot;old@example.com&quot;</del>" in text
+    assert "<ins>+   &quot;mail&quot;: &quot;anna@example.com&quot;</ins>" in text
+    assert "Content-Type: application/json" in text
+
+
+def test_the_page_says_that_nothing_is_different(accepted, working, page):
+    accepted(working, {"mail": "anna@example.com"}, request=None)
+    text = page("profiles_profile_change", "anna")
+    assert "<summary>the same now</summary>" in text
+    assert "only a hash was kept" in text
+
+
+def test_what_a_destination_makes_of_a_profile_is_for_those_who_may_see_both(accepted, working, allow, page):
+    accepted(working, {"mail": "old@example.com"})
+    client = allow("profiles.view_profile", "destinations.view_profilesync")
+    text = page("profiles_profile_change", "anna", client=client)
+    assert "version 1" in text
+    assert "different now" not in text
+
+
+def test_not_too_many_destinations_are_compared(accepted, working, resource, page, monkeypatch):
+    monkeypatch.setattr(destinations.admin.profiles, "MOST_COMPARED", 1)
+    other = Destination.objects.create(name="other", resource=resource, mapping={"id": "profile@id"})
+    for one in (working, other):
+        accepted(one, {"mail": "old@example.com"})
+    assert page("profiles_profile_change", "anna").count("<summary>different now</summary>") == 1
+
+
+def test_credentials_that_no_key_opens_hide_only_the_comparison(accepted, working, page, settings):
+    accepted(working, {"mail": "old@example.com"})
+    settings.TRACSYNC_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    text = page("profiles_profile_change", "anna")
+    assert "version 1" in text
+    assert "old@example.com" not in text
+
+
+def test_what_was_accepted_is_shown_although_nothing_can_be_sent_now(accepted, destination, page):
+    accepted(destination, {"mail": "old@example.com"})  # it has two ways to sign in by now
+    text = page("profiles_profile_change", "anna")
+    assert "<summary>now and then cannot be compared</summary>" in text
+    assert "“Why?” says what is wrong" in text
+    assert "old@example.com" in text
 
 
 def test_sync_now_makes_rows_due(profile, destination, resource, post):

@@ -35,7 +35,7 @@ def manage(tmp_path, *arguments, **environment):
         ({"TRACSYNC_QUIET_PERIOD": "soon"}, "the value of TRACSYNC_QUIET_PERIOD cannot be read"),
         ({"TRACSYNC_QUIET_PERIOD": "-4"}, "TRACSYNC_QUIET_PERIOD must not be negative"),
         ({"TRACSYNC_WORKERS": "0"}, "TRACSYNC_WORKERS must be at least 1"),
-        ({"TRACSYNC_ATTEMPT_BODIES": "some"}, "TRACSYNC_ATTEMPT_BODIES must be none, failed or all"),
+        ({"TRACSYNC_ATTEMPT_BODIES": "some"}, "TRACSYNC_ATTEMPT_BODIES must be none, asked, failed or all"),
         ({"TRACSYNC_ENCRYPTION_KEYS": "short"}, "TRACSYNC_ENCRYPTION_KEYS must be Fernet keys"),
         ({"DATABASE_URL": "nonsense"}, "DATABASE_URL is no address of a database"),
         ({"DATABASE_URL": "postgres://nobody@127.0.0.1:1/none"}, "The database does not answer"),
