@@ -20,9 +20,9 @@ from destinations.models import DeliveryAttempt, Destination, ProfileSync
 from destinations.preview import Preview
 from destinations.recorded import translated
 from destinations.sync.decide import Decider
-from destinations.sync.explain import at
 from profiles.documents import InvalidDocument
 from profiles.models import Profile
+from profiles.moments import told
 
 MOST_LINES = 400
 MOST_WIDTH = 2_000  # characters of a line
@@ -86,7 +86,7 @@ def _compare(destination: Destination, profile: Profile, payload: Any, request: 
     sync = ProfileSync.objects.filter(destination=destination.pk, profile=profile).first()
     if sync is None or sync.synced_at is None:
         return Comparison(None, _("It has not accepted this profile yet: everything would be new."))
-    when, accepted = {"time": at(sync.synced_at)}, accepted_request(sync)
+    when, accepted = {"time": told(sync.synced_at)}, accepted_request(sync)
     if not sync.payload_hash:
         doubt = _("A later push, whose outcome is not known, put what it accepted at %(time)s in doubt.")
         return Comparison(None, doubt % when, accepted=accepted)
@@ -96,9 +96,9 @@ def _compare(destination: Destination, profile: Profile, payload: Any, request: 
         reason = {"reason": translated(str(error))}
         return Comparison(None, _("This payload cannot be sent: %(reason)s.") % reason, accepted=accepted)
     if equal:
-        same = _("Equal to what it last accepted (at %(time)s), so it would not be sent again.")
+        same = _("Equal to what it last accepted at %(time)s, so it would not be sent again.")
         return Comparison(True, same % when, accepted=accepted)
-    return _with_lines(accepted, _("Differs from what it last accepted (at %(time)s).") % when, request)
+    return _with_lines(accepted, _("Differs from what it last accepted at %(time)s.") % when, request)
 
 
 def _with_lines(accepted: str, sentence: str, request: dict[str, Any]) -> Comparison:

@@ -45,10 +45,16 @@ def relative(moment: datetime, now: datetime | None = None) -> str:
     if abs(distance) < JUST_NOW:
         return _("just now")
     if distance > timedelta(0):
-        return _("in %(duration)s") % {
-            "duration": duration(timedelta(seconds=math.ceil(distance.total_seconds())))
-        }
+        return _("in %(duration)s") % {"duration": _countdown(distance)}
     return _("%(duration)s ago") % {"duration": duration(-distance)}
+
+
+def _countdown(distance: timedelta) -> str:
+    """To the second while somebody may be waiting for it."""
+    seconds = math.ceil(distance.total_seconds())
+    if 60 < seconds < 300 and seconds % 60:
+        return f"{seconds // 60} min {seconds % 60} s"
+    return duration(timedelta(seconds=seconds))
 
 
 def told(moment: datetime, now: datetime | None = None) -> str:

@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 
 from destinations.sync import attempt_search
 from destinations.sync.attempt_search import AttemptFilters
-from destinations.sync.explain import at
 from profiles.large_tables import LeanChangeList
+from profiles.moments import at
 from profiles.numbers import grouped
 
 TIMES = ("at__gte", "at__lt")

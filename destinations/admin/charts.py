@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from destinations.models import Tally
-from destinations.sync.explain import at
 from destinations.sync.figures import Figures, Period
+from profiles.moments import at
 from profiles.numbers import grouped, short
 
 WIDTH, HEIGHT = 168, 36  # units of the drawing; every number of bars divides the width

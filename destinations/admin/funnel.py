@@ -14,8 +14,8 @@ from destinations.admin.funnel_stages import stages
 from destinations.admin.pages import ActingAdmin
 from destinations.models import Destination
 from destinations.sync import figures
-from destinations.sync.explain import at
 from destinations.sync.figures import DAY, HOUR, PERIODS
+from profiles.moments import told
 
 LISTED = ("profilesync", "deliveryattempt")
 
@@ -36,7 +36,7 @@ class DestinationFunnel(ActingAdmin):
             lag=charts.lag(found),
             period=period.name,
             periods=charts.titles().items(),
-            since=at(since),
+            since=told(since, now),
             rankings=_rankings(destination, since, listed),
         )
 

@@ -22,10 +22,10 @@ from destinations.admin.standing import Standing
 from destinations.models import Destination, ProfileSync
 from destinations.recorded import translated
 from destinations.sync import figures
-from destinations.sync.explain import at
 from destinations.sync.figures import PERIODS, Figures
 from profiles import moments
 from profiles.large_tables import AtLeast
+from profiles.moments import at
 
 MOST_SHOWN = 50
 MOST_PROBLEMS = 10
@@ -134,7 +134,7 @@ def _waiting(destination: Any, now: datetime) -> str:
     if not dues:
         return ""
     if min(dues) > now:
-        return _("the next is due at %(time)s") % {"time": at(min(dues))}
+        return _("the next is due at %(time)s") % {"time": moments.told(min(dues), now)}
     text = _("the oldest is due since %(time)s (%(duration)s)")
     return text % {"time": at(min(dues)), "duration": moments.duration(now - min(dues))}
 

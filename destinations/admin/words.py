@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 from destinations.models import Destination, ProfileSync
 from destinations.recorded import translated
 from destinations.sync import explain, limits
-from destinations.sync.explain import until
 from profiles.large_tables import AtLeast
 from profiles.moments import told
 
@@ -46,10 +45,10 @@ def state(destination: Destination, now: datetime | None = None) -> str:
     if destination.paused_at is not None:
         return _("paused since %(time)s") % {"time": told(destination.paused_at, now)}
     if health is not None and health.is_held(now):
-        held = {"time": until(health.held_until, now), "reason": translated(health.hold_reason)}
+        held = {"time": told(health.held_until, now), "reason": translated(health.hold_reason)}
         return _("held until %(time)s: %(reason)s") % held
     if health is not None and (free_at := limits.used_up_until(destination, health, now)):
-        used = {"limit": explain.rate(destination), "time": until(free_at, now)}
+        used = {"limit": explain.rate(destination), "time": told(free_at, now)}
         return _("its limit of %(limit)s is used up until %(time)s") % used
     return _("running")
 

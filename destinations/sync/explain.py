@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,7 +12,7 @@ from destinations.models import Destination, Health, ProfileSync
 from destinations.recorded import translated
 from destinations.sync import limits
 from profiles.models import Profile
-from profiles.moments import at
+from profiles.moments import at, told
 from profiles.numbers import grouped
 
 State = ProfileSync.State
@@ -36,7 +35,7 @@ def sentence(sync: ProfileSync, now: datetime | None = None) -> str:
     now = now or timezone.now()
     if sync.state == State.CLAIMED:
         return _in_flight(sync, now)
-    text = _state(sync)
+    text = _state(sync, now)
     if sync.due_at is None:
         return text
     kept = obstacle(sync.destination, now)
@@ -44,9 +43,10 @@ def sentence(sync: ProfileSync, now: datetime | None = None) -> str:
     return "; ".join(filter(None, [text, coming]))
 
 
-def _state(sync: ProfileSync) -> str:
+def _state(sync: ProfileSync, now: datetime) -> str:
     """Nothing for what has only become due."""
-    said = {"reason": translated(sync.reason), "time": at(sync.state_since), "number": sync.attempts}
+    since = told(sync.state_since, now)
+    said = {"reason": translated(sync.reason), "time": since, "number": sync.attempts}
     texts = {
         State.SYNCED: _("synced at %(time)s: %(reason)s"),
         State.SKIPPED: _("not sent: %(reason)s"),
@@ -62,25 +62,12 @@ def prospects(profile: Profile) -> list[Prospect]:
     """For a profile with unsettled changes: when each enabled destination will get them, and why then."""
     if profile.first_changed_at is None:
         return []
-    first = profile.first_changed_at
+    first, now = profile.first_changed_at, timezone.now()
     destinations = Destination.objects.filter(enabled=True).defer("settings")
     return [
-        Prospect(one, one.due_at(profile.changed_at, first), _waiting(one, profile.changed_at, first))
+        Prospect(one, one.due_at(profile.changed_at, first), _waiting(one, profile.changed_at, first, now))
         for one in destinations
     ]
-
-
-def until(moment: datetime, now: datetime) -> str:
-    """A moment to come, and how far it is away."""
-    return _("%(time)s (in %(left)s)") % {"time": at(moment), "left": _left(moment - now)}
-
-
-def _left(duration: timedelta) -> str:
-    left = math.ceil(duration.total_seconds())
-    if left < 120:
-        return f"{left} s"
-    minutes = math.ceil(left / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def seconds(duration: timedelta) -> str:
@@ -91,8 +78,8 @@ def _in_flight(sync: ProfileSync, now: datetime) -> str:
     if sync.claimed_until is None or sync.claimed_until <= now:
         return _("its push was interrupted and is about to be repeated")
     if sync.started_at is None:
-        return _("handed to a worker at %(time)s") % {"time": at(sync.state_since)}
-    return _("being pushed since %(time)s") % {"time": at(sync.started_at)}
+        return _("handed to a worker at %(time)s") % {"time": told(sync.state_since, now)}
+    return _("being pushed since %(time)s") % {"time": told(sync.started_at, now)}
 
 
 def obstacle(destination: Destination, now: datetime) -> str:
@@ -102,14 +89,14 @@ def obstacle(destination: Destination, now: datetime) -> str:
     if not destination.resource.enabled:
         return _("the resource %(name)s is off") % {"name": destination.resource.name}
     if destination.paused_at is not None:
-        return _("the destination is paused since %(time)s") % {"time": at(destination.paused_at)}
+        return _("the destination is paused since %(time)s") % {"time": told(destination.paused_at, now)}
     health: Health | None = getattr(destination, "health", None)
     if health is not None and health.is_held(now):
         assert health.held_until is not None
-        rest = {"time": until(health.held_until, now), "reason": translated(health.hold_reason)}
+        rest = {"time": told(health.held_until, now), "reason": translated(health.hold_reason)}
         return _("the destination rests until %(time)s: %(reason)s") % rest
     if health is not None and (free_at := limits.used_up_until(destination, health, now)):
-        used = {"limit": rate(destination), "time": until(free_at, now)}
+        used = {"limit": rate(destination), "time": told(free_at, now)}
         return _("the limit of %(limit)s is used up until %(time)s") % used
     return ""
 
@@ -130,17 +117,20 @@ def rate(destination: Destination) -> str:
 def _due(sync: ProfileSync, now: datetime) -> str:
     assert sync.due_at is not None
     if sync.state == State.RETRYING:
-        return _("next attempt at %(time)s") % {"time": at(sync.due_at)}
+        return _("next attempt at %(time)s") % {"time": told(sync.due_at, now)}
     if sync.due_at <= now:
-        return _("due since %(time)s") % {"time": at(sync.due_at)}
+        return _("due since %(time)s") % {"time": told(sync.due_at, now)}
     profile = sync.profile
-    return _waiting(sync.destination, profile.changed_at, sync.first_changed_at or profile.changed_at)
+    return _waiting(sync.destination, profile.changed_at, sync.first_changed_at or profile.changed_at, now)
 
 
-def _waiting(destination: Destination, changed_at: datetime, first_changed_at: datetime) -> str:
+def _waiting(
+    destination: Destination, changed_at: datetime, first_changed_at: datetime, now: datetime
+) -> str:
     quiet, wait = destination.effective_quiet_period, destination.effective_max_wait
     due = destination.due_at(changed_at, first_changed_at)
-    times = {"due": at(due), "last": at(changed_at), "first": at(first_changed_at), "quiet": seconds(quiet)}
+    changes = {"last": at(changed_at), "first": at(first_changed_at)}
+    times = {"due": told(due, now), **changes, "quiet": seconds(quiet)}
     if wait is not None and due < changed_at + quiet:
         text = _("waiting until %(due)s: first change %(first)s, max wait %(wait)s")
         return text % {**times, "wait": seconds(wait)}

@@ -119,7 +119,7 @@ def test_a_profile_at_every_destination(frozen, api, make_sync, make_destination
     other = make_destination("other", quiet_period=60)
     answer = api.get(f"/api/profiles/{quote(id, safe='')}/syncs/").json()
     assert (answer["profile"], answer["version"], answer["settled"]) == (id, 1, False)
-    assert [one["reason"] for one in answer["syncs"]] == ["synced at 12:00:00: accepted"]
+    assert [one["reason"] for one in answer["syncs"]] == ["synced at 12:00:00 (just now): accepted"]
     assert {one["destination"] for one in answer["prospects"]} >= {other.pk}
     assert all("quiet period" in one["reason"] for one in answer["prospects"])
 

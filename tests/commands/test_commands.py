@@ -45,7 +45,7 @@ class TestSyncProfile:
     def test_it_pushes_without_waiting(self, frozen, recording, make_destination, make_profile):
         make_destination()
         make_profile()
-        assert run("sync_profile", "p1") == "crm: due since 12:00:00\n"
+        assert run("sync_profile", "p1") == "crm: due since 12:00:00 (just now)\n"
         clock.tick()
         assert len(recording.deliveries) == 1
 

@@ -40,7 +40,7 @@ def test_not_yet_settled(crm, make_profile, frozen):
     pair = look(make_profile(), crm)
     assert verdict(pair) == (
         "kept",
-        "It was not sent yet: waiting until 12:00:20: last change 12:00:00, quiet period 20 s.",
+        "It was not sent yet: waiting until 12:00:20 (in 20 s): last change 12:00:00, quiet period 20 s.",
     )
     [changed, coming] = chronology(pair)
     assert (changed.title, coming.ahead) == ("Changed", True)
@@ -62,8 +62,8 @@ def test_paused(crm, make_profile, frozen):
     settled(frozen)
     pair = look(profile, crm)
     kind, sentence = verdict(pair)
-    assert (kind, sentence) == ("kept", "It is kept, because the destination is paused since 12:00:00.")
-    assert chronology(pair)[-1].text == "kept: the destination is paused since 12:00:00"
+    assert (kind, sentence) == ("kept", "It is kept, because the destination is paused since 12:00:00 (21 s ago).")
+    assert chronology(pair)[-1].text == "kept: the destination is paused since 12:00:00 (21 s ago)"
 
 
 def test_rejected_then_changed_again(crm, make_profile, frozen, recording):

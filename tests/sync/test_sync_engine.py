@@ -867,4 +867,4 @@ def test_words_while_a_profile_waits(frozen, make_destination, make_profile):
     make_destination()
     profile = make_profile()
     [prospect] = explain.prospects(profile)
-    assert prospect.text == "waiting until 12:00:20: last change 12:00:00, quiet period 20 s"
+    assert prospect.text == "waiting until 12:00:20 (in 20 s): last change 12:00:00, quiet period 20 s"

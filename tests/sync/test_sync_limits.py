@@ -112,14 +112,14 @@ def test_a_used_up_limit_is_explained(frozen, make_destination, make_profile):
     row = ProfileSync.objects.select_related("destination__resource", "destination__health").get(
         state="pending"
     )
-    assert explain.sentence(row) == "kept: the limit of 2 a minute is used up until 12:01:21 (in 61 s)"
+    assert explain.sentence(row) == "kept: the limit of 2 a minute is used up until 12:01:21 (in 1 min 1 s)"
     found = row.destination
     assert limits.used_up_since(found, found.health, timezone.now()) == timezone.now()
     frozen.forward(20)
     assert (timezone.now() - limits.used_up_since(found, found.health, timezone.now())).total_seconds() >= 17
     frozen.forward(-20)
     frozen.forward(61)
-    assert explain.sentence(row) == "due since 12:00:20"
+    assert explain.sentence(row) == "due since 12:00:20 (1 min ago)"
 
 
 def test_a_long_list_of_parts_is_not_kept(frozen, make_destination, make_profile):

@@ -21,7 +21,7 @@ def test_waiting_for_the_end_of_the_changes(frozen, make_destination, make_profi
     frozen.forward(1)
     settle.settle(frozen.now)
     ProfileSync.objects.exclude(destination=destination).delete()
-    assert words() == "waiting until 12:00:20: last change 12:00:00, quiet period 20 s"
+    assert words() == "waiting until 12:00:20 (in 19 s): last change 12:00:00, quiet period 20 s"
 
 
 def test_waiting_no_longer_than_the_max_wait(frozen, make_destination, make_profile):
@@ -31,7 +31,7 @@ def test_waiting_no_longer_than_the_max_wait(frozen, make_destination, make_prof
     frozen.forward(1)
     settle.settle(frozen.now)
     ProfileSync.objects.exclude(destination=destination).delete()
-    assert words() == "waiting until 12:00:07: first change 12:00:00, max wait 7.5 s"
+    assert words() == "waiting until 12:00:07 (in 7 s): first change 12:00:00, max wait 7.5 s"
 
 
 def test_due_and_claimed_and_synced(frozen, make_destination, make_profile):
@@ -39,15 +39,15 @@ def test_due_and_claimed_and_synced(frozen, make_destination, make_profile):
     make_profile()
     frozen.forward(20)
     settle.settle(frozen.now)
-    assert words() == "due since 12:00:20"
+    assert words() == "due since 12:00:20 (just now)"
     claimed = claim.claim(destination, frozen.now)
-    assert words() == "handed to a worker at 12:00:20"
+    assert words() == "handed to a worker at 12:00:20 (just now)"
     claim.start(claimed)
-    assert words() == "being pushed since 12:00:20"
+    assert words() == "being pushed since 12:00:20 (just now)"
     frozen.forward(15)
     assert words() == "its push was interrupted and is about to be repeated"
     clock.tick()
-    assert words() == "synced at 12:00:35: accepted"
+    assert words() == "synced at 12:00:35 (just now): accepted"
 
 
 def test_failures(frozen, recording, make_destination, make_profile):
@@ -71,7 +71,7 @@ def test_what_holds_it_up_is_named(frozen, make_destination, make_profile):
     frozen.forward(20)
     settle.settle(frozen.now)
     operations.pause(destination)
-    assert words() == "kept: the destination is paused since 12:00:20"
+    assert words() == "kept: the destination is paused since 12:00:20 (just now)"
     operations.resume(destination)
     Health.objects.update(held_until=frozen.now + claim.LEASE, hold_reason="it asked for a rest")
     assert words() == "kept: the destination rests until 12:00:30 (in 10 s): it asked for a rest"
