@@ -53,8 +53,8 @@ class DestinationAdmin(
         return words.with_owed(rows.select_related("resource", "health").defer("mapping", *secrets))
 
     @admin.display(description=gettext_lazy("state"))
-    def state(self, destination: Destination) -> str:
-        return words.state(destination)
+    def state(self, destination: Any) -> str:
+        return words.state(destination, destination.oldest_live)
 
     @admin.display(description=gettext_lazy("owed"))
     def owed(self, destination: Any) -> str:
@@ -118,7 +118,7 @@ class DestinationAdmin(
         health = getattr(obj, "health", None)
         counted = words.with_owed(Destination.objects.filter(pk=obj.pk).only("pk")).get()
         return {
-            "state": words.state(obj),
+            "state": words.state(obj, counted.oldest_live),
             "problem": words.problem(obj),
             "problem_at": moments.shown(health.problem_at, "") if health else "",
             "failures": health.failures if health else 0,

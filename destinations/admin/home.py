@@ -96,17 +96,9 @@ def _destinations() -> QuerySet[Any]:
     counted = words.with_owed(Destination.objects.select_related("resource", "health"))
     return counted.annotate(
         rejected=words.CountUpTo(rejected.values("pk")[: words.MOST_OWED + 1]),
-        oldest_live=_oldest(bulk=False),
-        oldest_bulk=_oldest(bulk=True),
         failed_at=Subquery(failed.values("at")[:1]),
         failed_reason=Subquery(failed.values("reason")[:1]),
     ).defer("mapping", "prerequisites", "settings", "resource__production", "resource__test")
-
-
-def _oldest(*, bulk: bool) -> Subquery:
-    # "NOT bulk" would sort all of a destination's owed rows on SQLite; this form finds its way in the index.
-    owed = ProfileSync.objects.filter(destination=OuterRef("pk"), bulk__in=[bulk], due_at__isnull=False)
-    return Subquery(owed.order_by("due_at").values("due_at")[:1])
 
 
 def _rows(destinations: Iterable[Any], now: datetime) -> Iterator[Row]:

@@ -232,6 +232,16 @@ def test_states_in_the_list(destination, resource, page):
     assert state() == "off"
 
 
+def test_one_that_falls_behind_says_so_in_the_list_and_on_its_page(destination, profile, page):
+    late = timezone.now() - timedelta(minutes=3)
+    ProfileSync.objects.create(profile=profile, destination=destination, state="pending", due_at=late)
+    said = "behind: the oldest change is due since"
+    assert said in page("destinations_destination_changelist")
+    assert said in page("destinations_destination_change", destination.pk)
+    ProfileSync.objects.update(bulk=True)
+    assert said not in page("destinations_destination_changelist")
+
+
 def test_the_page_says_what_a_person_has_to_mend(destination, page):
     Health.objects.update(problem="$.mail: <wrong>\nline 1, column 3:\n  x\n  ^", problem_at=timezone.now())
     text = page("destinations_destination_change", destination.pk)

@@ -62,7 +62,10 @@ def test_paused(crm, make_profile, frozen):
     settled(frozen)
     pair = look(profile, crm)
     kind, sentence = verdict(pair)
-    assert (kind, sentence) == ("kept", "It is kept, because the destination is paused since 12:00:00 (21 s ago).")
+    assert (kind, sentence) == (
+        "kept",
+        "It is kept, because the destination is paused since 12:00:00 (21 s ago).",
+    )
     assert chronology(pair)[-1].text == "kept: the destination is paused since 12:00:00 (21 s ago)"
 
 
