@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import DateTimeField
+from django.forms import CheckboxSelectMultiple
 from django.utils.translation import gettext_lazy as _
 
 from profiles.large_tables import LeanAdmin
@@ -17,6 +18,7 @@ from tracsync.permission_names import PermissionsField
 
 class PeopleAdmin(LeanAdmin):
     help_texts: dict[str, Any] = {}
+    filter_horizontal = ()  # two boxes with arrows between them are little use by keyboard or on a phone
 
     def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         return super().get_form(request, obj, change=change, **{**kwargs, "help_texts": self.help_texts})
@@ -24,11 +26,15 @@ class PeopleAdmin(LeanAdmin):
     def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
         if db_field.related_model is Permission:
             kwargs["form_class"] = PermissionsField
+        kwargs["widget"] = CheckboxSelectMultiple()
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
 
 class GroupAdmin(PeopleAdmin, auth_admin.GroupAdmin):
-    help_texts = {"name": _("What its members are here, such as Operator.")}
+    help_texts = {
+        "name": _("What its members are here, such as Operator."),
+        "permissions": _("What its members may do."),
+    }
 
 
 class UserAdmin(PeopleAdmin, auth_admin.UserAdmin):

@@ -43,6 +43,15 @@ def test_adding_a_destination(view, site, open_page, barriers):
     assert barriers(page) == []
 
 
+@pytest.mark.parametrize("what", ["group", "user"])
+def test_what_people_may_do(view, site, open_page, barriers, what):
+    page = open_page(site.url(f"auth/{what}/"), **view)
+    assert barriers(page) == []
+    page.locator("#result_list tbody th a").first.click()
+    expect(page.locator("fieldset", has_text="destinations").get_by_role("checkbox").first).to_be_visible()
+    assert barriers(page) == []
+
+
 def test_the_plain_preview(view, site, open_page, barriers):
     page = open_page(site.destination("plain", "preview/?profile=p1"), **view)
     assert barriers(page) == []
