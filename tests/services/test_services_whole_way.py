@@ -73,11 +73,16 @@ class Queue:
 
     def last(self):
         """The last payload for each id."""
-        while True:
-            method, _, body = self.channel.basic_get(self.name, auto_ack=True)
-            if method is None:
-                return {payload["id"]: payload for payload in self.payloads}
+        while (body := self._next()) is not None:
             self.payloads.append(json.loads(body))
+        return {payload["id"]: payload for payload in self.payloads}
+
+    def _next(self):
+        try:
+            return self.channel.basic_get(self.name, auto_ack=True)[2]
+        except pika.exceptions.ChannelClosedByBroker:  # there is no such queue before the first push
+            self.channel = self.connection.channel()
+            return None
 
     def close(self):
         channel = self.connection.channel()
