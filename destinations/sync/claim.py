@@ -83,7 +83,12 @@ def claim(destination: Destination, now: datetime, *, started: bool = False) -> 
 
 
 def claim_next(now: datetime) -> Claim | None:
-    """As `claim`, of whichever destination has waited longest, for a worker that goes on at once."""
+    """As `claim`, of whichever destination has waited longest, for a worker that goes on at once.
+
+    None, too, where claims wait for a worker: it is their turn.
+    """
+    if unstarted(now):
+        return None
     claims = (claim(destination, now, started=True) for destination in ready(now))
     return next((claimed for claimed in claims if claimed), None)
 

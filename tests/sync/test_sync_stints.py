@@ -36,6 +36,18 @@ def test_a_task_goes_on_at_whichever_destination_has_something_due(recording, ma
     assert not ProfileSync.objects.exclude(state="synced").exists()
 
 
+def test_claims_that_wait_for_a_worker_come_first(recording, make_destination, due):
+    first = make_destination(name="First", quiet_period=0.001)
+    second = make_destination(name="Second", quiet_period=0.001)
+    now = due(3)
+    waiting = claim.claim(second, now)
+    claimed = claim.claim(first, now)
+    push.push(claimed.token, claimed.ids)
+    assert len(recording.deliveries) == 1
+    push.push(waiting.token, waiting.ids)
+    assert len(recording.deliveries) == 6
+
+
 def test_one_with_all_its_batches_in_flight_is_left_to_who_has_them(recording, make_destination, due):
     busy = make_destination(name="Busy", quiet_period=0.001)
     other = make_destination(name="Other", quiet_period=0.001)
