@@ -42,6 +42,14 @@ def destination(resource):
 
 
 @pytest.fixture
+def plain(destination):
+    """With settings that can be sent: only one way to sign in."""
+    destination.settings = {}
+    destination.save()
+    return destination
+
+
+@pytest.fixture
 def profile(db):
     profile = Profile(
         document={"id": "anna", "data": {"contact": {"email": {"business": "anna@example.com"}}}}

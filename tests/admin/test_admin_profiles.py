@@ -159,14 +159,6 @@ KEPT = 'POST https://receiver.example.com/\nContent-Type: application/json\n\n{"
 
 
 @pytest.fixture
-def working(destination):
-    """The destination of all these tests, with only one way to sign in."""
-    destination.settings = {}
-    destination.save()
-    return destination
-
-
-@pytest.fixture
 def accepted(profile, make_attempt):
     """Anna as a destination has accepted her: accepted(destination, payload)."""
 
@@ -184,8 +176,8 @@ def accepted(profile, make_attempt):
     return make
 
 
-def test_the_page_shows_what_was_accepted_and_what_is_different_now(accepted, working, page):
-    accepted(working, {"mail": "old@example.com"})
+def test_the_page_shows_what_was_accepted_and_what_is_different_now(accepted, plain, page):
+    accepted(plain, {"mail": "old@example.com"})
     text = page("profiles_profile_change", "anna")
     assert ": different now</summary>" in text
     assert "<del>-   &quot;mail&quot;: &quot;old@example.com&quot;</del>" in text
@@ -193,31 +185,31 @@ def test_the_page_shows_what_was_accepted_and_what_is_different_now(accepted, wo
     assert "Content-Type: application/json" in text
 
 
-def test_the_page_says_that_nothing_is_different(accepted, working, page):
-    accepted(working, {"mail": "anna@example.com"}, request=None)
+def test_the_page_says_that_nothing_is_different(accepted, plain, page):
+    accepted(plain, {"mail": "anna@example.com"}, request=None)
     text = page("profiles_profile_change", "anna")
     assert ": the same now</summary>" in text
     assert "only a hash was kept" in text
 
 
-def test_what_a_destination_makes_of_a_profile_is_for_those_who_may_see_both(accepted, working, allow, page):
-    accepted(working, {"mail": "old@example.com"})
+def test_what_a_destination_makes_of_a_profile_is_for_those_who_may_see_both(accepted, plain, allow, page):
+    accepted(plain, {"mail": "old@example.com"})
     client = allow("profiles.view_profile", "destinations.view_profilesync")
     text = page("profiles_profile_change", "anna", client=client)
     assert "version 1" in text
     assert "different now" not in text
 
 
-def test_not_too_many_destinations_are_compared(accepted, working, resource, page, monkeypatch):
+def test_not_too_many_destinations_are_compared(accepted, plain, resource, page, monkeypatch):
     monkeypatch.setattr(destinations.admin.profiles, "MOST_COMPARED", 1)
     other = Destination.objects.create(name="other", resource=resource, mapping={"id": "profile@id"})
-    for one in (working, other):
+    for one in (plain, other):
         accepted(one, {"mail": "old@example.com"})
     assert page("profiles_profile_change", "anna").count(": different now</summary>") == 1
 
 
-def test_credentials_that_no_key_opens_hide_only_the_comparison(accepted, working, page, settings):
-    accepted(working, {"mail": "old@example.com"})
+def test_credentials_that_no_key_opens_hide_only_the_comparison(accepted, plain, page, settings):
+    accepted(plain, {"mail": "old@example.com"})
     settings.TRACSYNC_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     text = page("profiles_profile_change", "anna")
     assert "version 1" in text

@@ -14,14 +14,6 @@ WHY = "profiles_profile_why"
 
 
 @pytest.fixture
-def plain(destination):
-    """With settings that can be sent."""
-    destination.settings = {}
-    destination.save()
-    return destination
-
-
-@pytest.fixture
 def sync(profile, plain):
     now = timezone.now()
     known = {"synced_version": 1, "synced_at": now - timedelta(days=1), "payload_hash": "x" * 64}
