@@ -3,12 +3,9 @@
 Django's own catalogues follow its releases slowly; what they have in the meantime can go from here.
 """
 
-from typing import Any
+from django.utils.translation import gettext_noop
 
-from django.utils.translation import gettext, gettext_noop
-from django.views.i18n import JavaScriptCatalog
-
-OF_PAGES = (
+TEXTS = (
     gettext_noop("After you’ve created a user, you’ll be able to edit more user options."),  # noqa: RUF001
     gettext_noop("Conflicting form data submitted. Please try again."),
     gettext_noop("Disable password-based authentication"),
@@ -28,19 +25,3 @@ OF_PAGES = (
         " be able to authenticate using other backends, such as Single Sign-On or LDAP."
     ),
 )
-OF_SCRIPTS = (
-    gettext_noop("(click to clear)"),
-    gettext_noop('Choose %s by selecting them and then select the "Choose" arrow button.'),
-    gettext_noop("Choose all %s"),
-    gettext_noop("Choose selected %s"),
-    gettext_noop('Remove %s by selecting them and then select the "Remove" arrow button.'),
-    gettext_noop("Remove all %s"),
-    gettext_noop("Remove selected %s"),
-)
-
-
-class ScriptTexts(JavaScriptCatalog):
-    """What the scripts of Django's admin say."""
-
-    def get_catalog(self) -> Any:
-        return {**super().get_catalog(), **{text: gettext(text) for text in OF_SCRIPTS}}

@@ -9,7 +9,7 @@ from django.urls import path
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from tracsync import django_texts, documentation, preferences
+from tracsync import documentation, preferences
 
 
 class TracsyncAdminSite(AdminSite):
@@ -61,9 +61,6 @@ class TracsyncAdminSite(AdminSite):
             path("docs/<slug:page>/", self.admin_view(self.documentation), name="documentation"),
         ]
         return [*own, *super().get_urls()]
-
-    def i18n_javascript(self, request: Any, extra_context: Any = None) -> Any:
-        return django_texts.ScriptTexts.as_view(packages=["django.contrib.admin"])(request)
 
     def preferences(self, request: Any) -> HttpResponse:
         return preferences.view(request, **self.each_context(request))
