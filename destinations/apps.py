@@ -8,11 +8,12 @@ class DestinationsConfig(AppConfig):
     verbose_name = _("Outbound traffic")
 
     def ready(self) -> None:
-        from destinations import checks, groups, signals
-        from destinations.sync import fallback
+        from destinations.configuration import checks, groups
+        from destinations.operations import triggers
+        from destinations.scheduler import qcluster_fallback
 
         checks.register()
-        signals.connect()
-        post_migrate.connect(fallback.ensure_schedule, sender=self)
-        post_migrate.connect(signals.refresh_catalogue, sender=self)
+        triggers.connect()
+        post_migrate.connect(qcluster_fallback.ensure_schedule, sender=self)
+        post_migrate.connect(triggers.refresh_catalogue, sender=self)
         post_migrate.connect(groups.make_missing, sender=self)

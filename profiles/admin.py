@@ -11,10 +11,10 @@ from django.http.request import RawPostDataException
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from profiles import moments
 from profiles.forms import ProfileForm
-from profiles.large_tables import BoundedAdmin, NullFilter, ShortDeletion, id_matches
 from profiles.models import Profile
+from tracsync.common import times
+from tracsync.common.bounded_lists import BoundedAdmin, NullFilter, ShortDeletion, id_matches
 
 
 class SettledFilter(NullFilter):
@@ -45,11 +45,11 @@ class ProfileAdmin(BoundedAdmin, ShortDeletion):
 
     @admin.display(description=gettext_lazy("changed"))
     def changed(self, profile: Profile) -> str:
-        return moments.shown(profile.changed_at)
+        return times.shown(profile.changed_at)
 
     @admin.display(description=gettext_lazy("created"))
     def created(self, profile: Profile) -> str:
-        return moments.shown(profile.created_at)
+        return times.shown(profile.created_at)
 
     @admin.display(description=gettext_lazy("ID"))
     def shown_id(self, profile: Profile) -> str:

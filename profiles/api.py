@@ -21,10 +21,10 @@ from rest_framework import exceptions, generics, parsers, serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from profiles import bodies, bulk, changes, documents
+from profiles import bulk, changes, documents, request_stream
 from profiles.changes import Change, Written
-from profiles.filters import Moment, StrictFilters, TrueFalse
 from profiles.models import Profile, ProfileConflict
+from tracsync.common.filters import Moment, StrictFilters, TrueFalse
 
 RESERVED = "bulk"
 ID = r"(?P<id>(?:.|\n)+?)"  # any text: an id may hold slashes, blanks and line ends
@@ -204,8 +204,10 @@ class ProfileBulk(APIView):
             raise exceptions.UnsupportedMediaType(
                 request.content_type, "Send application/x-ndjson, text/plain or application/json"
             )
-        split = bodies.elements if parser.media_type == ArrayParser.media_type else bodies.lines
-        return Response(bulk.load(split(bodies.chunks(request._request))).as_dict())
+        split = (
+            request_stream.elements if parser.media_type == ArrayParser.media_type else request_stream.lines
+        )
+        return Response(bulk.load(split(request_stream.chunks(request._request))).as_dict())
 
     def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         raise exceptions.MethodNotAllowed(

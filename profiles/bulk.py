@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from profiles import bodies, changes, documents
+from profiles import changes, documents, request_stream
 from profiles.changes import Change, Written
 from profiles.documents import InvalidDocument
 
@@ -49,7 +49,7 @@ class Batch:
         self.changes: list[Change] = []
         self.size = 0
 
-    def add(self, line: int, text: bodies.Item) -> None:
+    def add(self, line: int, text: request_stream.Item) -> None:
         if text.too_long:
             self.tally.refuse(line, "the record is too long")
             return
@@ -72,7 +72,7 @@ class Batch:
         self.lines, self.changes, self.size = [], [], 0
 
 
-def load(records: Iterator[bodies.Item]) -> Tally:
+def load(records: Iterator[request_stream.Item]) -> Tally:
     """Write the records of a body, blank ones aside. What has been written stays when reading fails."""
     tally, line = Tally(), 0
     batch = Batch(tally)
@@ -82,7 +82,7 @@ def load(records: Iterator[bodies.Item]) -> Tally:
                 batch.add(line, text)
                 if batch.is_full:
                     batch.write()
-    except bodies.BrokenArray as error:
+    except request_stream.BrokenArray as error:
         tally.refuse(line + 1, str(error))
     batch.write()
     return tally

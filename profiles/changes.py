@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.dispatch import Signal
 from django.utils import timezone
 
-from profiles import documents, rows
+from profiles import documents, sql
 from profiles.documents import JSON, InvalidDocument
 from profiles.models import Profile, ProfileConflict
 
@@ -128,9 +128,9 @@ class _Draft:
         return self.sealed is not None
 
     @property
-    def row(self) -> rows.Row:
+    def row(self) -> sql.Row:
         assert self.sealed is not None  # it has changed
-        return rows.Row(self.id, self.sealed, self.version)
+        return sql.Row(self.id, self.sealed, self.version)
 
     def apply(self, change: Change) -> Written:
         if not change.expects(self.version):
@@ -197,7 +197,7 @@ def _store(drafts: list[_Draft], using: str) -> bool:
     """
     now = timezone.now()
     new = [draft.row for draft in drafts if draft.is_new]
-    if rows.insert(new, now, using) < len(new):
+    if sql.insert(new, now, using) < len(new):
         return False
-    rows.replace([draft.row for draft in drafts if not draft.is_new], now, using)
+    sql.replace([draft.row for draft in drafts if not draft.is_new], now, using)
     return True

@@ -8,11 +8,12 @@ from django.db.models.signals import post_save
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from profiles import documents, lookups, rows  # noqa: F401 - lookups registers `among`
+from profiles import documents, sql
 from profiles.documents import InvalidDocument, Sealed
-from profiles.jobs import Job
-from profiles.numbers import grouped
-from profiles.sources import Place
+from profiles.imports.files import Place
+from tracsync.common import lookups  # noqa: F401 - lookups registers `among`
+from tracsync.common.jobs import Job
+from tracsync.common.numbers import grouped
 
 
 class ProfileConflict(Exception):
@@ -90,7 +91,7 @@ class Profile(models.Model):
     def _create(self, sealed: Sealed, using: str) -> bool:
         """Whether the id was free: then this is a new row."""
         now = timezone.now()
-        if not rows.insert([rows.Row(self.id, sealed, 1)], now, using):
+        if not sql.insert([sql.Row(self.id, sealed, 1)], now, using):
             return False
         self.version, self.digest = 1, sealed.digest
         self.created_at = self.changed_at = self.first_changed_at = now
@@ -119,7 +120,7 @@ class Profile(models.Model):
         if sealed.digest == self.digest:
             return False
         now, version = timezone.now(), self.version + 1
-        if not rows.update(rows.Row(self.id, sealed, version), now, using):
+        if not sql.update(sql.Row(self.id, sealed, version), now, using):
             raise ProfileConflict(f"profile {self.pk} was changed by somebody else since it was read")
         self.version, self.digest, self.changed_at = version, sealed.digest, now
         self.first_changed_at = self.first_changed_at or now
@@ -142,7 +143,7 @@ class ImportJob(Job):
 
     name = models.CharField(_("file"), max_length=200)
     size = models.PositiveBigIntegerField(default=0)  # bytes, unpacked
-    options = models.JSONField(default=dict)  # see profiles/import_options.py
+    options = models.JSONField(default=dict)  # see profiles/imports/options.py
     phase = models.CharField(max_length=10, choices=Phase.choices, default=Phase.RECEIVING)
     offset = models.PositiveBigIntegerField(default=0)  # bytes that are dealt with
     number = models.PositiveBigIntegerField(default=0)  # lines, or elements of an array, that are dealt with

@@ -13,7 +13,8 @@ from django_q.models import OrmQ
 from django_q.tasks import async_task
 
 from destinations.models import DeliveryAttempt, Destination, Extension, ProfileSync, Resource
-from destinations.sync import clock, operations
+from destinations.operations import actions
+from destinations.scheduler import loop
 from profiles.models import Profile
 from tracsync.models import ApiToken
 
@@ -121,9 +122,9 @@ def push_everything(frozen):
     for Echo.status in (400, 500, 200):
         frozen.forward(400)
         for destination in Destination.objects.all():
-            operations.resume(destination)
-        operations.replay(ProfileSync.objects.all())
-        while clock.tick():
+            actions.resume(destination)
+        actions.replay(ProfileSync.objects.all())
+        while loop.tick():
             pass
 
 

@@ -42,7 +42,7 @@ INSTALLED_APPS = [
     "tracsync.apps.TracsyncConfig",
     "profiles.apps.ProfilesConfig",
     "destinations.apps.DestinationsConfig",
-    "tracsync.admin_app.TracsyncAdminConfig",
+    "tracsync.apps.TracsyncAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -65,7 +65,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "tracsync.preferences.PreferencesMiddleware",
+    "tracsync.admin.preferences.PreferencesMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -131,14 +131,14 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["tracsync.tokens.BearerAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["tracsync.api.tokens.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["tracsync.parsers.StrictJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["tracsync.api.parsers.StrictJSONParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_PAGINATION_CLASS": "tracsync.pagination.Pages",
+    "DEFAULT_PAGINATION_CLASS": "tracsync.api.pagination.Pages",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "tracsync.errors.handle",
+    "EXCEPTION_HANDLER": "tracsync.api.errors.handle",
     "PAGE_SIZE": 100,
     "UNICODE_JSON": True,
     "STRICT_JSON": True,
@@ -154,7 +154,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "StateEnum": "destinations.models.ProfileSync.State",
-        "JobStateEnum": "profiles.jobs.Job.State",
+        "JobStateEnum": "tracsync.common.jobs.Job.State",
     },
 }
 
@@ -170,7 +170,7 @@ WHITENOISE_USE_FINDERS = True
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = TRACSYNC_MAX_REQUEST_BYTES
 FILE_UPLOAD_HANDLERS = [
-    "profiles.receiving.BoundedUpload",
+    "profiles.imports.upload_limit.BoundedUpload",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]

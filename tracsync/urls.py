@@ -2,13 +2,14 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
-from tracsync import api, errors, health, metrics
+from tracsync.api import errors, root
+from tracsync.monitoring import health, metrics
 
 # Profiles come last: their ids may be anything.
 api_urls: list[URLPattern | URLResolver] = [
-    path("", api.Root.as_view(), name="api"),
-    path("schema/", api.Schema.as_view(), name="schema"),
-    path("docs/", api.Docs.as_view(), name="docs"),
+    path("", root.Root.as_view(), name="api"),
+    path("schema/", root.Schema.as_view(), name="schema"),
+    path("docs/", root.Docs.as_view(), name="docs"),
     path("", include("destinations.api.urls")),
     path("", include("profiles.api")),
     re_path("", errors.elsewhere),

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from rest_framework import serializers, viewsets
 
 from destinations.models import DeliveryAttempt
-from profiles.filters import Moment, StrictFilters, Whole
+from tracsync.common.filters import Moment, StrictFilters, Whole
 
 
 class AttemptSerializer(serializers.ModelSerializer[DeliveryAttempt]):

@@ -9,9 +9,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
-from destinations import validation
 from destinations.api.extensions import find
 from destinations.api.fields import Object, Reference, StrictModelSerializer
+from destinations.configuration import validation
 from destinations.connectors import schemas
 from destinations.models import Destination, DestinationVersion, Health, Resource
 

@@ -13,17 +13,18 @@ from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
-from destinations import preview, versions
 from destinations.api.backfills import BackfillSerializer
 from destinations.api.destination_serializers import DestinationSerializer, VersionSerializer
 from destinations.api.fields import StrictSerializer, checked
+from destinations.configuration import history
 from destinations.connectors.base import ConnectorError
+from destinations.insight import preview
 from destinations.models import Destination
 from destinations.notation import NotationError
-from destinations.sync import backfill, operations
+from destinations.operations import actions, backfill
 from profiles import documents
-from profiles.filters import StrictFilters, TrueFalse, Whole
 from profiles.models import Profile
+from tracsync.common.filters import StrictFilters, TrueFalse, Whole
 
 
 class DestinationFilters(StrictFilters):
@@ -91,7 +92,7 @@ class DestinationViews(viewsets.ModelViewSet[Destination]):
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         """What is changed is the work of the token, which is known once it was checked."""
-        with versions.changed_by(lambda: versions.Author(_("API token %s") % self.request.user)):
+        with history.changed_by(lambda: history.Author(_("API token %s") % self.request.user)):
             return super().dispatch(request, *args, **kwargs)
 
     def update(self, request: Any, *args: Any, **kwargs: Any) -> Response:
@@ -152,12 +153,12 @@ class DestinationViews(viewsets.ModelViewSet[Destination]):
     def pause(self, request: Any, pk: str) -> Response:
         """Send nothing until it is resumed; what is owed is kept."""
         destination = self.get_object()
-        operations.pause(destination)
+        actions.pause(destination)
         return Response(self.get_serializer(destination).data)
 
     @extend_schema(request=None, responses=DestinationSerializer)
     @action(detail=True, methods=["post"])
     def resume(self, request: Any, pk: str) -> Response:
         """Send what has become owed meanwhile."""
-        operations.resume(self.get_object())
+        actions.resume(self.get_object())
         return Response(self.get_serializer(self.get_object()).data)

@@ -11,11 +11,11 @@ from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
-from destinations import catalogue
+from destinations.configuration import catalogue
 from destinations.connectors import registry
 from destinations.connectors.base import Connector, ConnectorError
 from destinations.models import Extension
-from profiles.filters import StrictFilters, TrueFalse
+from tracsync.common.filters import StrictFilters, TrueFalse
 
 
 class ExtensionSerializer(serializers.ModelSerializer[Extension]):

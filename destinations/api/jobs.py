@@ -12,9 +12,9 @@ from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
-from destinations.sync import progress
-from profiles.filters import StrictFilters, Whole
-from profiles.jobs import Job
+from destinations.operations import progress
+from tracsync.common.filters import StrictFilters, Whole
+from tracsync.common.jobs import Job
 
 State = Job.State
 # Nothing that is large or encrypted: `defer` it wherever a job is read with its destination.

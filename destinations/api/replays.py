@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from destinations.api.fields import Object, StrictSerializer, checked
 from destinations.api.jobs import PACE, TIMES, JobSerializer, JobViews
 from destinations.models import Replay
-from destinations.sync import choices, replays
+from destinations.operations import replay, selection
 
 
 class ReplaySerializer(JobSerializer):
@@ -20,7 +20,7 @@ class ReplaySerializer(JobSerializer):
     )
 
     def get_choice(self, job: Replay) -> dict[str, Any]:
-        return choices.said(job.choice)
+        return selection.said(job.choice)
 
     class Meta:
         model = Replay
@@ -57,6 +57,6 @@ class ReplayViews(JobViews):
     def create(self, request: Any) -> Response:
         """Send all that is chosen again: a few now, many by one replay per destination."""
         asked = checked(AskReplaySerializer, request)
-        requested = replays.request(choices.of(asked["choice"]), asked["kind"])
+        requested = replay.request(selection.of(asked["choice"]), asked["kind"])
         jobs = ReplaySerializer(requested.jobs, many=True).data
         return Response({"replayed": requested.count, "replays": jobs}, status=202)

@@ -12,14 +12,15 @@ from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
-from destinations import preview, validation
 from destinations.api.extensions import find
 from destinations.api.fields import Object, StrictModelSerializer, StrictSerializer, checked
+from destinations.configuration import validation
 from destinations.connectors import schemas
 from destinations.connectors.base import ConnectorError
-from destinations.encryption import UndecryptableValue, get_readable
+from destinations.insight import preview
 from destinations.models import Extension, Resource
-from profiles.filters import StrictFilters, TrueFalse
+from tracsync.common.encryption import UndecryptableValue, get_readable
+from tracsync.common.filters import StrictFilters, TrueFalse
 
 SETS = ("production", "test")
 

@@ -14,12 +14,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from destinations.api.fields import Reference, StrictSerializer, Text, checked
+from destinations.insight import explain
 from destinations.models import Destination, ProfileSync
-from destinations.sync import choices, explain, operations, replays
+from destinations.operations import actions, selection
+from destinations.operations import replay as replays
 from profiles.api import id_parameter
 from profiles.documents import check_id
-from profiles.filters import Moment, StrictFilters, TrueFalse, Whole
 from profiles.models import Profile
+from tracsync.common.filters import Moment, StrictFilters, TrueFalse, Whole
 
 # All that the sentence about a row needs, and nothing that is large or encrypted.
 SYNCS = ProfileSync.objects.select_related("profile", "destination__resource", "destination__health").defer(
@@ -109,7 +111,7 @@ class SyncViews(viewsets.ReadOnlyModelViewSet[ProfileSync]):
     def replay(self, request: Any, pk: str) -> Response:
         """Send it again now, even if it is unchanged or was rejected."""
         sync = self.get_object()
-        operations.replay(ProfileSync.objects.filter(pk=sync.pk))
+        actions.replay(ProfileSync.objects.filter(pk=sync.pk))
         return Response(self.get_serializer(self.get_object()).data, status=202)
 
     @extend_schema(
@@ -121,7 +123,7 @@ class SyncViews(viewsets.ReadOnlyModelViewSet[ProfileSync]):
     def replay_many(self, request: Any) -> Response:
         """Send all that match again: a few now, many by replays that can be watched and held up."""
         which = checked(WhichSyncsSerializer, request)
-        asked = replays.request(choices.of(WhichSyncsSerializer(which).data))
+        asked = replays.request(selection.of(WhichSyncsSerializer(which).data))
         return Response({"replayed": asked.count, "replays": [job.pk for job in asked.jobs]}, status=202)
 
 
@@ -174,4 +176,4 @@ class ProfileSyncNow(APIView):
         profile = get_object_or_404(Profile, pk=check_id(id))
         destination = checked(WhereToSerializer, request).get("destination")
         destinations = [destination] if destination else list(Destination.objects.filter(enabled=True))
-        return Response({"requested": operations.sync_now(profile, destinations)}, status=202)
+        return Response({"requested": actions.sync_now(profile, destinations)}, status=202)

@@ -11,9 +11,9 @@ from rich.progress import Progress as Bars
 from rich.text import Text
 
 from destinations.models import Backfill
-from destinations.sync import progress
-from profiles.jobs import Progress
-from profiles.moments import duration
+from destinations.operations import progress
+from tracsync.common.jobs import Progress
+from tracsync.common.times import duration
 
 LOOK_EVERY = 0.5  # seconds
 LINE_EVERY = 10.0

@@ -11,7 +11,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from destinations.encryption import EncryptedJSONField
+from tracsync.common.encryption import EncryptedJSONField
 
 
 class Extension(models.Model):

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from destinations.encryption import EncryptedJSONField
 from destinations.models.configuration import Destination, Resource
+from tracsync.common.encryption import EncryptedJSONField
 
 
 class Health(models.Model):

@@ -6,8 +6,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from destinations.models.configuration import Destination
-from profiles.jobs import Job
-from profiles.numbers import grouped
+from tracsync.common.jobs import Job
+from tracsync.common.numbers import grouped
 
 
 class Backfill(Job):

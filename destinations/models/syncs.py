@@ -6,9 +6,9 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from destinations.encryption import EncryptedJSONField
 from destinations.models.configuration import Destination
 from profiles.models import Profile
+from tracsync.common.encryption import EncryptedJSONField
 
 
 class ProfileSync(models.Model):

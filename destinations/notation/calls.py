@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 
 from . import functions
+from .budget import MAX_CONSTANT, Run
 from .errors import NotationError
 from .functions import Function, Parameter
-from .run import MAX_CONSTANT, Run
 from .tree import Call, Folded, Literal, Logic, Node, Operand, Test, constant_of, is_constant
 from .values import MismatchError, absent
 

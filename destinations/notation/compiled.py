@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
-from .bounds import is_moderate
+from .budget import COST, extent
 from .evaluate import OPERATORS, compares_data, evaluate, is_bounded
 from .functions.parameters import usual_type
+from .limits import is_moderate
 from .paths import Reference
-from .run import COST, extent
 from .tree import Call, Literal, Logic, Node, Operand, Test, constant_of, is_constant
 from .values import MISSING
 from .writer import Writer

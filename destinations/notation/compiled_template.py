@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from .bounds import is_moderate_template
+from .budget import COST, MAX_COPIED, MAX_WORK, copied, counted, weight, written
 from .casts import cast
 from .compiled import write_node, write_operand
+from .limits import is_moderate_template
 from .render import left, render
-from .run import COST, MAX_COPIED, MAX_WORK, copied, counted, weight, written
 from .template_tree import (
     Choice,
     Constant,

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
+from .budget import COST_OF_PART
 from .errors import NotationError
 from .parser import parse, parse_formula
-from .run import COST_OF_PART
 from .template_tree import Choice, Constant, Each, Formula, Part, Table, parts_below
 
 _FORMS: Final = (

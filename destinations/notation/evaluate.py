@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from . import values
+from .budget import COST, Run, extent
 from .errors import NotationError
 from .paths import ITEM, Reference, follow
-from .run import COST, Run, extent
 from .tree import Call, Literal, Logic, Node, Operand, Test, is_constant
 from .values import MismatchError
 

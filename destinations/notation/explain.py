@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, Literal, NamedTuple
 
-from .bounds import is_moderate
+from .budget import Run, counted
 from .errors import NotationError
 from .evaluate import Scope, as_notation_error, test_holds, value_of
+from .limits import is_moderate
 from .paths import Reference
-from .run import Run, counted
 from .tree import Call, Node, Operand, Test, is_constant, outside_items
 from .values import MISSING, plain
 

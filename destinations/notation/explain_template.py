@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from .bounds import is_moderate_template
+from .budget import Run
 from .errors import NotationError
 from .evaluate import Scope, as_notation_error
 from .explain import Seen, seen_in
+from .limits import is_moderate_template
 from .paths import Reference
 from .render import chosen, each, simple_value
-from .run import Run
 from .template_reader import below
 from .template_tree import Choice, Constant, Each, Formula, List, Lookup, Object, Part, Table, Text
 from .tree import Call, Operand, parts_below

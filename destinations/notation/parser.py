@@ -14,8 +14,8 @@ from lark.exceptions import UnexpectedInput, VisitError
 from .calls import Argument, make_call
 from .errors import NotationError
 from .literals import read_number, read_string
-from .mistakes import check_limits, explain_mistake
 from .paths import ITEM, SOURCES, Reference, parse_path
+from .syntax_hints import check_limits, explain_mistake
 from .tree import Call, Literal, Logic, Node, Operand, Test, outside_items
 
 Child = Any  # a token or a node, with its place

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .budget import Run, copied, counted, weight, written
 from .casts import cast
 from .errors import NotationError
 from .evaluate import Scope, as_notation_error, holds, value_of
 from .paths import Reference, follow
-from .run import Run, copied, counted, weight, written
 from .template_tree import Choice, Constant, Each, Formula, List, Lookup, Object, Part, Table, Text
 from .values import absent, copy, plain, type_name
 

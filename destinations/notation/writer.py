@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any, Final
 
+from .budget import COST, Run, TooLarge, extent
 from .errors import NotationError
 from .paths import ITEM, Key, Reference, step
-from .run import COST, Run, TooLarge, extent
 from .values import MISSING
 
 ALWAYS_THERE: Final = "profile"  # the source without which the reference takes over

@@ -31,13 +31,13 @@ from destinations.connectors.base import (
     Session,
     Unreachable,
 )
-from destinations.encryption import UndecryptableValue
 from destinations.models import Destination, ProfileSync
-from destinations.sync import claim, database, health, limits, record, retry, sessions, stopping
+from destinations.sync import claim, database, health, limits, outcomes, retry, sessions, shutdown
+from destinations.sync.concurrency import Lanes, new_lately
 from destinations.sync.decide import Decider, Deliver
-from destinations.sync.lanes import Lanes, new_lately
 from destinations.sync.lease import Lease
 from profiles.models import Profile
+from tracsync.common.encryption import UndecryptableValue
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def push(token: str, ids: Sequence[int]) -> None:
     while claimed is not None:
         may_go_on = _push_claim(claimed, since)
         since = time.monotonic()  # before the database is asked: the lease may begin early, never late
-        if not may_go_on or since > ends_at or stopping.asked():
+        if not may_go_on or since > ends_at or shutdown.asked():
             return
         claimed = claim.claim_next(timezone.now())
 
@@ -149,7 +149,7 @@ class _Batch:
         self.decider = Decider(destination)
         self.lanes = Lanes(self._session, limits.lanes(destination), self.pace.lately)
         self.lock = threading.Lock()  # for what the lanes change together
-        self.entries: list[record.Entry] = []  # of what is not recorded yet
+        self.entries: list[outcomes.Entry] = []  # of what is not recorded yet
         self.slices = 0
         self.failures = 0
         self.told_to_wait = False
@@ -179,7 +179,7 @@ class _Batch:
         return sessions.borrowed(self.destination, self.decider.connector)
 
     def _goes_on(self) -> bool:
-        in_time = time.monotonic() < self.ends_at and self.lease.holds() and not stopping.asked()
+        in_time = time.monotonic() < self.ends_at and self.lease.holds() and not shutdown.asked()
         return in_time and not self.told_to_wait and self.failures < retry.BREAKER_FAILURES
 
     def _may_send(self) -> bool:
@@ -203,7 +203,7 @@ class _Batch:
         wanted = Profile.objects.filter(pk__among=[row.profile_id for row in rows])
         profiles = {profile.pk: profile for profile in wanted.defer("digest", "created_at")}
         pushes: list[Push] = []
-        decided: list[record.Entry] = []
+        decided: list[outcomes.Entry] = []
         for row in rows:
             profile = profiles.get(row.profile_id)
             if profile is None:
@@ -213,7 +213,7 @@ class _Batch:
                 delivery = Delivery(decision.payload, f"{row.pk}:{profile.version}", row.remote_id)
                 pushes.append(Push(row, profile, decision.payload_hash, delivery))
             else:
-                decided.append(record.decided(row, profile, decision))
+                decided.append(outcomes.decided(row, profile, decision))
         with self.lock:
             self.entries += decided
         return [pushes[start : start + part] for start in range(0, len(pushes), part)]
@@ -221,10 +221,10 @@ class _Batch:
     def _send(self, session: Session, part: list[Push]) -> float:
         """Seconds that it took. Adds an entry for each push."""
         began, clock = timezone.now(), time.monotonic()
-        outcomes = _outcomes(session, [push.delivery for push in part])
+        came = _outcomes(session, [push.delivery for push in part])
         seconds = time.monotonic() - clock
         with self.lock:
-            for push, outcome in zip(part, outcomes, strict=True):
+            for push, outcome in zip(part, came, strict=True):
                 self._count(outcome)
                 self.entries.append(_entry(push, outcome, began, seconds / len(part)))
         return seconds
@@ -233,7 +233,7 @@ class _Batch:
         with self.lock:
             entries, self.entries = self.entries, []
         if entries:
-            record.record(self.destination, self.token, entries)
+            outcomes.record(self.destination, self.token, entries)
 
     def _count(self, outcome: Outcome) -> None:
         if isinstance(outcome, Retry) and outcome.after is not None:
@@ -246,18 +246,18 @@ class _Batch:
 
 def _outcomes(session: Session, deliveries: list[Delivery]) -> Sequence[Outcome]:
     try:
-        outcomes = session.push(deliveries)
+        came = session.push(deliveries)
     except ConnectorError:
         raise
     except Exception as error:  # a connector's own mistake harms only its destination
         logger.error("a connector failed with %s", type(error).__name__)
         return [Retry(f"the connector failed with {type(error).__name__}")] * len(deliveries)
-    if len(outcomes) != len(deliveries):
+    if len(came) != len(deliveries):
         raise ConnectorError("the connector did not give one outcome per delivery")
-    return outcomes
+    return came
 
 
-def _entry(push: Push, outcome: Outcome, began: datetime, duration: float) -> record.Entry:
-    return record.delivered(
+def _entry(push: Push, outcome: Outcome, began: datetime, duration: float) -> outcomes.Entry:
+    return outcomes.delivered(
         push.sync, push.profile, push.payload_hash, outcome, push.delivery, began, duration
     )

@@ -16,7 +16,7 @@ from django.db import connection, models, transaction
 from django.db.models import Min, Q, QuerySet
 
 from destinations.models import Destination
-from destinations.sync import tally
+from destinations.sync import counters
 from profiles.models import Profile
 
 BATCH_SIZE = 1000
@@ -34,7 +34,7 @@ def settle(now: datetime) -> int:
         ids = _lock_quiet(now)
         settled = {destination.pk: owe(destination, ids) for destination in (_enabled() if ids else ())}
         Profile.objects.filter(pk__among=ids).update(first_changed_at=None)
-        tally.settled(settled)
+        counters.settled(settled)
     return len(ids)
 
 
@@ -55,7 +55,7 @@ def settle_at_once(ids: Sequence[str], destinations: Sequence[Destination]) -> N
         for start in range(0, len(ids), BATCH_SIZE):
             for destination in destinations:
                 settled[destination.pk] += owe(destination, ids[start : start + BATCH_SIZE])
-        tally.settled(settled)
+        counters.settled(settled)
 
 
 def _quiet(now: datetime) -> QuerySet[Profile]:

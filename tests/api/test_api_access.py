@@ -96,7 +96,7 @@ def test_a_body_that_breaks_off(api, monkeypatch):
     def broken(*_args):
         raise UnreadablePostError
 
-    monkeypatch.setattr("profiles.bodies._stream", broken)
+    monkeypatch.setattr("profiles.request_stream._stream", broken)
     response = api.put("/api/profiles/p1/", {})
     assert (response.status_code, "connection" in response.json()["detail"]) == (400, True)
 

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from profiles import bodies, bulk
+from profiles import bulk, request_stream
 from profiles.models import Profile
 
 pytestmark = pytest.mark.django_db
@@ -106,10 +106,10 @@ def test_where_the_pieces_are_cut_makes_no_difference(size):
     records = [{"id": 'q"\\', "a": "\\\\"}, "],[", [1, [2, {}]], {"é": "\n"}, 5]
     text = json.dumps(records).encode()
     pieces = [text[at : at + size] for at in range(0, len(text), size)]
-    assert [json.loads(bytes(item)) for item in bodies.elements(iter(pieces))] == records
+    assert [json.loads(bytes(item)) for item in request_stream.elements(iter(pieces))] == records
     text = b"one\n\ntwo\r\n" + "drëi".encode()
     pieces = [text[at : at + size] for at in range(0, len(text), size)]
-    assert [bytes(line) for line in bodies.lines(iter(pieces))] == text.split(b"\n")
+    assert [bytes(line) for line in request_stream.lines(iter(pieces))] == text.split(b"\n")
 
 
 def test_a_huge_line_is_not_kept(api, settings):
@@ -172,7 +172,7 @@ def test_memory_is_constant():
     peaks = []
     for count in (2_000, 20_000):
         tracemalloc.start()
-        for _ in bodies.lines(piece for _ in range(count)):
+        for _ in request_stream.lines(piece for _ in range(count)):
             pass
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
@@ -182,7 +182,7 @@ def test_memory_is_constant():
 def test_a_batch_of_large_documents_is_written_early(monkeypatch):
     monkeypatch.setattr(bulk, "BATCH_BYTES", 100)
     batch = bulk.Batch(bulk.Tally())
-    item = bodies.Item()
+    item = request_stream.Item()
     item.add(json.dumps({"id": "a", "x": "x" * 100}).encode())
     batch.add(1, item)
     assert batch.is_full

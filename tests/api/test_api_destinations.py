@@ -100,7 +100,7 @@ def test_a_syntax_error_is_shown_at_its_place(api, crm):
 
 
 def test_settings_are_checked_by_their_schema(api, db):
-    from destinations.catalogue import install
+    from destinations.configuration.catalogue import install
 
     install("http_api")
     resource = Resource.objects.create(

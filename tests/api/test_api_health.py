@@ -41,9 +41,9 @@ def test_readyz_without_a_database(monkeypatch):
     def away(*_args):
         raise DatabaseError("password=secret")
 
-    monkeypatch.setattr("tracsync.health.connection.cursor", away)
-    monkeypatch.setattr("tracsync.health.MigrationExecutor", away)
-    monkeypatch.setattr("tracsync.health.clock.is_alive", away)
+    monkeypatch.setattr("tracsync.monitoring.health.connection.cursor", away)
+    monkeypatch.setattr("tracsync.monitoring.health.MigrationExecutor", away)
+    monkeypatch.setattr("tracsync.monitoring.health.loop.is_alive", away)
     response = Client().get("/readyz")
     assert response.status_code == 503
     assert not any(check["ok"] for check in response.json()["checks"].values())

@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 
 from destinations.models import ProfileSync, Replay
-from destinations.sync import choices, operations
+from destinations.operations import actions, selection
 from profiles import changes
 from tests.api.conftest import client_with
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def crm(make_destination, monkeypatch):
-    monkeypatch.setattr(operations, "FEW", 3)
+    monkeypatch.setattr(actions, "FEW", 3)
     destination = make_destination("crm")
     ids = [f"p{n:02}" for n in range(12)]
     changes.write([changes.Change(id, "put", {"id": id}) for id in ids])
@@ -110,12 +110,12 @@ SAID = [
 def test_a_choice_is_given_back_as_it_was_said(said, crm):
     if "destination" in said:
         said = {**said, "destination": crm.pk}
-    assert choices.said(choices.of(said).as_dict()) == said
+    assert selection.said(selection.of(said).as_dict()) == said
 
 
 def test_what_was_chosen_in_the_admin_is_said_in_the_same_names(api, crm):
     with timezone.override("Europe/Berlin"):
-        chosen = choices.read({"of": "attempts", "q": "p0", "at__gte": "2026-01-01 00:00"})
+        chosen = selection.read({"of": "attempts", "q": "p0", "at__gte": "2026-01-01 00:00"})
     Replay.objects.create(destination=crm, choice=chosen.as_dict())
     Replay.objects.create(destination=crm, choice={"of": "attempts", "ids": "3,4"})
     Replay.objects.create(destination=crm, choice={"of": "syncs"})
@@ -126,6 +126,6 @@ def test_what_was_chosen_in_the_admin_is_said_in_the_same_names(api, crm):
 
 def test_a_list_asks_as_often_whatever_its_length(api, crm, django_assert_max_num_queries):
     for _ in range(10):
-        Replay.objects.create(destination=crm, choice=choices.of({"destination": crm.pk}).as_dict())
+        Replay.objects.create(destination=crm, choice=selection.of({"destination": crm.pk}).as_dict())
     with django_assert_max_num_queries(3):
         api.get("/api/replays/")

@@ -8,7 +8,8 @@ from django.core.management import CommandError, call_command, get_commands, loa
 from destinations.connectors.base import Rejected
 from destinations.management import backfill_display
 from destinations.models import Backfill, ProfileSync, Replay
-from destinations.sync import backfill, clock, operations
+from destinations.operations import actions, backfill
+from destinations.scheduler import loop
 
 pytestmark = pytest.mark.django_db
 
@@ -46,7 +47,7 @@ class TestSyncProfile:
         make_destination()
         make_profile()
         assert run("sync_profile", "p1") == "crm: due since 12:00:00 (just now)\n"
-        clock.tick()
+        loop.tick()
         assert len(recording.deliveries) == 1
 
     def test_one_destination(self, frozen, recording, make_destination, make_profile):
@@ -74,7 +75,7 @@ class TestBackfill:
         make_destination()
         assert run("backfill", "crm").startswith("2 profiles will be brought up to date at crm.")
         frozen.forward(60)
-        while clock.tick():
+        while loop.tick():
             pass
         assert len(recording.deliveries) == 2
 
@@ -105,14 +106,14 @@ class TestBackfillThatRuns:
     def test_waiting_shows_it_until_it_ends(self, recording, make_destination, make_profile, monkeypatch):
         make_profile()
         make_destination()
-        monkeypatch.setattr(backfill_display.time, "sleep", lambda _: clock.tick())
+        monkeypatch.setattr(backfill_display.time, "sleep", lambda _: loop.tick())
         said = run("backfill", "crm", "--wait")
         assert "No worker is running" in said
         assert "0 of 1 handed over" in said
         assert "All 1 profiles are handed over" in said
 
     def test_on_a_terminal_there_is_a_bar(self, begun, monkeypatch):
-        monkeypatch.setattr(backfill_display.time, "sleep", lambda _: clock.tick())
+        monkeypatch.setattr(backfill_display.time, "sleep", lambda _: loop.tick())
         out = Terminal()
         call_command("backfill", "crm", "--watch", stdout=out)
         assert "0/1" in out.getvalue()
@@ -161,16 +162,16 @@ class TestReplay:
         make_profile()
         recording.script(Rejected("the server answered 422"))
         frozen.forward(20)
-        clock.tick()
+        loop.tick()
         assert run("replay", "--dry-run") == "1 would be sent again.\n"
         assert run("replay") == "1 will be sent again.\n"
-        clock.tick()
+        loop.tick()
         assert ProfileSync.objects.get().state == "synced"
         assert run("replay") == "0 will be sent again.\n"
         assert run("replay", "--state", "synced", "--profile", "p1") == "1 will be sent again.\n"
 
     def test_many_become_a_job_that_can_be_held_up(self, make_destination, make_profile, monkeypatch):
-        monkeypatch.setattr(operations, "FEW", 1)
+        monkeypatch.setattr(actions, "FEW", 1)
         destination = make_destination()
         for id in ("p1", "p2"):
             ProfileSync.objects.create(profile=make_profile(id), destination=destination, state="rejected")

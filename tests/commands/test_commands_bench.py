@@ -10,8 +10,8 @@ from rich.console import Console
 from destinations.notation import parse_condition, parse_template
 from tracsync.bench.notation_cases import CONDITIONS, TEMPLATES
 from tracsync.bench.notation_peers import PEERS
-from tracsync.bench.people import SIZE, people
 from tracsync.bench.report import Report, Section
+from tracsync.bench.sample_profiles import SIZE, people
 
 QUICK = ["--profiles", "5", "--repetitions", "1", "--budget", "0.001"]
 

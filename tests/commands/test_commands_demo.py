@@ -3,7 +3,7 @@
 import pytest
 
 from destinations.models import Destination, Resource
-from destinations.sync import clock
+from destinations.scheduler import loop
 from profiles.models import Profile
 from tracsync.demo import install, samples
 
@@ -31,7 +31,7 @@ def test_it_can_be_repeated_and_keeps_what_was_changed():
 def test_the_profiles_with_a_business_address_are_pushed(frozen):
     install.install("http://127.0.0.1:1/")  # nobody listens there: what is tried is what counts here
     frozen.forward(install.QUIET_PERIOD)
-    clock.tick()
+    loop.tick()
     destination = Destination.objects.get()
     states = list(destination.syncs.values_list("state", flat=True))
     wanted = [p for p in samples.profiles() if "business" in p["data"]["contact"]["email"]]

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from destinations.connectors.amqp.connector import RabbitMQ
 from destinations.connectors.base import (
     Accepted,
     ConfigurationError,
@@ -18,11 +19,10 @@ from destinations.connectors.base import (
     Unknown,
     Unreachable,
 )
-from destinations.connectors.http_api import HttpApi
-from destinations.connectors.mautic import Mautic
-from destinations.connectors.rabbitmq import RabbitMQ
+from destinations.connectors.batches import in_turn
+from destinations.connectors.http.connector import HttpApi
+from destinations.connectors.mautic.connector import Mautic
 from destinations.connectors.testing import RecordingConnector
-from destinations.connectors.turns import in_turn
 
 FAR = time.time() + 1000
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from destinations.connectors.amqp.connector import RabbitMQ
 from destinations.connectors.base import Accepted, Delivery, Rejected
-from destinations.connectors.http_api import HttpApi
-from destinations.connectors.mautic import Mautic
-from destinations.connectors.rabbitmq import RabbitMQ
+from destinations.connectors.http.connector import HttpApi
+from destinations.connectors.mautic.connector import Mautic
 
 TEXT = (Path(__file__).parents[2] / "docs" / "connectors.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)

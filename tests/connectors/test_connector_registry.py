@@ -12,9 +12,9 @@ from destinations.connectors.base import ConnectorError
 from destinations.connectors.registry import UnknownConnector
 
 BUILT_IN = {
-    "http_api": "destinations.connectors.http_api:HttpApi",
-    "rabbitmq": "destinations.connectors.rabbitmq:RabbitMQ",
-    "mautic": "destinations.connectors.mautic:Mautic",
+    "http_api": "destinations.connectors.http.connector:HttpApi",
+    "rabbitmq": "destinations.connectors.amqp.connector:RabbitMQ",
+    "mautic": "destinations.connectors.mautic.connector:Mautic",
 }
 
 
@@ -75,7 +75,7 @@ def test_getting_one_does_not_load_the_others(declare) -> None:
     [
         "no.such.module:Thing",
         "destinations.connectors.base:Missing",
-        "destinations.connectors.http_api:HttpApi",
+        "destinations.connectors.http.connector:HttpApi",
         "destinations.connectors.base:Token",
         "builtins:object",
     ],
@@ -93,5 +93,5 @@ def test_a_broken_package_is_logged_and_left_out(
 
 def test_a_foreign_package_cannot_take_a_built_in_slug(declare, caplog: pytest.LogCaptureFixture) -> None:
     declare(("http_api", "evil.module:Thing"), *BUILT_IN.items())
-    assert type(registry.get("http_api")).__module__ == "destinations.connectors.http_api"
+    assert type(registry.get("http_api")).__module__ == "destinations.connectors.http.connector"
     assert "evil.module" in caplog.text

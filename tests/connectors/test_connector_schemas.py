@@ -5,9 +5,9 @@ import json
 import pytest
 
 from destinations.connectors import schemas
+from destinations.connectors.amqp.connector import RabbitMQ
 from destinations.connectors.base import ConfigurationError
-from destinations.connectors.http_api import HttpApi
-from destinations.connectors.rabbitmq import RabbitMQ
+from destinations.connectors.http.connector import HttpApi
 
 SCHEMA = {
     "type": "object",

@@ -27,7 +27,7 @@ print(json.dumps([job.stage, counts, job.chunks.count(), replays]))
 START = "from profiles import import_jobs, models; import_jobs.start(models.ImportJob.objects.get(pk={pk}))"
 REPLAY = """
 from destinations.sync import choices, replays
-print(replays.request(choices.of({"profile_begins": "job-"})).count)
+print(replay.request(selection.of({"profile_begins": "job-"})).count)
 """
 OWED = """
 from destinations.sync import choices

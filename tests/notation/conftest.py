@@ -5,7 +5,7 @@ import json
 import pytest
 
 from destinations.notation import NotationError
-from destinations.notation.run import MAX_COPIED, MAX_SHOWN, MAX_WORK, Run
+from destinations.notation.budget import MAX_COPIED, MAX_SHOWN, MAX_WORK, Run
 
 
 @pytest.fixture(scope="session")

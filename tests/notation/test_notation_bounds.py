@@ -4,7 +4,7 @@ import tracemalloc
 
 import pytest
 
-from destinations.notation import NotationError, moments, parse_condition, parse_template
+from destinations.notation import NotationError, dates, parse_condition, parse_template
 from destinations.notation.compiled_template import compile_template
 from destinations.notation.explain_template import MAX_PLACES
 from destinations.notation.render import render
@@ -277,7 +277,7 @@ def test_each_date_is_read_once_however_often_it_is_looked_at():
     """As many different dates in unusual forms as 64 KB hold; reading one takes long."""
     profile = {"dates": [f"{1 + n % 28} Jan {1000 + n // 28}" for n in range(4000)]}
     inner = {"$map": "profile@dates", "to": {"$formula": "datetime(item@...)"}}
-    moments._read_usual_form.cache_clear()
+    dates._read_usual_form.cache_clear()
     with pytest.raises(NotationError, match="too much work"):
         parse_template({"$map": "profile@dates", "to": inner}).render({"profile": profile})
-    assert moments._read_usual_form.cache_info().misses == 4000
+    assert dates._read_usual_form.cache_info().misses == 4000

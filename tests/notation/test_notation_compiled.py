@@ -8,12 +8,12 @@ import pytest
 
 from destinations.notation import (
     NotationError,
+    budget,
     compiled,
     compiled_template,
-    moments,
+    dates,
     parse_condition,
     parse_template,
-    run,
 )
 from destinations.notation.evaluate import evaluate
 from destinations.notation.parser import parse
@@ -173,11 +173,11 @@ def test_objects_where_none_were_expected():
 
 def test_one_evaluation_has_one_now(monkeypatch):
     ticks = iter(datetime(2020, 1, day, tzinfo=UTC) for day in range(1, 30))
-    monkeypatch.setattr(run, "now", lambda: next(ticks))
+    monkeypatch.setattr(budget, "now", lambda: next(ticks))
     text = "now() == utcnow() AND now.offset('1d') > now('Asia/Tokyo')"
     assert compiled.compile_condition(text, parse(text))({}) is True
     assert next(ticks).day == 2
-    assert moments.now().tzinfo is UTC
+    assert dates.now().tzinfo is UTC
 
 
 def test_threads_share_parsed_things():

@@ -18,7 +18,10 @@ import pika
 import pytest
 from pika import exceptions as amqp
 
-from destinations.connectors import amqp_batch, amqp_channel, amqp_link, amqp_message
+from destinations.connectors.amqp import batch, link
+from destinations.connectors.amqp import channel as amqp_channel
+from destinations.connectors.amqp import message as amqp_message
+from destinations.connectors.amqp.connector import RabbitMQ
 from destinations.connectors.base import (
     Accepted,
     ConfigurationError,
@@ -29,7 +32,6 @@ from destinations.connectors.base import (
     Unknown,
     Unreachable,
 )
-from destinations.connectors.rabbitmq import RabbitMQ
 
 URI = "amqp://guest:guest@127.0.0.1:5672//"
 LOOPBACK = Runtime(allowed_internal=("127.0.0.0/8",))
@@ -391,7 +393,7 @@ def ids(broker: Broker) -> list[str]:
 @pytest.fixture
 def lockstep(monkeypatch: pytest.MonkeyPatch) -> None:
     """One message on its way at a time, so that it is certain what was sent when."""
-    monkeypatch.setattr(amqp_batch, "MOST_MESSAGES", 1)
+    monkeypatch.setattr(batch, "MOST_MESSAGES", 1)
 
 
 def test_a_loss_before_the_confirmation_repeats_with_the_same_message_id(broker, relay) -> None:
@@ -424,7 +426,7 @@ def test_confirmed_stays_accepted_sent_is_unknown_the_rest_retried(broker, relay
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """So few on their way that the broker cannot confirm a batch of 900 at once."""
-    monkeypatch.setattr(amqp_batch, "MOST_MESSAGES", 100)
+    monkeypatch.setattr(batch, "MOST_MESSAGES", 100)
 
 
 @pytest.mark.usefixtures("narrow")
@@ -483,7 +485,7 @@ HEARTBEAT = b"\x08\x00\x00\x00\x00\x00\x00\xce"
 
 
 def test_heartbeats_are_sent_while_waiting(broker, relay, monkeypatch) -> None:
-    monkeypatch.setattr(amqp_link, "HEARTBEAT", 1)
+    monkeypatch.setattr(link, "HEARTBEAT", 1)
     relay.mode = "swallow"
     assert kinds(push(broker, PAYLOAD, uri=relay.uri, timeout=1.2)) == [Unknown]
     assert HEARTBEAT in relay.sent[0]
@@ -504,13 +506,13 @@ def test_a_connection_inherited_from_the_parent_is_left_alone(broker, relay, mon
 
 
 def test_more_than_may_wait_for_a_confirmation_keeps_its_order(broker, monkeypatch) -> None:
-    monkeypatch.setattr(amqp_batch, "MOST_MESSAGES", 70)
+    monkeypatch.setattr(batch, "MOST_MESSAGES", 70)
     assert kinds(push(broker, *range(1000))) == [Accepted] * 1000
     assert ids(broker) == [f"3:{at}" for at in range(1000)]
 
 
 def test_large_messages_wait_for_each_other(broker) -> None:
-    large = "x" * (amqp_batch.MOST_BYTES // 2)
+    large = "x" * (batch.MOST_BYTES // 2)
     assert kinds(push(broker, *[large] * 4, large * 3, 5)) == [Accepted] * 6
     assert ids(broker) == [f"3:{at}" for at in range(6)]
 
@@ -597,7 +599,7 @@ def test_a_message_that_the_broker_refuses_fails_alone(broker, bad: set[int]) ->
 
 @pytest.mark.usefixtures("refusable")
 def test_a_large_message_that_the_broker_refuses_costs_no_repeats(broker) -> None:
-    large = "bad" * amqp_batch.MOST_BYTES
+    large = "bad" * batch.MOST_BYTES
     outcomes = push(broker, 0, 1, large, 3, large, 5)
     assert kinds(outcomes) == [Accepted, Accepted, Rejected, Accepted, Rejected, Accepted]
     assert ids(broker) == ["3:0", "3:1", "3:3", "3:5"]

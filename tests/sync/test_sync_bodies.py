@@ -4,7 +4,8 @@ import pytest
 
 from destinations.connectors.base import Accepted, Exchange, Rejected
 from destinations.models import DeliveryAttempt, ProfileSync
-from destinations.sync import clock, operations
+from destinations.operations import actions
+from destinations.scheduler import loop
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +23,7 @@ def push(frozen, recording, make_destination, make_profile):
         if "change" not in what:
             run_all(frozen)
             DeliveryAttempt.objects.all().delete()
-            operations.send_again(ProfileSync.objects.all(), "replay", bulk="many" in what)
+            actions.send_again(ProfileSync.objects.all(), "replay", bulk="many" in what)
         recording.script(outcome)
         run_all(frozen)
         [attempt] = DeliveryAttempt.objects.filter(profile=profile)
@@ -33,7 +34,7 @@ def push(frozen, recording, make_destination, make_profile):
 
 def run_all(frozen):
     frozen.forward(60)
-    while clock.tick():
+    while loop.tick():
         pass
 
 

@@ -8,20 +8,11 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from destinations.connectors.base import Accepted, ConfigurationError, Rejected, Retry, Unknown, Unreachable
+from destinations.insight import explain
 from destinations.models import Backfill, DeliveryAttempt, Destination, Health, ProfileSync
-from destinations.sync import (
-    claim,
-    clock,
-    database,
-    explain,
-    health,
-    operations,
-    push,
-    record,
-    retry,
-    settle,
-    stopping,
-)
+from destinations.operations import actions
+from destinations.scheduler import loop
+from destinations.sync import claim, database, health, outcomes, push, retry, settle, shutdown
 from profiles import changes
 from profiles.models import Profile
 
@@ -35,7 +26,7 @@ def visit(profile, count):
 
 def run_all(most=50):
     for _ in range(most):
-        if not clock.tick():
+        if not loop.tick():
             return
     raise AssertionError("the clock never came to rest")
 
@@ -191,7 +182,7 @@ class TestChangesMeanwhile:
             assert ProfileSync.objects.get().state == "claimed"
 
         recording.during_push = change
-        clock.tick()
+        loop.tick()
         sync = ProfileSync.objects.get()
         assert (sync.state, sync.version, sync.synced_version) == ("pending", 2, 1)
         run_all()
@@ -489,7 +480,7 @@ class TestFailures:
         def leave_alone(_):
             recording.during_push = None
             if stop == "pause":
-                operations.pause(destination)
+                actions.pause(destination)
             else:  # another worker was asked to wait
                 Health.objects.update(held_until=frozen.now + claim.LEASE)
 
@@ -497,7 +488,7 @@ class TestFailures:
         frozen.forward(20)
         run_all()
         assert len(recording.deliveries) == 5
-        operations.resume(destination)
+        actions.resume(destination)
         run_all()
         assert len(recording.deliveries) == 20
 
@@ -528,12 +519,12 @@ class TestFailures:
         for n in range(20):
             make_profile(f"p{n:02}")
         frozen.forward(20)
-        recording.during_push = lambda _: len(recording.deliveries) == 7 and stopping.ask()
-        monkeypatch.setattr(stopping, "_asked", SimpleNamespace(value=0))
-        clock.tick()
+        recording.during_push = lambda _: len(recording.deliveries) == 7 and shutdown.ask()
+        monkeypatch.setattr(shutdown, "_asked", SimpleNamespace(value=0))
+        loop.tick()
         states = Counter(ProfileSync.objects.values_list("state", "claim_token", "started_at"))
         assert states == {("synced", None, None): 7, ("pending", None, None): 13}
-        stopping._asked.value = 0
+        shutdown._asked.value = 0
         run_all()
         assert len(recording.deliveries) == 20
 
@@ -546,7 +537,7 @@ class TestFailures:
         make_profile()
         frozen.forward(20)
         with monkeypatch.context() as nobody_works:
-            nobody_works.setattr(clock, "async_task", lambda *_: None)
+            nobody_works.setattr(loop, "async_task", lambda *_: None)
             run_all()
             assert claim.unstarted(frozen.now) == 4
         frozen.forward(16)
@@ -568,10 +559,10 @@ class TestFailures:
         began = list(ProfileSync.objects.filter(pk__in=other.ids))
         push.push(one.token, one.ids)
         held_until = Health.objects.get().held_until
-        record.record(
+        outcomes.record(
             destination,
             other.token,
-            [record.Entry(sync, 1, Retry("refused"), sync.due_at, False, False) for sync in began],
+            [outcomes.Entry(sync, 1, Retry("refused"), sync.due_at, False, False) for sync in began],
         )
         health_now = Health.objects.get()
         assert (health_now.failures, health_now.held_until) == (retry.BREAKER_FAILURES, held_until)
@@ -679,19 +670,19 @@ class TestOperations:
 
     def test_pause_keeps_and_resume_sends(self, frozen, recording, make_destination, make_profile):
         destination = make_destination()
-        operations.pause(destination)
+        actions.pause(destination)
         make_profile()
         frozen.forward(20)
         run_all()
         sync = ProfileSync.objects.select_related("profile", "destination__resource").get()
         assert "paused" in explain.sentence(sync)
-        operations.resume(destination)
+        actions.resume(destination)
         run_all()
         assert len(recording.deliveries) == 1
 
     def test_sync_now_does_not_wait(self, frozen, recording, make_destination, make_profile):
         destination = make_destination()
-        operations.sync_now(make_profile(), [destination])
+        actions.sync_now(make_profile(), [destination])
         run_all()
         assert len(recording.deliveries) == 1
         frozen.forward(20)
@@ -703,7 +694,7 @@ class TestOperations:
         make_profile()
         frozen.forward(20)
         run_all()
-        assert operations.replay(ProfileSync.objects.all()) == 1
+        assert actions.replay(ProfileSync.objects.all()) == 1
         run_all()
         assert len(recording.deliveries) == 2
         assert not ProfileSync.objects.get().resend
@@ -716,7 +707,7 @@ class TestOperations:
         def replay(_):
             recording.during_push = None
             frozen.forward(1)
-            operations.replay(ProfileSync.objects.all())
+            actions.replay(ProfileSync.objects.all())
 
         recording.during_push = replay
         run_all()
@@ -729,7 +720,7 @@ class TestOperations:
         profile = make_profile()
         frozen.forward(20)
         run_all()
-        operations.replay(ProfileSync.objects.all())
+        actions.replay(ProfileSync.objects.all())
 
         def change(_):
             recording.during_push = None
@@ -753,24 +744,24 @@ class TestOperations:
         frozen.forward(20)
         run_all()
         assert len(recording.deliveries) == 5
-        backfill = operations.backfill.request(destination)
+        backfill = actions.backfill.request(destination)
         run_all()
         backfill.refresh_from_db()
         assert (backfill.total, backfill.done, backfill.finished_at) == (5, 5, frozen.now)
         assert len(recording.deliveries) == 5
         Destination.objects.filter(pk=destination.pk).update(mapping={"id": "profile@id"})
-        operations.backfill.request(destination)
+        actions.backfill.request(destination)
         run_all()
         assert len(recording.deliveries) == 10
 
     def test_backfill_goes_on_from_its_cursor(self, frozen, recording, make_destination, monkeypatch):
-        monkeypatch.setattr(operations.backfill, "BATCH_SIZE", 10)
+        monkeypatch.setattr(actions.backfill, "BATCH_SIZE", 10)
         changes.write([changes.Change(f"p{n:02}", "put", {"id": f"p{n:02}"}) for n in range(25)])
         frozen.forward(100)
         run_all()
         destination = make_destination()
-        operations.backfill.request(destination)
-        operations.backfill.advance(frozen.now)
+        actions.backfill.request(destination)
+        actions.backfill.advance(frozen.now)
         assert Backfill.objects.get().after == "p09"
         run_all()
         assert {payload["id"] for payload in sent(recording)} == {f"p{n:02}" for n in range(25)}
@@ -782,7 +773,7 @@ class TestOperations:
         run_all()
         destination.settings = {"queue": "another"}
         destination.save()
-        operations.backfill.request(destination)
+        actions.backfill.request(destination)
         run_all()
         assert len(recording.deliveries) == 2
 
@@ -817,7 +808,7 @@ class TestCost:
             for count in range(50):
                 frozen.forward(0.1)
                 visit(profile, count)
-                clock.tick()
+                loop.tick()
             frozen.forward(20)
             settle.settle(frozen.now)
         writes = [q for q in captured.captured_queries if "INTO destinations_profilesync" in q["sql"]]

@@ -4,7 +4,9 @@ import pytest
 
 from destinations.connectors.base import Rejected, Retry
 from destinations.models import ProfileSync
-from destinations.sync import claim, clock, operations, settle
+from destinations.operations import actions
+from destinations.scheduler import loop
+from destinations.sync import claim, settle
 from destinations.sync.decide import Decider
 from profiles.models import Profile
 
@@ -32,7 +34,7 @@ def pushed_before_settled(frozen, recording, make_destination, make_profile, one
         recording.script(answer)
         recording.during_push = settle_late
         [destination] = claim.ready(frozen.now)
-        clock.dispatch(destination, frozen.now)
+        loop.dispatch(destination, frozen.now)
         return ProfileSync.objects.get()
 
     return push_late
@@ -45,7 +47,7 @@ def nothing(_profile):
 def test_what_was_refused_is_not_sent_again(pushed_before_settled, recording):
     sync = pushed_before_settled(Rejected("no"), nothing)
     assert (sync.state, sync.due_at, sync.version) == ("rejected", None, 2)
-    clock.tick()
+    loop.tick()
     assert len(recording.deliveries) == 1
 
 
@@ -71,7 +73,7 @@ def test_nor_is_it_when_it_was_settled_right_before_the_profile_was_read(
     monkeypatch.setattr(claim, "start", settled_meanwhile)
     recording.script(Rejected("no"))
     [destination] = claim.ready(frozen.now)
-    clock.dispatch(destination, frozen.now)
+    loop.dispatch(destination, frozen.now)
     sync = ProfileSync.objects.get()
     assert (sync.state, sync.due_at, sync.version) == ("rejected", None, 3)
 
@@ -97,7 +99,7 @@ def test_nor_is_it_when_what_was_settled_is_older_than_what_was_pushed(
 
     monkeypatch.setattr(Decider, "decide", settled_meanwhile)
     recording.script(Rejected("no"))
-    clock.tick()
+    loop.tick()
     sync = ProfileSync.objects.get()
     assert (sync.state, sync.due_at, sync.version) == ("rejected", None, 3)
 
@@ -110,11 +112,11 @@ def test_what_failed_waits_as_long_as_failures_wait(pushed_before_settled, froze
 
 def test_what_a_person_asks_meanwhile_is_news(pushed_before_settled, recording):
     def replay(_profile):
-        operations.replay(ProfileSync.objects.all())
+        actions.replay(ProfileSync.objects.all())
 
     sync = pushed_before_settled(Rejected("no"), replay)
     assert sync.state == "pending"
-    clock.tick()
+    loop.tick()
     assert len(recording.deliveries) == 2
 
 
@@ -135,6 +137,6 @@ def test_a_further_change_is_news(pushed_before_settled, frozen):
 
     sync = pushed_before_settled(Rejected("no"), change)
     assert (sync.state, sync.version) == ("pending", 3)
-    clock.tick()
+    loop.tick()
     sync.refresh_from_db()
     assert (sync.state, (sync.due_at - frozen.now).total_seconds()) == ("pending", 20)

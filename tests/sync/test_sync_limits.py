@@ -10,9 +10,11 @@ import pytest
 from django.utils import timezone
 
 from destinations.connectors.base import Retry
+from destinations.insight import explain
 from destinations.models import Destination, Health, ProfileSync
-from destinations.sync import claim, clock, explain, limits, settle
-from destinations.sync.lanes import Lanes, new_lately
+from destinations.scheduler import loop
+from destinations.sync import claim, limits, settle
+from destinations.sync.concurrency import Lanes, new_lately
 
 pytestmark = pytest.mark.django_db
 
@@ -46,7 +48,7 @@ def test_no_period_wherever_it_begins_holds_more_than_the_limit(
     owe(make_profile, frozen, 30)
     length, rng = destination.rate_seconds, random.Random(3)
     for _ in range(200):
-        clock.tick()
+        loop.tick()
         frozen.forward(length * rng.uniform(0, 0.1))
     assert len(sent_at) == 30
     assert most_within(sent_at, length) == 5
@@ -56,7 +58,7 @@ def test_nine_tenths_of_the_limit_are_reached(frozen, sent_at, make_destination,
     make_destination(rate_limit=10, rate_period="minute")
     owe(make_profile, frozen, 100)
     while len(sent_at) < 100:
-        clock.tick()
+        loop.tick()
         frozen.forward(1)
     assert (sent_at[-1] - sent_at[0]).total_seconds() < 9 * 60 / 0.9
 
@@ -65,7 +67,7 @@ def test_what_needs_no_push_does_not_count(frozen, recording, make_destination, 
     make_destination(rate_limit=1, rate_period="day", prerequisites="profile@stats.visits >= 9")
     owe(make_profile, frozen, 10)
     for _ in range(10):  # each claims one at least
-        clock.tick()
+        loop.tick()
     states = ProfileSync.objects.values_list("state", flat=True)
     assert (list(states).count("skipped"), len(recording.deliveries)) == (9, 1)
 
@@ -82,11 +84,11 @@ def test_a_failed_push_counts_too(frozen, recording, make_destination, make_prof
     owe(make_profile, frozen, 1)
     recording.script(Retry("503"))
     for _ in range(59):
-        clock.tick()
+        loop.tick()
         frozen.forward(60)
     assert len(recording.deliveries) == 1
     for _ in range(6):
-        clock.tick()
+        loop.tick()
         frozen.forward(60)
     assert len(recording.deliveries) == 2
 
@@ -94,13 +96,13 @@ def test_a_failed_push_counts_too(frozen, recording, make_destination, make_prof
 def test_a_changed_limit_holds_from_the_next_claim_on(frozen, recording, make_destination, make_profile):
     destination = make_destination(rate_limit=2, rate_period="day")
     owe(make_profile, frozen, 10)
-    clock.tick()
+    loop.tick()
     assert len(recording.deliveries) == 2
     Destination.objects.update(rate_limit=7)
-    clock.tick()
+    loop.tick()
     assert len(recording.deliveries) == 7
     Destination.objects.update(rate_limit=None)
-    clock.tick()
+    loop.tick()
     assert len(recording.deliveries) == 10
     assert Health.objects.get(destination=destination).usage == []
 
@@ -108,7 +110,7 @@ def test_a_changed_limit_holds_from_the_next_claim_on(frozen, recording, make_de
 def test_a_used_up_limit_is_explained(frozen, make_destination, make_profile):
     make_destination(rate_limit=2, rate_period="minute")
     owe(make_profile, frozen, 3)
-    clock.tick()
+    loop.tick()
     row = ProfileSync.objects.select_related("destination__resource", "destination__health").get(
         state="pending"
     )
@@ -126,7 +128,7 @@ def test_a_long_list_of_parts_is_not_kept(frozen, make_destination, make_profile
     make_destination(rate_limit=1, rate_period="second")
     owe(make_profile, frozen, 50)
     for _ in range(50):
-        clock.tick()
+        loop.tick()
         frozen.forward(2)
     assert len(Health.objects.get().usage) == 1
 

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection, connections, transaction
 
 from destinations.models import Destination
-from destinations.sync import operations
+from destinations.operations import actions
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -28,8 +28,8 @@ def test_versions_are_numbered_one_after_the_other(recording, make_destination):
                     destination = Destination.objects.get(pk=pk)
                     destination.quiet_period = next(numbers)
                     destination.save()
-                operations.pause(destination)
-                operations.resume(destination)
+                actions.pause(destination)
+                actions.resume(destination)
         except Exception as error:
             errors.append(error)
         finally:

@@ -14,7 +14,9 @@ from django.utils import timezone
 from destinations.connectors import testing
 from destinations.connectors.base import Accepted, Rejected, Retry, Unknown, Unreachable
 from destinations.models import ProfileSync
-from destinations.sync import claim, clock, operations, retry, settle
+from destinations.operations import actions
+from destinations.scheduler import loop
+from destinations.sync import claim, retry, settle
 from profiles import changes
 from profiles.models import Profile
 
@@ -144,10 +146,10 @@ def test_order_on_a_frozen_clock(frozen, stories, make_destination):
         frozen.forward(rng.uniform(0.1, 3))
         if rng.random() < 0.1:
             claim.claim(rng.choice(destinations), frozen.now)  # and its worker dies
-        clock.tick()
+        loop.tick()
     drain(frozen)
     stories.calm = True
-    operations.replay(ProfileSync.objects.filter(state="rejected"))
+    actions.replay(ProfileSync.objects.filter(state="rejected"))
     drain(frozen)
     assert_all_arrived(stories)
 
@@ -155,7 +157,7 @@ def test_order_on_a_frozen_clock(frozen, stories, make_destination):
 def drain(frozen):
     while owed():
         frozen.forward(5)
-        clock.tick()
+        loop.tick()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -165,14 +167,14 @@ def drain(frozen):
 def test_order_with_many_workers(stories, make_destination, monkeypatch):
     for name in ("FIRST", "LONGEST", "BREAKER_FIRST", "BREAKER_LONGEST"):
         monkeypatch.setattr(retry, name, timedelta(seconds=0.05))
-    monkeypatch.setattr(clock, "TICK", 0.01)
+    monkeypatch.setattr(loop, "TICK", 0.01)
     make_destinations(make_destination, scale=0.1)
     with working(4):
         for batch in rounds(random.Random(12)):
             changes.write(batch)
         wait_until_nothing_is_owed()
         stories.calm = True
-        operations.replay(ProfileSync.objects.filter(state="rejected"))
+        actions.replay(ProfileSync.objects.filter(state="rejected"))
         wait_until_nothing_is_owed()
     assert_all_arrived(stories)
 
@@ -183,7 +185,7 @@ def working(count):
     stopped = threading.Event()
 
     def work():
-        clock.run(stopped.is_set)
+        loop.run(stopped.is_set)
         connections.close_all()
 
     threads = [threading.Thread(target=work) for _ in range(count)]

@@ -3,7 +3,8 @@
 import pytest
 
 from destinations.models import Destination, Resource
-from destinations.sync import clock, sessions
+from destinations.scheduler import loop
+from destinations.sync import sessions
 from profiles.models import Profile
 
 pytestmark = pytest.mark.django_db
@@ -17,7 +18,7 @@ def push(frozen, make_profile):
         count = Profile.objects.count()
         make_profile(f"p{count}")
         frozen.forward(20)
-        clock.tick()
+        loop.tick()
 
     return once
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from destinations.connectors.base import Retry
 from destinations.models import ProfileSync
-from destinations.sync import claim, push, record, settle
+from destinations.sync import claim, outcomes, push, settle
 from profiles import changes
 
 pytestmark = pytest.mark.django_db
@@ -22,13 +22,13 @@ def in_slices(monkeypatch, recording):
     monkeypatch.setattr(push, "SLICE", 10)
     monkeypatch.setattr(push._Pace, "note", lambda *_: None)  # so that slices do not grow
     monkeypatch.setattr(recording, "batch_size", 1)
-    sent_by_then, write = [], record.record
+    sent_by_then, write = [], outcomes.record
 
     def note(destination, token, entries):
         sent_by_then.append((len(entries), len(recording.deliveries)))
         write(destination, token, entries)
 
-    monkeypatch.setattr(record, "record", note)
+    monkeypatch.setattr(outcomes, "record", note)
     return sent_by_then
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from destinations.admin.schema_texts import TEXTS
+from destinations.admin.resources.schema_texts import TEXTS
 from destinations.connectors import registry
 from tests.translations import catalogue
 

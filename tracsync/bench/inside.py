@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from typing import Any
 
-from tracsync import scratch
+from tracsync.prove import scratch
 
 from .report import Report
 

@@ -14,8 +14,8 @@ from destinations.notation import parse_condition, parse_template
 
 from .notation_cases import CONDITIONS, TEMPLATES, Case
 from .notation_peers import Ways, installed
-from .people import people
 from .report import Report, Section
+from .sample_profiles import people
 from .timing import rates
 
 HELP = "conditions and templates per second, against hand-written functions and other libraries"

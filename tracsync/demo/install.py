@@ -3,7 +3,7 @@
 from django.utils import timezone
 
 from destinations.models import Destination, Extension, Resource
-from destinations.sync import backfill
+from destinations.operations import backfill
 from profiles import changes
 from profiles.models import Profile
 from tracsync.demo import samples

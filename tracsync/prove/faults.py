@@ -10,7 +10,7 @@ from django.db import connection, connections
 from django_q.brokers import get_broker
 
 from tracsync.prove.plan import Plan
-from tracsync.worker_processes import Workers
+from tracsync.prove.worker_processes import Workers
 
 KINDS = ("clock", "worker", "pusher", "monitor", "sentinel", "supervisor")
 BROKER = "broker emptied"

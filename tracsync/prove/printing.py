@@ -11,7 +11,7 @@ from rich.table import Table
 
 from tracsync.prove.ledger import Row
 from tracsync.prove.run import Result
-from tracsync.scratch import installation
+from tracsync.prove.scratch import installation
 
 COLUMNS = tuple(field.name for field in fields(Row))[1:]
 WIDTH = 110  # of what goes into a file

@@ -20,7 +20,7 @@ from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tracsync.prove.places import PLACES, TIMEOUT, Answer
+from tracsync.prove.environments import PLACES, TIMEOUT, Answer
 
 
 class Notes:

@@ -22,10 +22,10 @@ from rich.console import Console
 from destinations.models import DeliveryAttempt, Destination, ProfileSync
 from profiles import changes
 from profiles.models import Profile
-from tracsync.prove import ledger, places
+from tracsync.prove import environments, ledger
 from tracsync.prove.faults import Faults
 from tracsync.prove.plan import CHANGES_PER_PROFILE, Plan, batches
-from tracsync.worker_processes import Workers, can_find_processes
+from tracsync.prove.worker_processes import Workers, can_find_processes
 
 CALM_WITHIN = 240.0  # seconds for everything owed to arrive once nothing fails any more
 LOOK_EVERY = 0.5  # seconds
@@ -58,7 +58,7 @@ def run(plan: Plan) -> Result:
     call_command("migrate", verbosity=0, interactive=False)
     log_path = Path(settings.DATA_DIR) / "workers.log"
     with log_path.open("wb") as log, _receiver(plan) as url, Workers(plan.workers, log) as workers:
-        places.install(url)
+        environments.install(url)
         faults = Faults(plan, workers)
         documents = _change_under_fire(plan, faults)
         requests.post(f"{url}/calm", timeout=10).raise_for_status()

@@ -8,9 +8,9 @@ from typing import Any
 from django import template
 
 from destinations import recorded
-from profiles import moments, numbers
-from profiles.large_tables import AtLeast
-from tracsync import documentation, emptiness
+from tracsync.admin import documentation, empty_lists
+from tracsync.common import numbers, times
+from tracsync.common.bounded_lists import AtLeast
 
 register = template.Library()
 
@@ -22,16 +22,16 @@ def help_url(context: Any) -> str:
     return documentation.url(documentation.topic(match.url_name or "" if match else ""))
 
 
-@register.inclusion_tag("admin/tracsync/empty.html", takes_context=True)
+@register.inclusion_tag("admin/tracsync/base/empty.html", takes_context=True)
 def empty_list(context: Any, changelist: Any) -> dict[str, Any]:
     is_narrowed = bool(changelist.has_active_filters or changelist.query)
     may_add = bool(context.get("has_add_permission"))
-    return {"narrowed": is_narrowed, "lesson": emptiness.lesson(changelist, may_add)}
+    return {"narrowed": is_narrowed, "lesson": empty_lists.lesson(changelist, may_add)}
 
 
 @register.filter
 def moment(value: datetime | None) -> str:
-    return moments.shown(value)
+    return times.shown(value)
 
 
 @register.filter

@@ -7,8 +7,9 @@ from django.utils.timezone import is_naive, make_aware
 
 from destinations.management import backfill_display, finding
 from destinations.models import Backfill, Destination
-from destinations.sync import backfill, clock, progress
-from profiles.jobs import JobEnded
+from destinations.operations import backfill, progress
+from destinations.scheduler import loop
+from tracsync.common.jobs import JobEnded
 
 ACTS = {
     "pause": (Backfill.pause, "is paused; --resume goes on"),
@@ -62,7 +63,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{requested.total} profiles will be brought up to date at {destination.name}.")
         if not destination.enabled:
             self.stdout.write("The destination is off: nothing is sent before it is on again.")
-        elif not clock.is_alive():
+        elif not loop.is_alive():
             self.stdout.write("No worker is running: it begins when one does (manage.py worker).")
         return requested
 

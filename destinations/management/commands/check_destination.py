@@ -4,8 +4,9 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from destinations import preview, validation
+from destinations.configuration import validation
 from destinations.connectors.base import ConnectorError
+from destinations.insight import preview
 from destinations.management import finding
 from destinations.models import Destination
 

@@ -5,9 +5,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from destinations.management import finding
 from destinations.models import Destination, ProfileSync, Replay
-from destinations.sync import choices, progress, replays
-from destinations.sync.choices import Choice
-from profiles.jobs import Job, JobEnded
+from destinations.operations import progress, replay, selection
+from destinations.operations.selection import Choice
+from tracsync.common.jobs import Job, JobEnded
 
 ACTS: dict[str, tuple[Callable[[Job], None], str]] = {
     "pause": (Job.pause, "is paused; --resume goes on"),
@@ -45,9 +45,9 @@ class Command(BaseCommand):
                 return
         choice = _chosen(options)
         if options["dry_run"]:
-            self.stdout.write(f"{sum(choices.totals(choice).values())} would be sent again.")
+            self.stdout.write(f"{sum(selection.totals(choice).values())} would be sent again.")
             return
-        asked = replays.request(choice)
+        asked = replay.request(choice)
         self.stdout.write(f"{asked.count} will be sent again.")
         names = dict(Destination.objects.values_list("pk", "name")) if asked.jobs else {}
         for job in asked.jobs:
@@ -76,4 +76,4 @@ def _chosen(options: dict[str, Any]) -> Choice:
         said["destination"] = finding.destination(options["destination"]).pk
     if options["profile"]:
         said["profile"] = finding.profile(options["profile"]).pk
-    return choices.of(said)
+    return selection.of(said)

@@ -2,9 +2,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from destinations.insight import explain
 from destinations.management import finding
 from destinations.models import Destination, ProfileSync
-from destinations.sync import explain, operations
+from destinations.operations import actions
 
 
 class Command(BaseCommand):
@@ -27,7 +28,7 @@ class Command(BaseCommand):
             destinations = [finding.destination(options["destination"])]
         if not destinations:
             raise CommandError("There is no enabled destination to send to.")
-        operations.sync_now(profile, destinations)
+        actions.sync_now(profile, destinations)
         rows = ProfileSync.objects.select_related(
             "profile", "destination__resource", "destination__health"
         ).filter(profile=profile, destination__in=destinations)

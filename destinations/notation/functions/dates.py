@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final
 
-from ..moments import EPOCH, in_zone, read_date_text, shift
+from ..dates import EPOCH, in_zone, read_date_text, shift
 from ..values import MismatchError
 from .function import Function, Parameter
 from .parameters import DATE, OFFSET, TEXT, TIMESTAMP, ZONE

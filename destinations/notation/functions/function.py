@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
+from ..budget import Run, extent, size
 from ..errors import NotationError
-from ..run import Run, extent, size
 from ..values import MISSING, MismatchError, absent
 
 Reader = Callable[[Any], Any]

@@ -6,7 +6,7 @@ import math
 from decimal import Decimal
 from typing import Any, Final
 
-from ..moments import read_date, read_offset, read_timestamp, read_zone
+from ..dates import read_date, read_offset, read_timestamp, read_zone
 from ..values import NUMBERS, MismatchError, type_name
 from .function import Parameter
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from ..run import check_length
+from ..budget import check_length
 from ..values import MismatchError, absent, as_text
 from .function import Function
 from .parameters import ANY, ANY_DEPTH, INTEGER, LIST, TEXT

@@ -11,10 +11,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, OperationalError, ProgrammingError
 
-from profiles import csv_rows, importing, progress, sources
-from profiles.csv_rows import Column
-from profiles.importing import Import, Record
-from profiles.sources import Source, UnusableFile
+from profiles.imports import csv_reader, files, records, terminal_progress
+from profiles.imports.csv_reader import Column
+from profiles.imports.files import Source, UnusableFile
+from profiles.imports.records import Import, Record
 
 
 class Command(BaseCommand):
@@ -86,7 +86,7 @@ be used."""
         started = time.monotonic()
         columns = _columns(options)
         try:
-            with sources.open_source(options["file"]) as source:
+            with files.open_source(options["file"]) as source:
                 run, code = self._import(source, columns, options)
         except UnusableFile as error:
             raise CommandError(f"{options['file']} {error}", returncode=2) from None
@@ -99,7 +99,7 @@ be used."""
 
     def _import(self, source: Source, columns: list[Column], options: dict[str, Any]) -> tuple[Import, int]:
         """Import all, say why it ends where it ends early, and tell the exit code."""
-        with progress.shown_on(self.stderr, source) as shown:
+        with terminal_progress.shown_on(self.stderr, source) as shown:
             run = Import(
                 lambda line, error: shown.say(f"line {line}: {error}"), stop=options["on_error"] == "stop"
             )
@@ -131,8 +131,8 @@ def _written(line: int) -> str:
 
 def _records(source: Source, columns: list[Column], options: dict[str, Any]) -> Iterator[Record]:
     if not columns:
-        return importing.read_ndjson(source)
-    return csv_rows.read_csv(source, columns, options["delimiter"] or ",", options["merge"])
+        return records.read_ndjson(source)
+    return csv_reader.read_csv(source, columns, options["delimiter"] or ",", options["merge"])
 
 
 def _columns(options: dict[str, Any]) -> list[Column]:
@@ -145,7 +145,7 @@ def _columns(options: dict[str, Any]) -> list[Column]:
     if is_csv and not options["map"]:
         raise CommandError("CSV needs --map COLUMN=PATH for each column to import", returncode=2)
     try:
-        return csv_rows.columns_from(options["map"], options["type"]) if is_csv else []
+        return csv_reader.columns_from(options["map"], options["type"]) if is_csv else []
     except ValueError as error:
         raise CommandError(str(error), returncode=2) from None
 

@@ -32,7 +32,7 @@ def run(options: dict[str, Any], progress: Callable[[str], None]) -> Report:
 def measure(options: dict[str, Any], progress: Callable[[str], None]) -> Report:
     """Here, which must be a scratch installation."""
     from tracsync.bench import plain
-    from tracsync.scratch import installation
+    from tracsync.prove.scratch import installation
 
     from . import bulk, saves
 

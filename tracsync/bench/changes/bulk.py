@@ -16,9 +16,9 @@ from django.utils import timezone
 
 from destinations.sync import settle
 from profiles import changes
-from tracsync.bench.people import people
 from tracsync.bench.plain import PlainProfile
 from tracsync.bench.report import Section
+from tracsync.bench.sample_profiles import people
 
 from . import destinations
 

@@ -7,9 +7,9 @@ from time import perf_counter
 from typing import Any
 
 from profiles.models import Profile
-from tracsync.bench.people import people
 from tracsync.bench.plain import PlainProfile
 from tracsync.bench.report import Section
+from tracsync.bench.sample_profiles import people
 from tracsync.bench.timing import rates
 
 from . import destinations

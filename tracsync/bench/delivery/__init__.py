@@ -58,8 +58,8 @@ def measure(options: dict[str, Any], progress: Callable[[str], None]) -> Report:
 
 
 def _measure(options: dict[str, Any], progress: Callable[[str], None], log_path: Path) -> Report:
-    from tracsync.scratch import installation
-    from tracsync.worker_processes import Workers
+    from tracsync.prove.scratch import installation
+    from tracsync.prove.worker_processes import Workers
 
     from . import engine
     from .receiving import receiver

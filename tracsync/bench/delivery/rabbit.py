@@ -17,7 +17,7 @@ from django.db.models import Max
 from pika import exceptions as amqp
 
 from destinations.connectors import registry
-from destinations.connectors.amqp_link import parse_uri
+from destinations.connectors.amqp.link import parse_uri
 from destinations.connectors.base import Accepted, ConfigurationError, Delivery
 from destinations.models import Destination, ProfileSync
 from destinations.sync.runtime import trial_runtime

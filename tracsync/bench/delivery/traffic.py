@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from destinations.notation import parse_template
-from tracsync.bench.people import people
+from tracsync.bench.sample_profiles import people
 
 DIFFERENT = 500  # people; more profiles share their documents but for id and number of changes
 AGAIN = 10  # every tenth profile changes twice, so that the last state is not the only one

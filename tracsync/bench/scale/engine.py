@@ -13,7 +13,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from destinations.models import Backfill, Destination, Health, ProfileSync
-from destinations.sync import backfill, claim, settle
+from destinations.operations import backfill
+from destinations.sync import claim, settle
 from profiles.models import Profile
 from tracsync.bench.report import Section
 

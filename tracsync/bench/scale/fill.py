@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from django.db import connection
 from django.utils import timezone
 
+from destinations.insight.statistics import WEEK
 from destinations.models import DeliveryAttempt, Destination, Extension, Health, ProfileSync, Resource
-from destinations.sync.figures import WEEK
-from destinations.sync.tally import slot
+from destinations.sync.counters import slot
 from profiles.models import Profile
 
 from .sink import SLUG

@@ -18,8 +18,9 @@ from django.db import connections
 from django.utils import timezone
 
 from destinations.models import Destination, ProfileSync
-from destinations.sync import backfill, claim, push, settle
-from destinations.sync.clock import TICK
+from destinations.operations import backfill
+from destinations.scheduler.loop import TICK
+from destinations.sync import claim, push, settle
 from profiles.models import Profile
 from tracsync.bench.report import Section
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tracsync import scratch
+from tracsync.prove import scratch
 from tracsync.prove.plan import Plan
 
 

@@ -19,8 +19,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 
-from tracsync import supervisor
 from tracsync.demo import install
+from tracsync.processes import supervisor
 
 PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 GRACE = 40.0  # seconds the processes have to end

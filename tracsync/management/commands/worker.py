@@ -12,7 +12,7 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from tracsync import supervisor
+        from tracsync.processes import supervisor
 
         if supervisor.SUPERVISED not in os.environ:
             self.stdout.write("The worker is running; Ctrl-C ends it.")

@@ -1,0 +1,1 @@
+"""Home: is it working, what needs somebody, what to do first."""

@@ -1,0 +1,142 @@
+"""Whether the engine runs: clocks, workers, the queue between them, and what to do when it does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Count, Min, Q
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
+from django_q.models import OrmQ
+
+from destinations.models import Heartbeat, ProfileSync, Tally
+from destinations.scheduler.loop import ALIVE
+from destinations.sync.counters import slot
+from profiles.models import Profile
+from tracsync.common.bounded_lists import count
+from tracsync.common.numbers import grouped
+from tracsync.common.times import told
+
+LATE = timedelta(seconds=30)  # due for so long without anybody who takes it
+MOST_UNSETTLED = 1000
+BROKER_TIMEOUT = 0.5  # seconds
+START = "python manage.py worker"
+
+
+@dataclass(frozen=True, slots=True)
+class Liveness:
+    """`advice` is what a person should do, and `command` with what; "" where nothing is."""
+
+    ok: bool
+    verdict: str
+    advice: str
+    command: str
+    facts: list[tuple[str, str]]
+
+
+def look(now: datetime) -> Liveness:
+    clocks = list(Heartbeat.objects.order_by("-at"))
+    alive = [clock for clock in clocks if clock.at > now - ALIVE]
+    batches = _batches(now)
+    facts = [
+        (_("Clocks"), _clocks(alive)),
+        (_("Batches"), _in_words(batches)),
+        (pgettext("tasks", "Queue"), _queue(now)),
+        (_("Unsettled profiles"), _unsettled()),
+    ]
+    if not alive:
+        return Liveness(False, _nothing_runs(clocks), _advice_to_start(), START, facts)
+    if _is_stuck(batches, now):
+        return Liveness(False, _stuck(batches["oldest"]), _advice_to_look(), "", facts)
+    return Liveness(True, _("Clocks and workers are running."), "", "", facts)
+
+
+def _batches(now: datetime) -> dict[str, object]:
+    """How many are being pushed, how many wait for a worker, and since when the oldest of these was due."""
+    waiting = Q(started_at=None)
+    return ProfileSync.objects.filter(claimed_until__gt=now).aggregate(
+        pushed=Count("claim_token", distinct=True, filter=~waiting),
+        waiting=Count("claim_token", distinct=True, filter=waiting),
+        oldest=Min("due_at", filter=waiting),
+    )
+
+
+def _is_stuck(batches: dict[str, object], now: datetime) -> bool:
+    """Whether what clocks hand out is taken by nobody; a worker that has just come back is not."""
+    oldest = batches["oldest"]
+    if batches["pushed"] or not isinstance(oldest, datetime) or oldest > now - LATE:
+        return False
+    idle = dict.fromkeys((*Tally.DECISIONS, *Tally.OUTCOMES), 0)
+    return not Tally.objects.filter(slot__gte=slot(now) - 1).exclude(**idle).exists()
+
+
+def _nothing_runs(clocks: list[Heartbeat]) -> str:
+    if not clocks:
+        return _("Nothing is running: changes are recorded, and not sent.")
+    return _("Nothing is running since %(time)s: changes are recorded, and not sent.") % {
+        "time": told(clocks[0].at)
+    }
+
+
+def _advice_to_start() -> str:
+    return _("Start a worker. What has become owed meanwhile is sent then. The command is")
+
+
+def _stuck(oldest: object) -> str:
+    assert isinstance(oldest, datetime)
+    return _("A clock is alive, but no worker takes what it hands out; the oldest is due since %(time)s.") % {
+        "time": told(oldest)
+    }
+
+
+def _advice_to_look() -> str:
+    return _(
+        "The worker restarts what hangs by itself. If this is still so in a minute, look into its log"
+        " and restart it."
+    )
+
+
+def _clocks(alive: list[Heartbeat]) -> str:
+    if not alive:
+        return _("none is alive")
+    text = ngettext("%(count)s is alive: %(names)s", "%(count)s are alive: %(names)s", len(alive))
+    names = ", ".join(clock.name for clock in alive[:5])
+    return text % {"count": len(alive), "names": names if len(alive) <= 5 else f"{names} …"}
+
+
+def _in_words(batches: dict[str, object]) -> str:
+    text = _("%(pushed)s being pushed, %(waiting)s waiting for a worker")
+    return text % {"pushed": batches["pushed"], "waiting": batches["waiting"]}
+
+
+def _queue(now: datetime) -> str:
+    name = settings.Q_CLUSTER["name"]
+    size = (
+        _tasks_in_redis(name) if settings.REDIS_URL else OrmQ.objects.filter(key=name, lock__lte=now).count()
+    )
+    if size is None:
+        return _("Redis does not answer: check REDIS_URL")
+    return ngettext("%(count)s task", "%(count)s tasks", size) % {"count": grouped(size)}
+
+
+def _tasks_in_redis(name: str) -> int | None:
+    """Asked for here, and not by django-q2, whose connection would be waited for without an end."""
+    import redis  # an extra: only there where it is configured
+
+    timeouts = {"socket_timeout": BROKER_TIMEOUT, "socket_connect_timeout": BROKER_TIMEOUT}
+    try:
+        with redis.from_url(settings.REDIS_URL, **timeouts) as connection:
+            return int(connection.llen(f"django_q:{name}:q"))
+    except redis.RedisError:
+        return None
+
+
+def _unsettled() -> str:
+    rows = Profile.objects.filter(first_changed_at__isnull=False)
+    oldest = rows.order_by("first_changed_at").values_list("first_changed_at", flat=True).first()
+    if oldest is None:
+        return pgettext("of several", "none")
+    text = _("%(count)s, the oldest changed at %(time)s")
+    return text % {"count": count(rows, MOST_UNSETTLED), "time": told(oldest)}

@@ -1,0 +1,1 @@
+"""The pages that say what was sent to whom, and why not."""

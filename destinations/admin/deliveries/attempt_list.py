@@ -1,0 +1,122 @@
+"""The list of delivery attempts with its filters: a form above it, what is active, and how far it looked."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ALL_VAR, PAGE_VAR
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from destinations.insight import attempt_search
+from destinations.insight.attempt_search import AttemptFilters
+from tracsync.common.bounded_lists import LeanChangeList
+from tracsync.common.numbers import grouped
+from tracsync.common.times import at
+
+TIMES = ("at__gte", "at__lt")
+
+
+class AttemptList(LeanChangeList):
+    """Filters by `AttemptFilters`; with a mistake in them it lists nothing."""
+
+    def get_filters_params(self, params: Any = None) -> Any:
+        """Raises IncorrectLookupParameters: a filter that is ignored would list more than was asked for."""
+        rest = super().get_filters_params(params)
+        if unknown := set(rest) - set(AttemptFilters.base_fields):
+            raise IncorrectLookupParameters(unknown)
+        return {}
+
+    def get_queryset(self, request: Any, exclude_parameters: Any = None) -> Any:
+        rows = super().get_queryset(request, exclude_parameters)
+        self.filters = AttemptFilters(request.GET)
+        self.end: datetime | None = None
+        if not self.filters.is_valid():
+            return rows.none()
+        found, self.end = attempt_search.within_reach(self.filters.cleaned_data)
+        return self._as_listed(found, rows)
+
+    @staticmethod
+    def _as_listed(found: Any, rows: Any) -> Any:
+        """What was found, in the order and with the columns of the list."""
+        found = found.order_by(*rows.query.order_by)
+        found.query.select_related = rows.query.select_related
+        found.query.deferred_loading = rows.query.deferred_loading
+        return found
+
+    @property
+    def form(self) -> forms.Form:
+        """The filters as they are understood, so that a moment of any shape fills its field."""
+        if not self.filters.is_valid():
+            return _dressed(self.filters)
+        return _dressed(AttemptFilters(initial=self.filters.cleaned_data))
+
+    @property
+    def active(self) -> list[dict[str, str]]:
+        """Each filter in words, with the address of the list without it."""
+        given = [name for name in self.filters.fields if self.filters.data.get(name)]
+        return [
+            {
+                "label": str(self.filters.fields[name].label or _("Selected attempts")),
+                "value": self._in_words(name),
+                "url": self.get_query_string({name: None}),
+            }
+            for name in given
+        ]
+
+    def _in_words(self, name: str) -> str:
+        value = self.filters.cleaned_data.get(name) if self.filters.is_valid() else None
+        if isinstance(value, datetime):
+            return at(value)
+        if isinstance(value, list):
+            return str(len(value))
+        field = self.filters.fields[name]
+        if isinstance(field, forms.ChoiceField) and not isinstance(field, forms.ModelChoiceField):
+            words: Any = dict(field.choices)  # type: ignore[arg-type]
+            return str(words.get(value, value))
+        return str(value if value is not None else self.filters.data[name])[:100]
+
+    @property
+    def ranges(self) -> list[dict[str, Any]]:
+        """Times that are often wanted; the others of the filters stay."""
+        now = timezone.localtime().replace(microsecond=0)
+        today = now.replace(hour=0, minute=0, second=0)
+        yesterday = today - timedelta(days=1)
+        wanted: list[tuple[str, datetime | None, datetime | None]] = [
+            (_("Last hour"), now - timedelta(hours=1), None),
+            (_("Last 24 hours"), now - timedelta(days=1), None),
+            (_("Today"), today, None),
+            (_("Yesterday"), yesterday, today),
+            (_("Last 7 days"), today - timedelta(days=6), None),
+        ]
+        return [{"label": label, "url": self._between(*limits)} for label, *limits in wanted]
+
+    @property
+    def earlier_url(self) -> str:
+        """The list of what lies beyond the end of the search."""
+        return self._between(self.filters.cleaned_data["at__gte"], self.end)
+
+    @property
+    def end_words(self) -> str:
+        return at(self.end) if self.end else ""
+
+    @property
+    def reach(self) -> str:
+        return grouped(attempt_search.REACH)
+
+    def _between(self, start: datetime | None, end: datetime | None) -> str:
+        limits = {"at__gte": start and start.isoformat(), "at__lt": end and end.isoformat()}
+        return self.get_query_string({**limits, PAGE_VAR: None, ALL_VAR: None})
+
+
+def _dressed(form: forms.Form) -> forms.Form:
+    """With the browser's own fields for moments."""
+    for name in TIMES:
+        widget = forms.DateTimeInput({"type": "datetime-local", "step": "1"}, format="%Y-%m-%dT%H:%M:%S")
+        form.fields[name].widget = widget
+    form.fields["q"].widget.attrs["spellcheck"] = "false"
+    form.fields["took"].widget.attrs["min"] = "1"
+    return form

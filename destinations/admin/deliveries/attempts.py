@@ -1,0 +1,153 @@
+"""Delivery attempts: each try to push, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from destinations.admin.base.object_actions import (
+    HEAVY,
+    Link,
+    ReadOnly,
+    link,
+    pair_url,
+    profile_link,
+    this_pair,
+)
+from destinations.admin.deliveries.attempt_list import AttemptList
+from destinations.admin.deliveries.masking import masked
+from destinations.admin.deliveries.resend import SendsAgain, until_now
+from destinations.models import DeliveryAttempt
+from destinations.recorded import translated
+from tracsync.common.bounded_lists import BoundedAdmin
+from tracsync.common.numbers import grouped
+from tracsync.common.times import shown
+
+MOST_TRIES = 50  # of one push that are shown
+WIRE = "request", "response"
+
+
+@admin.register(DeliveryAttempt)
+class DeliveryAttemptAdmin(SendsAgain, ReadOnly, BoundedAdmin):
+    chosen_from = "attempts"
+    change_list_template = "admin/tracsync/deliveries/attempt_list.html"
+    panel_template = "admin/tracsync/deliveries/attempt_panel.html"
+    list_display = (
+        "began",
+        "of_profile",
+        "at_destination",
+        "outcome",
+        "status_code",
+        "said",
+        "duration",
+        "version",
+    )
+    ordering = ("-at",)
+    fieldsets = (
+        (None, {"fields": ("began", "of_profile", "at_destination", "version", "idempotency_key")}),
+        (
+            gettext_lazy("What came of it"),
+            {"fields": ("outcome", "said", "status_code", "remote_id", "duration", "waited")},
+        ),
+    )
+    wire = (gettext_lazy("What went over the wire"), {"fields": ("sent", "answered")})
+    masked_wire = (
+        gettext_lazy("What went over the wire"),
+        {
+            "fields": ("sent_masked", "answered_masked"),
+            "description": gettext_lazy("Values are masked, as you may not see profiles."),
+        },
+    )
+
+    def get_changelist(self, request: Any, **kwargs: Any) -> type[AttemptList]:
+        return AttemptList
+
+    def changelist_view(self, request: Any, extra_context: Any = None) -> Any:
+        return super().changelist_view(request, {"title": _("Delivery log"), **(extra_context or {})})
+
+    def get_queryset(self, request: Any) -> Any:
+        rows = super().get_queryset(request).select_related("destination__resource")
+        return rows.defer("destination__prerequisites", *HEAVY)
+
+    def for_list(self, rows: Any) -> Any:
+        return rows.defer(*WIRE)
+
+    def get_fieldsets(self, request: Any, obj: Any = None) -> Any:
+        may_see_profiles = request.user.has_perm("profiles.view_profile")
+        return [*self.fieldsets, self.wire if may_see_profiles else self.masked_wire]
+
+    @admin.display(description=gettext_lazy("at"))
+    def began(self, attempt: DeliveryAttempt) -> str:
+        return shown(attempt.at)
+
+    @admin.display(description=gettext_lazy("profile"))
+    def of_profile(self, attempt: DeliveryAttempt) -> str:
+        return profile_link(attempt.profile_id)
+
+    @admin.display(description=gettext_lazy("destination"))
+    def at_destination(self, attempt: DeliveryAttempt) -> str:
+        return link(attempt.destination)
+
+    @admin.display(description=gettext_lazy("reason"))
+    def said(self, attempt: DeliveryAttempt) -> str:
+        return translated(attempt.reason) or "-"
+
+    @admin.display(description=gettext_lazy("took"))
+    def duration(self, attempt: DeliveryAttempt) -> str:
+        return f"{grouped(attempt.duration_ms)}\N{NO-BREAK SPACE}ms"
+
+    @admin.display(description=gettext_lazy("sent after it was due by"))
+    def waited(self, attempt: DeliveryAttempt) -> str:
+        return "-" if attempt.lag is None else f"{grouped(attempt.lag, 1)}\N{NO-BREAK SPACE}s"
+
+    @admin.display(description=gettext_lazy("request"))
+    def sent(self, attempt: DeliveryAttempt) -> str:
+        return _body(attempt.request)
+
+    @admin.display(description=gettext_lazy("response"))
+    def answered(self, attempt: DeliveryAttempt) -> str:
+        return _body(attempt.response)
+
+    @admin.display(description=gettext_lazy("request"))
+    def sent_masked(self, attempt: DeliveryAttempt) -> str:
+        return _body(attempt.request and masked(str(attempt.request)))
+
+    @admin.display(description=gettext_lazy("response"))
+    def answered_masked(self, attempt: DeliveryAttempt) -> str:
+        return _body(attempt.response and masked(str(attempt.response)))
+
+    def bounded(self, parameters: dict[str, str]) -> dict[str, str]:
+        return until_now(parameters)
+
+    def title_of(self, obj: DeliveryAttempt) -> str:
+        return f"{obj.profile_id} → {obj.destination}"
+
+    def panel(self, request: Any, obj: DeliveryAttempt) -> dict[str, Any]:
+        return {"tries": list(_tries(obj))}
+
+    def links(self, request: Any, obj: DeliveryAttempt) -> Iterable[Link]:
+        if request.user.has_perm("profiles.view_profile"):
+            yield Link(_("Why?"), pair_url(obj.profile_id, obj.destination_id))
+        yield Link(_("Profile sync"), this_pair("profilesync", obj.profile_id, obj.destination_id))
+        if self.has_act_permission(request):
+            chosen = {"ids": str(obj.pk)}
+            yield Link(_("Retry…"), self.again_url("retry", chosen))
+            yield Link(_("Replay…"), self.again_url("replay", chosen))
+
+
+def _tries(attempt: DeliveryAttempt) -> Iterable[DeliveryAttempt]:
+    """All tries of the same push, in the order of time."""
+    rows = DeliveryAttempt.objects.filter(profile=attempt.profile_id, destination=attempt.destination_id)
+    same = rows.filter(idempotency_key=attempt.idempotency_key).defer(*WIRE)
+    return reversed(same.order_by("-at")[:MOST_TRIES])
+
+
+def _body(text: Any) -> str:
+    if text is None:
+        return _("Not kept: TRACSYNC_ATTEMPT_BODIES says which bodies are.")
+    return format_html('<pre class="tracsync-code" tabindex="0">{}</pre>', text)

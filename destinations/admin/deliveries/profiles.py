@@ -1,0 +1,148 @@
+"""A profile's page with its state at every destination, which `profiles` itself knows nothing of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+
+from destinations.admin.base.object_actions import link, pair_url, this_pair
+from destinations.admin.base.then_and_now import in_a_word, judged, whole_destination
+from destinations.admin.deliveries.why import WhyPages
+from destinations.insight import explain
+from destinations.insight.explain import Prospect
+from destinations.insight.payload_diff import Comparison, accepted_request
+from destinations.models import Destination, ProfileSync
+from profiles.admin import ProfileAdmin
+from profiles.models import Profile
+from tracsync.common import times
+
+MOST_COMPARED = 20  # destinations on one page; beyond them “Why?” compares
+
+admin.site.unregister(Profile)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One profile at one destination. `compared`: what it last accepted with what it would be sent now."""
+
+    destination: Destination
+    sync: ProfileSync | None
+    prospect: Prospect | None
+    now: datetime
+    profile_id: str
+    compared: Comparison | None = None
+
+    @property
+    def link(self) -> str:
+        return link(self.destination)
+
+    @property
+    def state(self) -> str:
+        return self.sync.get_state_display() if self.sync else _("never sent")
+
+    @property
+    def sentence(self) -> str:
+        words = explain.sentence(self.sync, self.now) if self.sync else ""
+        if self.prospect:
+            text = _("new changes: %(text)s") if self.sync else _("not sent yet: %(text)s")
+            coming = text % {"text": self.prospect.text}
+            return f"{words}; {coming}" if words else coming
+        return words or self._never()
+
+    @property
+    def next(self) -> str:
+        dues = [self.sync.due_at if self.sync else None, self.prospect.due_at if self.prospect else None]
+        known = [due for due in dues if due]
+        return times.shown(min(known, default=None), _("nothing to send"))
+
+    @property
+    def attempts_url(self) -> str:
+        return (
+            this_pair("deliveryattempt", self.sync.profile_id, self.sync.destination_id) if self.sync else ""
+        )
+
+    @property
+    def sync_link(self) -> str:
+        return link(self.sync, self.sync.get_state_display()) if self.sync else ""
+
+    @property
+    def why_url(self) -> str:
+        return pair_url(self.profile_id, self.destination.pk)
+
+    @property
+    def accepted(self) -> str:
+        """The version, and when."""
+        if self.sync is None or self.sync.synced_version is None:
+            return _("never")
+        version = _("version %(version)s") % {"version": self.sync.synced_version}
+        if self.sync.synced_at is None:
+            return version
+        return format_html("{}, {}", version, times.shown(self.sync.synced_at))
+
+    @property
+    def compared_in_a_word(self) -> str:
+        return in_a_word(self.compared) if self.compared else ""
+
+    @property
+    def obstacle(self) -> str:
+        """Where the sentence does not say it already."""
+        found = explain.obstacle(self.destination, self.now)
+        return "" if found in self.sentence else found
+
+    def _never(self) -> str:
+        if not self.destination.enabled:
+            return _("the destination is off")
+        return _("has not changed since the destination was added; a backfill or “sync now” sends it")
+
+
+@admin.register(Profile)
+class ProfileAtDestinationsAdmin(WhyPages, ProfileAdmin):
+    change_list_template = "admin/tracsync/deliveries/profile_list.html"
+    panel_template = "admin/tracsync/deliveries/profile_panel.html"
+
+    def panel(self, request: Any, obj: Profile) -> dict[str, Any]:
+        return {
+            "rows": self._rows(request, obj) if self.may_look(request) else [],
+            "may_sync": self.has_act_permission(request),
+            "sync_url": self.url("sync_now", obj),
+        }
+
+    def _rows(self, request: Any, obj: Profile) -> list[Row]:
+        """To compare is to show what the destination makes of the profile: for those who may see both."""
+        found = rows(obj)
+        return compare(found, obj) if request.user.has_perm("destinations.view_destination") else found
+
+
+def rows(profile: Profile) -> list[Row]:
+    """In the order of the destinations' names, whatever their number in three queries."""
+    related = ProfileSync.objects.filter(profile=profile)
+    syncs = {sync.destination_id: sync for sync in related.defer("payload_hash")}
+    coming = {prospect.destination.pk: prospect for prospect in explain.prospects(profile)}
+    secrets = ("settings", "mapping", "resource__production", "resource__test")
+    destinations = Destination.objects.select_related("resource", "health").defer(*secrets)
+    now = timezone.now()
+    for destination in destinations:
+        if sync := syncs.get(destination.pk):
+            sync.profile, sync.destination = profile, destination
+    return [Row(one, syncs.get(one.pk), coming.get(one.pk), now, profile.pk) for one in destinations]
+
+
+def compare(rows: list[Row], profile: Profile) -> list[Row]:
+    """The same rows, with what those that have accepted something know and what is different now."""
+    accepted = [row.sync for row in rows if row.sync and row.sync.synced_at][:MOST_COMPARED]
+    found = {sync.destination_id: _compared(sync, profile) for sync in accepted}
+    return [replace(row, compared=found.get(row.destination.pk)) for row in rows]
+
+
+def _compared(sync: ProfileSync, profile: Profile) -> Comparison:
+    _shown, compared = judged(whole_destination(sync.destination_id), profile)
+    if compared is not None:
+        return compared
+    text = _("What it would be sent now cannot be told: “Why?” says what is wrong.")
+    return Comparison(None, text, accepted=accepted_request(sync))

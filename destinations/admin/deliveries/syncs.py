@@ -1,0 +1,152 @@
+"""Profile syncs: the state of one profile at one destination, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from destinations.admin.base.object_actions import (
+    HEAVY,
+    Button,
+    DestinationFilter,
+    Link,
+    Question,
+    ReadOnly,
+    before_sending,
+    link,
+    pair_url,
+    profile_link,
+    search_profiles,
+    this_pair,
+)
+from destinations.admin.deliveries.resend import SendsAgain
+from destinations.insight import explain
+from destinations.models import ProfileSync
+from destinations.recorded import translated
+from tracsync.common import times
+from tracsync.common.bounded_lists import BoundedAdmin, NullFilter
+
+SEARCH_HELP = gettext_lazy("The beginning of a profile's ID, or =ID for exactly that one.")
+
+
+class OwedFilter(NullFilter):
+    title = gettext_lazy("owed")
+    parameter_name = "owed"
+    field = "due_at"
+    answers = {
+        "yes": (gettext_lazy("Something is owed"), False),
+        "no": (gettext_lazy("Nothing is owed"), True),
+    }
+
+
+@admin.register(ProfileSync)
+class ProfileSyncAdmin(SendsAgain, ReadOnly, BoundedAdmin):
+    list_display = (
+        "id_of_profile",
+        "at_destination",
+        "state",
+        "explanation",
+        "due",
+        "attempts",
+        "synced_version",
+    )
+    list_filter = (DestinationFilter, "state", OwedFilter)
+    search_fields = ("profile_id",)
+    search_help_text = SEARCH_HELP
+    chosen_from = "syncs"
+    acts = ("sync_now", "replay")
+    fieldsets = (
+        (None, {"fields": ("of_profile", "at_destination", "state", "explanation")}),
+        (gettext_lazy("What the destination knows"), {"fields": ("synced_version", "accepted", "remote_id")}),
+        (
+            gettext_lazy("What it is owed"),
+            {"fields": ("version", "due", "owed_since", "attempts", "last_problem", "by_person")},
+        ),
+    )
+
+    def get_queryset(self, request: Any) -> Any:
+        """With all that the explanation reads, and nothing that is heavy."""
+        rows = super().get_queryset(request)
+        related = ("profile", "destination__resource", "destination__health")
+        return rows.select_related(*related).defer("profile__document", *HEAVY)
+
+    def get_ordering(self, request: Any) -> tuple[str, ...]:
+        """By what an index finds the first hundred with, however few there are among millions.
+
+        Each destination's rows are spread evenly over the profiles, unlike over the ids.
+        """
+        is_owed = request.GET.get(OwedFilter.parameter_name) == "yes"
+        return ("destination_id", "bulk", "due_at") if is_owed else ("profile_id",)
+
+    def get_search_results(self, request: Any, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        return search_profiles(queryset, search_term), False
+
+    @admin.display(description=gettext_lazy("destination"))
+    def at_destination(self, sync: ProfileSync) -> str:
+        return link(sync.destination)
+
+    @admin.display(description=gettext_lazy("profile"), ordering="profile_id")
+    def id_of_profile(self, sync: ProfileSync) -> str:
+        return sync.profile_id
+
+    @admin.display(description=gettext_lazy("profile"))
+    def of_profile(self, sync: ProfileSync) -> str:
+        return profile_link(sync.profile_id)
+
+    @admin.display(description=gettext_lazy("in words"))
+    def explanation(self, sync: ProfileSync) -> str:
+        return explain.sentence(sync)
+
+    @admin.display(description=gettext_lazy("due"))
+    def due(self, sync: ProfileSync) -> str:
+        return times.shown(sync.due_at, _("nothing owed"))
+
+    @admin.display(description=gettext_lazy("last error"))
+    def last_problem(self, sync: ProfileSync) -> str:
+        return translated(sync.last_error) or "-"
+
+    @admin.display(description=gettext_lazy("asked for"))
+    def by_person(self, sync: ProfileSync) -> str:
+        if sync.resend:
+            return _("by a person, and even if nothing has changed")
+        if sync.asked:
+            return _("by a person, without waiting for the changes to end")
+        return _("by a change")
+
+    @admin.display(description=gettext_lazy("last accepted"))
+    def accepted(self, sync: ProfileSync) -> str:
+        return times.shown(sync.synced_at, _("never"))
+
+    @admin.display(description=gettext_lazy("first change owed"))
+    def owed_since(self, sync: ProfileSync) -> str:
+        return times.shown(sync.first_changed_at, _("nothing owed"))
+
+    def buttons(self, request: Any, obj: ProfileSync) -> Iterable[Button]:
+        sync_help = _("Send it now, unless nothing has changed.")
+        yield Button(_("Sync now"), self.url("sync_now", obj), sync_help)
+        replay_help = _("Send it again now, even if nothing has changed.")
+        yield Button(_("Replay…"), self.url("replay", obj), replay_help)
+
+    def question_before(self, request: Any, name: str, chosen: Sequence[Any]) -> Question | None:
+        if name != "replay":
+            return super().question_before(request, name, chosen)
+        [sync] = chosen
+        return before_sending(sync.profile_id, str(sync.destination))
+
+    def title_of(self, obj: ProfileSync) -> str:
+        return f"{obj.profile_id} → {obj.destination}"
+
+    def links(self, request: Any, obj: ProfileSync) -> Iterable[Link]:
+        if request.user.has_perm("profiles.view_profile"):
+            yield Link(_("Why?"), pair_url(obj.profile_id, obj.destination_id))
+        yield Link(_("Attempts"), this_pair("deliveryattempt", obj.profile_id, obj.destination_id))
+
+    def act_sync_now(self, request: Any, sync: ProfileSync) -> None:
+        self.sync_rows(request, ProfileSync.objects.filter(pk=sync.pk))
+
+    def act_replay(self, request: Any, sync: ProfileSync) -> None:
+        self.replay_rows(request, ProfileSync.objects.filter(pk=sync.pk))

@@ -1,0 +1,177 @@
+"""“Why was this customer not sent?”: one profile at one destination, as it went and as it would go now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
+from django.urls import path
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from destinations.admin.base import words
+from destinations.admin.base.object_actions import (
+    ActingAdmin,
+    Button,
+    Question,
+    before_sending,
+    pair_url,
+    row_id,
+    this_pair,
+)
+from destinations.admin.base.preview_display import readable
+from destinations.admin.base.then_and_now import judged, whole_destination
+from destinations.insight import explain, payload_diff, timeline
+from destinations.insight.preview import Preview
+from destinations.insight.timeline import MOST_ATTEMPTS, Pair
+from destinations.models import DeliveryAttempt, Destination, ProfileSync
+from destinations.operations import actions
+from profiles.models import Profile
+from tracsync.common import times
+
+State = ProfileSync.State
+
+
+class WhyPages(ActingAdmin):
+    acts = ("sync_now", "replay")
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.why_view)
+        own = path("<path:object_id>/why/<int:destination_id>/", view, name=self.url_name("why"))
+        return [own, *super().get_urls()]
+
+    def has_act_permission(self, request: Any, obj: Any = None) -> bool:
+        return request.user.has_perm("destinations.change_profilesync")
+
+    def may_look(self, request: Any) -> bool:
+        return request.user.has_perm("destinations.view_profilesync") or self.has_act_permission(request)
+
+    def why_view(self, request: Any, object_id: str, destination_id: int) -> HttpResponse:
+        profile = self._found(request, object_id)
+        if not (self.has_view_or_change_permission(request, profile) and self.may_look(request)):
+            raise PermissionDenied
+        pair = _pair(profile, _destination(destination_id))
+        may_judge = request.user.has_perm("destinations.view_destination")
+        return self.page(
+            request,
+            "deliveries/why.html",
+            _("Why? %(profile)s at %(destination)s")
+            % {"profile": profile.pk, "destination": pair.destination},
+            profile,
+            pair=pair,
+            verdict=timeline.verdict(pair),
+            events=timeline.chronology(pair),
+            buttons=self._buttons(request, pair),
+            attempts_url=this_pair("deliveryattempt", profile.pk, destination_id),
+            most=MOST_ATTEMPTS,
+            since=_attempts_since(pair),
+            problem=words.problem(pair.destination),
+            accepted_at=times.shown(pair.sync.synced_at if pair.sync else None, ""),
+            accepted=payload_diff.accepted_request(pair.sync) if pair.sync else "",
+            may_judge=may_judge,
+            **(_now(pair) if may_judge else {}),
+        )
+
+    def act_sync_now(self, request: Any, profile: Profile) -> HttpResponse | None:
+        """To one destination, or to all that are enabled."""
+        count = actions.sync_now(profile, self._asked(request))
+        text = ngettext(
+            "Sync now: due at %(count)s destination.", "Sync now: due at %(count)s destinations.", count
+        )
+        return self._done(request, profile, text % {"count": count}, count)
+
+    def question_before(self, request: Any, name: str, chosen: Sequence[Any]) -> Question | None:
+        """Where nothing would be sent there is nothing to ask."""
+        asked = self._asked(request) if name == "replay" else []
+        if not asked:
+            return super().question_before(request, name, chosen)
+        return before_sending(chosen[0].pk, ", ".join(map(str, asked)))
+
+    def act_replay(self, request: Any, profile: Profile) -> HttpResponse | None:
+        with transaction.atomic():
+            asked = self._asked(request)
+            actions.sync_now(profile, asked)
+            count = actions.replay(ProfileSync.objects.filter(profile=profile, destination__in=asked))
+        text = ngettext(
+            "Replay: sent again to %(count)s destination, even if unchanged.",
+            "Replay: sent again to %(count)s destinations, even if unchanged.",
+            count,
+        )
+        return self._done(request, profile, text % {"count": count}, count)
+
+    def _asked(self, request: Any) -> list[Destination]:
+        """All that are enabled only where none is named: nonsense must not send to everybody."""
+        chosen = Destination.objects.filter(enabled=True).defer("settings", "mapping")
+        wanted = request.POST.get("destination", "")
+        return list(chosen.filter(pk=row_id(wanted)) if wanted else chosen)
+
+    def _done(self, request: Any, profile: Profile, text: str, count: int) -> HttpResponse | None:
+        self.say(request, text, warning=not count)
+        wanted = row_id(request.POST.get("destination", ""))
+        back_to_why = request.POST.get("back") == "why" and wanted
+        return redirect(pair_url(profile.pk, wanted)) if back_to_why else None
+
+    def _buttons(self, request: Any, pair: Pair) -> list[Button]:
+        if not (self.has_act_permission(request) and pair.destination.enabled):
+            return []
+        fields = (("destination", str(pair.destination.pk)), ("back", "why"))
+        now = _("Send it without waiting for the quiet period, unless nothing has changed.")
+        again = _("Send it now, even if nothing has changed.")
+        return [
+            Button(_("Sync now"), self.url("sync_now", pair.profile), now, fields),
+            Button(_("Replay…"), self.url("replay", pair.profile), again, fields),
+        ]
+
+
+def _destination(id: int) -> Destination:
+    try:
+        return whole_destination(id)
+    except (Destination.DoesNotExist, OverflowError):
+        raise Http404 from None
+
+
+def _pair(profile: Profile, destination: Destination) -> Pair:
+    sync = ProfileSync.objects.filter(profile=profile, destination=destination).first()
+    if sync is not None:
+        sync.profile, sync.destination = profile, destination
+    prospects = {one.destination.pk: one for one in explain.prospects(profile)}
+    rows = _attempts(profile, destination).order_by("-at")[:MOST_ATTEMPTS]
+    return Pair(profile, destination, sync, prospects.get(destination.pk), timezone.now(), [*reversed(rows)])
+
+
+def _attempts(profile: Profile, destination: Destination) -> Any:
+    rows = DeliveryAttempt.objects.filter(profile=profile, destination=destination)
+    return rows.defer("request", "response")
+
+
+def _attempts_since(pair: Pair) -> int:
+    """Since the last accepted one, of those that are shown."""
+    since = 0
+    for attempt in reversed(pair.attempts):
+        if attempt.outcome == DeliveryAttempt.Outcome.ACCEPTED:
+            break
+        since += 1
+    return since
+
+
+def _now(pair: Pair) -> dict[str, Any]:
+    """How the destination judges the profile as it is now, and the difference to what it last accepted."""
+    shown, compared = judged(pair.destination, pair.profile)
+    return {"preview": readable(shown, compared), "hint": _hint(pair, shown)}
+
+
+def _hint(pair: Pair, shown: Preview) -> str:
+    """Where now and then are not the same."""
+    state = pair.sync.state if pair.sync else ""
+    if state == State.SKIPPED and shown.met:
+        return _("The prerequisites are met now, and were not when it was decided. “Sync now” sends it.")
+    if state == State.SYNCED and shown.met is False:
+        return _("The prerequisites are not met any more. What the destination has accepted stays there.")
+    if state == State.REJECTED and shown.met and not shown.errors:
+        return _("The same again is rejected again, unless the other side was mended. “Replay” tries it.")
+    return ""

@@ -1,0 +1,88 @@
+"""What the editors of conditions and mappings ask meanwhile: is it right, and what could come next."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse, JsonResponse
+from django.urls import path, reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from destinations.admin.base.object_actions import ActingAdmin
+from destinations.admin.destinations.editor_texts import editor_texts
+from destinations.insight import checking, path_suggestions
+from destinations.notation import functions
+from destinations.notation.literals import KEYWORDS
+from destinations.notation.paths import SOURCES
+
+CHECKS = {"condition": checking.check_condition, "mapping": checking.check_mapping}
+MOST_TYPED = 300  # characters of a path
+WORDS = (
+    *("AND", "OR", "NOT", "EXISTS", "NOT EXISTS", "EMPTY", "NOT EMPTY", "IS NULL", "IS NOT NULL"),
+    *("CONTAINS", "NOT CONTAINS", "STARTS WITH", "ENDS WITH", "IN", "NOT IN", "BETWEEN"),
+    *("true", "false", "null"),
+)
+
+
+class DestinationEditor(ActingAdmin):
+    def get_urls(self) -> list[Any]:
+        views = {"check": require_POST(self.check_text), "paths": require_GET(self.seen_paths)}
+        own = [
+            path(f"editor/{name}/", self.admin_site.admin_view(view), name=self.url_name(f"editor_{name}"))
+            for name, view in views.items()
+        ]
+        return [*own, *super().get_urls()]
+
+    def check_text(self, request: Any) -> HttpResponse:
+        """The mistakes in a condition or a mapping, each with its place."""
+        self._need_writer(request)
+        check, text = CHECKS.get(request.POST.get("kind", "")), request.POST.get("text", "")
+        if check is None:
+            return JsonResponse({"error": "kind is condition or mapping"}, status=400)
+        if len(text) > checking.MAX_CHARACTERS:
+            return JsonResponse({"error": "too long to be checked while it is typed"}, status=413)
+        # Browsers send line ends as two characters; the editor counts them as one.
+        problems = check(text.replace("\r\n", "\n"))
+        return JsonResponse({"problems": [dataclasses.asdict(problem) for problem in problems]})
+
+    def seen_paths(self, request: Any) -> HttpResponse:
+        """Paths of real profiles that go on from what was typed, and no value of them."""
+        self._need_writer(request)
+        if not request.user.has_perm("profiles.view_profile"):
+            raise PermissionDenied
+        sample = path_suggestions.sample()
+        found = sample.below(request.GET.get("below", "")[:MOST_TYPED])
+        paths = [
+            {
+                "path": one.path,
+                "kinds": one.kinds,
+                "seen": one.seen,
+                "everywhere": one.seen == sample.profiles,
+            }
+            for one in found
+        ]
+        more = len(found) == path_suggestions.MOST_ANSWERED
+        return JsonResponse({"paths": paths, "profiles": sample.profiles, "more": more})
+
+    def vocabulary(self) -> dict[str, Any]:
+        """What the editors know from the start."""
+        return {
+            "check_url": reverse(f"admin:{self.url_name('editor_check')}"),
+            "paths_url": reverse(f"admin:{self.url_name('editor_paths')}"),
+            "sources": SOURCES,
+            "keywords": KEYWORDS,
+            "words": WORDS,
+            "functions": _functions(),
+            "texts": editor_texts(),
+        }
+
+    def _need_writer(self, request: Any) -> None:
+        if not (self.has_add_permission(request) or self.has_change_permission(request)):
+            raise PermissionDenied
+
+
+def _functions() -> list[dict[str, str]]:
+    known = filter(None, map(functions.get, functions.names()))
+    return [{"name": one.name, "arguments": one.usage().removeprefix(one.name)} for one in known]

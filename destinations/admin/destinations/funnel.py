@@ -1,0 +1,59 @@
+"""A destination's funnel: how many profiles changed, what became of them on the way, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from destinations.admin.base.object_actions import ActingAdmin
+from destinations.admin.dashboard import charts, reasons
+from destinations.admin.dashboard.funnel_stages import stages
+from destinations.insight import statistics
+from destinations.insight.statistics import DAY, HOUR, PERIODS
+from destinations.models import Destination
+from tracsync.common.times import told
+
+LISTED = ("profilesync", "deliveryattempt")
+
+
+class DestinationFunnel(ActingAdmin):
+    def view_funnel(self, request: Any, destination: Destination) -> Any:
+        period = PERIODS.get(request.GET.get("period", ""), DAY)
+        now = timezone.now()
+        found, since = statistics.of(destination, period, now), period.since(now)
+        listed = [name for name in LISTED if request.user.has_perm(f"destinations.view_{name}")]
+        return self.page(
+            request,
+            "destinations/funnel.html",
+            _("Funnel"),
+            destination,
+            stages=stages(destination, found, since, listed),
+            chart=charts.chart("funnel", period, found, now),
+            lag=charts.lag(found),
+            period=period.name,
+            periods=charts.titles().items(),
+            since=told(since, now),
+            rankings=_rankings(destination, since, listed),
+        )
+
+    def lately(self, destination: Destination) -> dict[str, Any]:
+        """For the destination's own page."""
+        now = timezone.now()
+        found = {period: statistics.of(destination, period, now) for period in PERIODS.values()}
+        return {
+            "charts": [charts.chart("lately", period, mine, now) for period, mine in found.items()],
+            "lag": charts.lag(found[HOUR]),
+            "funnel_url": self.url("funnel", destination),
+        }
+
+
+def _rankings(destination: Destination, since: datetime, listed: list[str]) -> Iterator[reasons.Ranking]:
+    """Of what this person may look at."""
+    if "profilesync" in listed:
+        yield from reasons.standing(destination)
+    if "deliveryattempt" in listed:
+        yield reasons.failed(destination, since)

@@ -1,0 +1,148 @@
+"""Who changed a destination how: its versions, any two of them compared, and an older one restored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.admin.models import LogEntry
+from django.contrib.admin.options import get_content_type_for_model
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse, HttpResponseNotAllowed, QueryDict
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+
+from destinations.admin.destinations.review import DestinationReview, differing_parts
+from destinations.configuration import history
+from destinations.models import Destination, DestinationVersion, Resource
+
+AT_ONCE = 50
+MOST_NUMBER = 2**31 - 1
+
+
+class DestinationHistory(DestinationReview):
+    def history_view(self, request: Any, object_id: str, extra_context: Any = None) -> HttpResponse:
+        destination = self._found(request, object_id)
+        if not self.has_view_or_change_permission(request, destination):
+            raise PermissionDenied
+        older = destination.versions.filter(number__lt=_number(request.GET.get("before")) or MOST_NUMBER)
+        shown = list(older[: AT_ONCE + 1])
+        return self.page(
+            request,
+            "destinations/history.html",
+            _("History"),
+            destination,
+            versions=_told(shown)[:AT_ONCE],
+            before_asked="before" in request.GET,
+            before=shown[AT_ONCE - 1].number if len(shown) > AT_ONCE else None,
+            compared=_compared(destination, request.GET),
+            entries=self._entries(destination) if "before" not in request.GET else (),
+            may_restore=self.has_change_permission(request, destination),
+            restore_url=self.url("restore", destination),
+        )
+
+    def view_restore(self, request: Any, destination: Destination) -> HttpResponse:
+        """Fills the form from an older version, and asks before it is saved."""
+        if not self.has_change_permission(request, destination):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        version = _version(destination, request.POST.get("number"))
+        if version is None:
+            raise Http404
+        typed = self._restored(request, destination, version)
+        draft = self._stored_row(destination.pk)
+        form = self.get_form(request, draft, change=True)(typed, instance=draft)
+        if not form.is_valid():
+            return self._with_mistakes(request, destination, version, typed)
+        if not form.has_changed():
+            self.say(
+                request, _("Version %s is what is saved now: there is nothing to restore.") % version.number
+            )
+            return redirect(self.url("history", destination))
+        return self.review_page(request, destination, form.instance, dict(typed.lists()))
+
+    def _restored(self, request: Any, destination: Destination, version: DestinationVersion) -> QueryDict:
+        """What somebody would type to make it what it was. Secrets, its name and whether it is on stay."""
+        older, content = self._stored_row(destination.pk), version.content
+        for name in history.RESTORED:
+            setattr(older, name, content.get(name, getattr(older, name)))
+        if Resource.objects.filter(pk=content["resource"]).exists():
+            older.resource_id = content["resource"]
+        older.settings = content["settings"]
+        return _as_typed(self.get_form(request, destination, change=True)(instance=older))
+
+    def _with_mistakes(
+        self, request: Any, destination: Destination, version: DestinationVersion, typed: QueryDict
+    ) -> HttpResponse:
+        text = _("Version %s cannot be saved as it was: mend what is marked below, then save.")
+        self.say(request, text % version.number, warning=True)
+        request.POST = typed
+        answer: HttpResponse = self.changeform_view(
+            request, str(destination.pk), self.url("change", destination)
+        )
+        return answer
+
+    def _entries(self, destination: Destination) -> Any:
+        """What Django's own log says was done with it: backfills, tests, and so on."""
+        entries = LogEntry.objects.filter(
+            content_type=get_content_type_for_model(destination), object_id=str(destination.pk)
+        )
+        return entries.select_related("user").order_by("-action_time")[:AT_ONCE]
+
+
+def _told(shown: list[DestinationVersion]) -> list[dict[str, Any]]:
+    """Each with what was changed since the one before it, which is the next one in the list."""
+    told = []
+    for version, older in zip(shown, [*shown[1:], None], strict=True):
+        sentences = (
+            history.changes(older.content, version.content, secrets_changed=version.secrets_changed)
+            if older
+            else []
+        )
+        told.append({"version": version, "changes": sentences})
+    return told
+
+
+def _compared(destination: Destination, asked: Any) -> dict[str, Any] | None:
+    """Two versions, the older one first, and how the second differs."""
+    chosen = [_version(destination, asked.get(name)) for name in ("from", "to")]
+    found = sorted((one for one in chosen if one), key=lambda one: one.number)
+    if len(found) < 2:
+        return None
+    older, newer = found
+    between = destination.versions.filter(number__gt=older.number, number__lte=newer.number)
+    secrets_changed = between.filter(secrets_changed=True).exists()
+    return {
+        "older": older,
+        "newer": newer,
+        "changes": history.changes(older.content, newer.content, secrets_changed=secrets_changed),
+        "parts": differing_parts(older.content, newer.content),
+    }
+
+
+def _version(destination: Destination, asked: Any) -> DestinationVersion | None:
+    number = _number(asked)
+    found: DestinationVersion | None = destination.versions.filter(number=number).first() if number else None
+    return found
+
+
+def _number(asked: Any) -> int | None:
+    text = str(asked or "")
+    return min(int(text), MOST_NUMBER) if text.isascii() and text.isdecimal() and len(text) < 12 else None
+
+
+def _as_typed(form: forms.BaseForm) -> QueryDict:
+    """The form as a browser would send it back."""
+    typed = QueryDict(mutable=True)
+    for name in form.fields:
+        bound = form[name]
+        value = bound.value()
+        if isinstance(bound.field, forms.BooleanField):
+            if value:
+                typed[name] = "on"
+            continue
+        shown = bound.field.widget.format_value(value)
+        if shown is not None:
+            typed.setlist(name, shown if isinstance(shown, list) else [str(shown)])
+    return typed

@@ -1,0 +1,86 @@
+"""Before a change of what is sent is saved: what it would do, and whether to backfill."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from django.http import HttpResponse
+from django.utils.translation import gettext as _
+
+from destinations.admin.base.confirm_before_save import BACK, SEALED, AsksBeforeSaving
+from destinations.admin.destinations.backfill_estimate import expected
+from destinations.configuration import history
+from destinations.configuration.history import Content
+from destinations.insight import payload_changes, payload_diff, sample
+from destinations.insight.payload_diff import Line
+from destinations.models import Destination
+from destinations.operations import triggers
+from profiles.models import Profile
+
+BACKFILL = "_backfill"
+MOST_KEYS = 50
+
+
+class DestinationReview(AsksBeforeSaving):
+    def question(self, request: Any, stored: Any, form: Any) -> HttpResponse | None:
+        """For what is there already; the name, tags and timing are saved at once."""
+        if stored is None or not triggers.changes_what_is_sent(stored, form.instance):
+            return None
+        return self.review_page(request, stored, form.instance, dict(request.POST.lists()))
+
+    def asked_for_backfill(self, request: Any) -> bool:
+        return BACKFILL in getattr(request, "tracsync_answer", ())
+
+    def review_page(
+        self, request: Any, stored: Destination, draft: Destination, typed: dict[str, list[str]]
+    ) -> HttpResponse:
+        may_see_profiles = request.user.has_perm("profiles.view_profile")
+        old, new = history.content_of(stored), history.content_of(draft)
+        return self.page(
+            request,
+            "destinations/review.html",
+            _("Before you save"),
+            stored,
+            differences=history.changes(old, new, secrets_changed=history.secrets_differ(stored, draft)),
+            parts=differing_parts(old, new),
+            expected=expected(stored, draft),
+            payloads=_payloads(stored, draft, show_values=may_see_profiles),
+            unfinished=stored.backfills.filter(finished_at=None).first(),
+            sealed=self.sealed(request, stored, typed),
+            names={"sealed": SEALED, "back": BACK, "backfill": BACKFILL},
+            form_url=self.url("change", stored),
+        )
+
+
+def differing_parts(old: Content, new: Content) -> list[tuple[Any, list[Line]]]:
+    """The condition, the mapping and the like, where they differ: what it is, and its lines."""
+    return [
+        (history.LABELS[name], list(payload_diff.difference(old[name], new[name])))
+        for name in history.LONG
+        if old[name] != new[name]
+    ]
+
+
+def _payloads(stored: Destination, draft: Destination, *, show_values: bool) -> dict[str, Any]:
+    """Of the profiles accepted last, or else of a few that are wanted. Values only for who may see them."""
+    profiles = payload_changes.last_accepted(stored)
+    accepted = bool(profiles)
+    found = payload_changes.changes(stored, draft, profiles or _some(draft))
+    keys = payload_changes.by_key(found)
+    return {
+        "accepted": accepted,
+        "count": len(found),
+        "compared": sum(1 for one in found if one.is_sent),
+        "titles": Counter(one.title for one in found).most_common(),
+        "keys": keys[:MOST_KEYS],
+        "more_keys": max(0, len(keys) - MOST_KEYS),
+        "changes": found if show_values else [],
+        "hidden": not show_values,
+    }
+
+
+def _some(draft: Destination) -> list[Profile]:
+    """One that would be sent, so that there is something to see."""
+    profile = sample.random_profile(draft.prerequisites, wanted=True).profile
+    return [profile] if profile else []

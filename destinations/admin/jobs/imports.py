@@ -1,0 +1,231 @@
+"""Imports: a file is uploaded and checked, its dry run is looked at, then it is imported or discarded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.shortcuts import redirect
+from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from destinations.admin.base.object_actions import in_english
+from destinations.admin.jobs import import_forms
+from destinations.admin.jobs.base import FinishedFilter, JobAdmin
+from destinations.admin.jobs.import_forms import KIND_LABELS, UploadForm
+from destinations.insight import payload_diff
+from destinations.recorded import translated
+from profiles import documents
+from profiles.documents import InvalidDocument
+from profiles.imports import csv_reader, uploads
+from profiles.imports import job as import_jobs
+from profiles.imports.files import Place, UnusableFile
+from profiles.imports.records import Record
+from profiles.models import ImportJob, Profile
+from tracsync.common import jobs
+
+Phase = ImportJob.Phase
+COUNTS = {
+    "created": gettext_lazy("new"),
+    "changed": gettext_lazy("changed"),
+    "unchanged": gettext_lazy("unchanged"),
+    "refused": gettext_lazy("refused"),
+}
+LINE_SHOWN = 200  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What importing one record would change."""
+
+    profile: str
+    line: int
+    lines: tuple[payload_diff.Line, ...]
+
+
+@admin.register(ImportJob)
+class ImportJobAdmin(JobAdmin):
+    list_display = ("name", "state", "progress", "count", "rate", "left", "requested")
+    list_filter = (FinishedFilter,)
+    fields = ("name", "bytes", "read_as", "requested", "finished")
+    panel_template = "admin/tracsync/jobs/import_panel.html"
+    acts = ("pause", "resume", "cancel", "start")
+    views = ("progress", "columns")
+    about = gettext_lazy(
+        "Files of profiles. Each is first read without changing anything; then you import or discard it."
+    )
+    pause_help = gettext_lazy("Read and import nothing more until it is resumed.")
+    cancel_note = gettext_lazy("What was imported already stays. The uploaded file is deleted.")
+
+    def has_act_permission(self, request: Any, obj: Any = None) -> bool:
+        """An import creates profiles and replaces them."""
+        return request.user.has_perms(("profiles.add_profile", "profiles.change_profile"))
+
+    def has_add_permission(self, request: Any) -> bool:
+        return self.has_act_permission(request)
+
+    def has_view_permission(self, request: Any, obj: Any = None) -> bool:
+        return super().has_view_permission(request, obj) or self.has_act_permission(request, obj)
+
+    def get_queryset(self, request: Any) -> Any:
+        return super().get_queryset(request).defer("errors", "samples")
+
+    def progress_of(self, job: ImportJob) -> jobs.Progress:
+        waits = {
+            Phase.COLUMNS: _("somebody has to choose its columns"),
+            Phase.READY: _("somebody has to import or discard it"),
+        }
+        return jobs.progress(job, waits.get(Phase(job.phase), "") if job.finished_at is None else "")
+
+    def title_of(self, job: ImportJob) -> str:
+        return _("Import of %(name)s") % {"name": job.name}
+
+    def name_of(self, job: ImportJob) -> str:
+        return job.name
+
+    def rate_words(self, job: ImportJob, rate: float) -> str:
+        if job.phase == Phase.IMPORTING:
+            return super().rate_words(job, rate)
+        return _("%(size)s a second") % {"size": filesizeformat(rate)}
+
+    def moves(self, job: ImportJob) -> bool:
+        return job.phase in import_jobs.UNDER_WAY
+
+    def offered(self, job: ImportJob) -> Iterable[str]:
+        offered = super().offered(job)
+        return offered if self.moves(job) else ("cancel",) if offered else ()
+
+    def next_step(self, job: ImportJob) -> tuple[str, str]:
+        if job.finished_at is None and job.phase == Phase.COLUMNS:
+            return _("Choose columns…"), self.url("columns", job)
+        if job.finished_at is None and job.phase == Phase.READY:
+            return _("Look at the dry run"), self.url("change", job)
+        return "", ""
+
+    def cancel_label(self, job: ImportJob) -> str:
+        return _("Cancel…") if job.phase == Phase.IMPORTING else _("Discard…")
+
+    def cancel_title(self, count: int) -> str:
+        return ngettext("Cancel this import?", "Cancel these %(count)s imports?", count) % {"count": count}
+
+    def panel(self, request: Any, obj: ImportJob) -> dict[str, Any]:
+        is_ready = obj.phase == Phase.READY and obj.finished_at is None
+        may_act, counts = self.has_act_permission(request, obj), obj.checked or {}
+        return {
+            **super().panel(request, obj),
+            "counts": [(label, getattr(obj, name), counts.get(name)) for name, label in COUNTS.items()],
+            "is_ready": is_ready,
+            "is_counted": obj.records > 0 or is_ready,
+            "importable": obj.records - obj.refused if is_ready and may_act and not obj.problem else 0,
+            "samples": list(_samples(obj)) if is_ready and _may_read_profiles(request) else [],
+            "start_url": self.url("start", obj),
+            "columns_url": self.url("columns", obj) if may_act and _has_columns_to_choose(obj) else "",
+        }
+
+    def add_view(self, request: Any, form_url: str = "", extra_context: Any = None) -> Any:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = UploadForm()
+        if request.method == "POST":
+            posted, files = request.POST, request.FILES  # reading them may find the file too large
+            form = UploadForm(posted, files, too_large=getattr(request, "upload_too_large", False))
+            if form.is_valid() and (job := self._receive(request, form)):
+                return redirect(self.url("columns" if job.phase == Phase.COLUMNS else "change", job))
+        return self.page(request, "jobs/import_upload.html", _("Import profiles"), form=form)
+
+    def _receive(self, request: Any, form: UploadForm) -> ImportJob | None:
+        options = {name: form.cleaned_data[name] for name in ("format", "delimiter", "merge")}
+        file = form.cleaned_data["file"]
+        try:
+            job = import_jobs.receive(file, file.name, request.user.get_username(), **options)
+        except UnusableFile as error:
+            form.add_error("file", _("The file %(reason)s.") % {"reason": translated(str(error))})
+            return None
+        self.log_addition(request, job, in_english(gettext_lazy("Uploaded")))
+        return job
+
+    def view_columns(self, request: Any, job: ImportJob) -> Any:
+        """Where the cells of each column go."""
+        if not self.has_act_permission(request, job):
+            raise PermissionDenied
+        if not _has_columns_to_choose(job):
+            return redirect(self.url("change", job))
+        choices, problem = [], ""
+        try:
+            choices = import_forms.column_choices(job)
+            if request.method == "POST" and import_forms.fill(choices, request.POST):
+                columns = list(import_forms.chosen(choices))
+                _check_columns(columns)
+                import_jobs.check(job, columns)
+                return redirect(self.url("change", job))
+        except (UnusableFile, ValueError) as error:
+            problem = translated(str(error))
+        context = {"choices": choices, "kinds": KIND_LABELS.items(), "problem": problem}
+        cancel_url = self.url("cancel", job)
+        return self.page(
+            request, "jobs/import_columns.html", _("Choose columns"), job, **context, cancel_url=cancel_url
+        )
+
+    def act_start(self, request: Any, job: ImportJob) -> None:
+        if import_jobs.start(job):
+            self.log_change(request, job, in_english(gettext_lazy("Import started")))
+            self.say(request, _("The import of %(name)s has begun.") % {"name": job.name})
+        else:
+            self.say(request, _("There is nothing to import."), warning=True)
+
+    @admin.display(description=gettext_lazy("size"))
+    def bytes(self, job: ImportJob) -> str:
+        return filesizeformat(job.size)
+
+    @admin.display(description=gettext_lazy("read as"))
+    def read_as(self, job: ImportJob) -> str:
+        format = job.options.get("format", "")
+        names = {"ndjson": "NDJSON", "json": _("a JSON array"), "csv": "CSV"}
+        merged = _("CSV, merged into the profiles")
+        return merged if job.options.get("merge") else names.get(format, "-")
+
+
+def _has_columns_to_choose(job: ImportJob) -> bool:
+    phases = (Phase.COLUMNS, Phase.CHECKING, Phase.READY)
+    return job.options.get("format") == "csv" and job.finished_at is None and job.phase in phases
+
+
+def _check_columns(columns: list[list[str]]) -> None:
+    """Raises ValueError."""
+    if not columns:
+        raise ValueError(_("Say of at least one column where its cells go."))
+    csv_reader.columns_of(columns)
+
+
+def _may_read_profiles(request: Any) -> bool:
+    user = request.user
+    return bool(user.has_perm("profiles.view_profile") or user.has_perm("profiles.change_profile"))
+
+
+def _samples(job: ImportJob) -> Iterator[Sample]:
+    """How some of the profiles that would change differ from what is stored now."""
+    source = uploads.source(job)
+    read = (import_jobs.sample(job, source, Place(*place)) for place in job.samples)
+    records = [record for record in read if record and record.change]
+    stored = Profile.objects.in_bulk([record.change.id for record in records if record.change])
+    for record in records:
+        lines = _difference(record, stored)
+        if lines and record.change:
+            yield Sample(record.change.id, record.line, lines)
+
+
+def _difference(record: Record, stored: dict[str, Profile]) -> tuple[payload_diff.Line, ...]:
+    assert record.change is not None
+    profile = stored.get(record.change.id)
+    if profile is None:
+        return ()
+    try:
+        after = documents.with_id(record.change.apply(profile.document), profile.pk)
+    except (InvalidDocument, RecursionError):
+        return ()
+    lines = payload_diff.difference(profile.document, after)
+    return tuple(payload_diff.Line(line.sign, line.text[:LINE_SHOWN]) for line in lines)

@@ -1,0 +1,143 @@
+"""Resources: an external system and how to sign in there. Credentials go in and never come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from destinations.admin.base.confirm_before_save import BACK, SEALED, AsksBeforeSaving
+from destinations.admin.base.object_actions import Button, Question
+from destinations.admin.base.tags import TagFilter
+from destinations.admin.resources.form import SETS, TITLES, ResourceForm, fieldsets, removed, resource_form
+from destinations.admin.resources.schema_texts import translated as in_words
+from destinations.connectors.base import ConnectorError
+from destinations.insight import preview
+from destinations.models import Extension, Resource
+from destinations.recorded import translated
+from tracsync.common import times
+from tracsync.common.bounded_lists import LeanAdmin
+from tracsync.common.encryption import UndecryptableValue
+
+MOST_NAMED = 10
+
+
+@admin.register(Resource)
+class ResourceAdmin(AsksBeforeSaving, LeanAdmin):
+    list_display = ("name", "type", "enabled", "destination_count", "tag_list", "edited")
+    list_filter = ("type", "enabled", TagFilter)
+    list_select_related = ("type",)
+    search_fields = ("name",)
+    search_help_text = gettext_lazy("A part of the name.")
+    readonly_fields = ("type_name",)
+    acts = ("check",)
+
+    def for_list(self, rows: Any) -> Any:
+        return rows.defer("production", "test").annotate(destination_count=Count("destinations"))
+
+    @admin.display(description=gettext_lazy("destinations"), ordering="destination_count")
+    def destination_count(self, resource: Any) -> int:
+        return resource.destination_count
+
+    @admin.display(description=gettext_lazy("tags"))
+    def tag_list(self, resource: Resource) -> str:
+        return ", ".join(resource.tags)
+
+    @admin.display(description=gettext_lazy("last edited"), ordering="updated_at")
+    def edited(self, resource: Resource) -> str:
+        return times.shown(resource.updated_at)
+
+    @admin.display(description=gettext_lazy("type"))
+    def type_name(self, resource: Resource) -> str:
+        return resource.type.name
+
+    def add_view(self, request: Any, form_url: str = "", extra_context: Any = None) -> Any:
+        """First the type, then the fields that it needs."""
+        if self.has_add_permission(request) and self._extension(request, None) is None:
+            return self._choose_type(request)
+        return super().add_view(request, form_url, extra_context)
+
+    def get_fieldsets(self, request: Any, obj: Resource | None = None) -> Any:
+        sets = fieldsets(self._form(request, obj))
+        may_edit = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        return sets if may_edit else sets[:1]
+
+    def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        kwargs["form"] = self._form(request, obj)
+        return super().get_form(request, obj, change, **kwargs)
+
+    def question(self, request: Any, stored: Any, form: Any) -> HttpResponse | None:
+        """What is removed was never shown, so nobody can type it again from what is here."""
+        labels = removed(form)
+        if stored is None or not labels:
+            return None
+        users = list(stored.destinations.values_list("name", flat=True)[: MOST_NAMED + 1])
+        return self.page(
+            request,
+            "base/confirm.html",
+            _("Remove credentials?"),
+            stored,
+            question=_question(labels, users),
+            action=request.get_full_path(),
+            again=[(SEALED, self.sealed(request, stored, dict(request.POST.lists())))],
+            back=BACK,
+        )
+
+    def buttons(self, request: Any, obj: Resource) -> Iterable[Button]:
+        for name in SETS:
+            if getattr(obj, name):
+                is_test = name == "test"
+                label = _("Test connection with test credentials") if is_test else _("Test connection")
+                note = _("Signs in with the stored credentials and changes nothing.")
+                yield Button(label, self.url("check", obj), note, (("set", name),))
+
+    def act_check(self, request: Any, resource: Resource) -> None:
+        use_test = request.POST.get("set") == "test"
+        which = TITLES["test" if use_test else "production"]
+        try:
+            self.say(request, f"{which}: {translated(preview.check(resource, use_test))}")
+        except (ConnectorError, UndecryptableValue) as error:
+            self.say(request, f"{which}: {translated(str(error))}", warning=True)
+
+    def _form(self, request: Any, obj: Resource | None) -> type[ResourceForm]:
+        extension = self._extension(request, obj)
+        assert extension is not None
+        return resource_form(extension, obj)
+
+    def _extension(self, request: Any, obj: Resource | None) -> Extension | None:
+        if obj is not None:
+            return obj.type
+        asked = request.GET.get("type", "").replace("\0", "")
+        return Extension.objects.filter(pk=asked, installed_at__isnull=False).first()
+
+    def _choose_type(self, request: Any) -> Any:
+        choices = [
+            {"name": one.name, "text": in_words(one.description), "query": f"type={one.slug}"}
+            for one in Extension.objects.filter(installed_at__isnull=False)
+        ]
+        return self.page(
+            request,
+            "base/choose.html",
+            _("Add resource: of which type?"),
+            choices=choices,
+            nothing=_("No extension is installed yet, and a resource needs one."),
+            elsewhere=reverse("admin:destinations_extension_changelist"),
+            elsewhere_text=_("Install an extension"),
+        )
+
+
+def _question(labels: list[str], users: list[str]) -> Question:
+    sentences = [
+        _("These are removed: %s.") % ", ".join(labels),
+        _("They are shown nowhere and cannot be brought back: have them at hand if you need them again."),
+    ]
+    if users:
+        names = ", ".join(users[:MOST_NAMED]) + (", …" if len(users) > MOST_NAMED else "")
+        sentences.append(_("Destinations that use this resource: %s.") % names)
+    return Question("", tuple(sentences), _("Yes, remove and save"))

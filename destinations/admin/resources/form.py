@@ -1,0 +1,150 @@
+"""A resource's form: what its connector's schema asks for, in two sets that are never shown again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from destinations.admin.base.object_actions import with_help
+from destinations.admin.base.tags import TagsField
+from destinations.admin.resources import schema_form
+from destinations.configuration import validation
+from destinations.connectors import registry, schemas
+from destinations.connectors.base import Connector, ConnectorError
+from destinations.models import Extension, Resource
+from destinations.recorded import translated
+
+SETS = ("production", "test")
+REMOVE_TEST = "test.remove_all"
+REMOVES = (".remove", ".remove_all")
+
+
+class ResourceForm(forms.ModelForm):
+    """Without credentials, as for a type whose connector cannot be used."""
+
+    tags = TagsField()
+
+    extension: Extension
+    connector: Connector | None = None
+
+    class Meta:
+        model = Resource
+        fields = ("name", "enabled", "tags")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance._state.adding:
+            self.instance.type = self.extension
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]
+        if self.connector is not None:
+            for name in SETS:
+                self._take(name, self.connector)
+        try:
+            validation.check_resource(self.instance)
+        except ValidationError as error:
+            for field, problems in error.message_dict.items():
+                if field in SETS:
+                    self._add_set_error(field, problems)
+                else:
+                    self.add_error(field if field in self.fields else None, problems)
+
+    def _take(self, name: str, connector: Connector) -> None:
+        schema, stored = connector.credentials_schema, getattr(self.instance, name)
+        value = schema_form.secret_value(schema, name, self.cleaned_data, stored)
+        if name == "test" and self.cleaned_data.get(REMOVE_TEST):
+            value = {}
+        setattr(self.instance, name, value)
+        if value or name == "production":
+            self._complain(name, schemas.validate(schema, schemas.with_defaults(schema, value)))
+
+    def _add_set_error(self, name: str, problems: list[str]) -> None:
+        """What concerns a set as a whole; what concerns a field was said under it."""
+        if not any(field.startswith(f"{name}.") for field in self.errors):
+            self.add_error(None, [f"{TITLES[name]}: {problem}" for problem in problems])
+
+    def _complain(self, name: str, problems: list[tuple[str, str]]) -> None:
+        assert self.connector is not None
+        for path, sentence in problems:
+            field = schema_form.field_for(self.connector.credentials_schema, name, path)
+            if field not in self.errors:
+                self.add_error(field, translated(sentence))
+
+
+def resource_form(extension: Extension, resource: Resource | None) -> type[ResourceForm]:
+    """The form for this type; the stored resource tells which fields are set."""
+    connector = connector_of(extension.pk)
+    members: dict[str, Any] = {"extension": extension, "connector": connector, "__module__": __name__}
+    if connector is not None:
+        for name in SETS:
+            stored = getattr(resource, name) if resource else {}
+            members |= schema_form.secret_fields(connector.credentials_schema, name, stored)
+    if resource is not None and resource.test:
+        members[REMOVE_TEST] = forms.BooleanField(
+            required=False,
+            label=_("Remove the test credentials"),
+            help_text=_("All of them, when you save."),
+        )
+    return type("ResourceForm", (ResourceForm,), members)
+
+
+def removed(form: ResourceForm) -> list[str]:
+    """What would be removed when the form is saved, in words."""
+    ticked = [name for name, value in form.cleaned_data.items() if value and name.endswith(REMOVES)]
+    if REMOVE_TEST in ticked:
+        ticked = [name for name in ticked if not name.startswith("test.")]
+        return [*(_removed(form, name) for name in ticked), _("all test credentials")]
+    return [_removed(form, name) for name in ticked]
+
+
+def _removed(form: ResourceForm, box: str) -> str:
+    field = form.fields[box.removesuffix(".remove")].label
+    which = _("%s (production)") if box.startswith("production.") else _("%s (test)")
+    return which % field
+
+
+def fieldsets(form: type[ResourceForm]) -> list[tuple[Any, dict[str, Any]]]:
+    declared = form.base_fields
+    what = ["name", "type_name", "enabled", "tags"]
+    about = with_help(WRITE_ONLY, "connectors", _("About connectors"))
+    return [
+        (None, {"fields": what}),
+        (TITLES["production"], {"fields": _rows("production", declared), "description": about}),
+        (
+            TITLES["test"],
+            {"fields": _rows("test", declared), "description": TEST, "classes": ["collapse"]},
+        ),
+    ]
+
+
+TITLES = {"production": gettext_lazy("Production credentials"), "test": gettext_lazy("Test credentials")}
+WRITE_ONLY = gettext_lazy(
+    "What is stored is never shown. Type a value to set or replace it; leave it blank to keep it."
+)
+TEST = gettext_lazy(
+    "For trying things out: “Send test” and destinations that use test credentials. Leave all blank for none."
+)
+
+
+def connector_of(slug: str) -> Connector | None:
+    try:
+        return registry.get(slug)
+    except ConnectorError:
+        return None
+
+
+def _rows(name: str, declared: dict[str, Any]) -> list[Any]:
+    """The fields of a set, each with its own box to remove it beside it."""
+    rows: list[Any] = []
+    for field in declared:
+        if field == REMOVE_TEST and name == "test":
+            rows.append(field)
+        elif field.startswith(f"{name}.") and not field.endswith(".remove") and field != REMOVE_TEST:
+            remove = f"{field}.remove"
+            rows.append((field, remove) if remove in declared else field)
+    return rows

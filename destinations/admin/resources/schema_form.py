@@ -1,0 +1,240 @@
+"""Form fields made from a connector's JSON Schema, and values made from what was typed into them.
+
+Objects with known properties become one field per property, named by their dotted path; objects of any
+keys, lists and the unusual become JSON text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.utils.html import conditional_escape, format_html, format_html_join
+from django.utils.translation import gettext as _
+
+from destinations.admin.resources.schema_texts import translated
+from destinations.connectors import schemas
+from destinations.connectors.redaction import MASK
+from profiles.forms import JSONText, JSONTextField
+
+Value = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One value in a schema's object. `labels` are the titles on the way to it."""
+
+    path: tuple[str, ...]
+    schema: Mapping[str, Any]
+    labels: tuple[str, ...]
+    required: bool
+
+    @property
+    def name(self) -> str:
+        return ".".join(self.path)
+
+    @property
+    def kind(self) -> str:
+        return _kind(self.schema)
+
+    @property
+    def secret(self) -> bool:
+        return bool(self.schema.get("secret"))
+
+
+def leaves(
+    schema: Mapping[str, Any], path: tuple[str, ...] = (), labels: tuple[str, ...] = ()
+) -> Iterator[Leaf]:
+    required = schema.get("required", ())
+    for name, field in schema.get("properties", {}).items():
+        titles = (*labels, translated(field.get("title", name)))
+        if _kind(field) == "object" and field.get("properties") and not field.get("secret"):
+            yield from leaves(field, (*path, name), titles)
+        else:
+            yield Leaf((*path, name), field, titles, name in required)
+
+
+def settings_fields(schema: Mapping[str, Any], prefix: str) -> dict[str, forms.Field]:
+    """Fields that show what is stored, secrets masked."""
+    return {f"{prefix}.{leaf.name}": _settings_field(leaf) for leaf in leaves(schema)}
+
+
+def settings_initial(schema: Mapping[str, Any], prefix: str, stored: Value) -> Value:
+    shown = schemas.mask(schema, schemas.with_defaults(schema, stored))
+    return {f"{prefix}.{leaf.name}": dig(shown, leaf.path) for leaf in leaves(schema)}
+
+
+def settings_value(schema: Mapping[str, Any], prefix: str, cleaned: Value, stored: Value) -> Value:
+    """What the fields mean: masked texts are what is stored, and what was not touched stays as it was.
+
+    A default is only written down where it is already: opening and saving changes nothing, and what is
+    changed back is as it was.
+    """
+    typed = _required_objects(schema)
+    for leaf in leaves(schema):
+        value = _typed(cleaned.get(f"{prefix}.{leaf.name}"))
+        if value is not None and (value != "" or "default" in leaf.schema):
+            bury(typed, leaf.path, value)
+    typed = schemas.unmask(schema, typed, stored)
+    known = set(schema.get("properties", {}))
+    result = {name: value for name, value in stored.items() if name not in known} | _required_objects(schema)
+    for leaf in leaves(schema):
+        value, before = dig(typed, leaf.path), dig(stored, leaf.path)
+        if value is not None and (value == before or value != leaf.schema.get("default")):
+            bury(result, leaf.path, before if value == before else value)
+    return result
+
+
+def secret_fields(schema: Mapping[str, Any], prefix: str, stored: Value) -> dict[str, forms.Field]:
+    """Fields that show nothing of what is stored, each with a box to remove it where it may be missing."""
+    fields: dict[str, forms.Field] = {}
+    for leaf in leaves(schema):
+        name, value = f"{prefix}.{leaf.name}", dig(stored, leaf.path)
+        fields[name] = _secret_field(leaf, value)
+        if is_set(value) and not leaf.required:
+            help = _("What is stored, when you save. It asks first.")
+            fields[f"{name}.remove"] = forms.BooleanField(required=False, label=_("remove"), help_text=help)
+    return fields
+
+
+def secret_value(schema: Mapping[str, Any], prefix: str, cleaned: Value, stored: Value) -> Value:
+    """What is stored, with what was typed in its place and without what is to be removed."""
+    result: Value = {}
+    for leaf in leaves(schema):
+        name = f"{prefix}.{leaf.name}"
+        value = _typed(cleaned.get(name))
+        if value in (None, ""):
+            value = None if cleaned.get(f"{name}.remove") else dig(stored, leaf.path)
+        if value is not None:
+            bury(result, leaf.path, value)
+    return result
+
+
+def field_for(schema: Mapping[str, Any], prefix: str, path: str) -> str | None:
+    """The form field that a complaint about this dotted path belongs to."""
+    for leaf in leaves(schema):
+        if path == leaf.name or path.startswith(f"{leaf.name}.") or leaf.name.startswith(f"{path}."):
+            return f"{prefix}.{leaf.name}"
+    return None
+
+
+def is_set(value: Any) -> bool:
+    return value not in (None, "", {}, [])
+
+
+def dig(value: Any, path: tuple[str, ...]) -> Any:
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def bury(value: Value, path: tuple[str, ...], leaf: Any) -> None:
+    for name in path[:-1]:
+        value = value.setdefault(name, {})
+    value[path[-1]] = leaf
+
+
+def _kind(schema: Mapping[str, Any]) -> str:
+    kind = schema.get("type", "")
+    return str(kind if isinstance(kind, str) else next((one for one in kind if one != "null"), ""))
+
+
+def _required_objects(schema: Mapping[str, Any]) -> Value:
+    """Those that must exist, so that complaints are about the fields in them."""
+    fields = schema.get("properties", {})
+    names = [name for name in schema.get("required", ()) if fields.get(name, {}).get("properties")]
+    return {name: _required_objects(fields[name]) for name in names}
+
+
+def _typed(value: Any) -> Any:
+    """10 where a form says 10.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _settings_field(leaf: Leaf) -> forms.Field:
+    hidden = " " + _("What is stored is shown as %(mask)s.") % {"mask": MASK} if leaf.secret else ""
+    common: Value = {
+        "label": ": ".join(leaf.labels),
+        "required": False,
+        "help_text": format_html("{}{}", _help(leaf), hidden),
+    }
+    choices = leaf.schema.get("enum")
+    if choices:
+        blank = [] if "default" in leaf.schema else [("", "---------")]
+        return _choice(choices, blank, **common)
+    if leaf.kind == "boolean":
+        return forms.BooleanField(**common)
+    return _plain_field(leaf, forms.PasswordInput(render_value=True) if leaf.secret else None, common)
+
+
+class SecretText(JSONText):
+    """As a password field does it: what was typed is not shown again, not even beside an error."""
+
+    def format_value(self, value: Any) -> str:
+        return ""
+
+
+def _secret_field(leaf: Leaf, stored: Any) -> forms.Field:
+    note = format_html("<strong>{}</strong> {}", _note(leaf, stored), _help(leaf))
+    common: Value = {"label": ": ".join(leaf.labels), "required": False, "help_text": note}
+    unchanged = [("", _("as it is") if is_set(stored) else _("default"))]
+    choices = (True, False) if leaf.kind == "boolean" else leaf.schema.get("enum")
+    if choices:
+        return _choice(choices, unchanged, **common)
+    # Browsers would fill stored passwords into fields that are called so.
+    if not leaf.secret:
+        return _plain_field(leaf, None, common)
+    return _plain_field(leaf, forms.PasswordInput({"autocomplete": "new-password"}), common, SecretText)
+
+
+def _plain_field(
+    leaf: Leaf, secret_widget: forms.Widget | None, common: Value, text: type[JSONText] = JSONText
+) -> forms.Field:
+    if leaf.kind == "string":
+        widget = secret_widget or forms.TextInput({"autocomplete": "off"})
+        widget.attrs["class"] = "vTextField"
+        return forms.CharField(widget=widget, strip=not leaf.secret, **common)
+    if leaf.kind == "number":
+        return forms.FloatField(**common)
+    if leaf.kind == "integer":
+        return forms.IntegerField(**common)
+    kinds: dict[str, type] = {"object": dict, "array": list}
+    return JSONTextField(kind=kinds.get(leaf.kind), widget=text(rows=4), **common)
+
+
+def _choice(values: Any, blank: list[tuple[str, str]], **common: Any) -> forms.Field:
+    names = {str(value).lower() if isinstance(value, bool) else str(value): value for value in values}
+    choices = blank + [(name, name or _("(blank)")) for name in names]
+    return forms.TypedChoiceField(choices=choices, coerce=names.__getitem__, empty_value=None, **common)
+
+
+def _help(leaf: Leaf) -> str:
+    parts = [_("Required.")] if leaf.required else []
+    parts.append(translated(str(leaf.schema.get("description", ""))))
+    if leaf.kind == "object":
+        parts.append(_('As JSON, for example {"name": "value"}.'))
+    return format_html_join(" ", "{}", ((part,) for part in parts if part))
+
+
+def _note(leaf: Leaf, stored: Any) -> str:
+    if not is_set(stored):
+        default = leaf.schema.get("default")
+        if is_set(default) and not leaf.secret:
+            return conditional_escape(_("Not set; then %(default)s.") % {"default": default})
+        return _("Not set.")
+    host = _host(stored) if _is_address(leaf) else ""
+    note = _("Set (%(host)s); blank keeps it.") % {"host": host} if host else _("Set; blank keeps it.")
+    return conditional_escape(note)
+
+
+def _is_address(leaf: Leaf) -> bool:
+    return not leaf.secret and (leaf.schema.get("format") == "uri" or leaf.path[-1] in ("url", "api_url"))
+
+
+def _host(url: Any) -> str:
+    """Where an address leads, without anything that may be secret."""
+    scheme, found, rest = str(url).partition("://")
+    authority = rest.replace("?", "/").replace("#", "/").replace("\\", "/").partition("/")[0]
+    return f"{scheme}://{authority.rpartition('@')[2]}" if found else ""

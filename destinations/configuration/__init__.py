@@ -1,0 +1,1 @@
+"""Saving a destination or a resource the same way for every face: what is checked, kept and set in motion."""

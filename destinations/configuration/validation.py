@@ -1,0 +1,141 @@
+"""What is wrong with a destination or a resource, field by field; for the admin and the API alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from destinations.connectors import registry, schemas
+from destinations.connectors.base import Connector, ConnectorError
+from destinations.models import Destination, Extension, Resource
+from destinations.notation import NotationError, parse_condition, parse_template
+from destinations.recorded import translated
+from tracsync.common.encryption import get_readable
+
+Errors = dict[str, list[str]]
+LONGEST_WAIT = 366 * 24 * 3600  # seconds
+
+
+def check_resource(resource: Resource) -> None:
+    """Raises ValidationError with the fields `type`, `production`, `test` and `tags`."""
+    errors: Errors = {}
+    connector = _connector(resource.type, errors)
+    if connector is not None:
+        stored = get_readable(Resource.objects.all(), pk=resource.pk)[0] if resource.pk else None
+        for name in ("production", "test"):
+            credentials = getattr(resource, name)
+            if credentials or name == "production":
+                _check_schema(name, connector.credentials_schema, credentials, errors)
+                _check_opening(name, connector, credentials, None, errors)
+            if stored is not None:
+                _check_kept_secrets(name, connector, getattr(stored, name), credentials, errors)
+    _check_tags(resource.tags, errors)
+    if errors:
+        raise ValidationError(errors)
+
+
+def check_destination(destination: Destination) -> None:
+    """Raises ValidationError with the fields `prerequisites`, `mapping`, `settings`, `tags` ..."""
+    errors: Errors = {}
+    _check_seconds("quiet_period", destination.quiet_period, errors)
+    _check_seconds("max_wait", destination.max_wait, errors)
+    _check_notation("prerequisites", parse_condition, destination.prerequisites.strip() or None, errors)
+    _check_notation("mapping", parse_template, destination.mapping, errors)
+    resource = destination.resource
+    connector = _connector(resource.type, errors, field="resource")
+    if connector is not None:
+        _check_schema("settings", connector.settings_schema, destination.settings, errors)
+        _check_opening("settings", connector, destination.credentials, destination.settings, errors)
+    if destination.use_test_credentials and not resource.test:
+        errors["use_test_credentials"] = [
+            _("The resource %(name)s has no test credentials.") % {"name": resource.name}
+        ]
+    _check_tags(destination.tags, errors)
+    if errors:
+        raise ValidationError(errors)
+
+
+def _connector(extension: Extension, errors: Errors, field: str = "type") -> Connector | None:
+    if not extension.installed:
+        errors[field] = [_("The extension %(name)s is not installed.") % {"name": extension.name}]
+        return None
+    try:
+        return registry.get(extension.slug)
+    except ConnectorError as error:
+        errors[field] = [translated(str(error))]
+        return None
+
+
+def _check_schema(name: str, schema: Mapping[str, Any], value: Any, errors: Errors) -> None:
+    if not isinstance(value, dict):
+        errors[name] = [_("This must be an object of fields and values.")]
+        return
+    problems = schemas.validate(schema, schemas.with_defaults(schema, value))
+    if problems:
+        errors[name] = [translated(message) for _path, message in problems]
+
+
+def _check_opening(name: str, connector: Connector, credentials: Any, settings: Any, errors: Errors) -> None:
+    """What contradicts itself and no schema can tell; nothing is connected to."""
+    if errors:
+        return
+    filled = schemas.with_defaults(connector.settings_schema, settings or {})
+    if settings is None and schemas.validate(connector.settings_schema, filled):
+        return  # this connector's settings have no usable defaults: its destinations will tell
+    try:
+        with connector.open(credentials, filled):
+            pass
+    except ConnectorError as error:
+        errors[name] = [translated(str(error))]
+
+
+def _check_kept_secrets(
+    name: str, connector: Connector, before: dict[str, Any], after: dict[str, Any], errors: Errors
+) -> None:
+    """A secret that nobody has typed again must not follow to another host."""
+    if name in errors or _hosts(connector, before) == _hosts(connector, after):
+        return
+    kept = [
+        field
+        for field in schemas.secret_fields(connector.credentials_schema)
+        if before.get(field) and before[field] == after.get(field)
+    ]
+    if kept:
+        errors.setdefault(name, []).append(
+            _("The address leads to another host: enter %(fields)s again.") % {"fields": ", ".join(kept)}
+        )
+
+
+def _hosts(connector: Connector, credentials: dict[str, Any]) -> list[tuple[str, str]]:
+    """Scheme and host of every address among the credentials that is no secret itself."""
+    fields = connector.credentials_schema.get("properties", {})
+    addresses = [
+        urlsplit(str(credentials.get(field) or ""))
+        for field, schema in fields.items()
+        if schema.get("format") == "uri" and not schema.get("secret")
+    ]
+    return [(address.scheme, address.netloc.rpartition("@")[2]) for address in addresses]
+
+
+def _check_notation(name: str, parse: Any, value: Any, errors: Errors) -> None:
+    if value is None:
+        return
+    try:
+        parse(value)
+    except NotationError as error:
+        errors[name] = [translated(str(error))]
+
+
+def _check_seconds(name: str, value: float | None, errors: Errors) -> None:
+    """What is too long for a moment in time would stop the clock for all destinations."""
+    if value is not None and not 0 <= value <= LONGEST_WAIT:
+        errors[name] = [_("This must be from 0 seconds to a year.")]
+
+
+def _check_tags(tags: Any, errors: Errors) -> None:
+    if not isinstance(tags, list) or not all(isinstance(tag, str) and tag.strip() for tag in tags):
+        errors["tags"] = [_('Tags are a list of words, for example ["crm", "sales"].')]

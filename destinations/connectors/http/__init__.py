@@ -1,0 +1,1 @@
+"""HTTP: a guarded client, and the connector for APIs that take JSON."""

@@ -1,0 +1,284 @@
+"""HTTP API: one request per profile to any web service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
+
+from destinations.connectors import schemas
+from destinations.connectors.addresses import Guard
+from destinations.connectors.base import (
+    JSON,
+    ConfigurationError,
+    Delivery,
+    Outcome,
+    Rejected,
+    Retry,
+    Runtime,
+    Schema,
+    Unknown,
+    Unreachable,
+)
+from destinations.connectors.http import client as http
+from destinations.connectors.http import payload
+from destinations.connectors.redaction import Redactor, basic, mask_url, url_secrets
+
+
+class HttpApi:
+    """Sends the payload as JSON, as query parameters (GET), as a form or as text."""
+
+    slug: ClassVar[str] = "http_api"
+    name: ClassVar[str] = "HTTP API"
+    description: ClassVar[str] = "Calls a web service once for each changed profile."
+    icon: ClassVar[str] = (
+        '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round">'
+        '<circle cx="12" cy="12" r="9"/><path d="M3 12h18M12 3c5 5 5 13 0 18M12 3c-5 5-5 13 0 18"/></svg>'
+    )
+    batch_size: ClassVar[int] = 1
+    credentials_schema: ClassVar[Schema] = {
+        "type": "object",
+        "properties": {
+            "url": {
+                "type": "string",
+                "title": "URL",
+                "description": "The address to call. Its password and query values are not shown again.",
+                "format": "uri",
+                "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^/?#\s]+\S*$",
+                "hint": "must start with http:// or https:// and hold no spaces",
+            },
+            "username": {
+                "type": "string",
+                "title": "User name",
+                "description": "For basic authentication, together with the password.",
+                "default": "",
+            },
+            "password": {
+                "type": "string",
+                "title": "Password",
+                "description": "For basic authentication.",
+                "secret": True,
+                "default": "",
+            },
+            "token": {
+                "type": "string",
+                "title": "Token",
+                "description": "Sent as Authorization: Bearer. Not together with a user name.",
+                "secret": True,
+                "default": "",
+            },
+            "headers": {
+                "type": "object",
+                "title": "Secret headers",
+                "description": "Headers that carry keys, by name; kept secret.",
+                "additionalProperties": {"type": "string"},
+                "secret": True,
+                "default": {},
+            },
+            "proxy": {
+                "type": "string",
+                "title": "Proxy",
+                "description": "The proxy to go through, such as http://user:password@proxy:3128.",
+                "pattern": r"^$|^[Hh][Tt][Tt][Pp][Ss]?://[^/?#\s]+/?$",
+                "hint": "must start with http:// or https:// and name a host",
+                "secret": True,
+                "default": "",
+            },
+        },
+        "required": ["url"],
+        "additionalProperties": False,
+    }
+    settings_schema: ClassVar[Schema] = {
+        "type": "object",
+        "properties": {
+            "method": {
+                "type": "string",
+                "title": "Method",
+                "description": "With GET the payload becomes query parameters.",
+                "enum": ["GET", "POST", "PUT", "PATCH", "DELETE"],
+                "default": "POST",
+            },
+            "timeout": {
+                "type": "number",
+                "title": "Timeout",
+                "description": "Seconds to wait for data; a whole exchange may take twice as long.",
+                "exclusiveMinimum": 0,
+                "maximum": 60,
+                "default": 10,
+            },
+            "headers": {
+                "type": "object",
+                "title": "Headers",
+                "description": "Headers to send, by name. A Content-Type other than JSON changes the body.",
+                "additionalProperties": {"type": "string"},
+                "default": {},
+            },
+            "cookies": {
+                "type": "object",
+                "title": "Cookies",
+                "description": "Cookies to send, by name.",
+                "additionalProperties": {"type": "string"},
+                "secret": True,
+                "default": {},
+            },
+            "ssl_check": {
+                "type": "boolean",
+                "title": "Verify TLS",
+                "description": "Verify the server's certificate.",
+                "default": True,
+            },
+        },
+        "additionalProperties": False,
+    }
+    payload_schema: ClassVar[Schema] = {}
+
+    def open(
+        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], runtime: Runtime | None = None
+    ) -> AbstractContextManager[HttpApiSession]:
+        plan = _plan(credentials, settings)
+        guard = Guard((runtime or Runtime()).allowed_internal)
+        client = http.HttpClient(
+            guard, plan.redactor, timeout=plan.timeout, proxy=plan.proxy, verify=plan.verify
+        )
+        return closing(HttpApiSession(plan, client))
+
+    def describe(
+        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], delivery: Delivery
+    ) -> dict[str, JSON]:
+        """Keys: method, url, headers, body (text; null when there is none); or only `problem`."""
+        plan = _plan(credentials, settings)
+        try:
+            request = plan.request(delivery)
+        except payload.UnwritableError as error:
+            return {"problem": str(error)}
+        body = None if not isinstance(request.body, bytes) else plan.redactor.text(request.body.decode())
+        url = plan.redactor.text(request.shown_url)
+        headers = {"User-Agent": http.USER_AGENT, **plan.redactor.headers(request.headers)}
+        return {"method": request.method, "url": url, "headers": headers, "body": body}
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Credentials and settings, checked and put together."""
+
+    method: str
+    url: str
+    shown_url: str
+    headers: Mapping[str, str]
+    timeout: float
+    proxy: str
+    verify: bool
+    redactor: Redactor
+
+    def request(self, delivery: Delivery) -> http.Request:
+        """Raises UnwritableError."""
+        headers = dict(self.headers)
+        if self.method == "GET":
+            headers["Idempotency-Key"] = delivery.idempotency_key
+            query = urlencode(payload.flatten(delivery.payload))
+            return http.Request(
+                "GET", _extend(self.url, query), headers, shown_url=_extend(self.shown_url, query)
+            )
+        body, content_type = payload.serialise(delivery.payload, self.headers.get("Content-Type", ""))
+        headers |= {"Content-Type": content_type, "Idempotency-Key": delivery.idempotency_key}
+        return http.Request(self.method, self.url, headers, body, self.shown_url)
+
+
+class HttpApiSession:
+    """One request per delivery over one kept-alive connection."""
+
+    def __init__(self, plan: _Plan, client: http.HttpClient) -> None:
+        self._plan, self._client = plan, client
+
+    def close(self) -> None:
+        self._client.close()
+
+    def check(self) -> str:
+        """Ask with HEAD, which changes nothing; any answer but 401, 403 and 407 proves reachability."""
+        try:
+            reply = self._client.send(http.Request("HEAD", self._plan.url, self._plan.headers))
+        except (http.NotSent, http.NoAnswer) as error:
+            raise Unreachable(str(error)) from None
+        if reply.status in (401, 403, 407):
+            who = "the proxy" if reply.status == 407 else "the service"
+            raise ConfigurationError(f"{who} refused the credentials: it answered {reply.status} to HEAD")
+        return f"answered {reply.status} to HEAD in {reply.seconds * 1000:.0f} ms: reachable"
+
+    def push(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        return [self._send(delivery) for delivery in deliveries]
+
+    def _send(self, delivery: Delivery) -> Outcome:
+        try:
+            request = self._plan.request(delivery)
+        except payload.UnwritableError as error:
+            return Rejected(str(error))
+        try:
+            reply = self._client.send(request)
+        except http.NotSent as error:
+            return Retry(str(error))
+        except http.NoAnswer as error:
+            return Unknown(str(error), error.exchange)
+        return http.outcome(reply, self._plan.redactor, delivery.payload)
+
+
+def _plan(credentials: Mapping[str, JSON], settings: Mapping[str, JSON]) -> _Plan:
+    """Raises ConfigurationError when fields contradict each other or cannot be sent."""
+    given = schemas.checked(HttpApi.credentials_schema, credentials)
+    options = schemas.checked(HttpApi.settings_schema, settings)
+    url, authorization = _authorization(given)
+    cookies = {"Cookie": "; ".join(_cookies(options["cookies"]))} if options["cookies"] else {}
+    headers = http.checked_headers(given["headers"], options["headers"], cookies)
+    if authorization:
+        if "Authorization" in headers:
+            raise ConfigurationError("give either an Authorization header or a token or user name, not both")
+        headers["Authorization"] = authorization
+    secrets = schemas.secrets(HttpApi.credentials_schema, given) + schemas.secrets(
+        HttpApi.settings_schema, options
+    )
+    redactor = Redactor([*secrets, *url_secrets(given["proxy"]), authorization[6:].strip()], given["headers"])
+    return _Plan(
+        options["method"],
+        url,
+        mask_url(url),
+        headers,
+        float(options["timeout"]),
+        given["proxy"],
+        options["ssl_check"],
+        redactor,
+    )
+
+
+def _authorization(given: Mapping[str, Any]) -> tuple[str, str]:
+    """The URL without its user information, and the Authorization header's value ("" for none)."""
+    parts = urlsplit(given["url"])
+    userinfo, at, host = parts.netloc.rpartition("@")
+    url = urlunsplit(parts._replace(netloc=host))
+    if sum(map(bool, (given["token"], given["username"] or given["password"], at))) > 1:
+        raise ConfigurationError("give either a token or a user name and password, and only one of each")
+    if given["token"]:
+        return url, _bearer(given["token"])
+    username, _colon, password = userinfo.partition(":")
+    username, password = (
+        (unquote(username), unquote(password)) if at else (given["username"], given["password"])
+    )
+    return url, f"Basic {basic(username, password)}" if username or password else ""
+
+
+def _bearer(token: str) -> str:
+    return http.checked_headers({"Authorization": f"Bearer {token.strip()}"})["Authorization"]
+
+
+def _cookies(cookies: Mapping[str, str]) -> list[str]:
+    for name, value in cookies.items():
+        if not name.strip() or set(name) & set('=;, \t"') or set(value) & set(";,"):
+            raise ConfigurationError("a cookie's name and value cannot hold = ; , or spaces")
+    return [f"{name}={value}" for name, value in cookies.items()]
+
+
+def _extend(url: str, query: str) -> str:
+    if not query:
+        return url
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, query))), fragment=""))

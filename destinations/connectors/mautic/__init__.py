@@ -1,0 +1,1 @@
+"""Mautic, a marketing automation."""

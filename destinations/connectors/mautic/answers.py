@@ -1,0 +1,208 @@
+"""What Mautic's answers mean."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping, Sequence
+
+from destinations.connectors.base import (
+    JSON,
+    Accepted,
+    ConfigurationError,
+    Exchange,
+    Outcome,
+    Rejected,
+    Retry,
+    Unknown,
+    Unreachable,
+)
+from destinations.connectors.http import client
+from destinations.connectors.redaction import Redactor, cut
+
+_MAXIMUM = re.compile(r"\bmax of (\d+) entities", re.IGNORECASE)
+# Parameters of a contact that are not among its fields
+_PARAMETERS = frozenset(
+    {"id", "owner", "stage", "tags", "ipAddress", "lastActive", "overwriteWithBlank", "doNotContact"}
+    | {"frequencyRules", "utmtags", "isPublished", "dateAdded", "dateModified", "dateIdentified"}
+    | {"createdBy", "createdByUser", "preferredProfileImage"}
+)
+
+
+class Said:
+    """An answer of Mautic, read."""
+
+    def __init__(self, reply: client.Reply, redactor: Redactor) -> None:
+        self.reply, self.redactor = reply, redactor
+        body = reply.json() if reply.complete else None
+        self.mapping: Mapping[str, JSON] = body if isinstance(body, Mapping) else {}
+
+    @property
+    def errors(self) -> list[Mapping[str, JSON]]:
+        """The `errors` of a whole answer; the word may occur anywhere in the data and means nothing there."""
+        found = self.mapping.get("errors")
+        values = found.values() if isinstance(found, Mapping) else found if isinstance(found, list) else []
+        return [error for error in values if isinstance(error, Mapping)]
+
+    def raise_if_refused(self) -> None:
+        """ConfigurationError for answers that concern every contact alike."""
+        words = {
+            401: "Mautic refused the access token again after renewing it",
+            403: "Mautic does not allow this: switch its API on, or let the keys' role write contacts",
+            404: "no Mautic API at this address: check the api_url; after enabling the API clear its cache",
+            407: "the proxy refused its credentials",
+        }
+        if self.reply.status in words or 300 <= self.reply.status < 400:
+            start = words.get(self.reply.status, "Mautic is elsewhere")
+            raise ConfigurationError(cut(f"{start} ({self.reason(None)})"))
+
+    def reason(self, payload: JSON) -> str:
+        """Status and messages, without secrets and without the payload's own values."""
+        messages = [self.message(error) for error in self.errors]
+        if not any(messages):
+            return client.reason(self.reply, self.redactor, payload)
+        return cut(f"answered {self.reply.status}: {self.redactor.reason('; '.join(messages), payload)}")
+
+    def wait(self) -> float | None:
+        """Seconds that Mautic asks everyone to wait: Retry-After, or its rate limit's epoch seconds."""
+        if self.reply.status not in client.RETRYABLE and self.reply.status != 503:
+            return None
+        asked = client.retry_after(self.reply.headers)
+        reset = self.reply.headers.get("X-RateLimit-Reset", "").strip()
+        if asked is None and self.reply.status == 429 and reset.isascii() and reset.isdigit():
+            left = float(reset[:12]) - time.time()
+            asked = min(left, client.LONGEST_WAIT) if left >= 0 else None
+        return asked
+
+    def batch_maximum(self) -> int | None:
+        """The most contacts that one call may hold, when this answer says that there were more.
+
+        Mautic says so with a 500 (#12443), which repeating cannot cure.
+        """
+        texts = (_MAXIMUM.search(self.message(error)) for error in self.errors)
+        return next((int(found[1]) for found in texts if found), None) if self.reply.status >= 400 else None
+
+    @staticmethod
+    def message(error: Mapping[str, JSON]) -> str:
+        return str(error.get("message") or error.get("type") or "")
+
+
+def single(said: Said, body: Mapping[str, JSON]) -> Outcome:
+    """The outcome of `contacts/new`: 201 created, 200 merged into a contact that was there."""
+    status, exchange = said.reply.status, said.reply.exchange
+    if said.errors and 200 <= status < 300:
+        return _refused(said.errors[0], said, body, exchange)
+    if 200 <= status < 300:
+        return _stored(said.mapping.get("contact"), status, body, exchange)
+    if status in client.RETRYABLE or status >= 500:
+        return Retry(said.reason(body), said.wait(), exchange)
+    return Rejected(said.reason(body), exchange)
+
+
+def batch(said: Said, bodies: Sequence[Mapping[str, JSON]]) -> list[Outcome]:
+    """One outcome per contact of `contacts/batch/new`, by `statusCodes` alone.
+
+    A contact that failed may still be among `contacts`, and `contacts` and `errors` are lists or objects
+    depending on which indexes they hold (PHP's arrays).
+    """
+    if said.reply.status < 300:
+        return [_item(said, index, body) for index, body in enumerate(bodies)]
+    reason, wait = said.reason(bodies), said.wait()
+    return [_all_failed(said, reason, wait, _exchange(said, body, None)) for body in bodies]
+
+
+def _all_failed(said: Said, reason: str, wait: float | None, exchange: Exchange) -> Outcome:
+    status = said.reply.status
+    if status in client.RETRYABLE or status == 503:
+        return Retry(reason, wait, exchange)
+    if status >= 500 and said.batch_maximum() is None:
+        return Unknown(f"{reason}; contacts before the failing one may have been saved", exchange)
+    return Rejected(reason, exchange)
+
+
+def halt(outcome: Outcome) -> Retry | None:
+    """Whether calls after this one should wait."""
+    if isinstance(outcome, Retry) and outcome.exchange and outcome.exchange.status in (429, 503):
+        return Retry(f"not tried: Mautic answered {outcome.exchange.status}", outcome.after)
+    return None
+
+
+def describe_check(reply: client.Reply, redactor: Redactor) -> str:
+    """The answer to listing one contact, in words; raises ConnectorError when it is not a list."""
+    said = Said(reply, redactor)
+    if reply.status in client.RETRYABLE or reply.status >= 500:
+        raise Unreachable(said.reason(None), said.wait())
+    if reply.status != 200 or "contacts" not in said.mapping:
+        raise ConfigurationError(f"this does not look like Mautic's API: it answered {reply.status}")
+    version = reply.headers.get("Mautic-Version", "")
+    total = str(said.mapping.get("total", ""))
+    count = f", which holds {total} contacts" if total.isdigit() else ""
+    return f"connected to Mautic {version}".rstrip() + f"{count}, in {reply.seconds * 1000:.0f} ms"
+
+
+def _item(said: Said, index: int, body: Mapping[str, JSON]) -> Outcome:
+    code = _at(said.mapping.get("statusCodes"), index)
+    found, error = (_at(said.mapping.get(key), index) for key in ("contacts", "errors"))
+    if not isinstance(code, int):
+        return Unknown("Mautic did not say what became of this contact", _exchange(said, body, None))
+    if 200 <= code < 300:
+        return _stored(found, code, body, _exchange(said, body, found))
+    error = {**(error if isinstance(error, Mapping) else {}), "code": code}
+    return _refused(error, said, body, _exchange(said, body, error))
+
+
+def _exchange(said: Said, body: Mapping[str, JSON], answer: JSON) -> Exchange:
+    """One contact's part of a batch: nobody's attempt shows another contact."""
+    whole = said.reply.exchange
+    request, response = (side.partition("\n\n")[0] for side in (whole.request, whole.response))
+    sent, got = (json.dumps(part, ensure_ascii=False) for part in (body, answer))
+    excerpt = said.redactor.excerpt
+    return Exchange(excerpt(f"{request}\n\n[{sent}]"), excerpt(f"{response}\n\n{got}"), whole.status)
+
+
+def _stored(found: JSON, status: int, body: Mapping[str, JSON], exchange: Exchange) -> Outcome:
+    remote_id = found.get("id") if isinstance(found, Mapping) else None
+    if not isinstance(remote_id, int | str) or isinstance(remote_id, bool) or not remote_id:
+        # An empty contact came back from Mautic 5.0 (#13243).
+        return Unknown(f"answered {status} without the contact's id", exchange)
+    done = "created" if status == 201 else "updated"
+    return Accepted(str(remote_id), cut("; ".join([done, *_lost(body, found)])), exchange)
+
+
+def _refused(error: Mapping[str, JSON], said: Said, body: Mapping[str, JSON], exchange: Exchange) -> Outcome:
+    code = error.get("code")
+    message = said.redactor.reason(Said.message(error), body)
+    reason = cut(f"refused with {code}: {message}" if message else f"refused with {code}")
+    if isinstance(code, int) and (code in client.RETRYABLE or code >= 500):
+        return Retry(reason, None, exchange)
+    return Rejected(reason, exchange)
+
+
+def _lost(body: Mapping[str, JSON], found: JSON) -> list[str]:
+    """What Mautic accepts without storing it: zeros in numeric fields, fields it does not have."""
+    notes = []
+    if zeros := sorted(name for name, value in body.items() if _is_zero(value)):
+        notes.append(f"Mautic does not store zero in numeric fields: {', '.join(zeros)}")
+    fields = found.get("fields") if isinstance(found, Mapping) else None
+    known = fields.get("all") if isinstance(fields, Mapping) else None
+    if isinstance(known, Mapping) and (unknown := sorted(set(body) - set(known) - _PARAMETERS)):
+        notes.append(f"Mautic has no such field: {', '.join(unknown)}")
+    return notes
+
+
+def _is_zero(value: JSON) -> bool:
+    """Whether a value counts as zero there: its integer part is what is looked at."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return False
+    try:
+        return abs(float(value)) < 1
+    except ValueError:
+        return False
+
+
+def _at(container: JSON, index: int) -> JSON:
+    """An entry of what PHP wrote as a list or as an object with text keys."""
+    if isinstance(container, Mapping):
+        return container.get(str(index))
+    return container[index] if isinstance(container, list) and index < len(container) else None

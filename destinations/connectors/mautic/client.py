@@ -1,0 +1,89 @@
+"""Calls to Mautic's API with an access token that all workers share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from destinations.connectors.addresses import Guard
+from destinations.connectors.base import JSON, ConfigurationError, Token, TokenStore, Unreachable
+from destinations.connectors.http import client, payload
+from destinations.connectors.mautic.answers import Said
+from destinations.connectors.redaction import Redactor
+
+TIMEOUT = 30.0  # seconds; a batch of 200 is saved one by one
+RESPONSE_LIMIT = 16 * 1024 * 1024  # bytes: the answer to a batch holds every contact in full
+DEFAULT_LIFETIME = 3600.0  # seconds, where the answer does not say
+MARGIN = 30.0  # seconds before its end that a token is not used any more
+
+
+class MauticClient:
+    """One session to one Mautic."""
+
+    def __init__(
+        self, credentials: Mapping[str, str], guard: Guard, tokens: TokenStore, redactor: Redactor
+    ) -> None:
+        self.redactor = redactor
+        self._base = base_url(credentials["api_url"])
+        self._keys = {"client_id": credentials["public_key"], "client_secret": credentials["private_key"]}
+        self._tokens = tokens
+        self._http = client.HttpClient(guard, redactor, timeout=TIMEOUT, limit=RESPONSE_LIMIT)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def call(self, method: str, path: str, body: JSON = None, idempotency_key: str = "") -> client.Reply:
+        """One API call; a refused token is renewed once and the call repeated once.
+
+        Raises what `HttpClient.send` raises, UnwritableError for a body that JSON cannot hold, and
+        ConfigurationError or Unreachable when no token can be had or the API as a whole refuses.
+        """
+        request = self._request(method, path, body, idempotency_key)
+        token = self._tokens.get() or self._tokens.renew(None, self._fetch)
+        reply = self._http.send(self._authorised(request, token))
+        if reply.status == 401:
+            token = self._tokens.renew(token, self._fetch)
+            reply = self._http.send(self._authorised(request, token))
+        Said(reply, self.redactor).raise_if_refused()
+        return reply
+
+    def _request(self, method: str, path: str, body: JSON, idempotency_key: str) -> client.Request:
+        # Without its content type Mautic does not parse JSON and saves an empty contact (#7238, #10982).
+        headers = {"Content-Type": payload.JSON_TYPE} if body is not None else {}
+        if idempotency_key:
+            headers["Idempotency-Key"] = idempotency_key
+        data = None if body is None else payload.json_bytes(body)
+        return client.Request(method, f"{self._base}/api/{path}", headers, data, f"{self._base}/api/{path}")
+
+    def _authorised(self, request: client.Request, token: Token) -> client.Request:
+        self.redactor.add(token.value)
+        headers = {**request.headers, **client.checked_headers({"Authorization": f"Bearer {token.value}"})}
+        return client.Request(request.method, request.url, headers, request.body, request.shown_url)
+
+    def _fetch(self) -> Token:
+        """A new token by client credentials (Mautic 4.0 or later)."""
+        form = urlencode({"grant_type": "client_credentials", **self._keys})
+        headers = {"Content-Type": payload.FORM_TYPE}
+        try:
+            reply = self._http.send(client.Request("POST", f"{self._base}/oauth/v2/token", headers, form))
+        except (client.NotSent, client.NoAnswer) as error:
+            raise Unreachable(f"no access token: {error}") from None
+        said = Said(reply, self.redactor)
+        if reply.status in client.RETRYABLE or reply.status >= 500:
+            raise Unreachable(f"no access token: {said.reason(None)}", said.wait())
+        value = said.mapping.get("access_token")
+        if reply.status != 200 or not isinstance(value, str) or not value:
+            raise ConfigurationError(f"Mautic gave no access token: {said.reason(None)}")
+        return Token(value, time.time() + _lifetime(said.mapping.get("expires_in")))
+
+
+def base_url(api_url: str) -> str:
+    """Mautic's own address: without /api and slashes at its end (a trailing slash is a 404 on POST)."""
+    return api_url.strip().rstrip("/").removesuffix("/api").rstrip("/")
+
+
+def _lifetime(seconds: JSON) -> float:
+    known = isinstance(seconds, int | float) and seconds > 0
+    lifetime = float(seconds) if known else DEFAULT_LIFETIME
+    return lifetime - min(MARGIN, lifetime / 10)

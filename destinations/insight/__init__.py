@@ -1,0 +1,1 @@
+"""What reads and explains, and never writes: why, when, how many, and what would be."""

@@ -1,0 +1,170 @@
+"""Finding delivery attempts among millions of them.
+
+An index answers for the time, the destination, the profile, the outcome and whether it failed. Everything
+else is searched for within the newest `REACH` attempts that these leave, so that a search for what is not
+there ends, too. Whoever shows what was found says how far back that was.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.core.validators import RegexValidator
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from destinations.insight.filter_fields import ChosenIds, DestinationChoice
+from destinations.models import DeliveryAttempt
+from profiles.models import Profile
+from tracsync.common.bounded_lists import id_matches
+from tracsync.common.times import check_years
+
+REACH = 100_000  # attempts that are searched through
+FEW_PROFILES = 500  # whose attempts an index finds, however old they are
+FAILED = "failed"  # any outcome but accepted
+STATUS = RegexValidator(
+    r"^(none|[1-5](xx)?|[1-5]\d\d)$", _("Write a code such as 422, a class such as 4xx, or none.")
+)
+ACCEPTED = DeliveryAttempt.Outcome.ACCEPTED
+Rows = QuerySet[DeliveryAttempt]
+
+
+class AttemptFilters(forms.Form):
+    """Those of the delivery log, by the names that they have in its address."""
+
+    q = forms.CharField(
+        label=_("Profile"),
+        required=False,
+        max_length=256,
+        help_text=_("The beginning of an ID, or =ID for exactly that one."),
+    )
+    destination = DestinationChoice()
+    outcome__exact = forms.ChoiceField(
+        label=_("Outcome"),
+        required=False,
+        choices=[("", _("All")), (FAILED, _("Failed, in whatever way")), *DeliveryAttempt.Outcome.choices],
+        help_text=_("What came of it."),
+    )
+    status = forms.CharField(
+        label=_("Status"),
+        required=False,
+        max_length=4,
+        validators=[STATUS],
+        help_text=_("422, 4xx, or none."),
+    )
+    at__gte = forms.DateTimeField(
+        label=pgettext_lazy("time", "From"),
+        required=False,
+        validators=[check_years],
+        help_text=_("Then or later, in your time zone."),
+    )
+    at__lt = forms.DateTimeField(
+        label=pgettext_lazy("time", "To"),
+        required=False,
+        validators=[check_years],
+        help_text=_("Before then, in your time zone."),
+    )
+    took = forms.IntegerField(
+        label=_("Took at least"), required=False, min_value=1, max_value=86_400_000, help_text=_("In ms.")
+    )
+    error = forms.CharField(
+        label=_("Text of the reason"),
+        required=False,
+        max_length=100,
+        help_text=_("Any part of it, in upper or lower case."),
+    )
+    ids = ChosenIds()
+
+
+def matching(filters: dict[str, Any]) -> Rows:
+    """All attempts that match, however old. `filters`: the cleaned data of AttemptFilters."""
+    return _searched(_indexed(filters, _few_profiles(filters)), filters)
+
+
+def around(filters: dict[str, Any]) -> Rows:
+    """Those among which they are, whatever came of them: steps through these are quick in any case."""
+    return _around(filters, _few_profiles(filters))
+
+
+def within_reach(filters: dict[str, Any]) -> tuple[Rows, datetime | None]:
+    """Those that match within the reach of a search; and where it ended, None if it saw all."""
+    few = _few_profiles(filters)
+    rows = _indexed(filters, few)
+    end = _end_of_reach(rows) if few is None and _needs_search(filters) else None
+    return _searched(rows if end is None else rows.filter(at__gt=end), filters), end
+
+
+def _around(filters: dict[str, Any], few: list[str] | None) -> Rows:
+    rows = DeliveryAttempt.objects.all()
+    if filters["ids"]:
+        rows = rows.filter(pk__in=filters["ids"])
+    if filters["at__gte"]:
+        rows = rows.filter(at__gte=filters["at__gte"])
+    if filters["at__lt"]:
+        rows = rows.filter(at__lt=filters["at__lt"])
+    if filters["destination"]:
+        rows = rows.filter(destination=filters["destination"].pk)
+    if few is not None:
+        rows = rows.filter(profile__in=few)
+    return rows
+
+
+def _indexed(filters: dict[str, Any], few: list[str] | None) -> Rows:
+    """What an index finds in the order of time, or finds few of."""
+    rows = _around(filters, few)
+    outcome = filters["outcome__exact"]
+    if outcome and outcome != ACCEPTED:
+        rows = rows.exclude(outcome=ACCEPTED)  # as the indexes of failures have it
+        if outcome != FAILED and not filters["destination"]:
+            rows = rows.filter(outcome=outcome)
+    return rows
+
+
+def _searched(rows: Rows, filters: dict[str, Any]) -> Rows:
+    """What every attempt is looked at for."""
+    if filters["outcome__exact"] not in ("", FAILED):
+        rows = rows.filter(outcome=filters["outcome__exact"])
+    if status := filters["status"]:
+        rows = _with_status(rows, status)
+    if filters["took"]:
+        rows = rows.filter(duration_ms__gte=filters["took"])
+    if filters["error"]:
+        rows = rows.filter(reason__icontains=filters["error"])
+    if term := filters["q"]:
+        rows = rows.filter(id_matches(term, rows.db, "profile__id"))
+    return rows
+
+
+def _with_status(rows: Rows, status: str) -> Rows:
+    if status == "none":
+        return rows.filter(status_code=None)
+    if len(status.removesuffix("xx")) == 1:
+        first = int(status[0]) * 100
+        return rows.filter(status_code__gte=first, status_code__lt=first + 100)
+    return rows.filter(status_code=int(status))
+
+
+def _needs_search(filters: dict[str, Any]) -> bool:
+    """Those that were chosen one by one are few."""
+    if filters["ids"]:
+        return False
+    outcome = filters["outcome__exact"]
+    by_outcome = outcome == ACCEPTED or (outcome not in ("", FAILED) and filters["destination"] is not None)
+    return bool(by_outcome or filters["status"] or filters["took"] or filters["error"] or filters["q"])
+
+
+def _few_profiles(filters: dict[str, Any]) -> list[str] | None:
+    """The profiles that are meant, where they are few."""
+    if not filters["q"]:
+        return None
+    found = Profile.objects.filter(id_matches(filters["q"])).order_by().values_list("pk", flat=True)
+    ids = list(found[: FEW_PROFILES + 1])
+    return ids if len(ids) <= FEW_PROFILES else None
+
+
+def _end_of_reach(rows: Rows) -> datetime | None:
+    """When the first attempt beyond the reach was made."""
+    return next(iter(rows.order_by("-at").values_list("at", flat=True)[REACH : REACH + 1]), None)

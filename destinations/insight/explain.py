@@ -1,0 +1,137 @@
+"""Why a profile was or was not sent, in words an operator understands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from destinations.models import Destination, Health, ProfileSync
+from destinations.recorded import translated
+from destinations.sync import limits
+from profiles.models import Profile
+from tracsync.common.numbers import grouped
+from tracsync.common.times import at, told
+
+State = ProfileSync.State
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """What will become of a profile's unsettled changes at one destination."""
+
+    destination: Destination
+    due_at: datetime
+    text: str
+
+
+def sentence(sync: ProfileSync, now: datetime | None = None) -> str:
+    """The state of a row, why it is so, and what happens next.
+
+    Reads `sync.profile` and `sync.destination` with its resource and health: select them with the rows.
+    """
+    now = now or timezone.now()
+    if sync.state == State.CLAIMED:
+        return _in_flight(sync, now)
+    text = _state(sync, now)
+    if sync.due_at is None:
+        return text
+    kept = obstacle(sync.destination, now)
+    coming = _("kept: %(obstacle)s") % {"obstacle": kept} if kept else _due(sync, now)
+    return "; ".join(filter(None, [text, coming]))
+
+
+def _state(sync: ProfileSync, now: datetime) -> str:
+    """Nothing for what has only become due."""
+    since = told(sync.state_since, now)
+    said = {"reason": translated(sync.reason), "time": since, "number": sync.attempts}
+    texts = {
+        State.SYNCED: _("synced at %(time)s: %(reason)s"),
+        State.SKIPPED: _("not sent: %(reason)s"),
+        State.REJECTED: _(
+            "rejected: %(reason)s; waits for a change of the profile or the destination, or for a replay"
+        ),
+        State.RETRYING: _("attempt %(number)s failed: %(reason)s"),
+    }
+    return texts.get(State(sync.state), "") % said
+
+
+def prospects(profile: Profile) -> list[Prospect]:
+    """For a profile with unsettled changes: when each enabled destination will get them, and why then."""
+    if profile.first_changed_at is None:
+        return []
+    first, now = profile.first_changed_at, timezone.now()
+    destinations = Destination.objects.filter(enabled=True).defer("settings")
+    return [
+        Prospect(one, one.due_at(profile.changed_at, first), _waiting(one, profile.changed_at, first, now))
+        for one in destinations
+    ]
+
+
+def seconds(duration: timedelta) -> str:
+    return f"{duration.total_seconds():g} s"
+
+
+def _in_flight(sync: ProfileSync, now: datetime) -> str:
+    if sync.claimed_until is None or sync.claimed_until <= now:
+        return _("its push was interrupted and is about to be repeated")
+    if sync.started_at is None:
+        return _("handed to a worker at %(time)s") % {"time": told(sync.state_since, now)}
+    return _("being pushed since %(time)s") % {"time": told(sync.started_at, now)}
+
+
+def obstacle(destination: Destination, now: datetime) -> str:
+    """Why nothing is sent to a destination at all; "" where something is."""
+    if not destination.enabled:
+        return _("the destination is off")
+    if not destination.resource.enabled:
+        return _("the resource %(name)s is off") % {"name": destination.resource.name}
+    if destination.paused_at is not None:
+        return _("the destination is paused since %(time)s") % {"time": told(destination.paused_at, now)}
+    health: Health | None = getattr(destination, "health", None)
+    if health is not None and health.is_held(now):
+        assert health.held_until is not None
+        rest = {"time": told(health.held_until, now), "reason": translated(health.hold_reason)}
+        return _("the destination rests until %(time)s: %(reason)s") % rest
+    if health is not None and (free_at := limits.used_up_until(destination, health, now)):
+        used = {"limit": rate(destination), "time": told(free_at, now)}
+        return _("the limit of %(limit)s is used up until %(time)s") % used
+    return ""
+
+
+def rate(destination: Destination) -> str:
+    """Its rate limit: 10 a minute."""
+    texts = {
+        Destination.RatePeriod.SECOND: _("%(count)s a second"),
+        Destination.RatePeriod.MINUTE: _("%(count)s a minute"),
+        Destination.RatePeriod.HOUR: _("%(count)s an hour"),
+        Destination.RatePeriod.DAY: _("%(count)s a day"),
+    }
+    return texts[Destination.RatePeriod(destination.rate_period)] % {
+        "count": grouped(destination.rate_limit or 0)
+    }
+
+
+def _due(sync: ProfileSync, now: datetime) -> str:
+    assert sync.due_at is not None
+    if sync.state == State.RETRYING:
+        return _("next attempt at %(time)s") % {"time": told(sync.due_at, now)}
+    if sync.due_at <= now:
+        return _("due since %(time)s") % {"time": told(sync.due_at, now)}
+    profile = sync.profile
+    return _waiting(sync.destination, profile.changed_at, sync.first_changed_at or profile.changed_at, now)
+
+
+def _waiting(
+    destination: Destination, changed_at: datetime, first_changed_at: datetime, now: datetime
+) -> str:
+    quiet, wait = destination.effective_quiet_period, destination.effective_max_wait
+    due = destination.due_at(changed_at, first_changed_at)
+    changes = {"last": at(changed_at), "first": at(first_changed_at)}
+    times = {"due": told(due, now), **changes, "quiet": seconds(quiet)}
+    if wait is not None and due < changed_at + quiet:
+        text = _("waiting until %(due)s: first change %(first)s, max wait %(wait)s")
+        return text % {**times, "wait": seconds(wait)}
+    return _("waiting until %(due)s: last change %(last)s, quiet period %(quiet)s") % times

@@ -1,0 +1,145 @@
+"""What people ask of the engine: send now, send again, pause, resume, and what their edits entail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.utils import timezone
+
+from destinations.configuration import history
+from destinations.models import Destination, ProfileSync, Replay
+from destinations.operations import backfill
+from destinations.scheduler import loop
+from destinations.sync import database, health, settle
+from profiles.models import Profile
+
+State = ProfileSync.State
+BATCH_SIZE = 5000
+FEW = 100  # rows that a person may have pushed together with what has just changed
+
+
+def sync_now(profile: Profile, destinations: Iterable[Destination]) -> int:
+    """Send a profile to these destinations now, whatever the quiet period; how many rows are owed."""
+    now = timezone.now()
+    for destination in destinations:
+        settle.owe_now(destination, [profile.pk], now)
+    rows = ProfileSync.objects.filter(profile=profile, destination__in=destinations)
+    return database.update(rows, asked=True)
+
+
+def sync_rows_now(rows: QuerySet[ProfileSync]) -> int:
+    """As `sync_now`, for rows that exist: due now, whatever the quiet period; how many."""
+    return _owe_now(rows, asked=True)
+
+
+def replay(rows: QuerySet[ProfileSync]) -> int:
+    """Send these again now, even what is unchanged or was rejected; how many."""
+    return _owe_now(rows, **_REPLAYED)
+
+
+_REPLAYED: dict[str, Any] = {"asked": True, "resend": True, "attempts": 0}
+
+
+def send_again(rows: QuerySet[ProfileSync], kind: str, *, bulk: bool = False) -> int:
+    """As `replay`, or `sync_rows_now` for a retry, for rows that make one batch; how many.
+
+    In `bulk` they come after what has just changed.
+    """
+    marks = _REPLAYED if kind == Replay.Kind.REPLAY else {"asked": True}
+    return database.update(rows, **_due_now(), **(_after_changes() if bulk else {}), **marks)
+
+
+def _owe_now(rows: QuerySet[ProfileSync], **marks: Any) -> int:
+    """A batch at a time, each on its own: a million rows take no memory, and no lock that changes wait for.
+
+    One that stops half-way has only begun, and can be repeated.
+    """
+    count, bulk = 0, False
+    for ids in _batches(rows):
+        bulk = bulk or len(ids) > FEW
+        batch, after_changes = rows.filter(pk__among=ids), _after_changes() if bulk else {}
+        count += database.update(batch, **_due_now(), **after_changes, **marks)
+    return count
+
+
+def _batches(rows: QuerySet[ProfileSync]) -> Iterator[list[int]]:
+    """The ids of the rows, in their order."""
+    pks = rows.order_by("pk").values_list("pk", flat=True)
+    ids = list(pks[:BATCH_SIZE])
+    while ids:
+        yield ids
+        ids = list(pks.filter(pk__gt=ids[-1])[:BATCH_SIZE]) if len(ids) == BATCH_SIZE else []
+
+
+def _after_changes() -> dict[str, Any]:
+    """Very many rows come after what has just changed, except where they are owed for a change."""
+    is_change = When(state=State.PENDING, due_at__isnull=False, then=F("bulk"))
+    return {"bulk": Case(is_change, default=Value(True))}
+
+
+def _due_now() -> dict[str, Any]:
+    """One update for all columns: `rows` may be chosen by the very state that it changes.
+
+    What is being pushed keeps its claim and is due again afterwards.
+    """
+    now, in_flight = timezone.now(), When(state=State.CLAIMED, then=F("state"))
+    return {
+        "state": Case(in_flight, default=Value(State.PENDING.value)),
+        "state_since": Case(When(state=State.CLAIMED, then=F("state_since")), default=Value(now)),
+        "reason": "",
+        "due_at": now,
+    }
+
+
+def pause(destination: Destination) -> None:
+    """Send nothing until it is resumed; changes go on being recorded as owed."""
+    running = Destination.objects.filter(pk=destination.pk, paused_at=None)
+    _switched(destination, running.update(paused_at=timezone.now()))
+
+
+def resume(destination: Destination) -> None:
+    """Send what has become owed meanwhile, without waiting for the end of a rest."""
+    paused = Destination.objects.filter(pk=destination.pk, paused_at__isnull=False)
+    _switched(destination, paused.update(paused_at=None))
+    health.mended(destination)
+
+
+def _switched(destination: Destination, rows: int) -> None:
+    destination.refresh_from_db(fields=["paused_at"])
+    if rows:
+        history.record(destination)
+
+
+def changed(destination: Destination) -> None:
+    """After an edit of what or where it sends: what was rejected gets another chance."""
+    now = timezone.now()
+    rejected = ProfileSync.objects.filter(destination=destination, state=State.REJECTED, due_at=None)
+    again: dict[str, Any] = {"state": State.PENDING, "state_since": now, "due_at": now, "bulk": True}
+    database.update(rejected, **again, reason="", attempts=0)
+    health.mended(destination)  # last: recording locks rows and health in this order, too
+
+
+def enabled_again(destination: Destination) -> None:
+    """Catch up with what has changed while the destination was off."""
+    backfill.request(destination, changed_since=destination.disabled_at)
+
+
+def profiles_changed(ids: Sequence[str]) -> None:
+    """For destinations that wait for nothing, the changes of these profiles are over: push at once."""
+    immediate = immediate_destinations()
+    if immediate:
+        settle.settle_at_once(ids, immediate)
+        now = timezone.now()
+        for destination in immediate:
+            loop.dispatch(destination, now)
+
+
+def immediate_destinations() -> list[Destination]:
+    """The enabled destinations without a quiet period."""
+    at_once = Q(quiet_period=0)
+    if settings.TRACSYNC_QUIET_PERIOD == 0:
+        at_once |= Q(quiet_period=None)
+    return list(Destination.objects.defer("mapping", "settings").filter(at_once, enabled=True))

@@ -1,0 +1,51 @@
+"""Backfills: bringing all profiles up to date at one destination, a batch at a time."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+
+from destinations.models import Backfill, Destination
+from destinations.operations import batches
+from destinations.operations.batches import BATCH_SIZE, LOOKED_THROUGH
+from destinations.sync import settle
+from profiles.models import Profile
+
+
+def request(destination: Destination, changed_since: datetime | None = None, asked_by: str = "") -> Backfill:
+    """Have the clock bring all profiles, or those changed since a moment, up to date."""
+    backfill = Backfill(destination=destination, changed_since=changed_since, asked_by=asked_by)
+    backfill.total = _wanted(Profile.objects.all(), backfill).count()
+    backfill.save()
+    return backfill
+
+
+def advance(now: datetime) -> int:
+    """Go on with every running backfill by one batch, unless enough waits there; how many went on."""
+    return batches.advance(Backfill, _hand_over, now)
+
+
+def _hand_over(backfill: Backfill, destination: Destination, now: datetime) -> tuple[int, str | None]:
+    ids, after = _next_batch(backfill)
+    if ids:
+        settle.owe_now(destination, ids, now, bulk=True)
+    return len(ids), after
+
+
+def _next_batch(backfill: Backfill) -> tuple[list[str], str | None]:
+    """The next profiles, and the id to go on after; None at the end.
+
+    No more than LOOKED_THROUGH profiles are looked at for those that have changed since a moment.
+    """
+    rest = Profile.objects.filter(pk__gt=backfill.after).order_by("pk").values_list("pk", flat=True)
+    end = next(iter(rest[LOOKED_THROUGH - 1 : LOOKED_THROUGH]), None)
+    window = rest if end is None else rest.filter(pk__lte=end)
+    ids = list(_wanted(window, backfill)[:BATCH_SIZE])
+    return ids, ids[-1] if len(ids) == BATCH_SIZE else end
+
+
+def _wanted(profiles: QuerySet[Profile, Any], backfill: Backfill) -> QuerySet[Profile, Any]:
+    since = backfill.changed_since
+    return profiles if since is None else profiles.filter(changed_at__gte=since)

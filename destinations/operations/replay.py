@@ -1,0 +1,57 @@
+"""Replays: sending what was chosen again. Few rows are sent at once, many become jobs, one per destination.
+
+A job goes through what was chosen step by step: each is sent again once, whatever becomes of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from destinations.models import Destination, ProfileSync, Replay
+from destinations.operations import actions, batches, selection
+from destinations.operations.selection import Choice, InvalidChoice
+
+logger = logging.getLogger(__name__)
+Kind = Replay.Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """How many rows are sent again, and by which jobs; without any, they are due already."""
+
+    count: int
+    jobs: tuple[Replay, ...] = ()
+
+
+def request(choice: Choice, kind: str = Kind.REPLAY, asked_by: str = "") -> Requested:
+    """Send all that are chosen again."""
+    totals = selection.totals(choice)
+    if sum(totals.values()) <= actions.FEW:
+        rows = ProfileSync.objects.filter(pk__among=selection.all_rows(choice))
+        return Requested(actions.send_again(rows, kind))
+    jobs = [
+        Replay(destination_id=pk, choice=choice.as_dict(), kind=kind, asked_by=asked_by, total=count)
+        for pk, count in sorted(totals.items())
+    ]
+    for job in jobs:
+        job.save()
+    return Requested(sum(totals.values()), tuple(jobs))
+
+
+def advance(now: datetime) -> int:
+    """Go on with every running replay by one batch, unless enough waits there; how many went on."""
+    return batches.advance(Replay, _hand_over, now)
+
+
+def _hand_over(replay: Replay, destination: Destination, now: datetime) -> tuple[int, Any]:
+    try:
+        chosen = selection.read(replay.choice).at(replay.destination_id)
+    except InvalidChoice as error:  # a filter that this version does not know any more
+        logger.error("replay %d ends: %s", replay.pk, error)
+        return 0, None
+    ids, after = selection.next_rows(chosen, replay.after)
+    rows = ProfileSync.objects.filter(pk__among=ids)
+    return actions.send_again(rows, replay.kind, bulk=True), after

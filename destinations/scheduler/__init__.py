@@ -1,0 +1,1 @@
+"""What runs by itself: the loop that settles, claims and goes on with jobs, and cleaning up."""

@@ -1,0 +1,121 @@
+"""The clock: settle quiet profiles, go on with jobs, claim what is due and wake a worker for it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections, connections
+from django.utils import timezone
+from django_q.tasks import async_task
+
+from destinations.models import Destination, Heartbeat
+from destinations.operations import backfill, replay
+from destinations.scheduler import cleanup
+from destinations.sync import claim, settle
+from profiles.imports import job
+
+logger = logging.getLogger(__name__)
+
+TICK = 0.25  # seconds between two looks when there is nothing to do
+SHORTEST_PAUSE = 0.01
+BEAT_EVERY = timedelta(seconds=5)
+ALIVE = timedelta(seconds=20)
+QUEUED_PER_PROCESS = 2  # claims that wait for each process that pushes
+
+
+def tick(now: datetime | None = None) -> bool:
+    """One look at everything that may be due; whether anything was done."""
+    now = now or timezone.now()
+    settled = settle.settle(now)
+    filled = backfill.advance(now) + replay.advance(now)
+    claimed = sum([dispatch(destination, now) for destination in _next(now)])
+    imported = job.advance(now)
+    return bool(settled or filled or claimed or imported)
+
+
+def _next(now: datetime) -> list[Destination]:
+    """The destinations to claim for: no more than workers can start on before their leases end."""
+    ready = claim.ready(now)
+    if not ready:
+        return []
+    clocks = Heartbeat.objects.filter(at__gt=now - ALIVE).count()
+    queue = QUEUED_PER_PROCESS * settings.TRACSYNC_WORKERS * max(1, clocks)
+    return ready[: max(0, queue - claim.unstarted(now))]
+
+
+def dispatch(destination: Destination, now: datetime) -> int:
+    """Claim a batch of what is due at a destination and wake a worker for it; how many rows it has."""
+    claimed = claim.claim(destination, now)
+    if claimed is None:
+        return 0
+    try:
+        async_task("destinations.sync.push.push", claimed.token, claimed.ids)
+    except Exception:
+        # Whatever the broker raises: without a wake-up the rows had to wait for their lease to end.
+        claim.release(claimed.token, claimed.ids)
+        raise
+    return len(claimed.ids)
+
+
+def run(stopped: Callable[[], bool]) -> None:
+    """Tick until told to stop; a database or broker that is away is waited for."""
+    beat = _Beat()
+    while not stopped():
+        close_old_connections()
+        try:
+            beat.show()
+            pause = 0.0 if tick() else _pause()
+            cleanup.prune_sometimes()
+        except Exception as error:
+            _report(error)
+            connections.close_all()
+            time.sleep(1)
+            continue
+        time.sleep(pause)
+    beat.end()
+
+
+def _pause() -> float:
+    """Seconds until there may be something to do: changes are met right when they have ended."""
+    ends = settle.next_at()
+    if ends is None:
+        return TICK
+    return min(TICK, max(SHORTEST_PAUSE, (ends - timezone.now()).total_seconds()))
+
+
+def is_alive(now: datetime | None = None) -> bool:
+    """Whether any clock has shown itself lately."""
+    return Heartbeat.objects.filter(at__gt=(now or timezone.now()) - ALIVE).exists()
+
+
+def _report(error: Exception) -> None:
+    # The text of a database error may repeat the values of a row.
+    detail = "" if isinstance(error, DatabaseError) else f": {error}"
+    logger.error("the clock could not tick (%s%s), trying again", type(error).__name__, detail)
+
+
+class _Beat:
+    """Shows in the database, every few seconds, that this clock is alive."""
+
+    def __init__(self) -> None:
+        self.name = f"{socket.gethostname()}:{os.getpid()}"
+        self.shown: datetime | None = None
+
+    def show(self) -> None:
+        now = timezone.now()
+        if self.shown is None or now - self.shown >= BEAT_EVERY:
+            Heartbeat.objects.update_or_create(name=self.name, defaults={"at": now})
+            Heartbeat.objects.filter(at__lt=now - 10 * ALIVE).delete()
+            self.shown = now
+
+    def end(self) -> None:
+        try:
+            Heartbeat.objects.filter(name=self.name).delete()
+        except DatabaseError:
+            logger.info("the database is away: the heartbeat will run out by itself")

@@ -1,0 +1,78 @@
+"""Counting what happens at a destination, five minutes at a time, in the transactions in which it happens.
+
+The row of a destination's five minutes is the last lock that a transaction takes: whoever has it waits for
+nobody else, so recording and settling may both write it and never wait in a circle. Settling writes those of
+several destinations in one statement, in their order.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db import connection
+from django.utils import timezone
+
+from destinations.connectors.base import Accepted, Rejected, Retry, Unknown
+from destinations.models import Destination, Tally
+from destinations.sync.decide import Refuse, Skip, Unchanged
+
+if TYPE_CHECKING:
+    from destinations.sync.outcomes import Entry
+
+NAMES: dict[type, str] = {
+    Skip: "skipped",
+    Refuse: "refused",
+    Unchanged: "unchanged",
+    Accepted: "accepted",
+    Retry: "retry",
+    Rejected: "rejected",
+    Unknown: "unknown",
+}
+
+
+def slot(moment: datetime) -> int:
+    return int(moment.timestamp() // Tally.SLOT.total_seconds())
+
+
+def recorded(destination: Destination, entries: Iterable[Entry]) -> None:
+    """Count what became of a batch. What waits for its changes to end is counted when that is over."""
+    counts: Counter[str] = Counter()
+    for entry in entries:
+        if name := NAMES.get(type(entry.result)):
+            counts[name] += 1
+        if entry.attempt and entry.attempt.lag is not None:
+            counts[_lag(entry.attempt.lag)] += 1
+    _add({destination.pk: counts})
+
+
+def settled(by_destination: Mapping[int, int]) -> None:
+    """Count profiles that were handed over: how many, by the destination's id."""
+    _add({pk: {"settled": count} for pk, count in by_destination.items() if count})
+
+
+def forget(before: datetime) -> None:
+    Tally.objects.filter(slot__lt=slot(before)).delete()
+
+
+def _lag(seconds: float) -> str:
+    return Tally.LAGS[bisect_left(Tally.LAG_BOUNDS, seconds)]
+
+
+def _add(counts: Mapping[int, Mapping[str, int]]) -> None:
+    """Each destination's counts to the five minutes that are now, in one statement."""
+    now = slot(timezone.now())
+    names = [name for name in Tally.COUNTS if any(name in one for one in counts.values())]
+    if not names:
+        return
+    rows = [(now, pk, *(counts[pk].get(name, 0) for name in names)) for pk in sorted(counts)]
+    row = f"({', '.join(['%s'] * len(rows[0]))})"
+    sql = f"""
+        INSERT INTO destinations_tally AS tally (slot, destination_id, {", ".join(names)})
+        VALUES {", ".join([row] * len(rows))} ON CONFLICT (slot, destination_id) DO UPDATE
+        SET {", ".join(f"{name} = tally.{name} + excluded.{name}" for name in names)}"""  # noqa: S608 - names are ours
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [value for values in rows for value in values])

@@ -1,0 +1,236 @@
+"""Recording what came of a batch: the rows, the attempts and the destination's health, together."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from destinations.connectors.base import Accepted, Delivery, Exchange, Outcome, Rejected, Retry, Unknown
+from destinations.models import DeliveryAttempt, Destination, ProfileSync
+from destinations.sync import counters, database, health, retry
+from destinations.sync.claim import released
+from destinations.sync.decide import Decision, Refuse, Skip, Unchanged, Wait
+from profiles.models import Profile
+
+State = ProfileSync.State
+FIELDS = (
+    "state",
+    "state_since",
+    "reason",
+    "version",
+    "first_changed_at",
+    "due_at",
+    "asked",
+    "resend",
+    "bulk",
+    "claim_token",
+    "claimed_until",
+    "started_at",
+    "attempts",
+    "last_error",
+    "synced_version",
+    "synced_at",
+    "payload_hash",
+    "remote_id",
+)
+
+# What others may have changed while the row was being pushed.
+MEANWHILE = ("version", "first_changed_at", "due_at", "asked", "resend", "bulk", "attempts")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What became of one row. `version`: of the profile that was read; the others: when its push began."""
+
+    sync: ProfileSync
+    version: int
+    result: Decision | Outcome
+    due_at: datetime | None
+    asked: bool
+    resend: bool
+    payload_hash: str = ""
+    attempt: DeliveryAttempt | None = None
+
+
+def decided(sync: ProfileSync, profile: Profile, decision: Decision) -> Entry:
+    """An entry for what needs no delivery."""
+    return Entry(sync, profile.version, decision, sync.due_at, sync.asked, sync.resend)
+
+
+def delivered(
+    sync: ProfileSync,
+    profile: Profile,
+    payload_hash: str,
+    outcome: Outcome,
+    delivery: Delivery,
+    began: datetime,
+    duration: float,
+) -> Entry:
+    """An entry, with its attempt, for what was sent. `duration` in seconds."""
+    exchange = outcome.exchange or Exchange()
+    attempt = DeliveryAttempt(
+        profile_id=profile.pk,
+        destination_id=sync.destination_id,
+        idempotency_key=delivery.idempotency_key,
+        version=profile.version,
+        at=began,
+        duration_ms=round(duration * 1000),
+        lag=max(0.0, (began - sync.due_at).total_seconds()) if sync.due_at else None,
+        outcome=_OUTCOMES[type(outcome)],
+        status_code=exchange.status,
+        reason=outcome.detail if isinstance(outcome, Accepted) else outcome.reason,
+        remote_id=outcome.remote_id if isinstance(outcome, Accepted) else "",
+    )
+    if _keeps_bodies(sync, outcome):
+        attempt.request, attempt.response = exchange.request, exchange.response
+    began_with = sync.due_at, sync.asked, sync.resend
+    return Entry(sync, profile.version, outcome, *began_with, payload_hash, attempt)
+
+
+def record(destination: Destination, token: str, entries: Sequence[Entry]) -> None:
+    """Write the entries whose claim is still held; the others belong to somebody else by now.
+
+    An attempt that was made is kept in any case, unless its profile or destination is gone. What is not
+    recorded is pushed again, so a database that fails for a moment is waited for.
+    """
+    database.patiently(lambda: _record(destination, token, entries))
+
+
+def _record(destination: Destination, token: str, entries: Sequence[Entry]) -> None:
+    by_id = {entry.sync.pk: entry for entry in entries}
+    with transaction.atomic():
+        locked = ProfileSync.objects.select_for_update().filter(pk__among=by_id).order_by("profile_id")
+        rows = list(locked.values_list("pk", "claim_token", *MEANWHILE))
+        ours = uuid.UUID(token)
+        held = [
+            _updated(by_id[pk], dict(zip(MEANWHILE, values, strict=True)))
+            for pk, holder, *values in rows
+            if holder == ours
+        ]
+        # The rows are there and locked: meeting them is the quickest way to update them all at once.
+        database.insert(held, update=FIELDS)
+        database.insert([entry.attempt for pk, *_ in rows if (entry := by_id[pk]).attempt])
+        if rows:
+            sent_at = [entry.attempt.at for entry in entries if entry.attempt]
+            health.note(destination, [entry.result for entry in entries], sent_at)
+            mine = {row.pk for row in held}
+            counters.recorded(destination, [by_id[pk] for pk, *_ in rows if pk in mine or by_id[pk].attempt])
+
+
+_OUTCOMES: dict[type[Outcome], str] = {
+    Accepted: DeliveryAttempt.Outcome.ACCEPTED,
+    Retry: DeliveryAttempt.Outcome.RETRY,
+    Rejected: DeliveryAttempt.Outcome.REJECTED,
+    Unknown: DeliveryAttempt.Outcome.UNKNOWN,
+}
+
+
+def _keeps_bodies(sync: ProfileSync, outcome: Outcome) -> bool:
+    """Each setting keeps more than the one before: none, asked, failed, all."""
+    keep = settings.TRACSYNC_ATTEMPT_BODIES
+    if keep == "all" or (keep == "failed" and not isinstance(outcome, Accepted)):
+        return True
+    return keep != "none" and sync.asked and not sync.bulk  # somebody wants to see what comes of it
+
+
+def _updated(entry: Entry, meanwhile: dict[str, Any]) -> ProfileSync:
+    """The row of a locked entry as it is now, brought to its new state.
+
+    What has come meanwhile stays owed, whatever came of this push: a due time that a person or a backfill
+    has set, and a change that the push did not take along. When that one is due the next push finds out.
+    """
+    row, owed_again = entry.sync, None
+    for name, value in meanwhile.items():
+        setattr(row, name, value)
+    if row.due_at != entry.due_at:
+        owed_again = row.due_at
+    elif row.version > entry.version:
+        owed_again = timezone.now()
+    for name, value in released().items():
+        setattr(row, name, value)
+    row.version = max(row.version, entry.version)
+    row.due_at = _APPLY[type(entry.result)](row, entry)
+    if row.due_at is None:
+        # What a person had asked for is done; what was asked meanwhile is not.
+        row.asked = row.asked and not entry.asked
+        row.resend = row.resend and not entry.resend
+    if owed_again is not None:
+        row.state, row.due_at, row.reason = State.PENDING, owed_again, ""
+    elif row.due_at is None:
+        row.first_changed_at, row.bulk = None, False
+    return row
+
+
+def _wait(row: ProfileSync, entry: Entry) -> datetime | None:
+    assert isinstance(entry.result, Wait)
+    row.state, row.reason = State.PENDING, ""
+    row.bulk = False  # from now on it is owed for a change of its own
+    return entry.result.due_at
+
+
+def _skip(row: ProfileSync, entry: Entry) -> datetime | None:
+    assert isinstance(entry.result, Skip)
+    row.state, row.reason = State.SKIPPED, entry.result.reason
+    row.attempts = 0
+    return None
+
+
+def _unchanged(row: ProfileSync, entry: Entry) -> datetime | None:
+    _synced(row, entry.version, "unchanged, so not sent again")
+    return None
+
+
+def _accepted(row: ProfileSync, entry: Entry) -> datetime | None:
+    assert isinstance(entry.result, Accepted)
+    _synced(row, entry.version, entry.result.detail or "accepted")
+    row.synced_at = timezone.now()
+    row.payload_hash = entry.payload_hash
+    row.remote_id = entry.result.remote_id or row.remote_id
+    return None
+
+
+def _synced(row: ProfileSync, version: int, reason: str) -> None:
+    row.state, row.reason = State.SYNCED, reason
+    row.synced_version, row.attempts, row.last_error = version, 0, ""
+
+
+def _refused(row: ProfileSync, entry: Entry) -> datetime | None:
+    assert isinstance(entry.result, Refuse | Rejected)
+    row.state, row.reason, row.last_error = State.REJECTED, entry.result.reason, entry.result.reason
+    row.attempts += 1
+    return None
+
+
+def _failed(row: ProfileSync, entry: Entry) -> datetime | None:
+    assert isinstance(entry.result, Retry | Unknown)
+    row.attempts += 1
+    row.last_error = entry.result.reason
+    row.payload_hash = ""  # it may have arrived all the same: what was accepted before may be gone
+    wait = retry.delay(row.attempts)
+    if wait is None:
+        row.state = State.REJECTED
+        row.reason = f"given up after {row.attempts} attempts: {entry.result.reason}"
+        return None
+    if isinstance(entry.result, Retry) and entry.result.after is not None:
+        wait = max(wait, retry.retry_after(entry.result.after))
+    row.state, row.reason = State.RETRYING, entry.result.reason
+    return timezone.now() + wait
+
+
+_APPLY = {
+    Wait: _wait,
+    Skip: _skip,
+    Unchanged: _unchanged,
+    Refuse: _refused,
+    Rejected: _refused,
+    Accepted: _accepted,
+    Retry: _failed,
+    Unknown: _failed,
+}

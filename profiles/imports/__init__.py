@@ -1,0 +1,1 @@
+"""Profiles from files: read, checked, and imported in the background."""

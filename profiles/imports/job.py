@@ -1,0 +1,217 @@
+"""Importing an uploaded file: a check that writes nothing, then, when somebody says so, the import.
+
+Both are done a batch at a time. Where to go on and what was counted is written in the transaction of the
+batch itself: killed at any point, nothing is left out and nothing is counted twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from typing import IO, Any
+
+from django.db import DatabaseError, connection, transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from profiles import changes
+from profiles.changes import Written
+from profiles.imports import options as import_options
+from profiles.imports import uploads
+from profiles.imports.files import Place, Source, UnusableFile
+from profiles.imports.records import Record
+from profiles.models import ImportChunk, ImportJob
+from tracsync.common.jobs import NOTED
+
+logger = logging.getLogger(__name__)
+
+Phase = ImportJob.Phase
+UNDER_WAY = (Phase.CHECKING, Phase.IMPORTING)
+BATCH_BYTES = 2_000_000  # a batch of large documents ends before it has all its records
+MOST_ERRORS = 1000
+MOST_SAMPLES = 20
+KEPT = timedelta(days=1)
+COUNTED = ("created", "changed", "unchanged", "refused", "errors", "samples")
+READING = ("phase", "total", "done", "offset", "number", "checked", "problem", *COUNTED)
+SAVED = (*READING, *NOTED, "cancelled_at")
+
+
+def receive(file: IO[bytes], name: str, asked_by: str = "", **options: Any) -> ImportJob:
+    """Keep an uploaded file, and have it checked as soon as it is known how to read it.
+
+    Raises UnusableFile, after which nothing of it is left.
+    """
+    job = ImportJob.objects.create(name=_storable(name), asked_by=asked_by)
+    try:
+        uploads.store(job, file)
+        job.options = import_options.choose(job.name, uploads.source(job), **options)
+    except UnusableFile:
+        job.delete()
+        raise
+    job.phase = Phase.COLUMNS if job.options["format"] == "csv" else Phase.CHECKING
+    job.total = job.size
+    job.save()
+    return job
+
+
+def _storable(name: str) -> str:
+    return name.replace("\0", "").encode(errors="replace").decode()[-200:] or "file"
+
+
+def check(job: ImportJob, columns: list[list[str]]) -> bool:
+    """Read it (again) with these columns, and write nothing; False where it is imported or has ended."""
+    options = {**job.options, "columns": columns}
+    values = {**_anew(job, Phase.CHECKING, job.size), "options": options, "checked": None}
+    return _moved(job, [Phase.COLUMNS, Phase.CHECKING, Phase.READY], values)
+
+
+def start(job: ImportJob) -> bool:
+    """Import what has been checked; False where there is nothing to import, or somebody was quicker."""
+    counts = {name: getattr(job, name) for name in ("created", "changed", "unchanged", "refused")}
+    values = {**_anew(job, Phase.IMPORTING, job.records), "checked": counts}
+    return not job.problem and job.records > job.refused and _moved(job, [Phase.READY], values)
+
+
+def _anew(job: ImportJob, phase: str, total: int) -> dict[str, Any]:
+    """From the beginning of the file, with nothing counted."""
+    fields = {field.attname: field.get_default() for field in job._meta.concrete_fields}
+    fresh = {name: fields[name] for name in (*READING, "rated_since", "rated_from", "advanced_at")}
+    return {**fresh, "phase": phase, "total": total}
+
+
+def _moved(job: ImportJob, phases: list[Phase], values: dict[str, Any]) -> bool:
+    waiting = ImportJob.objects.filter(pk=job.pk, phase__in=phases, finished_at=None)
+    moved = bool(waiting.update(**values))
+    job.refresh_from_db()
+    return moved
+
+
+def advance(now: datetime) -> int:
+    """Go on with every import that is under way, by one batch; how many went on."""
+    under_way = _under_way().order_by("pk").defer("errors", "samples")
+    return sum([_advance_one(job, now) for job in list(under_way)])
+
+
+def _under_way() -> QuerySet[ImportJob]:
+    return ImportJob.objects.filter(finished_at=None, paused_at=None, phase__in=UNDER_WAY)
+
+
+def _advance_one(job: ImportJob, now: datetime) -> bool:
+    try:
+        return _do_batch(job, now)
+    except DatabaseError:
+        raise
+    except UnusableFile as error:
+        problem = _("The file %(reason)s.") % {"reason": error}
+    except Exception as error:  # one bad file must not stop the clock, and its text may repeat the file's
+        logger.error("import %s failed (%s)", job.pk, type(error).__name__)
+        problem = _("It failed: %(kind)s.") % {"kind": type(error).__name__}
+    with transaction.atomic():
+        locked = _lock(job)
+        if locked is not None:
+            _give_up(locked, problem, now)
+            _save(locked)
+    return locked is not None
+
+
+def _do_batch(read: ImportJob, now: datetime) -> bool:
+    """Whether it was this clock that did it. What only reads comes before the transaction, which is short."""
+    batch, place = _next_batch(read)
+    wanted = [record.change for _, record in batch if record.change]
+    rehearsed = changes.rehearse(wanted) if read.phase == Phase.CHECKING else None
+    with transaction.atomic():
+        job = _lock(read)
+        if job is None:
+            return False
+        answers = iter(changes.write(wanted) if rehearsed is None else rehearsed)
+        for before, record in batch:
+            refused = Written("", error=record.error)
+            _count(job, before, record, next(answers) if record.change else refused)
+        job.note(len(batch) if rehearsed is None else place.offset - job.offset, now)
+        job.offset, job.number = place
+        if not batch:
+            _end(job, now)
+        _save(job)
+    return True
+
+
+def _lock(read: ImportJob) -> ImportJob | None:
+    """The same row, locked; None where it is not as it was read: another clock, or a person, was quicker."""
+    under_way = _under_way().filter(pk=read.pk, phase=read.phase, offset=read.offset)
+    if connection.features.has_select_for_update_skip_locked:
+        under_way = under_way.select_for_update(skip_locked=True)
+    job = under_way.first()
+    return job if job is not None and job.options == read.options else None
+
+
+def _save(job: ImportJob) -> None:
+    job.save(update_fields=SAVED)
+    if job.finished_at is not None:
+        job.chunks.all().delete()
+
+
+def _next_batch(job: ImportJob) -> tuple[list[tuple[Place, Record]], Place]:
+    """Records with the place before each, and the place after all of them; none at the end."""
+    source = uploads.source(job)
+    batch: list[tuple[Place, Record]] = []
+    before = job.place
+    for record in import_options.records(source, job.options, job.place):
+        batch.append((before, record))
+        before = source.place
+        if len(batch) == changes.BATCH_SIZE or before.offset - job.offset >= BATCH_BYTES:
+            break
+    return batch, source.place
+
+
+def _count(job: ImportJob, before: Place, record: Record, written: Written) -> None:
+    if written.error:
+        job.refused += 1
+        if len(job.errors) < MOST_ERRORS:
+            job.errors.append([record.line, written.error])
+    elif written.created:
+        job.created += 1
+    elif written.changed:
+        job.changed += 1
+        if job.phase == Phase.CHECKING and len(job.samples) < MOST_SAMPLES:
+            job.samples.append(list(before))
+    else:
+        job.unchanged += 1
+
+
+def _end(job: ImportJob, now: datetime) -> None:
+    if job.phase == Phase.IMPORTING:
+        job.finished_at = now
+        return
+    job.phase, job.done = Phase.READY, job.total
+    if not job.records:
+        job.problem = _("The file holds no profiles.")
+
+
+def _give_up(job: ImportJob, problem: str, now: datetime) -> None:
+    """Nothing more can be read: checked, it waits to be discarded; half imported, it ends."""
+    job.problem = problem
+    if job.phase == Phase.IMPORTING:
+        job.finished_at = job.cancelled_at = now
+    else:
+        job.phase = Phase.READY
+
+
+def sample(job: ImportJob, source: Source, place: Place) -> Record | None:
+    """The record after a place, read again; None where it cannot be any more."""
+    try:
+        return next(import_options.records(source, job.options, place), None)
+    except UnusableFile:
+        return None
+
+
+def expire(now: datetime | None = None) -> int:
+    """Discard what nobody has imported within a day, or has paused for a day; how many."""
+    before = (now or timezone.now()) - KEPT
+    waiting = Q(created_at__lt=before) & ~Q(phase=Phase.IMPORTING)
+    old = list(ImportJob.objects.filter(waiting | Q(paused_at__lt=before), finished_at=None).only("pk"))
+    for job in old:
+        ended = {"finished_at": timezone.now(), "cancelled_at": timezone.now()}
+        ImportJob.objects.filter(pk=job.pk).update(**ended, problem=_("It was left alone for a day."))
+        ImportChunk.objects.filter(job=job).delete()
+    return len(old)

@@ -1,0 +1,156 @@
+"""Importing profiles: records are read one at a time, written in batches, and each failure has its line."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from profiles import changes, documents, request_stream
+from profiles.changes import Change, Written
+from profiles.documents import InvalidDocument
+from profiles.imports.files import CHUNK_SIZE, Place, Source, UnusableFile
+
+BATCH_BYTES = 8_000_000  # a batch of large documents is written before it has all its records
+TOO_LONG = "the line is too long"
+NAMESPACE = uuid.UUID("5b1a64f5-3c43-4d5c-9c0e-6f5d5a3f1c7e")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A change with the line it begins on, or why there is none."""
+
+    line: int
+    size: int
+    change: Change | None
+    error: str = ""
+
+
+def read_ndjson(source: Source) -> Iterator[Record]:
+    """One record per line that is not blank: a document or `{"id": ..., "set": {...}}`."""
+    for number, line in source.lines():
+        if line is None:
+            yield Record(number, 0, None, TOO_LONG)
+        elif line.strip():
+            yield _record(number, line)
+
+
+def read_array(source: Source, start: Place) -> Iterator[Record]:
+    """One record per element of a JSON array, numbered from 1. Raises UnusableFile where it is broken."""
+    array, begun = request_stream.Array(resumed=start.offset > 0), start.offset
+    source.go_to(start)
+    try:
+        while piece := source.stream.read(CHUNK_SIZE):
+            for item in array.feed(piece):
+                source.place = Place(begun + array.end, source.place.number + 1)
+                number, text = source.place.number, bytes(item)
+                yield Record(number, 0, None, TOO_LONG) if item.too_long else _record(number, text)
+            begun += len(piece)
+    except request_stream.BrokenArray as error:
+        raise UnusableFile(f"is not a JSON array: {error}") from None
+    if not array.has_ended:
+        raise UnusableFile("is not a JSON array: it has no end")
+
+
+def _record(number: int, line: bytes) -> Record:
+    try:
+        return Record(number, len(line), _change(line))
+    except InvalidDocument as error:
+        return Record(number, len(line), None, str(error))
+
+
+def _change(line: bytes) -> Change:
+    record = documents.parse(line.strip())
+    change = changes.change_from(record)
+    if "id" in record:
+        return change
+    # The same document has the same id at every import, so that importing it again adds nothing.
+    id = str(uuid.uuid5(NAMESPACE, documents.digest(record)))
+    return Change(id, "put", documents.with_id(record, id))
+
+
+class Import:
+    """Writes records and counts what became of them; `line` is the last one that is dealt with.
+
+    `on_error` is told line and reason of each failure. `stop`: nothing after the first one is written.
+    """
+
+    def __init__(self, on_error: Callable[[int, str], None], stop: bool = True) -> None:
+        self.on_error = on_error
+        self.stop = stop
+        self.line = self.created = self.changed = self.unchanged = self.failed = 0
+
+    def run(self, records: Iterable[Record], after_batch: Callable[[], None]) -> None:
+        for batch in _batches(records):
+            with uninterrupted():
+                self._write(batch)
+            after_batch()
+            if self.stop and self.failed:
+                return
+
+    def _write(self, batch: list[Record]) -> None:
+        if self.stop:
+            batch = _until_error(batch)
+        wanted = [record.change for record in batch if record.change]
+        answers = iter(changes.write(wanted, stop_at_error=self.stop))
+        for record in batch:
+            self._count(record, next(answers) if record.change else Written("", error=record.error))
+            if self.stop and self.failed:
+                return
+
+    def _count(self, record: Record, written: Written) -> None:
+        self.line = record.line
+        if written.error:
+            self.failed += 1
+            self.on_error(record.line, written.error)
+        elif written.created:
+            self.created += 1
+        elif written.changed:
+            self.changed += 1
+        else:
+            self.unchanged += 1
+
+
+def _until_error(batch: list[Record]) -> list[Record]:
+    errors = (index for index, record in enumerate(batch) if not record.change)
+    return batch[: next(errors, len(batch)) + 1]
+
+
+def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    """Records as many as one transaction takes."""
+    batch: list[Record] = []
+    size = 0
+    for record in records:
+        batch.append(record)
+        size += record.size
+        if len(batch) == changes.BATCH_SIZE or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits until the batch is written and counted; pressed again, it does not."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed = False
+
+    def remember(*_: Any) -> None:
+        nonlocal pressed
+        pressed = True
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, remember)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt

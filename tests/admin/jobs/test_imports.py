@@ -1,0 +1,252 @@
+"""Importing in the admin: upload, columns, dry run, import; and who may do it."""
+
+import json
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+from django.utils import timezone
+
+from destinations.models import Backfill, Heartbeat, Replay
+from profiles.imports import job as import_jobs
+from profiles.models import ImportChunk, ImportJob, Profile
+
+ADD = "profiles_importjob_add"
+CHANGE = "profiles_importjob_change"
+
+
+@pytest.fixture
+def upload(post):
+    def send(data, name="file.ndjson", **fields):
+        text = data if isinstance(data, bytes) else data.encode()
+        return post(ADD, file=SimpleUploadedFile(name, text), **fields)
+
+    return send
+
+
+def lines(*documents):
+    return "\n".join(json.dumps(document) for document in documents)
+
+
+def work():
+    while import_jobs.advance(timezone.now()):
+        pass
+    return ImportJob.objects.first()
+
+
+def test_from_the_upload_to_the_profiles(upload, page, post, profile):
+    answer = upload(lines({"id": "new"}, {"id": "anna", "town": "<b>Oslo</b>"}) + "\n{oops")
+    assert "Import of file.ndjson" in answer
+    assert "No worker shows itself" in answer
+    job = work()
+    text = page(CHANGE, job.pk)
+    assert "Dry run" in text
+    assert "Import 2 records" in text
+    assert "<ins>+   &quot;town&quot;: &quot;&lt;b&gt;Oslo&lt;/b&gt;&quot;" in text
+    assert "<del>-   &quot;data&quot;: {" in text
+    assert "not JSON: Expecting property name" in text
+    assert Profile.objects.count() == 1
+    assert "has begun" in post("profiles_importjob_start", job.pk)
+    assert "There is nothing to import" in post("profiles_importjob_start", job.pk)
+    work()
+    text = page(CHANGE, job.pk)
+    assert "3 of 3 records imported" in text
+    assert "100&nbsp;%" in text
+    assert Profile.objects.get(pk="anna").document == {"id": "anna", "town": "<b>Oslo</b>"}
+
+
+def test_columns_of_a_table_are_chosen(upload, page, post):
+    answer = upload("no;mail;visits;traits.vip\nc-1;a@x.example;5;yes\n", "table.csv")
+    assert "Place of mail" in answer
+    assert "a@x.example" in answer
+    assert 'value="traits.vip"' in answer
+    job = ImportJob.objects.get()
+    columns = {"path-0": "id", "path-1": "data..mail", "path-2": "stats.visits", "kind-2": "number"}
+    refused = post("profiles_importjob_columns", job.pk, **columns)
+    assert "This is not a path" in refused
+    assert 'value="data..mail"' in refused
+    columns |= {"path-1": 'data["e mail"]', "path-3": "data"}
+    assert "Two columns go to data" in post("profiles_importjob_columns", job.pk, **columns)
+    columns |= {"path-3": "", "kind-1": "nonsense"}
+    post("profiles_importjob_columns", job.pk, **columns)
+    job = work()
+    assert (job.created, job.refused) == (1, 0)
+    assert "Other columns…" in page(CHANGE, job.pk)
+    post("profiles_importjob_start", job.pk)
+    work()
+    assert Profile.objects.get().document == {
+        "id": "c-1",
+        "data": {"e mail": "a@x.example"},
+        "stats": {"visits": 5},
+    }
+    assert "Choose columns" not in post("profiles_importjob_columns", job.pk, **columns)
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "words"),
+    [
+        (b"", "a.ndjson", "The file is empty."),
+        (b"\xff\xfea", "a.csv", "The file is UTF-16: save it as UTF-8 text."),
+        (b"\x1f\x8bnonsense", "a.gz", "The file cannot be unpacked"),
+        (b"x" * 3000, "a.ndjson", "The file has more than"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_in_words(upload, settings, data, name, words):
+    settings.TRACSYNC_MAX_UPLOAD_BYTES = 2000
+    assert words in upload(data, name)
+    assert ImportJob.objects.count() == ImportChunk.objects.count() == 0
+
+
+def test_without_a_file_nothing_happens(post):
+    assert "This field is required" in post(ADD)
+
+
+@pytest.mark.parametrize(
+    "data", [b"a\x00b,id\n1,2\n", b"\xff\xfa,id\n1,2", b"\n\n\n", b'"open', b",,,\n", b"id," * 500]
+)
+def test_a_hostile_heading_is_an_answer_and_can_be_discarded(upload, page, post, data):
+    assert "Discard…" in upload(data, "a.csv")
+    job = ImportJob.objects.get()
+    post("profiles_importjob_columns", job.pk, **{"path-0": "id", "path-1": "a\0"})
+    work()
+    assert "Discard" in page(CHANGE, job.pk)
+    post("profiles_importjob_cancel", job.pk, confirmed="yes")
+    assert ImportChunk.objects.count() == 0
+
+
+def test_pause_resume_and_discard_with_a_question(upload, page, post):
+    upload(lines(*({"id": f"p{n}"} for n in range(3))))
+    job = ImportJob.objects.get()
+    assert "Paused: file.ndjson." in post("profiles_importjob_pause", job.pk)
+    assert ">Resume<" in page(CHANGE, job.pk)
+    assert import_jobs.advance(timezone.now()) == 0
+    assert "Resumed: file.ndjson." in post("profiles_importjob_resume", job.pk)
+    question = post("profiles_importjob_cancel", job.pk)
+    assert "Cancel this import?" in question
+    assert "The uploaded file is deleted" in question
+    assert ImportJob.objects.get().finished_at is None
+    assert "Cancelled: file.ndjson." in post("profiles_importjob_cancel", job.pk, confirmed="yes")
+    assert "File.ndjson: The import is cancelled already." in post("profiles_importjob_cancel", job.pk)
+
+
+def test_several_are_cancelled_after_a_question(upload, post):
+    upload(lines({"id": "a"}))
+    upload(lines({"id": "b"}))
+    chosen = [str(pk) for pk in ImportJob.objects.values_list("pk", flat=True)]
+    question = post("profiles_importjob_changelist", action="cancel", _selected_action=chosen)
+    assert "Cancel these 2 imports?" in question
+    assert ImportJob.objects.filter(finished_at=None).count() == 2
+    post("profiles_importjob_changelist", action="cancel", _selected_action=chosen, confirmed="yes")
+    assert ImportJob.objects.filter(finished_at=None).count() == 0
+
+
+def test_only_who_may_add_and_change_profiles_imports(allow, page, upload):
+    upload(lines({"id": "a", "name": "secret-name"}))
+    job = work()
+    client = allow("profiles.view_importjob")
+    text = page(CHANGE, job.pk, client=client)
+    assert "Dry run" in text
+    assert "Import 1 record" not in text
+    assert client.get(reverse(f"admin:{ADD}")).status_code == 403
+    for name in ("start", "cancel", "pause"):
+        assert client.post(reverse(f"admin:profiles_importjob_{name}", args=[job.pk])).status_code == 403
+    assert client.get(reverse("admin:profiles_importjob_columns", args=[job.pk])).status_code == 403
+    client = allow("profiles.add_profile")
+    assert client.get(reverse(f"admin:{ADD}")).status_code == 403
+    client = allow("profiles.change_profile")
+    assert client.get(reverse(f"admin:{ADD}")).status_code == 200
+    assert client.post(reverse("admin:profiles_importjob_start", args=[job.pk])).status_code == 302
+
+
+def test_who_may_not_read_profiles_sees_counts_and_no_values(allow, page, upload, profile):
+    upload(lines({"id": "anna", "name": "secret-name"}))
+    job = work()
+    text = page(CHANGE, job.pk, client=allow("profiles.view_importjob"))
+    assert "secret-name" not in text
+    assert "anna@example.com" not in text
+    assert "secret-name" in page(CHANGE, job.pk, client=allow("profiles.view_profile"))
+
+
+def test_the_list_of_profiles_leads_there(page, allow):
+    url = reverse(f"admin:{ADD}")
+    assert f'href="{url}">Import</a>' in page("profiles_profile_changelist")
+    watcher = allow("profiles.view_profile")
+    assert url not in page("profiles_profile_changelist", client=watcher)
+
+
+def test_the_list_reads_little_of_each(page, upload, django_assert_max_num_queries):
+    for n in range(8):
+        upload(lines({"id": f"p{n}"}))
+    work()
+    with django_assert_max_num_queries(8) as asked:
+        assert "dry run done" in page("profiles_importjob_changelist")
+    assert not any('"errors"' in query["sql"] for query in asked.captured_queries)
+
+
+def test_work_under_way_shows_all_kinds_and_only_what_one_may_see(
+    destination, upload, page, allow, django_assert_max_num_queries
+):
+    now = timezone.now()
+    Heartbeat.objects.create(name="here:1", at=now)
+    Backfill.objects.create(
+        destination=destination, total=2000, done=700, rated_since=now - timedelta(minutes=1), advanced_at=now
+    )
+    Replay.objects.create(
+        destination=destination, total=10, done=4, choice={"state": "rejected"}, paused_at=now
+    )
+    Replay.objects.create(destination=destination, finished_at=now)
+    upload(lines({"id": "a"}))
+    work()
+    with django_assert_max_num_queries(12):
+        text = page("work")
+    for title in ("Backfill of Business", "Replay at Business", "Import of file.ndjson"):
+        assert text.count(f"{title}") >= 1
+    assert "12 a second · about 1 min left" in text
+    assert "Look at the dry run" in text
+    assert "No worker shows itself" not in text
+    assert text.count("data-poll=") == 1
+    watcher = page("work", client=allow("destinations.view_replay"))
+    assert "Replay at" in watcher
+    assert "Backfill of" not in watcher
+    assert ">Resume<" not in watcher
+
+
+def test_nothing_under_way_teaches(page):
+    assert "Nothing is under way" in page("work")
+
+
+def test_a_piece_of_a_page_says_how_far_it_is(destination, page, allow, client):
+    begun = Backfill.objects.create(destination=destination, total=100, done=50)
+    text = page("destinations_backfill_progress", begun.pk)
+    assert 'data-stage="running"' in text
+    assert "50 of 100 handed over" in text
+    assert "<html" not in text
+    allow("destinations.view_replay")
+    assert client.get(reverse("admin:destinations_backfill_progress", args=[begun.pk])).status_code == 403
+
+
+def test_a_sample_that_is_as_it_would_be_by_now_is_left_out(upload, page, profile):
+    upload(lines({"id": "anna", "town": "Oslo"}))
+    job = work()
+    assert "Some that would change" in page(CHANGE, job.pk)
+    profile.document = {"id": "anna", "town": "Oslo"}
+    profile.save()
+    assert "Some that would change" not in page(CHANGE, job.pk)
+
+
+def test_an_upload_is_cut_off_where_it_is_too_large(rf, settings):
+    """No more of it is kept than is allowed, whatever the page it is sent to."""
+    from django.core.files.uploadhandler import SkipFile
+
+    from profiles.imports.upload_limit import BoundedUpload
+
+    settings.TRACSYNC_MAX_UPLOAD_BYTES = 100
+    request = SimpleNamespace()
+    handler = BoundedUpload(request)
+    handler.new_file("file", "a", "text/plain", None)
+    assert handler.receive_data_chunk(b"x" * 100, 0) == b"x" * 100
+    with pytest.raises(SkipFile):
+        handler.receive_data_chunk(b"x", 100)
+    assert request.upload_too_large

@@ -1,0 +1,79 @@
+"""Users and groups in the reader's language: what Django leaves in English is said in German, too."""
+
+from datetime import UTC, datetime
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.contrib.contenttypes.models import ContentType
+from django.urls import reverse
+from django.utils import translation
+
+from tracsync.admin import django_texts, permission_names
+from tracsync.models import ApiToken
+
+GERMAN = {"HTTP_ACCEPT_LANGUAGE": "de"}
+
+
+@pytest.fixture
+def forms(admin_client, admin_user):
+    """The texts of a group's form and of a user's."""
+
+    def read(**headers):
+        group = reverse("admin:auth_group_change", args=[Group.objects.get(name="Operator").pk])
+        user = reverse("admin:auth_user_change", args=[admin_user.pk])
+        return [admin_client.get(url, **headers).content.decode() for url in (group, user)]
+
+    return read
+
+
+def test_permissions_are_named_in_the_readers_language(forms):
+    for text in forms():
+        assert "Outbound traffic | destination | Can view destination<" in text
+        assert "Outbound traffic | destination | Can pause, resume and backfill destinations<" in text
+    for text in forms(**GERMAN):
+        assert "Ausgehender Verkehr | Ziel | Kann Ziel ansehen<" in text
+        assert "Ausgehender Verkehr | Ziel | Kann Ziele anhalten, fortsetzen und nachholen lassen<" in text
+        assert "| Can " not in text
+
+
+def test_in_english_the_names_are_those_that_are_stored(db):
+    permissions = Permission.objects.select_related("content_type")
+    assert [one.name for one in permissions] == [permission_names.name(one) for one in permissions]
+
+
+def test_what_nobody_knows_better_is_called_as_it_is_stored(db):
+    of_group = ContentType.objects.get(app_label="auth", model="group")
+    of_gone = ContentType.objects.create(app_label="gone", model="thing")
+    for kind, codename in ((of_group, "greet_group"), (of_gone, "view_thing")):
+        permission = Permission.objects.create(content_type=kind, codename=codename, name="Can do this")
+        with translation.override("de"):
+            assert permission_names.name(permission) == "Can do this"
+
+
+def test_dates_and_times_have_labels(admin_client, forms):
+    user, token = forms()[1], admin_client.get(reverse("admin:tracsync_apitoken_add")).content.decode()
+    assert (user.count('aria-label="Date"'), user.count('aria-label="Time"')) == (2, 2)
+    assert (token.count('aria-label="Date"'), token.count('aria-label="Time"')) == (1, 1)
+    moment = {"expires_at_0": "2030-01-02", "expires_at_1": "03:04"}
+    admin_client.post(reverse("admin:tracsync_apitoken_add"), {"name": "CRM", **moment})
+    assert ApiToken.objects.get().expires_at == datetime(2030, 1, 2, 3, 4, tzinfo=UTC)
+
+
+def test_what_is_chosen_is_kept(admin_client):
+    group = Group.objects.create(name="Readers")
+    wanted = Permission.objects.get(codename="view_destination")
+    url = reverse("admin:auth_group_change", args=[group.pk])
+    assert admin_client.post(url, {"name": "Readers", "permissions": [wanted.pk]}).status_code == 302
+    assert list(group.permissions.all()) == [wanted]
+
+
+def test_the_pages_and_scripts_of_django_are_german(admin_client, forms):
+    assert "Passwort zurücksetzen" in forms(**GERMAN)[1]
+    scripts = admin_client.get(reverse("admin:jsi18n"), **GERMAN).content.decode()
+    assert '"Available %s": "Verf\\u00fcgbare %s"' in scripts
+
+
+def test_each_of_these_texts_has_a_translation():
+    with translation.override("de"):
+        said = [translation.gettext(text) for text in django_texts.TEXTS]
+    assert not {*said} & {*django_texts.TEXTS}

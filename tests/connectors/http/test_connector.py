@@ -1,0 +1,277 @@
+from __future__ import annotations
+
+import base64
+import json
+import socket
+from urllib.parse import parse_qsl
+
+import pytest
+
+from destinations.connectors.base import (
+    Accepted,
+    ConfigurationError,
+    Delivery,
+    Rejected,
+    Retry,
+    Runtime,
+    Unknown,
+    Unreachable,
+)
+from destinations.connectors.http.connector import HttpApi
+
+PAYLOAD = {"name": "Žofie", "n": 1.5, "nested": {"a": [1, True, None], "b": {"c": "x y&z"}}, "none": None}
+
+
+def push(server, runtime, *payloads, credentials=None, **settings):
+    deliveries = [Delivery(payload, f"7:{at}") for at, payload in enumerate(payloads or (PAYLOAD,))]
+    given = {"url": server.url + "/hook", **(credentials or {})}
+    with HttpApi().open(given, settings, runtime) as session:
+        return session.push(deliveries)
+
+
+def test_the_payload_is_the_json_body(server, loopback) -> None:
+    (outcome,) = push(server, loopback)
+    (seen,) = server.seen
+    assert isinstance(outcome, Accepted)
+    assert seen.method == "POST"
+    assert seen.body == json.dumps(PAYLOAD, ensure_ascii=False, separators=(",", ":")).encode()
+    assert seen.headers["Content-Type"] == "application/json"
+    assert seen.headers["Idempotency-Key"] == "7:0"
+    assert seen.headers["User-Agent"] == "tracsync"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_methods_with_a_body(server, loopback, method: str) -> None:
+    push(server, loopback, {"a": 1}, method=method)
+    assert (server.seen[0].method, server.seen[0].body) == (method, b'{"a":1}')
+
+
+def test_get_makes_query_parameters(server, loopback) -> None:
+    push(server, loopback, credentials={"url": server.url + "/hook?k=v#part"}, method="GET")
+    (seen,) = server.seen
+    path, _, query = seen.path.partition("?")
+    assert (seen.method, path, seen.body) == ("GET", "/hook", b"")
+    assert parse_qsl(query) == [
+        ("k", "v"),
+        ("name", "Žofie"),
+        ("n", "1.5"),
+        ("nested.a", "1"),
+        ("nested.a", "true"),
+        ("nested.b.c", "x y&z"),
+    ]
+    assert "Content-Type" not in seen.headers
+
+
+def test_get_of_an_empty_payload(server, loopback) -> None:
+    push(server, loopback, {}, method="GET")
+    assert server.seen[0].path == "/hook"
+
+
+def test_a_form(server, loopback) -> None:
+    push(server, loopback, headers={"content-type": "application/x-www-form-urlencoded"})
+    assert ("nested.a", "true") in parse_qsl(server.seen[0].body.decode())
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "body"),
+    [
+        ("text/plain", "plain ž", "plain ž".encode()),
+        ("text/plain", {"a": "ž"}, '{"a":"ž"}'.encode()),
+        ("application/xml", "<a/>", b"<a/>"),
+        ("application/vnd.api+json", {"a": 1}, b'{"a":1}'),
+        ("application/json; charset=utf-8", "text", b'"text"'),
+    ],
+)
+def test_other_content_types(server, loopback, kind: str, payload, body: bytes) -> None:
+    push(server, loopback, payload, credentials={"headers": {"Content-Type": kind}})
+    assert (server.seen[0].body, server.seen[0].headers["Content-Type"]) == (body, kind)
+
+
+def test_a_payload_that_cannot_be_written_is_rejected_alone(server, loopback) -> None:
+    outcomes = push(server, loopback, {"a": "\ud800"}, {"a": float("nan")}, {"a": 1})
+    assert [type(outcome) for outcome in outcomes] == [Rejected, Rejected, Accepted]
+    assert len(server.seen) == 1
+
+
+def test_get_needs_an_object(server, loopback) -> None:
+    (outcome,) = push(server, loopback, [1], method="GET")
+    assert outcome == Rejected("the payload must be an object to be sent as parameters")
+
+
+@pytest.mark.parametrize(
+    ("credentials", "authorization"),
+    [
+        ({"token": "t0ken"}, "Bearer t0ken"),
+        (
+            {"username": "bob", "password": "pä:ss"},
+            "Basic " + base64.b64encode("bob:pä:ss".encode()).decode(),
+        ),
+        ({"username": "bob"}, "Basic " + base64.b64encode(b"bob:").decode()),
+        ({"headers": {"Authorization": "Custom 1"}}, "Custom 1"),
+        ({}, None),
+    ],
+)
+def test_authorization(server, loopback, credentials, authorization) -> None:
+    push(server, loopback, credentials=credentials)
+    assert server.seen[0].headers["Authorization"] == authorization
+
+
+def test_credentials_in_the_url_become_basic(server, loopback) -> None:
+    push(server, loopback, credentials={"url": f"http://bob:p%40ss@127.0.0.1:{server.port}/"})
+    assert server.seen[0].headers["Authorization"] == "Basic " + base64.b64encode(b"bob:p@ss").decode()
+
+
+@pytest.mark.parametrize(
+    ("credentials", "settings"),
+    [
+        ({"token": "t", "username": "u"}, {}),
+        ({"token": "t", "password": "p"}, {}),
+        ({"url": "http://u:p@h.example/", "token": "t"}, {}),
+        ({"token": "t"}, {"headers": {"authorization": "x"}}),
+        ({"token": "a\r\nb"}, {}),
+        ({"headers": {"X": "a\nb"}}, {}),
+        ({}, {"headers": {"X-€": "1"}}),
+        ({}, {"headers": {"X": "€"}}),
+        ({}, {"cookies": {"a;b": "1"}}),
+        ({}, {"cookies": {"a": "1; b=2"}}),
+        ({}, {"timeout": 61}),
+        ({}, {"timeout": 0}),
+        ({}, {"method": "TRACE"}),
+        ({"url": "ftp://h.example/"}, {}),
+        ({"url": "http://"}, {}),
+        ({"url": ""}, {}),
+        ({"proxy": "socks5://h:1"}, {}),
+        ({"unknown": 1}, {}),
+    ],
+)
+def test_unusable_configuration_is_refused_when_opened(credentials, settings) -> None:
+    with pytest.raises(ConfigurationError):
+        HttpApi().open({"url": "http://h.example/", **credentials}, settings)
+
+
+def test_cookies_and_headers_are_sent_and_settings_win(server, loopback) -> None:
+    push(
+        server,
+        loopback,
+        credentials={"headers": {"X-Api-Key": "k", "X-Both": "credentials"}},
+        headers={"x-both": "settings", "Idempotency-Key": "mine"},
+        cookies={"a": "1", "b": "2"},
+    )
+    headers = server.seen[0].headers
+    assert (headers["X-Api-Key"], headers["X-Both"], headers["Cookie"]) == ("k", "settings", "a=1; b=2")
+    assert headers.get_all("Idempotency-Key") == ["7:0"]
+
+
+def test_one_outcome_each_and_one_bad_item_fails_alone(server, loopback) -> None:
+    server.answers.extend([(200, {}, b""), (422, {}, b"no"), (500, {}, b""), (201, {}, b"")])
+    outcomes = push(server, loopback, *[{"n": n} for n in range(4)])
+    assert [type(outcome) for outcome in outcomes] == [Accepted, Rejected, Retry, Accepted]
+    assert [seen.headers["Idempotency-Key"] for seen in server.seen] == ["7:0", "7:1", "7:2", "7:3"]
+
+
+def test_asked_to_wait(server, loopback) -> None:
+    server.answers.append((429, {"Retry-After": "30"}, b"slow down"))
+    (outcome,) = push(server, loopback)
+    assert isinstance(outcome, Retry)
+    assert (outcome.after, outcome.reason) == (30, "answered 429: slow down")
+
+
+def test_a_service_that_is_gone_is_retried(server, loopback) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    outcomes = push(server, loopback, {}, credentials={"url": f"http://127.0.0.1:{port}/"})
+    assert outcomes == [Retry("could not connect: connection refused")]
+
+
+def test_a_lost_connection_is_unknown(server, loopback) -> None:
+    server.answers.append(lambda handler: handler.connection.shutdown(socket.SHUT_RDWR))
+    outcomes = push(server, loopback, {"n": 1}, {"n": 2})
+    assert [type(outcome) for outcome in outcomes] == [Unknown, Accepted]
+
+
+def test_an_internal_address_is_refused(server) -> None:
+    with pytest.raises(ConfigurationError, match="TRACSYNC_ALLOWED_INTERNAL_NETWORKS"):
+        push(server, Runtime())
+    assert server.seen == []
+
+
+def test_nothing_secret_or_personal_leaks(server, loopback) -> None:
+    echo = "token-marker header-marker cookie-marker query-marker Ana@Example.org"
+    server.answers.append((400, {"X-Echo": "token-marker"}, echo.encode()))
+    (outcome,) = push(
+        server,
+        loopback,
+        {"email": "ana@example.org"},
+        credentials={
+            "url": server.url + "/hook?key=query-marker",
+            "token": "token-marker",
+            "headers": {"X-Custom": "header-marker", "X-Pin": "12"},
+        },
+        cookies={"a": "cookie-marker"},
+    )
+    assert isinstance(outcome, Rejected)
+    text = repr(outcome)
+    assert "marker" not in text
+    assert "X-Pin: ********" in outcome.exchange.request
+    assert "ana@example.org" not in outcome.reason.lower()
+    assert "ana@example.org" in outcome.exchange.request
+    assert outcome.exchange.status == 400
+
+
+def test_basic_credentials_do_not_leak(server, loopback) -> None:
+    encoded = base64.b64encode(b"bob:pass-marker").decode()
+    server.answers.append((403, {}, f"{encoded} pass-marker".encode()))
+    (outcome,) = push(server, loopback, credentials={"username": "bob", "password": "pass-marker"})
+    assert "it refused the credentials" in outcome.reason
+    assert encoded not in repr(outcome)
+    assert "marker" not in repr(outcome)
+
+
+def test_describe_sends_nothing_and_masks(server) -> None:
+    credentials = {"url": server.url + "/hook?key=query-marker", "token": "token-marker"}
+    told = HttpApi().describe(credentials, {}, Delivery({"a": "ž"}, "1:2"))
+    assert told == {
+        "method": "POST",
+        "url": server.url + "/hook?key=********",
+        "headers": {
+            "User-Agent": "tracsync",
+            "Authorization": "********",
+            "Content-Type": "application/json",
+            "Idempotency-Key": "1:2",
+        },
+        "body": '{"a":"ž"}',
+    }
+    assert server.seen == []
+
+
+def test_describe_of_get_and_of_an_impossible_payload() -> None:
+    credentials = {"url": "http://h.example/?key=abc"}
+    told = HttpApi().describe(credentials, {"method": "GET"}, Delivery({"a": 1}, "1:2"))
+    assert (told["url"], told["body"]) == ("http://h.example/?key=********&a=1", None)
+    assert "problem" in HttpApi().describe(credentials, {"method": "GET"}, Delivery([], "1:2"))
+
+
+def check(server, runtime) -> str:
+    with HttpApi().open({"url": server.url, "token": "token-marker"}, {}, runtime) as session:
+        return session.check()
+
+
+@pytest.mark.parametrize("status", [200, 204, 302, 404, 405, 500])
+def test_check_says_what_happened(server, loopback, status: int) -> None:
+    server.answers.append((status, {"Content-Length": "0"}, b""))
+    assert check(server, loopback).startswith(f"answered {status} to HEAD in ")
+    assert (server.seen[0].method, server.seen[0].body) == ("HEAD", b"")
+
+
+@pytest.mark.parametrize("status", [401, 403, 407])
+def test_check_of_refused_credentials(server, loopback, status: int) -> None:
+    server.answers.append((status, {}, b""))
+    with pytest.raises(ConfigurationError, match="refused the credentials"):
+        check(server, loopback)
+
+
+def test_check_of_a_service_that_hangs_up(server, loopback) -> None:
+    server.answers.append(lambda handler: handler.connection.shutdown(socket.SHUT_RDWR))
+    with pytest.raises(Unreachable):
+        check(server, loopback)

@@ -1,0 +1,47 @@
+"""What is only kept for a while."""
+
+import io
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from django_q.models import Failure
+
+from destinations.connectors.base import Retry
+from destinations.models import DeliveryAttempt
+from destinations.scheduler import cleanup, loop
+from profiles.imports import job as import_jobs
+
+pytestmark = pytest.mark.django_db
+
+
+def test_attempts_are_deleted_by_age(frozen, recording, make_destination, make_profile, settings):
+    settings.TRACSYNC_ATTEMPT_DAYS = 30
+    make_destination()
+    make_profile()
+    recording.script(Retry("503"))
+    frozen.forward(20)
+    loop.tick()
+    frozen.forward(29 * 86_400)
+    loop.tick()
+    assert (cleanup.prune(), DeliveryAttempt.objects.count()) == (0, 2)
+    frozen.forward(2 * 86_400)
+    assert (cleanup.prune(), DeliveryAttempt.objects.count()) == (1, 1)
+
+
+def test_failed_tasks_are_deleted_by_age(frozen):
+    for days in (1, 8):
+        stopped = timezone.now() - timedelta(days=days)
+        Failure.objects.create(
+            id=str(days), name="push", func="f", started=stopped, stopped=stopped, success=False
+        )
+    assert cleanup.prune() == 1
+    assert Failure.objects.get().id == "1"
+
+
+def test_an_import_that_nobody_starts_is_discarded(frozen):
+    job = import_jobs.receive(io.BytesIO(b'{"id": "a"}'), "a.ndjson")
+    frozen.forward(2 * 86_400)
+    cleanup.prune()
+    job.refresh_from_db()
+    assert (job.state, job.chunks.count()) == ("cancelled", 0)

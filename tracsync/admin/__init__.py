@@ -1,0 +1,1 @@
+"""The admin as a site: its sections, users, tokens, preferences and help."""

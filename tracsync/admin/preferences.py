@@ -1,0 +1,113 @@
+"""The language and the time zone that a person reads the admin in; everything else speaks English."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import tzinfo
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from tracsync.models import Preferences
+
+
+class PreferencesMiddleware:
+    """Puts both in force while a page of the admin is made, and takes them back whatever happens.
+
+    The API, probes and metrics are for programs: they stay English, and in the zone of the installation.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.path_info.startswith(reverse("admin:index")):
+            with translation.override(settings.LANGUAGE_CODE):
+                return self.get_response(request)
+        language, zone = in_force(request)
+        with translation.override(language), timezone.override(zone):
+            response = self.get_response(request)
+        response.headers.setdefault("Content-Language", language)
+        patch_vary_headers(response, ("Accept-Language",))
+        return response
+
+
+def in_force(request: HttpRequest) -> tuple[str, tzinfo]:
+    """What was chosen; otherwise the browser's language and the zone of the installation."""
+    chosen = _chosen(request)
+    asked = translation.get_language_from_request(request)
+    known = chosen.language in dict(settings.LANGUAGES)
+    return chosen.language if known else asked, _zone(chosen.time_zone)
+
+
+def _chosen(request: HttpRequest) -> Preferences:
+    user = request.user.pk
+    if user is None:
+        return Preferences()
+    return Preferences.objects.filter(user=user).first() or Preferences(user_id=user)
+
+
+def _zone(name: str) -> tzinfo:
+    return ZoneInfo(name) if name in _zones() else timezone.get_default_timezone()
+
+
+@cache
+def _zones() -> tuple[str, ...]:
+    return tuple(sorted(available_timezones() - {"localtime"}))
+
+
+def _language_choices() -> list[tuple[str, Any]]:
+    return [("", _("As the browser asks for")), *settings.LANGUAGES]
+
+
+def _zone_choices() -> list[tuple[str, Any]]:
+    default = _("That of the installation (%(zone)s)") % {"zone": timezone.get_default_timezone_name()}
+    return [("", default), *((name, name.replace("_", " ")) for name in _zones())]
+
+
+class PreferencesForm(forms.ModelForm):
+    language = forms.ChoiceField(
+        required=False,
+        choices=_language_choices,
+        label=gettext_lazy("Language"),
+        help_text=gettext_lazy(
+            "Of all pages for you. What other systems have answered stays in their language."
+        ),
+    )
+    time_zone = forms.ChoiceField(
+        required=False,
+        choices=_zone_choices,
+        label=gettext_lazy("Time zone"),
+        help_text=gettext_lazy("Of all times that you see and type."),
+    )
+
+    class Meta:
+        model = Preferences
+        fields = ("language", "time_zone")
+
+
+def view(request: HttpRequest, **context: Any) -> HttpResponse:
+    """The page on which people choose; each one their own."""
+    form = PreferencesForm(request.POST or None, instance=_chosen(request))
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        with translation.override(in_force(request)[0]):
+            messages.success(request, _("Your preferences are saved."))
+        return redirect("admin:preferences")
+    return TemplateResponse(
+        request,
+        "admin/tracsync/site/preferences.html",
+        {**context, "title": _("Your preferences"), "form": form},
+    )

@@ -1,0 +1,20 @@
+"""Request bodies: strict JSON, refused with the place of the mistake."""
+
+from typing import Any
+
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import BaseParser
+
+from profiles import documents, request_stream
+
+
+class StrictJSONParser(BaseParser):
+    """JSON in UTF-8 without NaN and Infinity, as profiles are stored."""
+
+    media_type = "application/json"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        try:
+            return documents.parse(b"".join(request_stream.chunks(stream)))
+        except documents.InvalidDocument as error:
+            raise ParseError(str(error)) from None

@@ -1,0 +1,1 @@
+"""The ground floor: times, numbers, bounded lists, jobs, filters, encryption."""

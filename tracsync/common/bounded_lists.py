@@ -1,0 +1,133 @@
+"""Admin pages over tables of millions of rows: nothing is counted, searched or listed without a bound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
+from django.core.paginator import Paginator
+from django.db import DataError, connections
+from django.db.models import Q, QuerySet
+from django.shortcuts import redirect
+from django.utils.functional import Promise, cached_property
+from django.utils.translation import gettext as _
+
+from tracsync.common.numbers import grouped
+
+MOST_COUNTED = 10_000
+MOST_DELETED = 1_000
+
+
+class AtLeast(int):
+    """A number of rows at which counting was stopped."""
+
+    def __str__(self) -> str:
+        return f"{grouped(int(self))}+"
+
+
+def count(rows: QuerySet[Any], most: int = MOST_COUNTED) -> int:
+    """How many rows, looking at no more than `most`."""
+    found = rows.order_by().select_related(None).values("pk")[: most + 1].count()
+    return AtLeast(most) if found > most else found
+
+
+def id_matches(term: str, using: str = "default", field: str = "pk") -> Q:
+    """Ids that begin with the term, or, for a term such as =abc, the id abc; an index answers either."""
+    if term.startswith("="):
+        return Q(**{field: term[1:]})
+    if connections[using].vendor == "postgresql":
+        return Q(**{f"{field}__startswith": term})
+    return Q(**{f"{field}__gte": term, f"{field}__lt": f"{term}\U0010ffff"})
+
+
+class BoundedPaginator(Paginator):
+    """Counts to a limit; what lies beyond is reached by searching and filtering."""
+
+    @cached_property
+    def count(self) -> int:
+        return count(self.object_list)  # type: ignore[arg-type]
+
+
+class NullFilter(admin.SimpleListFilter):
+    """Yes or no, told by whether a column is null. `answers`: value -> label, and whether it is."""
+
+    field = ""
+    answers: Mapping[str, tuple[str | Promise, bool]] = {}
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(value, label) for value, (label, _null) in self.answers.items()]
+
+    def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        answer = self.answers.get(self.value() or "")
+        return queryset.filter(**{f"{self.field}__isnull": answer[1]}) if answer else queryset
+
+
+class LeanChangeList(ChangeList):
+    """Reads no more of each row than the list shows."""
+
+    def get_results(self, request: Any) -> None:
+        """A number or a moment that no database can hold is a filter that makes no sense."""
+        try:
+            super().get_results(request)
+        except (OverflowError, DataError) as error:
+            raise IncorrectLookupParameters(error) from None
+
+    def get_queryset(self, request: Any, exclude_parameters: Any = None) -> QuerySet[Any]:
+        admin: Any = self.model_admin
+        rows: QuerySet[Any] = admin.for_list(super().get_queryset(request, exclude_parameters))
+        return rows
+
+
+class LeanAdmin(admin.ModelAdmin):
+    """Its `for_list` says what a list reads; object pages read everything."""
+
+    show_facets = admin.ShowFacets.NEVER
+
+    def get_changelist(self, request: Any, **kwargs: Any) -> type[ChangeList]:
+        return LeanChangeList
+
+    def for_list(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return rows
+
+
+class BoundedAdmin(LeanAdmin):
+    """For tables that grow with the number of profiles."""
+
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    sortable_by = ()
+
+
+class ShortDeletion(admin.ModelAdmin):
+    """Asks before deleting, with counts instead of thousands of names.
+
+    What hangs on the object goes with it, so the right to delete the object is enough.
+    """
+
+    delete_note: str | Promise = ""
+
+    def response_action(self, request: Any, queryset: QuerySet[Any], *args: Any) -> Any:
+        """“Select all” may mean millions, and those are not deleted in one request."""
+        asked = (request.POST.get("action"), request.POST.get("select_across"))
+        if asked == ("delete_selected", "1") and count(queryset, MOST_DELETED + 1) > MOST_DELETED:
+            text = _("At most %(most)s are deleted at once. Nothing was deleted.")
+            self.message_user(request, text % {"most": grouped(MOST_DELETED)}, messages.WARNING)
+            return redirect(request.get_full_path())
+        return super().response_action(request, queryset, *args)
+
+    def get_deleted_objects(
+        self, objs: Any, request: Any
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        shown = list(objs)
+        counts = {str(self.opts.verbose_name_plural): len(shown)}
+        for relation in self.opts.related_objects:
+            if relation.one_to_one:  # a part of the object itself
+                continue
+            rows = relation.related_model._base_manager.filter(**{f"{relation.field.name}__in": shown})
+            found = count(rows)
+            if found:
+                counts[str(relation.related_model._meta.verbose_name_plural)] = found
+        return [*map(str, shown), *map(str, filter(None, [self.delete_note]))], counts, set(), []

@@ -1,0 +1,83 @@
+"""Values that are encrypted at rest: credentials, settings, access tokens, kept bodies.
+
+The keys are TRACSYNC_ENCRYPTION_KEYS: the first encrypts, all decrypt.
+"""
+
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import models
+
+
+class UndecryptableValue(Exception):
+    """None of the keys opens a stored value; it is never treated as empty."""
+
+
+if TYPE_CHECKING:
+    TextField = models.TextField[Any, Any]  # it holds any JSON value, not only text
+else:
+    TextField = models.TextField
+
+
+class EncryptedJSONField(TextField):
+    """Any JSON value, readable only with the key."""
+
+    def get_prep_value(self, value: Any) -> Any:
+        return None if value is None else encrypt(value)
+
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Any:
+        return None if value is None else decrypt(value)
+
+    def to_python(self, value: Any) -> Any:
+        return value
+
+
+def get_readable(rows: models.QuerySet[Any], **lookup: Any) -> tuple[Any, list[str]]:
+    """A row, and the names of its fields that no key opens: they are empty, to be filled again.
+
+    Raises DoesNotExist.
+    """
+    try:
+        return rows.get(**lookup), []
+    except UndecryptableValue:
+        names = [field.name for field in rows.model._meta.fields if isinstance(field, EncryptedJSONField)]
+        row = rows.defer(*names).get(**lookup)
+        return row, [name for name in names if not _opens(row, name)]
+
+
+def _opens(row: models.Model, name: str) -> bool:
+    try:
+        getattr(row, name)
+    except UndecryptableValue:
+        field: Any = row._meta.get_field(name)
+        setattr(row, name, field.get_default())
+        return False
+    return True
+
+
+def encrypt(value: Any) -> str:
+    return _keys(tuple(settings.TRACSYNC_ENCRYPTION_KEYS)).encrypt(json.dumps(value).encode()).decode()
+
+
+def decrypt(text: str) -> Any:
+    """Raises UndecryptableValue."""
+    try:
+        return json.loads(_keys(tuple(settings.TRACSYNC_ENCRYPTION_KEYS)).decrypt(text.encode()))
+    except InvalidToken:
+        raise UndecryptableValue(
+            "a stored secret cannot be decrypted: TRACSYNC_ENCRYPTION_KEYS lacks the key it was written with"
+        ) from None
+
+
+@lru_cache(maxsize=4)
+def _keys(keys: tuple[str, ...]) -> MultiFernet:
+    try:
+        return MultiFernet([Fernet(key) for key in keys])
+    except ValueError:
+        raise ImproperlyConfigured(
+            "TRACSYNC_ENCRYPTION_KEYS must be Fernet keys (32 url-safe base64-encoded bytes), comma-separated"
+        ) from None

@@ -1,0 +1,154 @@
+"""Long work that the clock goes through a batch at a time: imports, backfills, replays.
+
+A job says where to go on, so that whatever happens in between, a batch is repeated at most. It can be paused,
+resumed and cancelled while a clock works on it, and tells how far it is and how fast.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from tracsync.common.times import at, duration
+
+STALLED = timedelta(minutes=10)  # without a batch; the rate before it says nothing about the one after
+CHANGING = (
+    "done",
+    "rated_since",
+    "rated_from",
+    "advanced_at",
+    "paused_at",
+    "cancelled_at",
+    "finished_at",
+)
+NOTED = ("rated_since", "rated_from", "advanced_at", "done", "finished_at")
+
+
+class JobEnded(Exception):
+    """It is finished or cancelled, so that it can be neither paused nor resumed nor cancelled."""
+
+
+class Job(models.Model):
+    """Work of a known size. Its rate is that of what was done after the first `rated_from`, from
+    `rated_since` to `advanced_at`.
+    """
+
+    class State(models.TextChoices):
+        RUNNING = "running", gettext_lazy("running")
+        PAUSED = "paused", gettext_lazy("paused")
+        FINISHED = "finished", gettext_lazy("finished")
+        CANCELLED = "cancelled", gettext_lazy("cancelled")
+
+    asked_by = models.CharField(max_length=150, blank=True)  # a user's name; blank: a command or a program
+    total = models.PositiveBigIntegerField(default=0)
+    done = models.PositiveBigIntegerField(default=0)  # may pass `total`: more may have come meanwhile
+    created_at = models.DateTimeField(auto_now_add=True)
+    rated_since = models.DateTimeField(null=True)
+    rated_from = models.PositiveBigIntegerField(default=0)
+    advanced_at = models.DateTimeField(null=True)
+    paused_at = models.DateTimeField(null=True)
+    cancelled_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)  # or cancelled
+
+    class Meta:
+        abstract = True
+        ordering = ("-id",)
+
+    @property
+    def state(self) -> str:
+        if self.finished_at is not None:
+            return self.State.FINISHED if self.cancelled_at is None else self.State.CANCELLED
+        return self.State.RUNNING if self.paused_at is None else self.State.PAUSED
+
+    @property
+    def stage(self) -> str:
+        """The state, or which part of the work is being done."""
+        return self.state
+
+    @property
+    def state_words(self) -> str:
+        return str(self.State(self.state).label)
+
+    @property
+    def amount(self) -> str:
+        """How much is done, in words."""
+        raise NotImplementedError
+
+    def pause(self) -> None:
+        """Do no further batch until it is resumed. Raises JobEnded."""
+        self._change(paused_at=self.paused_at or timezone.now())
+
+    def resume(self) -> None:
+        """Go on where it was paused. Raises JobEnded."""
+        self._change(paused_at=None, rated_since=None)
+
+    def cancel(self) -> None:
+        """Do no further batch, ever. Raises JobEnded."""
+        now = timezone.now()
+        self._change(cancelled_at=now, finished_at=now)
+
+    def note(self, count: int, now: datetime) -> None:
+        """That a batch was done, and since when it is as fast as it is. Saves nothing: `NOTED` are to be."""
+        if self.rated_since is None or self.advanced_at is None or now - self.advanced_at > STALLED:
+            self.rated_since, self.rated_from = now, self.done + count
+        self.advanced_at = now
+        self.done += count
+
+    def _change(self, **fields: datetime | None) -> None:
+        """Only these fields: a clock may be doing a batch at the same time."""
+        unfinished = type(self)._default_manager.filter(pk=self.pk, finished_at=None)
+        changed = unfinished.update(**fields)
+        self.refresh_from_db(fields=CHANGING)
+        if not changed:
+            kind, state = self._meta.verbose_name, self.state_words
+            raise JobEnded(_("The %(kind)s is %(state)s already") % {"kind": kind, "state": state})
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`rate` a second and `left` are None while nobody can know them."""
+
+    percent: int
+    rate: float | None
+    left: timedelta | None
+    summary: str
+
+
+def progress(job: Job, obstacle: str = "") -> Progress:
+    """How far a job is; `obstacle` says what it waits for."""
+    runs = job.state == job.State.RUNNING and not obstacle
+    rate = _rate(job)
+    left = timedelta(seconds=round(max(0, job.total - job.done) / rate)) if runs and rate else None
+    return Progress(_percent(job), rate, left, _summary(job, obstacle, left))
+
+
+def _percent(job: Job) -> int:
+    if job.state == job.State.FINISHED:
+        return 100
+    return min(99, 100 * job.done // max(job.total, 1))
+
+
+def _rate(job: Job) -> float | None:
+    since, until = job.rated_since, job.advanced_at
+    if since is None or until is None or until <= since or job.done == job.rated_from:
+        return None
+    return (job.done - job.rated_from) / (until - since).total_seconds()
+
+
+def _summary(job: Job, obstacle: str, left: timedelta | None) -> str:
+    said: dict[str, Any] = {"amount": job.amount, "state": job.state_words, "obstacle": obstacle}
+    if job.finished_at is not None:
+        return _("%(state)s at %(at)s, %(amount)s") % {**said, "at": at(job.finished_at)}
+    if job.paused_at is not None:
+        return _("paused since %(at)s, %(amount)s") % {**said, "at": at(job.paused_at)}
+    if obstacle:
+        return _("waits: %(obstacle)s; %(amount)s") % said
+    if left is None:
+        return _("%(amount)s, just begun") % said
+    return _("%(amount)s, about %(left)s left") % {**said, "left": duration(left)}

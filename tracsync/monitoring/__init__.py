@@ -1,0 +1,1 @@
+"""What is asked from outside: health and metrics."""

@@ -1,0 +1,62 @@
+"""For load balancers and orchestrators: is the process up, and can it do its work?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
+
+from destinations.scheduler import loop
+
+Finding = tuple[bool, str]
+
+
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers; nothing else is asked, so that a sick database does not restart it."""
+    return JsonResponse({"status": "up"})
+
+
+@require_safe
+def readyz(request: HttpRequest) -> HttpResponse:
+    findings = {name: _find_out(check) for name, check in CHECKS.items()}
+    ready = all(ok for ok, _ in findings.values())
+    checks = {name: {"ok": ok, "message": message} for name, (ok, message) in findings.items()}
+    status = "ready" if ready else "not ready"
+    return JsonResponse({"status": status, "checks": checks}, status=200 if ready else 503)
+
+
+def _find_out(check: Callable[[], Finding]) -> Finding:
+    try:
+        return check()
+    except DatabaseError:
+        return False, "cannot be found out: the database does not answer"
+
+
+def _database() -> Finding:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError as error:
+        return False, f"the database cannot be reached ({type(error).__name__}): check DATABASE_URL"
+    return True, "the database answers"
+
+
+def _migrations() -> Finding:
+    executor = MigrationExecutor(connection)
+    missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    if missing:
+        return False, f"{missing} migrations are not applied: run manage.py migrate"
+    return True, "all migrations are applied"
+
+
+def _clock() -> Finding:
+    if loop.is_alive():
+        return True, "a clock is alive"
+    return False, "no clock has shown itself lately, so changes are not sent: run manage.py worker"
+
+
+CHECKS = {"database": _database, "migrations": _migrations, "clock": _clock}

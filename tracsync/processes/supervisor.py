@@ -1,0 +1,130 @@
+"""Keeping a clock and a cluster running, whatever happens to their processes."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from django.db import connections
+
+from destinations.scheduler import loop
+from tracsync.processes import cluster
+
+logger = logging.getLogger(__name__)
+
+LOOK_EVERY = 0.2  # seconds
+GRACE = 30.0  # seconds a child has to finish after SIGTERM
+# Set by whoever runs the worker and starts it again: then nobody else has to.
+SUPERVISED = "TRACSYNC_SUPERVISED"
+
+_fork = multiprocessing.get_context("fork")
+
+
+def run() -> None:
+    """Run clock and cluster until SIGTERM or Ctrl-C."""
+    stopping = _Signals()
+    parent = os.getppid()
+    children = [
+        _Child("clock", _run_clock, silent_for=60.0),
+        _Child("cluster", cluster.run, silent_for=10.0),
+    ]
+    while not stopping.asked:
+        for child in children:
+            child.keep_running()
+        if SUPERVISED in os.environ and os.getppid() != parent:
+            break
+        time.sleep(LOOK_EVERY)
+    for child in children:
+        child.ask_to_stop()
+    for child in children:
+        child.wait()
+
+
+class _Signals:
+    def __init__(self) -> None:
+        self.asked = False
+        signal.signal(signal.SIGTERM, self._ask)
+        signal.signal(signal.SIGINT, self._ask)
+
+    def _ask(self, *_: Any) -> None:
+        self.asked = True
+
+
+class _Child:
+    """A process, leader of its own group, that is started again when it ends or falls silent."""
+
+    def __init__(self, name: str, target: Callable[[Any], None], silent_for: float) -> None:
+        self.name = name
+        self.target = target
+        self.silent_for = silent_for
+        self.beat = _fork.RawValue("d", 0.0)
+        self.process: Any = None
+        self.started_at = 0.0
+
+    def keep_running(self) -> None:
+        if self.process is not None and self.process.is_alive():
+            if time.monotonic() - self.beat.value <= self.silent_for:
+                return
+            logger.warning("the %s gives no sign of life", self.name)
+        if self.process is not None:
+            logger.warning("the %s is started anew", self.name)
+            self._kill_group()
+        if time.monotonic() - self.started_at >= 1.0:  # not in a tight circle while it fails at once
+            self._start()
+
+    def ask_to_stop(self) -> None:
+        if self.process is not None and self.process.is_alive():
+            os.kill(self.process.pid, signal.SIGTERM)
+
+    def wait(self) -> None:
+        if self.process is not None:
+            self.process.join(GRACE)
+            self._kill_group()
+
+    def _start(self) -> None:
+        connections.close_all()  # a connection must not be shared across a fork
+        self.started_at = self.beat.value = time.monotonic()
+        self.process = _fork.Process(target=_run_child, args=(self.target, self.beat), name=self.name)
+        self.process.start()
+
+    def _kill_group(self) -> None:
+        """Whatever the child has left behind."""
+        with suppress(ProcessLookupError, PermissionError):  # gone already
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.join()
+        self.process = None
+
+
+def _run_child(target: Callable[[Any], None], beat: Any) -> None:
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    target(beat)
+
+
+def _run_clock(beat: Any) -> None:
+    supervisor = os.getppid()
+    stopping = _Signals()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def stopped() -> bool:
+        beat.value = time.monotonic()
+        return stopping.asked or os.getppid() != supervisor
+
+    loop.run(stopped)
+    if not stopping.asked and SUPERVISED not in os.environ:
+        _take_over()
+
+
+def _take_over() -> None:
+    """The supervisor was killed and nobody else would start it again: become it."""
+    logger.warning("the supervisor is gone: the clock takes over")
+    connections.close_all()
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - its own command line

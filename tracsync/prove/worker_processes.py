@@ -1,0 +1,122 @@
+"""Workers of a scratch installation: real `manage.py worker` processes, found by kind and killed.
+
+A worker and all its descendants share one session, also those whose parent was killed.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+from django.conf import settings
+
+from tracsync.processes.supervisor import SUPERVISED
+
+GRACE = 40.0  # seconds
+PROC = Path("/proc")
+
+
+class Workers:
+    """Keeps a number of workers running. A context: leaving it leaves no process behind."""
+
+    def __init__(self, count: int, log: IO[bytes]) -> None:
+        self.log = log
+        self.sessions: list[int] = []
+        self.running = [self._start() for _ in range(count)]
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        for pid in list(_pids()):
+            if _session(pid) in self.sessions:
+                _kill(pid)
+        for process in self.running:
+            process.kill()
+            process.wait()
+
+    def keep_running(self) -> None:
+        """Start again what has ended, as a service manager does."""
+        for position, process in enumerate(self.running):
+            if process.poll() is not None:
+                self.running[position] = self._start()
+
+    def kill(self, position: int, kind: str) -> bool:
+        """SIGKILL one process of a worker; False where it has none of this kind now."""
+        pid = _by_kind(self.running[position].pid).get(kind)
+        return pid is not None and _kill(pid)
+
+    def stop(self) -> None:
+        """End in order: what is in flight is finished or returned."""
+        for process in self.running:
+            process.terminate()
+        ends_at = time.monotonic() + GRACE
+        for process in self.running:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.1, ends_at - time.monotonic()))
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "worker"],
+            cwd=settings.BASE_DIR,
+            env={**os.environ, SUPERVISED: "1"},
+            stdout=self.log,
+            stderr=self.log,
+            start_new_session=True,
+        )
+        self.sessions.append(process.pid)
+        return process
+
+
+def can_find_processes() -> bool:
+    return PROC.joinpath("self", "stat").exists()
+
+
+def _by_kind(supervisor: int) -> dict[str, int]:
+    """A worker's processes by kind; fewer while some are being started."""
+    kinds = {"supervisor": supervisor}
+    children = _children()
+    for child in children.get(supervisor, []):
+        members = children.get(child, [])
+        if not members:
+            kinds["clock"] = child
+        elif len(members) == settings.TRACSYNC_WORKERS + 2:
+            kinds["sentinel"] = child  # the others in the order in which django-q2 starts them
+            kinds["worker"], kinds["monitor"], kinds["pusher"] = members[0], *members[-2:]
+    return kinds
+
+
+def _children() -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for pid in sorted(_pids()):
+        with suppress(OSError):
+            fields = (PROC / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()
+            if fields[0] != "Z":
+                found.setdefault(int(fields[1]), []).append(pid)
+    return found
+
+
+def _pids() -> Iterator[int]:
+    if not can_find_processes():
+        return iter(())
+    return (int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit())
+
+
+def _session(pid: int) -> int:
+    with suppress(OSError):
+        return os.getsid(pid)
+    return 0
+
+
+def _kill(pid: int) -> bool:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+        return True
+    return False
