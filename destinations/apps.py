@@ -8,12 +8,12 @@ class DestinationsConfig(AppConfig):
     verbose_name = _("Outbound traffic")
 
     def ready(self) -> None:
-        from destinations.configuration import checks, groups
+        from destinations.configuration import catalogue, checks, groups
         from destinations.operations import triggers
         from destinations.scheduler import qcluster_fallback
 
         checks.register()
         triggers.connect()
         post_migrate.connect(qcluster_fallback.ensure_schedule, sender=self)
-        post_migrate.connect(triggers.refresh_catalogue, sender=self)
+        post_migrate.connect(catalogue.refresh, sender=self)
         post_migrate.connect(groups.make_missing, sender=self)

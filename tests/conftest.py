@@ -68,7 +68,7 @@ def make_profile(db):
 @pytest.fixture
 def one_batch(monkeypatch):
     """A task pushes what it was given, and not what has become due by then."""
-    monkeypatch.setattr(push, "STINT", -1)
+    monkeypatch.setattr(push, "TASK_SECONDS", -1)
 
 
 class Clock:

@@ -36,17 +36,17 @@ class JobSerializer(serializers.ModelSerializer[Any]):
     summary = serializers.SerializerMethodField(help_text="How far it is, and what it waits for.")
 
     def get_percent(self, job: Any) -> int:
-        return progress.of(job).percent
+        return progress.measure(job).percent
 
     def get_rate(self, job: Any) -> float | None:
-        return progress.of(job).rate
+        return progress.measure(job).rate
 
     def get_seconds_left(self, job: Any) -> int | None:
-        left = progress.of(job).left
+        left = progress.measure(job).left
         return None if left is None else int(left.total_seconds())
 
     def get_summary(self, job: Any) -> str:
-        return progress.of(job).summary
+        return progress.measure(job).summary
 
 
 class JobFilters(StrictFilters):

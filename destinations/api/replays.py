@@ -57,6 +57,6 @@ class ReplayViews(JobViews):
     def create(self, request: Any) -> Response:
         """Send all that is chosen again: a few now, many by one replay per destination."""
         asked = checked(AskReplaySerializer, request)
-        requested = replay.request(selection.of(asked["choice"]), asked["kind"])
+        requested = replay.request(selection.read_request(asked["choice"]), asked["kind"])
         jobs = ReplaySerializer(requested.jobs, many=True).data
         return Response({"replayed": requested.count, "replays": jobs}, status=202)

@@ -123,7 +123,7 @@ class SyncViews(viewsets.ReadOnlyModelViewSet[ProfileSync]):
     def replay_many(self, request: Any) -> Response:
         """Send all that match again: a few now, many by replays that can be watched and held up."""
         which = checked(WhichSyncsSerializer, request)
-        asked = replays.request(selection.of(WhichSyncsSerializer(which).data))
+        asked = replays.request(selection.read_request(WhichSyncsSerializer(which).data))
         return Response({"replayed": asked.count, "replays": [job.pk for job in asked.jobs]}, status=202)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import transaction
 from django.utils import timezone
 
@@ -46,3 +48,12 @@ def uninstall(slug: str) -> Extension:
         extension.installed_at = None
         extension.save(update_fields=["installed_at"])
     return extension
+
+
+def refresh(**_: Any) -> None:
+    """The catalogue lists every connector that is installed on this machine."""
+    for connector in registry.all_connectors():
+        Extension.objects.update_or_create(
+            slug=connector.slug,
+            defaults={"name": connector.name, "description": connector.description},
+        )

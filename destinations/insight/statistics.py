@@ -87,7 +87,7 @@ def by_destination(period: Period, now: datetime) -> dict[int, Figures]:
     return dict(found)
 
 
-def of(destination: Destination, period: Period, now: datetime) -> Figures:
+def for_destination(destination: Destination, period: Period, now: datetime) -> Figures:
     figures = _nothing(period)
     for _, back, *sums in _sums(Tally.objects.filter(destination=destination), period, now):
         _add(figures, back, sums)

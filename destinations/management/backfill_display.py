@@ -49,7 +49,7 @@ def _draw(pk: int, console: Console) -> Backfill:
 
 def _fields(backfill: Backfill) -> dict[str, Any]:
     state = "" if backfill.state == Backfill.State.RUNNING else backfill.state
-    return {"shown": progress.of(backfill), "state": state}
+    return {"shown": progress.measure(backfill), "state": state}
 
 
 def _say(pk: int, stdout: Any) -> Backfill:
@@ -57,7 +57,7 @@ def _say(pk: int, stdout: Any) -> Backfill:
     while backfill.finished_at is None:
         if time.monotonic() - said >= LINE_EVERY:
             said = time.monotonic()
-            stdout.write(progress.of(backfill).summary)
+            stdout.write(progress.measure(backfill).summary)
         time.sleep(LOOK_EVERY)
         backfill = _look(pk)
     return backfill

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from django.conf import settings
-from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models import Case, F, QuerySet, Value, When
 from django.utils import timezone
 
 from destinations.configuration import history
 from destinations.models import Destination, ProfileSync, Replay
 from destinations.operations import backfill
-from destinations.scheduler import loop
 from destinations.sync import database, health, settle
 from profiles.models import Profile
 
 State = ProfileSync.State
 BATCH_SIZE = 5000
-FEW = 100  # rows that a person may have pushed together with what has just changed
+AT_ONCE = 100  # rows that a person may have pushed together with what has just changed
 
 
 def sync_now(profile: Profile, destinations: Iterable[Destination]) -> int:
@@ -59,7 +57,7 @@ def _owe_now(rows: QuerySet[ProfileSync], **marks: Any) -> int:
     """
     count, bulk = 0, False
     for ids in _batches(rows):
-        bulk = bulk or len(ids) > FEW
+        bulk = bulk or len(ids) > AT_ONCE
         batch, after_changes = rows.filter(pk__among=ids), _after_changes() if bulk else {}
         count += database.update(batch, **_due_now(), **after_changes, **marks)
     return count
@@ -125,21 +123,3 @@ def changed(destination: Destination) -> None:
 def enabled_again(destination: Destination) -> None:
     """Catch up with what has changed while the destination was off."""
     backfill.request(destination, changed_since=destination.disabled_at)
-
-
-def profiles_changed(ids: Sequence[str]) -> None:
-    """For destinations that wait for nothing, the changes of these profiles are over: push at once."""
-    immediate = immediate_destinations()
-    if immediate:
-        settle.settle_at_once(ids, immediate)
-        now = timezone.now()
-        for destination in immediate:
-            loop.dispatch(destination, now)
-
-
-def immediate_destinations() -> list[Destination]:
-    """The enabled destinations without a quiet period."""
-    at_once = Q(quiet_period=0)
-    if settings.TRACSYNC_QUIET_PERIOD == 0:
-        at_once |= Q(quiet_period=None)
-    return list(Destination.objects.defer("mapping", "settings").filter(at_once, enabled=True))

@@ -11,6 +11,6 @@ from destinations.models import Backfill, Replay
 from tracsync.common import jobs
 
 
-def of(job: Backfill | Replay, now: datetime | None = None) -> jobs.Progress:
+def measure(job: Backfill | Replay, now: datetime | None = None) -> jobs.Progress:
     """Reads `job.destination` with its resource and health: select them with the rows."""
     return jobs.progress(job, explain.obstacle(job.destination, now or timezone.now()))

@@ -29,7 +29,7 @@ class Requested:
 def request(choice: Choice, kind: str = Kind.REPLAY, asked_by: str = "") -> Requested:
     """Send all that are chosen again."""
     totals = selection.totals(choice)
-    if sum(totals.values()) <= actions.FEW:
+    if sum(totals.values()) <= actions.AT_ONCE:
         rows = ProfileSync.objects.filter(pk__among=selection.all_rows(choice))
         return Requested(actions.send_again(rows, kind))
     jobs = [

@@ -125,7 +125,7 @@ def read(given: Mapping[str, Any]) -> Choice:
     return Choice(of, parameters, form.cleaned_data)
 
 
-def of(said: Any) -> Choice:
+def read_request(said: Any) -> Choice:
     """A choice from JSON: an object of some of NAMES, all of which must hold. Raises InvalidChoice.
 
     `state` and `owed` choose among profile syncs; an attempt's outcome and the like among attempts.

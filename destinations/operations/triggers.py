@@ -6,14 +6,16 @@ import logging
 import time
 from typing import Any
 
+from django.conf import settings
 from django.db import DatabaseError, transaction
+from django.db.models import Q
 from django.db.models.signals import post_save, pre_save
 from django.utils import timezone
 
 from destinations.configuration import history
-from destinations.connectors import registry
-from destinations.models import Destination, Extension, Health, Resource
+from destinations.models import Destination, Health, Resource
 from destinations.operations import actions
+from destinations.sync import claim, settle
 from profiles.changes import profiles_changed
 from profiles.models import Profile
 from tracsync.common.encryption import get_readable
@@ -46,36 +48,44 @@ def _arm(ids: list[str]) -> None:
     transaction.on_commit(lambda: _push_at_once(ids))
 
 
-class _Nobody:
-    """Remembers for a moment that no destination wants changes at once, so that not every save has to ask.
+class _ImmediateDestinations:
+    """The enabled destinations without a quiet period.
 
-    This process hears of its own edits. Of another's it may hear late; until then the clock pushes.
+    That there are none is remembered for a moment, so that not every save has to ask.
+
+    This process hears of its own edits. Of another's it may hear late; until then the scheduler pushes.
     """
 
-    FOR = 1.0  # seconds
+    REMEMBERED = 1.0  # seconds
 
     def __init__(self) -> None:
-        self._until = 0.0
+        self._none_until = 0.0
 
-    def wants_them(self) -> bool:
-        if time.monotonic() < self._until:
-            return True
-        if actions.immediate_destinations():
-            return False
-        self._until = time.monotonic() + self.FOR
-        return True
+    def find(self) -> list[Destination]:
+        if time.monotonic() < self._none_until:
+            return []
+        at_once = Q(quiet_period=0)
+        if settings.TRACSYNC_QUIET_PERIOD == 0:
+            at_once |= Q(quiet_period=None)
+        found = list(Destination.objects.defer("mapping", "settings").filter(at_once, enabled=True))
+        if not found:
+            self._none_until = time.monotonic() + self.REMEMBERED
+        return found
 
     def forget(self) -> None:
-        self._until = 0.0
+        self._none_until = 0.0
 
 
-_nobody = _Nobody()
+_immediate = _ImmediateDestinations()
 
 
 def _push_at_once(ids: list[str]) -> None:
     try:
-        if not _nobody.wants_them():
-            actions.profiles_changed(ids)
+        if destinations := _immediate.find():
+            settle.settle_at_once(ids, destinations)
+            now = timezone.now()
+            for destination in destinations:
+                claim.dispatch(destination, now)
     except Exception as error:
         # The profile is saved and marked: whatever is away now, the clock will do it.
         detail = "" if isinstance(error, DatabaseError) else f": {error}"
@@ -93,7 +103,7 @@ def destination_to_be_saved(instance: Destination, raw: bool, **_: Any) -> None:
 
 
 def destination_saved(instance: Destination, created: bool, raw: bool, **_: Any) -> None:
-    _nobody.forget()
+    _immediate.forget()
     if raw:
         return
     Health.objects.get_or_create(destination=instance)
@@ -135,12 +145,3 @@ def resource_saved(instance: Resource, raw: bool, **_: Any) -> None:
         instance.accesstoken_set.all().delete()
         for destination in instance.destinations.only("pk"):
             actions.changed(destination)
-
-
-def refresh_catalogue(**_: Any) -> None:
-    """The catalogue lists every connector that is installed on this machine."""
-    for connector in registry.all_connectors():
-        Extension.objects.update_or_create(
-            slug=connector.slug,
-            defaults={"name": connector.name, "description": connector.description},
-        )

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connections
 from django.utils import timezone
-from django_q.tasks import async_task
 
 from destinations.models import Destination, Heartbeat
 from destinations.operations import backfill, replay
@@ -34,7 +33,7 @@ def tick(now: datetime | None = None) -> bool:
     now = now or timezone.now()
     settled = settle.settle(now)
     filled = backfill.advance(now) + replay.advance(now)
-    claimed = sum([dispatch(destination, now) for destination in _next(now)])
+    claimed = sum([claim.dispatch(destination, now) for destination in _next(now)])
     imported = job.advance(now)
     return bool(settled or filled or claimed or imported)
 
@@ -47,20 +46,6 @@ def _next(now: datetime) -> list[Destination]:
     clocks = Heartbeat.objects.filter(at__gt=now - ALIVE).count()
     queue = QUEUED_PER_PROCESS * settings.TRACSYNC_WORKERS * max(1, clocks)
     return ready[: max(0, queue - claim.unstarted(now))]
-
-
-def dispatch(destination: Destination, now: datetime) -> int:
-    """Claim a batch of what is due at a destination and wake a worker for it; how many rows it has."""
-    claimed = claim.claim(destination, now)
-    if claimed is None:
-        return 0
-    try:
-        async_task("destinations.sync.push.push", claimed.token, claimed.ids)
-    except Exception:
-        # Whatever the broker raises: without a wake-up the rows had to wait for their lease to end.
-        claim.release(claimed.token, claimed.ids)
-        raise
-    return len(claimed.ids)
 
 
 def run(stopped: Callable[[], bool]) -> None:

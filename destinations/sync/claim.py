@@ -1,29 +1,37 @@
 """Claims: who pushes which rows, and until when.
 
 A claim is a token on the rows and a lease. Whoever holds the token may record an outcome; when the lease
-ends the rows, still due, are claimed by somebody else and the old token is worth nothing.
+ends the rows, still due, are claimed by somebody else and the old token is worth nothing. Whoever pushes
+keeps the lease alive meanwhile, and knows when that has failed.
 """
 
 from __future__ import annotations
 
+import logging
+import threading
+import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from django.db.models import Case, Count, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.utils import timezone
+from django_q.tasks import async_task
 
 from destinations.connectors import registry
 from destinations.connectors.base import ConnectorError
 from destinations.models import Destination, Health, ProfileSync, Resource
 from destinations.sync import database, limits, retry
 
+logger = logging.getLogger(__name__)
+
 LEASE = timedelta(seconds=10)
 RENEW_EVERY = timedelta(seconds=3)
+MARGIN = timedelta(seconds=2)  # for hosts whose clocks differ, and for a request on its way
 REPLACED = ("state_since", "claimed_until", "started_at")  # by whatever is recorded of a push
 
 
@@ -82,6 +90,20 @@ def claim(destination: Destination, now: datetime, *, started: bool = False) -> 
         return _take(destination, now, limit, started) if limit else None
 
 
+def dispatch(destination: Destination, now: datetime) -> int:
+    """Claim a batch of what is due at a destination and wake a worker for it; how many rows it has."""
+    claimed = claim(destination, now)
+    if claimed is None:
+        return 0
+    try:
+        async_task("destinations.sync.push.push", claimed.token, claimed.ids)
+    except Exception:
+        # Whatever the broker raises: without a wake-up the rows had to wait for their lease to end.
+        release(claimed.token, claimed.ids)
+        raise
+    return len(claimed.ids)
+
+
 def claim_next(now: datetime) -> Claim | None:
     """As `claim`, of whichever destination has waited longest, for a worker that goes on at once.
 
@@ -118,17 +140,14 @@ def release(token: str, ids: Sequence[int]) -> None:
     """Give rows back untried; they are still due."""
     held = _held(token, ids)
     if held.exists():  # most often all has been recorded, and no lock is needed for that
-        database.update(held, **released())
-
-
-def released() -> dict[str, Any]:
-    return {
-        "state": ProfileSync.State.PENDING,
-        "state_since": timezone.now(),
-        "claim_token": None,
-        "claimed_until": None,
-        "started_at": None,
-    }
+        database.update(
+            held,
+            state=ProfileSync.State.PENDING,
+            state_since=timezone.now(),
+            claim_token=None,
+            claimed_until=None,
+            started_at=None,
+        )
 
 
 def _held(token: str, ids: Sequence[int]) -> QuerySet[ProfileSync]:
@@ -194,3 +213,50 @@ def _take(destination: Destination, now: datetime, limit: int, started: bool) ->
         reason="",
     )
     return Claim(token, ids, started)
+
+
+class Lease:
+    """The lease of one claim, as long as this process may rely on it.
+
+    When the database cannot be reached, the lease ends and somebody else claims the rows. What is still
+    to be sent by then must not be: it would come second to what the other one sends.
+    """
+
+    def __init__(self, claimed: Claim, since: float) -> None:
+        self._claimed = claimed
+        self._stopped = threading.Event()
+        self._extend(since)
+
+    def holds(self) -> bool:
+        """Whether nobody else can have claimed the rows."""
+        return time.monotonic() < self._ends_at
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Renews the lease meanwhile, however long one answer takes."""
+        thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stopped.set()
+            thread.join()
+
+    def _extend(self, began: float) -> None:
+        self._ends_at = began + (LEASE - MARGIN).total_seconds()
+
+    def _keep(self) -> None:
+        try:
+            while not self._stopped.wait(RENEW_EVERY.total_seconds()):
+                self._renew()
+        finally:
+            connections.close_all()
+
+    def _renew(self) -> None:
+        began = time.monotonic()
+        try:
+            if renew(self._claimed):
+                self._extend(began)
+        except Exception as error:  # a lost connection is replaced at the next try
+            logger.warning("a lease could not be renewed (%s), trying again", type(error).__name__)
+            connections.close_all()

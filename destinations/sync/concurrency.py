@@ -16,26 +16,26 @@ from django.db import connections
 from destinations.connectors.base import Session
 
 QUICK = 0.002  # seconds: calls that take no longer only hinder each other
-LATELY = 9  # calls
+RECENT_CALLS = 9  # calls
 WORK = 0.001  # seconds, about what a call keeps a processor busy; for the rest another one can be made
-FEW = 8  # parts for each lane
-LOOK = 0.01  # seconds between two looks at how many are left
+REFILL_BELOW = 8  # parts for each lane
+LOOK_EVERY = 0.01  # seconds between two looks at how many are left
 Part = TypeVar("Part")
 
 
 class Lanes:
     """Sends parts one after the other while answers come quickly, and side by side when they do not.
 
-    `open` gives each lane a session of its own, as a session is used by one thread at a time. `lately` has
-    the seconds of the last calls: what most of them took decides, whatever a single one did.
+    `open` gives each lane a session of its own, as a session is used by one thread at a time. `recent_calls`
+    has the seconds of the last calls: what most of them took decides, whatever a single one did.
     """
 
     def __init__(
-        self, open: Callable[[], AbstractContextManager[Session]], most: int, lately: deque[float]
+        self, open: Callable[[], AbstractContextManager[Session]], most: int, recent_calls: deque[float]
     ) -> None:
         self._open = open
         self._most = most
-        self._lately = lately
+        self._recent_calls = recent_calls
 
     def run(
         self,
@@ -58,7 +58,7 @@ class Lanes:
                 if lanes > 1:
                     self._together(lanes, waiting, send, goes_on, more, meanwhile)
                 else:
-                    self._lately.append(send(session, waiting.popleft()))
+                    self._recent_calls.append(send(session, waiting.popleft()))
 
     def _together(
         self,
@@ -79,7 +79,7 @@ class Lanes:
                             part = waiting.popleft()
                         except IndexError:
                             return
-                        self._lately.append(send(session, part))
+                        self._recent_calls.append(send(session, part))
             except BaseException as error:  # raised again where somebody can handle it
                 errors.append(error)
             finally:
@@ -91,12 +91,12 @@ class Lanes:
         try:
             is_more = True
             while not errors and any(thread.is_alive() for thread in threads):
-                if is_more and len(waiting) < FEW * lanes:
+                if is_more and len(waiting) < REFILL_BELOW * lanes:
                     parts = more()
                     waiting.extend(parts)
                     is_more = bool(parts)
                 meanwhile()
-                time.sleep(LOOK)
+                time.sleep(LOOK_EVERY)
         except BaseException as error:  # as within a lane
             errors.append(error)
         for thread in threads:
@@ -105,10 +105,10 @@ class Lanes:
             raise errors[0]
 
     def _worth_while(self) -> int:
-        lately = self._lately.copy()  # other lanes may be adding to it
-        usual = median(lately) if lately else 0.0
+        recent_calls = self._recent_calls.copy()  # other lanes may be adding to it
+        usual = median(recent_calls) if recent_calls else 0.0
         return 1 if usual < QUICK else math.ceil(usual / WORK)
 
 
-def new_lately() -> deque[float]:
-    return deque(maxlen=LATELY)
+def new_recent_calls() -> deque[float]:
+    return deque(maxlen=RECENT_CALLS)

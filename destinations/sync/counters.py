@@ -11,7 +11,6 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from django.db import connection
 from django.utils import timezone
@@ -19,9 +18,7 @@ from django.utils import timezone
 from destinations.connectors.base import Accepted, Rejected, Retry, Unknown
 from destinations.models import Destination, Tally
 from destinations.sync.decide import Refuse, Skip, Unchanged
-
-if TYPE_CHECKING:
-    from destinations.sync.outcomes import Entry
+from destinations.sync.entries import Entry
 
 NAMES: dict[type, str] = {
     Skip: "skipped",

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from destinations.connectors.base import Accepted, Delivery, Exchange, Outcome, Rejected, Retry, Unknown
-from destinations.models import DeliveryAttempt, Destination, ProfileSync
+from destinations.connectors.base import Accepted, Rejected, Retry, Unknown
+from destinations.models import Destination, ProfileSync
 from destinations.sync import counters, database, health, retry
-from destinations.sync.claim import released
-from destinations.sync.decide import Decision, Refuse, Skip, Unchanged, Wait
-from profiles.models import Profile
+from destinations.sync.decide import Refuse, Skip, Unchanged, Wait
+from destinations.sync.entries import Entry
 
 State = ProfileSync.State
 FIELDS = (
@@ -43,55 +40,6 @@ FIELDS = (
 
 # What others may have changed while the row was being pushed.
 MEANWHILE = ("version", "first_changed_at", "due_at", "asked", "resend", "bulk", "attempts")
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What became of one row. `version`: of the profile that was read; the others: when its push began."""
-
-    sync: ProfileSync
-    version: int
-    result: Decision | Outcome
-    due_at: datetime | None
-    asked: bool
-    resend: bool
-    payload_hash: str = ""
-    attempt: DeliveryAttempt | None = None
-
-
-def decided(sync: ProfileSync, profile: Profile, decision: Decision) -> Entry:
-    """An entry for what needs no delivery."""
-    return Entry(sync, profile.version, decision, sync.due_at, sync.asked, sync.resend)
-
-
-def delivered(
-    sync: ProfileSync,
-    profile: Profile,
-    payload_hash: str,
-    outcome: Outcome,
-    delivery: Delivery,
-    began: datetime,
-    duration: float,
-) -> Entry:
-    """An entry, with its attempt, for what was sent. `duration` in seconds."""
-    exchange = outcome.exchange or Exchange()
-    attempt = DeliveryAttempt(
-        profile_id=profile.pk,
-        destination_id=sync.destination_id,
-        idempotency_key=delivery.idempotency_key,
-        version=profile.version,
-        at=began,
-        duration_ms=round(duration * 1000),
-        lag=max(0.0, (began - sync.due_at).total_seconds()) if sync.due_at else None,
-        outcome=_OUTCOMES[type(outcome)],
-        status_code=exchange.status,
-        reason=outcome.detail if isinstance(outcome, Accepted) else outcome.reason,
-        remote_id=outcome.remote_id if isinstance(outcome, Accepted) else "",
-    )
-    if _keeps_bodies(sync, outcome):
-        attempt.request, attempt.response = exchange.request, exchange.response
-    began_with = sync.due_at, sync.asked, sync.resend
-    return Entry(sync, profile.version, outcome, *began_with, payload_hash, attempt)
 
 
 def record(destination: Destination, token: str, entries: Sequence[Entry]) -> None:
@@ -124,22 +72,6 @@ def _record(destination: Destination, token: str, entries: Sequence[Entry]) -> N
             counters.recorded(destination, [by_id[pk] for pk, *_ in rows if pk in mine or by_id[pk].attempt])
 
 
-_OUTCOMES: dict[type[Outcome], str] = {
-    Accepted: DeliveryAttempt.Outcome.ACCEPTED,
-    Retry: DeliveryAttempt.Outcome.RETRY,
-    Rejected: DeliveryAttempt.Outcome.REJECTED,
-    Unknown: DeliveryAttempt.Outcome.UNKNOWN,
-}
-
-
-def _keeps_bodies(sync: ProfileSync, outcome: Outcome) -> bool:
-    """Each setting keeps more than the one before: none, asked, failed, all."""
-    keep = settings.TRACSYNC_ATTEMPT_BODIES
-    if keep == "all" or (keep == "failed" and not isinstance(outcome, Accepted)):
-        return True
-    return keep != "none" and sync.asked and not sync.bulk  # somebody wants to see what comes of it
-
-
 def _updated(entry: Entry, meanwhile: dict[str, Any]) -> ProfileSync:
     """The row of a locked entry as it is now, brought to its new state.
 
@@ -153,8 +85,8 @@ def _updated(entry: Entry, meanwhile: dict[str, Any]) -> ProfileSync:
         owed_again = row.due_at
     elif row.version > entry.version:
         owed_again = timezone.now()
-    for name, value in released().items():
-        setattr(row, name, value)
+    row.claim_token = row.claimed_until = row.started_at = None
+    row.state_since = timezone.now()
     row.version = max(row.version, entry.version)
     row.due_at = _APPLY[type(entry.result)](row, entry)
     if row.due_at is None:

@@ -32,16 +32,15 @@ from destinations.connectors.base import (
     Unreachable,
 )
 from destinations.models import Destination, ProfileSync
-from destinations.sync import claim, database, health, limits, outcomes, retry, sessions, shutdown
-from destinations.sync.concurrency import Lanes, new_lately
+from destinations.sync import claim, database, entries, health, limits, outcomes, retry, sessions, shutdown
+from destinations.sync.concurrency import Lanes, new_recent_calls
 from destinations.sync.decide import Decider, Deliver
-from destinations.sync.lease import Lease
 from profiles.models import Profile
 from tracsync.common.encryption import UndecryptableValue
 
 logger = logging.getLogger(__name__)
 
-STINT = 2.0  # seconds after which a task takes no further batch: others wait for the process, too
+TASK_SECONDS = 2.0  # seconds after which a task takes no further batch: others wait for the process, too
 BULK_DEADLINE = 2.0  # for backfills: what changes meanwhile comes next, here and at other destinations
 DEADLINE = 60.0  # seconds after which a batch begins no further slice
 SLICE = 50  # rows that are read, and recorded, together at first
@@ -66,7 +65,7 @@ def push(token: str, ids: Sequence[int]) -> None:
     it is translated for whoever reads it.
     """
     since = time.monotonic()
-    ends_at = since + STINT
+    ends_at = since + TASK_SECONDS
     claimed: claim.Claim | None = claim.Claim(token, list(ids))
     while claimed is not None:
         may_go_on = _push_claim(claimed, since)
@@ -79,12 +78,12 @@ def push(token: str, ids: Sequence[int]) -> None:
 class _Pace:
     """How a destination answers, as far as this process knows.
 
-    `rows` make a slice, by the time that the last one took; `lately` are the seconds of the last calls.
+    `rows` make a slice, by the time that the last one took; `recent_calls` are the seconds of the last calls.
     """
 
     def __init__(self) -> None:
         self.rows = SLICE
-        self.lately = new_lately()
+        self.recent_calls = new_recent_calls()
 
     def note(self, seconds: float) -> None:
         if seconds < SLICE_SECONDS / 2:
@@ -101,7 +100,7 @@ def _push_claim(claimed: claim.Claim, since: float) -> bool:
 
     `since`: monotonic time at which its lease, at the earliest, began.
     """
-    lease = Lease(claimed, since)
+    lease = claim.Lease(claimed, since)
     rows = claim.start(claimed)
     if not rows:
         return False
@@ -123,7 +122,7 @@ def _push_claim(claimed: claim.Claim, since: float) -> bool:
     return lease.holds()
 
 
-def _push(destination_id: int, token: str, lease: Lease, rows: list[ProfileSync]) -> None:
+def _push(destination_id: int, token: str, lease: claim.Lease, rows: list[ProfileSync]) -> None:
     destination = Destination.objects.select_related("resource").filter(pk=destination_id).first()
     if destination is None:
         return  # deleted meanwhile, and its rows with it
@@ -141,15 +140,15 @@ def _push(destination_id: int, token: str, lease: Lease, rows: list[ProfileSync]
 class _Batch:
     """One claim's way through decision, delivery and record."""
 
-    def __init__(self, destination: Destination, token: str, lease: Lease) -> None:
+    def __init__(self, destination: Destination, token: str, lease: claim.Lease) -> None:
         self.destination = destination
         self.token = token
         self.lease = lease
         self.pace = _paces[destination.pk]
         self.decider = Decider(destination)
-        self.lanes = Lanes(self._session, limits.lanes(destination), self.pace.lately)
+        self.lanes = Lanes(self._session, limits.lanes(destination), self.pace.recent_calls)
         self.lock = threading.Lock()  # for what the lanes change together
-        self.entries: list[outcomes.Entry] = []  # of what is not recorded yet
+        self.entries: list[entries.Entry] = []  # of what is not recorded yet
         self.slices = 0
         self.failures = 0
         self.told_to_wait = False
@@ -203,7 +202,7 @@ class _Batch:
         wanted = Profile.objects.filter(pk__among=[row.profile_id for row in rows])
         profiles = {profile.pk: profile for profile in wanted.defer("digest", "created_at")}
         pushes: list[Push] = []
-        decided: list[outcomes.Entry] = []
+        decided: list[entries.Entry] = []
         for row in rows:
             profile = profiles.get(row.profile_id)
             if profile is None:
@@ -213,7 +212,7 @@ class _Batch:
                 delivery = Delivery(decision.payload, f"{row.pk}:{profile.version}", row.remote_id)
                 pushes.append(Push(row, profile, decision.payload_hash, delivery))
             else:
-                decided.append(outcomes.decided(row, profile, decision))
+                decided.append(entries.decided(row, profile, decision))
         with self.lock:
             self.entries += decided
         return [pushes[start : start + part] for start in range(0, len(pushes), part)]
@@ -231,9 +230,9 @@ class _Batch:
 
     def _record(self) -> None:
         with self.lock:
-            entries, self.entries = self.entries, []
-        if entries:
-            outcomes.record(self.destination, self.token, entries)
+            unrecorded, self.entries = self.entries, []
+        if unrecorded:
+            outcomes.record(self.destination, self.token, unrecorded)
 
     def _count(self, outcome: Outcome) -> None:
         if isinstance(outcome, Retry) and outcome.after is not None:
@@ -257,7 +256,7 @@ def _outcomes(session: Session, deliveries: list[Delivery]) -> Sequence[Outcome]
     return came
 
 
-def _entry(push: Push, outcome: Outcome, began: datetime, duration: float) -> outcomes.Entry:
-    return outcomes.delivered(
+def _entry(push: Push, outcome: Outcome, began: datetime, duration: float) -> entries.Entry:
+    return entries.delivered(
         push.sync, push.profile, push.payload_hash, outcome, push.delivery, began, duration
     )

@@ -20,8 +20,8 @@ from profiles.changes import Written
 from profiles.imports import options as import_options
 from profiles.imports import uploads
 from profiles.imports.files import Place, Source, UnusableFile
+from profiles.imports.models import ImportChunk, ImportJob
 from profiles.imports.records import Record
-from profiles.models import ImportChunk, ImportJob
 from tracsync.common.jobs import NOTED
 
 logger = logging.getLogger(__name__)

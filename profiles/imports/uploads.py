@@ -15,7 +15,7 @@ from typing import IO, Any
 from django.conf import settings
 
 from profiles.imports.files import Source, UnusableFile
-from profiles.models import ImportChunk, ImportJob
+from profiles.imports.models import ImportChunk, ImportJob
 
 CHUNK_SIZE = 262_144  # bytes, before they are compressed
 QUICK = 1  # zlib's level; documents shrink to a fifth with it

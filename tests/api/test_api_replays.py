@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def crm(make_destination, monkeypatch):
-    monkeypatch.setattr(actions, "FEW", 3)
+    monkeypatch.setattr(actions, "AT_ONCE", 3)
     destination = make_destination("crm")
     ids = [f"p{n:02}" for n in range(12)]
     changes.write([changes.Change(id, "put", {"id": id}) for id in ids])
@@ -110,7 +110,7 @@ SAID = [
 def test_a_choice_is_given_back_as_it_was_said(said, crm):
     if "destination" in said:
         said = {**said, "destination": crm.pk}
-    assert selection.said(selection.of(said).as_dict()) == said
+    assert selection.said(selection.read_request(said).as_dict()) == said
 
 
 def test_what_was_chosen_in_the_admin_is_said_in_the_same_names(api, crm):
@@ -126,6 +126,8 @@ def test_what_was_chosen_in_the_admin_is_said_in_the_same_names(api, crm):
 
 def test_a_list_asks_as_often_whatever_its_length(api, crm, django_assert_max_num_queries):
     for _ in range(10):
-        Replay.objects.create(destination=crm, choice=selection.of({"destination": crm.pk}).as_dict())
+        Replay.objects.create(
+            destination=crm, choice=selection.read_request({"destination": crm.pk}).as_dict()
+        )
     with django_assert_max_num_queries(3):
         api.get("/api/replays/")

@@ -22,7 +22,8 @@ print(Replay.objects.create(destination=destination, total=5000, done=1000, choi
 
 CLEAN_UP = """
 from destinations.models import *
-from profiles.models import ImportJob, Profile
+from profiles.imports.models import ImportJob
+from profiles.models import Profile
 Profile.objects.exclude(pk__in={ids!r}).delete()
 ImportJob.objects.all().delete()
 Replay.objects.all().delete()

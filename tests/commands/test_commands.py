@@ -171,7 +171,7 @@ class TestReplay:
         assert run("replay", "--state", "synced", "--profile", "p1") == "1 will be sent again.\n"
 
     def test_many_become_a_job_that_can_be_held_up(self, make_destination, make_profile, monkeypatch):
-        monkeypatch.setattr(actions, "FEW", 1)
+        monkeypatch.setattr(actions, "AT_ONCE", 1)
         destination = make_destination()
         for id in ("p1", "p2"):
             ProfileSync.objects.create(profile=make_profile(id), destination=destination, state="rejected")

@@ -10,28 +10,32 @@ from tests.harness import wait_for
 RECORDS = 20_000
 RECEIVE = f"""
 import io, json
-from profiles import import_jobs
+from profiles.imports import job as import_jobs
 documents = ({{"id": f"job-{{n}}", "stats": {{"visits": n}}}} for n in range({RECORDS}))
 job = import_jobs.receive(io.BytesIO("\\n".join(map(json.dumps, documents)).encode()), "many.ndjson")
 print(job.pk)
 """
 LOOK = """
 import json
-from profiles.models import ImportJob
+from profiles.imports.models import ImportJob
 from destinations.models import Replay
 job = ImportJob.objects.get(pk={pk})
 counts = [job.created, job.changed, job.unchanged, job.refused]
 replays = [[one.state, one.done, one.total] for one in Replay.objects.all()]
 print(json.dumps([job.stage, counts, job.chunks.count(), replays]))
 """
-START = "from profiles import import_jobs, models; import_jobs.start(models.ImportJob.objects.get(pk={pk}))"
+START = """
+from profiles.imports import job as import_jobs
+from profiles.imports.models import ImportJob
+import_jobs.start(ImportJob.objects.get(pk={pk}))
+"""
 REPLAY = """
-from destinations.sync import choices, replays
-print(replay.request(selection.of({"profile_begins": "job-"})).count)
+from destinations.operations import replay, selection
+print(replay.request(selection.read_request({"profile_begins": "job-"})).count)
 """
 OWED = """
-from destinations.sync import choices
-print(sum(choices.totals(choices.of({"profile_begins": "job-"})).values()))
+from destinations.operations import selection
+print(sum(selection.totals(selection.read_request({"profile_begins": "job-"})).values()))
 """
 WANT_NOBODY = """
 from destinations.models import Destination

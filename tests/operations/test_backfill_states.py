@@ -70,12 +70,12 @@ def test_a_pause_that_comes_while_a_batch_is_handed_over_is_kept(begun, frozen, 
 
 
 def test_rate_and_time_left_are_those_of_the_batches(begun, frozen):
-    assert progress.of(begun).summary == "0 of 55 handed over, just begun"
+    assert progress.measure(begun).summary == "0 of 55 handed over, just begun"
     for _ in range(3):
         backfill.advance(frozen.now)
         frozen.forward(5)
     begun.refresh_from_db()
-    now = progress.of(begun)
+    now = progress.measure(begun)
     assert (now.percent, now.rate, now.left) == (54, 2.0, timedelta(seconds=12))
     assert now.summary == "30 of 55 handed over, about 12 s left"
 
@@ -87,7 +87,7 @@ def test_a_long_silence_is_no_part_of_the_rate(begun, frozen):
     frozen.forward(10)
     backfill.advance(frozen.now)
     begun.refresh_from_db()
-    assert progress.of(begun).rate == 1.0
+    assert progress.measure(begun).rate == 1.0
 
 
 def test_after_a_pause_the_rate_begins_anew(begun, frozen):
@@ -95,12 +95,12 @@ def test_after_a_pause_the_rate_begins_anew(begun, frozen):
     frozen.forward(100)
     begun.pause()
     begun.resume()
-    assert progress.of(begun).rate is None
+    assert progress.measure(begun).rate is None
     backfill.advance(frozen.now)
     frozen.forward(10)
     backfill.advance(frozen.now)
     begun.refresh_from_db()
-    assert progress.of(begun).rate == 1.0
+    assert progress.measure(begun).rate == 1.0
 
 
 @pytest.mark.parametrize(
@@ -118,15 +118,15 @@ def test_after_a_pause_the_rate_begins_anew(begun, frozen):
 )
 def test_it_says_what_it_waits_for(begun, change, words):
     change(begun.destination)
-    assert progress.of(Backfill.objects.get()).summary.startswith(words)
+    assert progress.measure(Backfill.objects.get()).summary.startswith(words)
 
 
 def test_an_ended_one_says_how_and_when(begun, frozen):
     while backfill.advance(frozen.now):
         pass
     begun.refresh_from_db()
-    assert progress.of(begun).summary == "finished at 12:01:40, 55 of 55 handed over"
-    assert progress.of(begun).percent == 100
+    assert progress.measure(begun).summary == "finished at 12:01:40, 55 of 55 handed over"
+    assert progress.measure(begun).percent == 100
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def awake(monkeypatch):
     """Claims wait for a worker, who is the test itself: a call pushes the next one, and no more."""
-    monkeypatch.setattr(push, "STINT", 0.0)
+    monkeypatch.setattr(push, "TASK_SECONDS", 0.0)
     waiting = []
-    monkeypatch.setattr(loop, "async_task", lambda _, token, ids: waiting.append((token, ids)))
+    monkeypatch.setattr(claim, "async_task", lambda _, token, ids: waiting.append((token, ids)))
 
     def work():
         push.push(*waiting.pop(0))

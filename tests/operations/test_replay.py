@@ -22,7 +22,7 @@ State = ProfileSync.State
 def small(monkeypatch):
     monkeypatch.setattr(selection, "BATCH_SIZE", 10)
     monkeypatch.setattr(batches, "MOST_OWED", 1000)
-    monkeypatch.setattr(actions, "FEW", 5)
+    monkeypatch.setattr(actions, "AT_ONCE", 5)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def work(frozen):
 
 def test_a_few_are_sent_at_once(crm):
     fill(crm, 5)
-    asked = replay.request(selection.of({"destination": crm.pk, "state": "rejected"}))
+    asked = replay.request(selection.read_request({"destination": crm.pk, "state": "rejected"}))
     assert (asked.count, asked.jobs) == (5, ())
     assert owed().filter(asked=True, resend=True, bulk=False, attempts=0).count() == 5
 
@@ -66,7 +66,7 @@ def test_a_few_are_sent_at_once(crm):
 def test_many_are_a_job_that_hands_each_over_once(crm, frozen):
     fill(crm, 35)
     fill(crm, 10, State.SYNCED, prefix="q")
-    [job] = replay.request(selection.of({"state": "rejected"}), asked_by="ann").jobs
+    [job] = replay.request(selection.read_request({"state": "rejected"}), asked_by="ann").jobs
     assert (job.destination_id, job.total, job.asked_by, owed().count()) == (crm.pk, 35, "ann", 0)
     replay.advance(frozen.now)
     assert owed().count() == 10
@@ -80,7 +80,7 @@ def test_many_are_a_job_that_hands_each_over_once(crm, frozen):
 
 def test_a_retry_does_not_send_what_is_unchanged(crm, frozen):
     fill(crm, 12)
-    [job] = replay.request(selection.of({"destination": crm.pk}), Replay.Kind.RETRY).jobs
+    [job] = replay.request(selection.read_request({"destination": crm.pk}), Replay.Kind.RETRY).jobs
     work(frozen)
     assert owed().filter(asked=True, resend=False).count() == 12
     assert Replay.objects.get(pk=job.pk).kind == "retry"
@@ -90,20 +90,20 @@ def test_each_destination_has_its_own_so_that_a_sick_one_holds_up_no_other(crm, 
     shop = make_destination("shop", enabled=False)
     fill(crm, 12)
     fill(shop, 8, prefix="s")
-    first, second = replay.request(selection.of({"state": "rejected"})).jobs
+    first, second = replay.request(selection.read_request({"state": "rejected"})).jobs
     assert [(one.destination_id, one.total) for one in (first, second)] == [(crm.pk, 12), (shop.pk, 8)]
     work(frozen)
     first.refresh_from_db()
     second.refresh_from_db()
     assert (first.state, second.state, second.done) == ("finished", "running", 0)
     second.destination.refresh_from_db()
-    assert progress.of(second).summary == "waits: the destination is off; 0 of 8 handed over"
+    assert progress.measure(second).summary == "waits: the destination is off; 0 of 8 handed over"
 
 
 def test_a_batch_waits_while_the_destination_has_enough_to_do(crm, frozen, monkeypatch):
     monkeypatch.setattr(batches, "MOST_OWED", 15)
     fill(crm, 40)
-    replay.request(selection.of({"destination": crm.pk}))
+    replay.request(selection.read_request({"destination": crm.pk}))
     assert [replay.advance(frozen.now) for _ in range(3)] == [1, 1, 0]
     assert owed().count() == 20
 
@@ -111,14 +111,14 @@ def test_a_batch_waits_while_the_destination_has_enough_to_do(crm, frozen, monke
 def test_what_has_just_changed_goes_first(crm, frozen):
     rows = fill(crm, 12)
     ProfileSync.objects.filter(pk=rows[3].pk).update(state=State.PENDING, due_at=frozen.now)
-    replay.request(selection.of({"destination": crm.pk}))
+    replay.request(selection.read_request({"destination": crm.pk}))
     work(frozen)
     assert list(owed().filter(bulk=False).values_list("pk", flat=True)) == [rows[3].pk]
 
 
 def test_paused_resumed_and_cancelled_in_the_middle(crm, frozen):
     fill(crm, 35)
-    [job] = replay.request(selection.of({"destination": crm.pk})).jobs
+    [job] = replay.request(selection.read_request({"destination": crm.pk})).jobs
     replay.advance(frozen.now)
     job.pause()
     assert replay.advance(frozen.now) == 0
@@ -134,7 +134,7 @@ def test_paused_resumed_and_cancelled_in_the_middle(crm, frozen):
 
 def test_killed_in_a_batch_it_is_done_again_from_the_last_one(crm, frozen, monkeypatch):
     fill(crm, 25)
-    [job] = replay.request(selection.of({"destination": crm.pk})).jobs
+    [job] = replay.request(selection.read_request({"destination": crm.pk})).jobs
     note, fails = Replay.note, iter([False, True, True, False, False])
 
     def killed(*args):
@@ -166,7 +166,7 @@ def test_by_attempts(crm, frozen):
         "at_from": START.isoformat(),
         "at_to": (START + timedelta(hours=1)).isoformat(),
     }
-    [job] = replay.request(selection.of(failed_day)).jobs
+    [job] = replay.request(selection.read_request(failed_day)).jobs
     assert job.total == 12
     work(frozen)
     assert set(owed().values_list("pk", flat=True)) == {row.pk for row in rows[:12]}
@@ -196,7 +196,7 @@ def test_choices(crm, choice, found):
     attempt(rows[1])
     attempt(rows[2], status_code=None, outcome="unknown")
     attempt(rows[3], status_code=422, outcome="retry", reason="the queue is full")
-    chosen = selection.of(choice)
+    chosen = selection.read_request(choice)
     rows = ProfileSync.objects.filter(pk__in=selection.all_rows(chosen))
     assert set(rows.values_list("profile_id", flat=True)) == found
     assert selection.totals(chosen) == {crm.pk: len(found)}
@@ -227,7 +227,7 @@ def test_choices(crm, choice, found):
 )
 def test_what_chooses_nothing_is_refused(db, choice):
     with pytest.raises(InvalidChoice):
-        selection.of(choice)
+        selection.read_request(choice)
 
 
 def test_the_clock_goes_on_with_it_and_it_is_pushed(recording, make_destination, frozen, monkeypatch):
@@ -238,7 +238,7 @@ def test_the_clock_goes_on_with_it_and_it_is_pushed(recording, make_destination,
         pass
     recording.deliveries.clear()
     frozen.forward(5)
-    [job] = replay.request(selection.of({"destination": destination.pk, "state": "synced"})).jobs
+    [job] = replay.request(selection.read_request({"destination": destination.pk, "state": "synced"})).jobs
     while loop.tick(frozen.now):
         pass
     job.refresh_from_db()
@@ -247,14 +247,14 @@ def test_the_clock_goes_on_with_it_and_it_is_pushed(recording, make_destination,
 
 def test_it_goes_with_its_destination(crm):
     fill(crm, 12)
-    replay.request(selection.of({"destination": crm.pk}))
+    replay.request(selection.read_request({"destination": crm.pk}))
     Destination.objects.all().delete()
     assert Replay.objects.count() == 0
 
 
 def test_what_this_version_does_not_understand_ends_and_stops_no_clock(crm, frozen):
     fill(crm, 12)
-    [job] = replay.request(selection.of({"destination": crm.pk})).jobs
+    [job] = replay.request(selection.read_request({"destination": crm.pk})).jobs
     Replay.objects.update(choice={"of": "syncs", "colour": "red"})
     work(frozen)
     job.refresh_from_db()

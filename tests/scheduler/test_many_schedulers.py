@@ -16,7 +16,8 @@ from destinations.scheduler import loop
 from destinations.sync import claim, counters, limits, settle
 from profiles import changes
 from profiles.imports import job as import_jobs
-from profiles.models import ImportJob, Profile
+from profiles.imports.models import ImportJob
+from profiles.models import Profile
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -181,7 +182,7 @@ def test_clocks_hand_every_row_of_a_replay_over_once(recording, make_destination
     ProfileSync.objects.bulk_create(
         [ProfileSync(profile=one, destination=destination, state="rejected") for one in Profile.objects.all()]
     )
-    [job] = replay.request(selection.of({"state": "rejected"})).jobs
+    [job] = replay.request(selection.read_request({"state": "rejected"})).jobs
 
     def work():
         while not Replay.objects.filter(finished_at__isnull=False).exists():

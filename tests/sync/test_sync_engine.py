@@ -12,7 +12,7 @@ from destinations.insight import explain
 from destinations.models import Backfill, DeliveryAttempt, Destination, Health, ProfileSync
 from destinations.operations import actions
 from destinations.scheduler import loop
-from destinations.sync import claim, database, health, outcomes, push, retry, settle, shutdown
+from destinations.sync import claim, database, entries, health, outcomes, push, retry, settle, shutdown
 from profiles import changes
 from profiles.models import Profile
 
@@ -537,7 +537,7 @@ class TestFailures:
         make_profile()
         frozen.forward(20)
         with monkeypatch.context() as nobody_works:
-            nobody_works.setattr(loop, "async_task", lambda *_: None)
+            nobody_works.setattr(claim, "async_task", lambda *_: None)
             run_all()
             assert claim.unstarted(frozen.now) == 4
         frozen.forward(16)
@@ -562,7 +562,7 @@ class TestFailures:
         outcomes.record(
             destination,
             other.token,
-            [outcomes.Entry(sync, 1, Retry("refused"), sync.due_at, False, False) for sync in began],
+            [entries.Entry(sync, 1, Retry("refused"), sync.due_at, False, False) for sync in began],
         )
         health_now = Health.objects.get()
         assert (health_now.failures, health_now.held_until) == (retry.BREAKER_FAILURES, held_until)

@@ -34,7 +34,7 @@ def pushed_before_settled(frozen, recording, make_destination, make_profile, one
         recording.script(answer)
         recording.during_push = settle_late
         [destination] = claim.ready(frozen.now)
-        loop.dispatch(destination, frozen.now)
+        claim.dispatch(destination, frozen.now)
         return ProfileSync.objects.get()
 
     return push_late
@@ -73,7 +73,7 @@ def test_nor_is_it_when_it_was_settled_right_before_the_profile_was_read(
     monkeypatch.setattr(claim, "start", settled_meanwhile)
     recording.script(Rejected("no"))
     [destination] = claim.ready(frozen.now)
-    loop.dispatch(destination, frozen.now)
+    claim.dispatch(destination, frozen.now)
     sync = ProfileSync.objects.get()
     assert (sync.state, sync.due_at, sync.version) == ("rejected", None, 3)
 

@@ -9,7 +9,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from destinations.models import ProfileSync
-from destinations.sync import claim, lease, push, settle
+from destinations.sync import claim, push, settle
 from profiles import changes
 
 pytestmark = pytest.mark.django_db
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 def brief(monkeypatch):
     monkeypatch.setattr(claim, "LEASE", timedelta(seconds=0.5))
     monkeypatch.setattr(claim, "RENEW_EVERY", timedelta(seconds=0.05))
-    monkeypatch.setattr(lease, "MARGIN", timedelta(seconds=0.1))
+    monkeypatch.setattr(claim, "MARGIN", timedelta(seconds=0.1))
 
 
 def test_nothing_is_sent_once_the_lease_may_have_ended(brief, recording, make_destination, monkeypatch):
@@ -51,7 +51,7 @@ def test_a_lease_that_took_long_to_get_is_as_much_shorter(recording, make_destin
 
     def slowly(*arguments):
         monkeypatch.setattr(claim, "LEASE", timedelta(seconds=0.5))
-        monkeypatch.setattr(lease, "MARGIN", timedelta(seconds=0.1))
+        monkeypatch.setattr(claim, "MARGIN", timedelta(seconds=0.1))
         claimed = claim_next(*arguments)
         time.sleep(0.5)
         return claimed
@@ -75,7 +75,7 @@ def test_a_renewal_that_fails_is_tried_again(brief, monkeypatch):
         return 1
 
     monkeypatch.setattr(claim, "renew", fail_twice)
-    held = lease.Lease(claim.Claim("token", [1]), time.monotonic())
+    held = claim.Lease(claim.Claim("token", [1]), time.monotonic())
     with held.kept():
         assert renewed.wait(10)
     assert held.holds()

@@ -14,7 +14,7 @@ from destinations.insight import explain
 from destinations.models import Destination, Health, ProfileSync
 from destinations.scheduler import loop
 from destinations.sync import claim, limits, settle
-from destinations.sync.concurrency import Lanes, new_lately
+from destinations.sync.concurrency import Lanes, new_recent_calls
 
 pytestmark = pytest.mark.django_db
 
@@ -179,23 +179,23 @@ def nothing():
 
 def test_quick_calls_follow_each_other():
     calls = Calls()
-    Lanes(calls.open, 8, new_lately()).run(range(50), calls.send, lambda: True, list, nothing)
+    Lanes(calls.open, 8, new_recent_calls()).run(range(50), calls.send, lambda: True, list, nothing)
     assert (calls.done, calls.most, calls.sessions) == (list(range(50)), 1, 1)
 
 
 def test_slow_calls_go_side_by_side_and_no_more_than_allowed():
     calls = Calls(seconds=0.02)
-    Lanes(calls.open, 4, new_lately()).run(range(30), calls.send, lambda: True, list, nothing)
+    Lanes(calls.open, 4, new_recent_calls()).run(range(30), calls.send, lambda: True, list, nothing)
     assert (sorted(calls.done), calls.most) == (list(range(30)), 4)
 
 
 def test_one_slow_call_among_quick_ones_changes_nothing():
-    calls, lately = Calls(), new_lately()
-    Lanes(calls.open, 8, lately).run(range(50), calls.send, lambda: True, list, nothing)
+    calls, recent = Calls(), new_recent_calls()
+    Lanes(calls.open, 8, recent).run(range(50), calls.send, lambda: True, list, nothing)
     calls.seconds = 0.02
-    Lanes(calls.open, 8, lately).run([50], calls.send, lambda: True, list, nothing)
+    Lanes(calls.open, 8, recent).run([50], calls.send, lambda: True, list, nothing)
     calls.seconds = 0.0
-    Lanes(calls.open, 8, lately).run(range(51, 100), calls.send, lambda: True, list, nothing)
+    Lanes(calls.open, 8, recent).run(range(51, 100), calls.send, lambda: True, list, nothing)
     assert (calls.done, calls.most) == (list(range(100)), 1)
 
 
@@ -207,13 +207,13 @@ def test_lanes_end_when_answers_come_quickly_again():
             calls.seconds = 0.0
         return calls.send(session, part)
 
-    Lanes(calls.open, 4, new_lately()).run(range(200), send, lambda: True, list, nothing)
+    Lanes(calls.open, 4, new_recent_calls()).run(range(200), send, lambda: True, list, nothing)
     assert sorted(calls.done) == list(range(200))
     assert calls.done[100:] == list(range(100, 200))
 
 
 def test_some_quick_answers_among_slow_ones_change_nothing():
-    calls, kept = Calls(seconds=0.02), new_lately()
+    calls, kept = Calls(seconds=0.02), new_recent_calls()
 
     def send(session, part):
         return 0.0 if part % 5 == 0 else calls.send(session, part)
@@ -224,7 +224,7 @@ def test_some_quick_answers_among_slow_ones_change_nothing():
 
 def test_lanes_are_given_more_before_they_have_nothing_to_do():
     calls, slices = Calls(seconds=0.02), [range(20, 40), range(40, 60)]
-    Lanes(calls.open, 4, new_lately()).run(
+    Lanes(calls.open, 4, new_recent_calls()).run(
         range(20), calls.send, lambda: True, lambda: slices.pop(0) if slices else (), nothing
     )
     assert sorted(calls.done) == list(range(60))
@@ -233,7 +233,7 @@ def test_lanes_are_given_more_before_they_have_nothing_to_do():
 
 def test_quick_calls_leave_no_time_for_more():
     calls, asked = Calls(), []
-    Lanes(calls.open, 4, new_lately()).run(
+    Lanes(calls.open, 4, new_recent_calls()).run(
         range(20), calls.send, lambda: True, lambda: asked.append(1) or (), nothing
     )
     assert (calls.done, asked) == (list(range(20)), [])
@@ -246,13 +246,15 @@ def test_what_is_raised_when_more_is_asked_for_ends_all_lanes_and_goes_through()
         raise ConnectionError("the database is away")
 
     with pytest.raises(ConnectionError, match="the database is away"):
-        Lanes(calls.open, 4, new_lately()).run(range(6), calls.send, lambda: True, more, nothing)
+        Lanes(calls.open, 4, new_recent_calls()).run(range(6), calls.send, lambda: True, more, nothing)
     assert (calls.now, len(calls.done) >= 1) == (0, True)
 
 
 def test_nothing_is_begun_once_it_must_not_go_on():
     calls = Calls(seconds=0.02)
-    Lanes(calls.open, 4, new_lately()).run(range(30), calls.send, lambda: len(calls.done) < 5, list, nothing)
+    Lanes(calls.open, 4, new_recent_calls()).run(
+        range(30), calls.send, lambda: len(calls.done) < 5, list, nothing
+    )
     assert 5 <= len(calls.done) < 5 + 4
 
 
@@ -266,6 +268,6 @@ def test_what_one_lane_raises_ends_all_and_goes_through():
         return 0.02
 
     with pytest.raises(ConnectionError, match="down"):
-        Lanes(calls.open, 4, new_lately()).run(range(30), send, lambda: True, list, nothing)
+        Lanes(calls.open, 4, new_recent_calls()).run(range(30), send, lambda: True, list, nothing)
     assert 3 in calls.done
     assert len(calls.done) < 30

@@ -31,7 +31,7 @@ from tracsync.common.times import at
 MOST_SHOWN = 50
 MOST_PROBLEMS = 10
 MOST_JOBS = 6
-LATELY = timedelta(days=1)
+PROBLEM_AGE = timedelta(days=1)
 State = ProfileSync.State
 
 
@@ -158,7 +158,7 @@ def _problems(destinations: Iterable[Any], sees_attempts: bool, now: datetime) -
             yield _problem(one, health.problem_at, _("a person has to mend this"), health.problem)
         if health and health.is_held(now) and health.held_since:
             yield _problem(one, health.held_since, _("rests"), health.hold_reason)
-        if sees_attempts and one.failed_at and one.failed_at > now - LATELY:
+        if sees_attempts and one.failed_at and one.failed_at > now - PROBLEM_AGE:
             yield _problem(
                 one, one.failed_at, _("last failed attempt"), one.failed_reason or _("no reason was given")
             )

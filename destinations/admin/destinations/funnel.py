@@ -24,7 +24,7 @@ class DestinationFunnel(ActingAdmin):
     def view_funnel(self, request: Any, destination: Destination) -> Any:
         period = PERIODS.get(request.GET.get("period", ""), DAY)
         now = timezone.now()
-        found, since = statistics.of(destination, period, now), period.since(now)
+        found, since = statistics.for_destination(destination, period, now), period.since(now)
         listed = [name for name in LISTED if request.user.has_perm(f"destinations.view_{name}")]
         return self.page(
             request,
@@ -43,7 +43,7 @@ class DestinationFunnel(ActingAdmin):
     def lately(self, destination: Destination) -> dict[str, Any]:
         """For the destination's own page."""
         now = timezone.now()
-        found = {period: statistics.of(destination, period, now) for period in PERIODS.values()}
+        found = {period: statistics.for_destination(destination, period, now) for period in PERIODS.values()}
         return {
             "charts": [charts.chart("lately", period, mine, now) for period, mine in found.items()],
             "lag": charts.lag(found[HOUR]),

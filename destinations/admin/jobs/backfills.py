@@ -24,7 +24,7 @@ class AtDestination(JobAdmin):
     cancel_note = gettext_lazy("What was handed over already, a few thousand at most, is still sent.")
 
     def progress_of(self, job: Any) -> Progress:
-        return progress.of(job)
+        return progress.measure(job)
 
     def get_queryset(self, request: Any) -> Any:
         related = ("destination__resource", "destination__health")

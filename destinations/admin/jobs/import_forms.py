@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from profiles.imports import csv_reader, uploads
 from profiles.imports.csv_reader import KINDS
-from profiles.models import ImportJob
+from profiles.imports.models import ImportJob
 
 MOST_COLUMNS = 400  # two fields each; Django takes a thousand
 ROWS_SHOWN = 3

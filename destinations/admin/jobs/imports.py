@@ -24,8 +24,9 @@ from profiles.documents import InvalidDocument
 from profiles.imports import csv_reader, uploads
 from profiles.imports import job as import_jobs
 from profiles.imports.files import Place, UnusableFile
+from profiles.imports.models import ImportJob
 from profiles.imports.records import Record
-from profiles.models import ImportJob, Profile
+from profiles.models import Profile
 from tracsync.common import jobs
 
 Phase = ImportJob.Phase

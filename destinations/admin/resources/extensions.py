@@ -17,7 +17,6 @@ from destinations.configuration import catalogue
 from destinations.configuration.catalogue import ExtensionInUse
 from destinations.connectors.base import ConnectorError
 from destinations.models import Extension
-from destinations.operations import triggers
 from destinations.recorded import translated
 from tracsync.common.bounded_lists import LeanAdmin, NullFilter
 
@@ -46,7 +45,7 @@ class ExtensionAdmin(ActingAdmin, ReadOnly, LeanAdmin):
     def changelist_view(self, request: Any, extra_context: Any = None) -> Any:
         """What packages have added since the last look is listed too."""
         if self.has_view_permission(request):
-            triggers.refresh_catalogue()
+            catalogue.refresh()
         return super().changelist_view(request, extra_context)
 
     def get_list_display(self, request: Any) -> Any:

@@ -73,7 +73,7 @@ class Command(BaseCommand):
             do(found)
         except JobEnded as error:  # at this very moment
             raise CommandError(f"{error}.") from None
-        self.stdout.write(f"Backfill {found.pk} {done}: {progress.of(found).summary}.")
+        self.stdout.write(f"Backfill {found.pk} {done}: {progress.measure(found).summary}.")
 
     def _watch(self, found: Backfill) -> None:
         name = found.destination.name
@@ -86,7 +86,7 @@ class Command(BaseCommand):
             )
             sys.exit(130)
         if ended.state == Backfill.State.CANCELLED:
-            raise CommandError(f"The backfill was {progress.of(ended).summary}.")
+            raise CommandError(f"The backfill was {progress.measure(ended).summary}.")
         self.stdout.write(f"All {ended.done:,} profiles are handed over; the last of them are being pushed.")
 
 

@@ -65,7 +65,7 @@ class Command(BaseCommand):
             act(job)
         except JobEnded as error:
             raise CommandError(f"{error}.") from None
-        self.stdout.write(f"Replay {pk} {done}: {progress.of(job).summary}.")
+        self.stdout.write(f"Replay {pk} {done}: {progress.measure(job).summary}.")
 
 
 def _chosen(options: dict[str, Any]) -> Choice:
@@ -76,4 +76,4 @@ def _chosen(options: dict[str, Any]) -> Choice:
         said["destination"] = finding.destination(options["destination"]).pk
     if options["profile"]:
         said["profile"] = finding.profile(options["profile"]).pk
-    return selection.of(said)
+    return selection.read_request(said)

@@ -12,7 +12,7 @@ from django.urls import NoReverseMatch, URLPattern, reverse
 from django.utils import timezone
 
 from destinations.models import Backfill, DeliveryAttempt, ProfileSync, Replay
-from profiles.models import ImportJob
+from profiles.imports.models import ImportJob
 from tracsync.models import ApiToken
 
 HUGE, NUL, FIRST_DAY = "9" * 30, "a\0b", "0001-01-01T00:00+14:00"

@@ -24,7 +24,8 @@ from destinations.models import (
 )
 from destinations.sync import counters
 from destinations.sync.claim import LEASE
-from profiles.models import ImportJob, Profile
+from profiles.imports.models import ImportJob
+from profiles.models import Profile
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from destinations.models import Backfill, Heartbeat, Replay
 from profiles.imports import job as import_jobs
-from profiles.models import ImportChunk, ImportJob, Profile
+from profiles.imports.models import ImportChunk, ImportJob
+from profiles.models import Profile
 
 ADD = "profiles_importjob_add"
 CHANGE = "profiles_importjob_change"

@@ -13,7 +13,7 @@ from profiles import changes
 
 @pytest.fixture
 def rejected(destination, monkeypatch):
-    monkeypatch.setattr(actions, "FEW", 3)
+    monkeypatch.setattr(actions, "AT_ONCE", 3)
     ids = [f"p{n:02}" for n in range(12)]
     changes.write([changes.Change(id, "put", {"id": id}) for id in ids])
     rows = [ProfileSync(profile_id=id, destination=destination, state="rejected") for id in ids]

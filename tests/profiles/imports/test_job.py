@@ -12,7 +12,8 @@ from profiles import changes
 from profiles.imports import job as import_jobs
 from profiles.imports import uploads
 from profiles.imports.files import UnusableFile
-from profiles.models import ImportChunk, ImportJob, Profile
+from profiles.imports.models import ImportChunk, ImportJob
+from profiles.models import Profile
 from tracsync.common.jobs import JobEnded, progress
 
 pytestmark = pytest.mark.django_db
