@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from destinations.connectors import registry, schemas
-from destinations.connectors.base import Accepted, ConnectorError, Delivery, Outcome
+from destinations.connectors.base import Accepted, Connector, ConnectorError, Delivery, Outcome
 from destinations.models import Destination, Resource
 from destinations.notation import NotationError, parse_condition, parse_template
 from destinations.sync.runtime import trial_runtime
@@ -60,9 +60,7 @@ def preview(destination: Destination, document: dict[str, Any]) -> Preview:
         payload = template.render(sources)
         connector = registry.get(destination.resource.type_id)
         errors += [message for _, message in schemas.validate(connector.payload_schema, payload)]
-        request = connector.describe(
-            destination.credentials, destination.settings, Delivery(payload, "preview")
-        )
+        request = _request(connector, destination, Delivery(payload, "preview"))
     except (NotationError, ConnectorError) as error:
         errors.append(str(error))
     return Preview(met, explanation, summary, payload, request, errors, places, missing)
@@ -114,6 +112,15 @@ def _stand_in(schema: Any) -> dict[str, Any]:
         elif field.get("type") == "string" and "default" not in field:
             stand_in[name] = next(iter(field.get("enum", ())), "tracsync")
     return stand_in
+
+
+def _request(connector: Connector, destination: Destination, delivery: Delivery) -> dict[str, Any]:
+    try:
+        return connector.describe(destination.credentials, destination.settings, delivery)
+    except ConnectorError:
+        raise
+    except Exception as error:  # a connector's own mistake, as when it pushes
+        raise ConnectorError(f"the connector failed with {type(error).__name__}") from error
 
 
 def _met(

@@ -213,6 +213,13 @@ def test_preview_of_a_stored_profile(api, make_destination, make_profile, record
     assert recording.deliveries == []
 
 
+def test_preview_with_a_connector_that_fails(api, make_destination, recording, monkeypatch):
+    monkeypatch.setattr(recording, "describe", lambda *_: {}["none"])
+    answer = api.post(url(make_destination(), "preview/"), {"profile": {"id": "x"}}).json()
+    assert (answer["payload"], answer["request"]) == ({"id": "x", "visits": None}, None)
+    assert answer["errors"] == ["the connector failed with KeyError"]
+
+
 def test_preview_of_a_document(api, make_destination):
     destination = make_destination(prerequisites="profile@stats.visits > 3")
     answer = api.post(url(destination, "preview/"), {"profile": {"id": "x", "stats": {"visits": 1}}}).json()

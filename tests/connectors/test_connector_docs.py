@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from destinations.connectors.amqp.connector import RabbitMQ
-from destinations.connectors.base import Accepted, Delivery, Rejected
+from destinations.connectors.base import Accepted, Delivery, Rejected, Retry, Unreachable
 from destinations.connectors.http.connector import HttpApi
 from destinations.connectors.mautic.connector import Mautic
 
@@ -29,6 +29,15 @@ def test_the_example_connector_works(server, loopback) -> None:
     assert "hello there" not in outcomes[1].reason
     assert server.seen[1].body == b"hello there"
     assert "marker" not in str(connector.describe(credentials, {}, Delivery({"text": "a"}, "1:1")))
+
+
+def test_the_example_connector_says_when_nobody_answers(loopback) -> None:
+    names: dict = {"__name__": "example"}
+    exec(compile(EXAMPLES[0], "docs/connectors.md", "exec"), names)
+    with names["Ntfy"]().open({"url": "http://127.0.0.1:1/topic"}, {}, loopback) as session:
+        with pytest.raises(Unreachable):
+            session.check()
+        assert type(session.push([Delivery({"text": "hello"}, "1:1")])[0]) is Retry
 
 
 def test_the_recording_example_runs() -> None:
