@@ -93,6 +93,6 @@ def test_every_setting_is_documented():
 
 
 def test_links_between_pages_lead_somewhere():
-    for page in [ROOT / "README.md", *PAGES]:
+    for page in [*ROOT.glob("*.md"), *PAGES, *ROOT.glob("docs/decisions/*.md")]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
