@@ -14,6 +14,9 @@ from functools import cache
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_noop as _
 
+from tracsync.common import translation
+from tracsync.common.messages import Message
+
 # What stands in place of these is such a message itself; the others are names, values and texts of others.
 NESTED = frozenset({"reason", "kind", "other"})
 FORMS = {
@@ -112,6 +115,8 @@ FILES = (
 
 def translated(text: str, messages: tuple[str, ...] = DOCUMENTS) -> str:
     """Line by line; lines that begin with a space quote something."""
+    if isinstance(text, Message):
+        return translation.translated(text)
     if not text or get_language() in (None, "en"):
         return text
     return "\n".join(line if line.startswith(" ") else _line(line, messages) for line in text.split("\n"))

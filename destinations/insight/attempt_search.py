@@ -132,7 +132,7 @@ def _searched(rows: Rows, filters: dict[str, Any]) -> Rows:
     if filters["took"]:
         rows = rows.filter(duration_ms__gte=filters["took"])
     if filters["error"]:
-        rows = rows.filter(reason__icontains=filters["error"])
+        rows = rows.filter(reason__shown__icontains=filters["error"])
     if term := filters["q"]:
         rows = rows.filter(id_matches(term, rows.db, "profile__id"))
     return rows

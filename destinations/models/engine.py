@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from destinations.models.configuration import Destination, Resource
 from tracsync.common.encryption import EncryptedJSONField
+from tracsync.common.translation import MessageField
 
 
 class Health(models.Model):
@@ -18,9 +19,9 @@ class Health(models.Model):
     failures = models.PositiveIntegerField(default=0)  # in a row, of the destination as a whole
     held_until = models.DateTimeField(null=True)  # nothing is sent before: circuit breaker, Retry-After
     held_since = models.DateTimeField(null=True)
-    hold_reason = models.TextField(blank=True)
+    hold_reason = MessageField(blank=True)
     last_accepted_at = models.DateTimeField(null=True)
-    problem = models.TextField(blank=True)  # of its condition, mapping, settings or credentials
+    problem = MessageField(blank=True)  # of its condition, mapping, settings or credentials
     problem_at = models.DateTimeField(null=True)
     usage = models.JSONField(default=list)  # what counts for the rate limit, see sync/limits.py
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from destinations.models.configuration import Destination
 from profiles.models import Profile
 from tracsync.common.encryption import EncryptedJSONField
+from tracsync.common.translation import MessageField
 
 
 class ProfileSync(models.Model):
@@ -35,7 +36,7 @@ class ProfileSync(models.Model):
     )
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.PENDING)
     state_since = models.DateTimeField(_("state since"), default=timezone.now)
-    reason = models.TextField(_("reason"), blank=True)
+    reason = MessageField(_("reason"), blank=True)
     version = models.PositiveBigIntegerField(
         _("version"), default=0, help_text=_("Of the profile, as it was handed to the destination.")
     )
@@ -50,7 +51,7 @@ class ProfileSync(models.Model):
     attempts = models.PositiveIntegerField(
         _("attempts"), default=0, help_text=_("That have failed since the last success.")
     )
-    last_error = models.TextField(
+    last_error = MessageField(
         _("last error"), blank=True, help_text=_("Why the last attempt failed, if it did.")
     )
     synced_version = models.PositiveBigIntegerField(
@@ -116,9 +117,7 @@ class DeliveryAttempt(models.Model):
     status_code = models.PositiveSmallIntegerField(
         _("status code"), null=True, help_text=_("Of the HTTP answer; blank where there was none.")
     )
-    reason = models.TextField(
-        _("reason"), blank=True, help_text=_("What the destination, or the engine, said.")
-    )
+    reason = MessageField(_("reason"), blank=True, help_text=_("What the destination, or the engine, said."))
     remote_id = models.CharField(
         _("remote ID"),
         max_length=255,

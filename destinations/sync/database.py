@@ -32,6 +32,7 @@ from django.db.models import (
 )
 
 from destinations.models import ProfileSync
+from tracsync.common.translation import MessageField
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +95,7 @@ _PLAIN_FIELDS = (
     PositiveIntegerField,
     PositiveSmallIntegerField,
     TextField,
+    MessageField,
 )
 
 

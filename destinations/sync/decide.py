@@ -15,6 +15,7 @@ from destinations.models import Destination, ProfileSync
 from destinations.notation import Condition, NotationError, Template, parse_condition, parse_template
 from profiles.documents import InvalidDocument, canonical
 from profiles.models import Profile
+from tracsync.common.messages import joined, message
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Decider:
         except NotationError as error:
             return Refuse(str(error), problem=True)
         except InvalidDocument as error:  # the mapping makes more of a profile than can be sent
-            return Refuse(f"the payload cannot be sent: {error}", problem=True)
+            return Refuse(message("the payload cannot be sent: %(reason)s", reason=str(error)), problem=True)
 
     def _decide(self, sync: ProfileSync, profile: Profile) -> Decision:
         sources = {"profile": profile.document}
@@ -85,7 +86,7 @@ class Decider:
         payload = self._template.render(sources)
         errors = schemas.validate(self.connector.payload_schema, payload)
         if errors:
-            return Refuse("; ".join(message for _, message in errors[:5]), problem=False)
+            return Refuse(joined("; ", (sentence for _, sentence in errors[:5])), problem=False)
         payload_hash = self.hash(payload)
         if payload_hash == sync.payload_hash and not sync.resend:
             return Unchanged()

@@ -15,8 +15,11 @@ from destinations.models import Destination, ProfileSync
 from destinations.sync import counters, database, health, retry
 from destinations.sync.decide import Refuse, Skip, Unchanged, Wait
 from destinations.sync.entries import Entry
+from tracsync.common.messages import message
 
 State = ProfileSync.State
+ACCEPTED = message("accepted")
+UNCHANGED = message("unchanged, so not sent again")
 FIELDS = (
     "state",
     "state_since",
@@ -115,13 +118,13 @@ def _skip(row: ProfileSync, entry: Entry) -> datetime | None:
 
 
 def _unchanged(row: ProfileSync, entry: Entry) -> datetime | None:
-    _synced(row, entry.version, "unchanged, so not sent again")
+    _synced(row, entry.version, UNCHANGED)
     return None
 
 
 def _accepted(row: ProfileSync, entry: Entry) -> datetime | None:
     assert isinstance(entry.result, Accepted)
-    _synced(row, entry.version, entry.result.detail or "accepted")
+    _synced(row, entry.version, entry.result.detail or ACCEPTED)
     row.synced_at = timezone.now()
     row.payload_hash = entry.payload_hash
     row.remote_id = entry.result.remote_id or row.remote_id
@@ -148,7 +151,9 @@ def _failed(row: ProfileSync, entry: Entry) -> datetime | None:
     wait = retry.delay(row.attempts)
     if wait is None:
         row.state = State.REJECTED
-        row.reason = f"given up after {row.attempts} attempts: {entry.result.reason}"
+        row.reason = message(
+            "given up after %(number)s attempts: %(reason)s", number=row.attempts, reason=entry.result.reason
+        )
         return None
     if isinstance(entry.result, Retry) and entry.result.after is not None:
         wait = max(wait, retry.retry_after(entry.result.after))

@@ -37,6 +37,7 @@ from destinations.sync.concurrency import Lanes, new_recent_calls
 from destinations.sync.decide import Decider, Deliver
 from profiles.models import Profile
 from tracsync.common.encryption import UndecryptableValue
+from tracsync.common.messages import message
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +115,8 @@ def _push_claim(claimed: claim.Claim, since: float) -> bool:
         # django-q2 would store message and traceback, which could repeat a profile: places only.
         places = "".join(traceback.format_tb(error.__traceback__))
         logger.error("a batch of %d could not be pushed: %s at\n%s", len(rows), type(error).__name__, places)
-        health.unusable(destination_id, f"internal error ({type(error).__name__}), the log says where")
+        name = type(error).__name__
+        health.unusable(destination_id, message("internal error (%(name)s), the log says where", name=name))
     finally:
         # What has been recorded is no longer this claim's. A row that is not given back counts as begun,
         # and whatever began and was not recorded is sent again.
@@ -250,9 +252,10 @@ def _outcomes(session: Session, deliveries: list[Delivery]) -> Sequence[Outcome]
         raise
     except Exception as error:  # a connector's own mistake harms only its destination
         logger.error("a connector failed with %s", type(error).__name__)
-        return [Retry(f"the connector failed with {type(error).__name__}")] * len(deliveries)
+        reason = message("the connector failed with %(name)s", name=type(error).__name__)
+        return [Retry(reason)] * len(deliveries)
     if len(came) != len(deliveries):
-        raise ConnectorError("the connector did not give one outcome per delivery")
+        raise ConnectorError(message("the connector did not give one outcome per delivery"))
     return came
 
 

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from profiles.imports.files import Place
 from tracsync.common.jobs import Job
 from tracsync.common.numbers import grouped
+from tracsync.common.translation import MessageField
 
 
 class ImportJob(Job):
@@ -35,7 +36,7 @@ class ImportJob(Job):
     errors = models.JSONField(default=list)  # [line, reason] of the first that are refused
     samples = models.JSONField(default=list)  # [offset, line] before some records that would change something
     checked = models.JSONField(null=True)
-    problem = models.TextField(blank=True)  # of the file as a whole
+    problem = MessageField(blank=True)  # of the file as a whole
 
     class Meta(Job.Meta):
         verbose_name = _("import")

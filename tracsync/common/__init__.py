@@ -1,1 +1,1 @@
-"""The ground floor: times, numbers, bounded lists, jobs, filters, encryption."""
+"""The ground floor: times, numbers, bounded lists, jobs, filters, messages, encryption."""

@@ -12,6 +12,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 
+from tracsync.common.messages import message
+
 
 class UndecryptableValue(Exception):
     """None of the keys opens a stored value; it is never treated as empty."""
@@ -69,7 +71,10 @@ def decrypt(text: str) -> Any:
         return json.loads(_keys(tuple(settings.TRACSYNC_ENCRYPTION_KEYS)).decrypt(text.encode()))
     except InvalidToken:
         raise UndecryptableValue(
-            "a stored secret cannot be decrypted: TRACSYNC_ENCRYPTION_KEYS lacks the key it was written with"
+            message(
+                "a stored secret cannot be decrypted:"
+                " TRACSYNC_ENCRYPTION_KEYS lacks the key it was written with"
+            )
         ) from None
 
 

@@ -1,0 +1,58 @@
+"""Messages in the language of whoever reads them, and the field that stores them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.utils.translation import get_language, gettext
+
+from tracsync.common.messages import Message, pack, unpack
+
+
+def translated(text: str) -> str:
+    """A message, in the language that is active.
+
+    Plain text is translated where it is, as a whole, what a template says; what other systems say, and what
+    was stored before there were templates, is shown as it is.
+    """
+    if not text or get_language() in (None, "en"):
+        return text
+    return _rendered(text if isinstance(text, Message) else Message(text))
+
+
+def _rendered(text: str) -> str:
+    if not isinstance(text, Message):
+        return text
+    template = gettext(text.template)
+    if isinstance(text.values, tuple):
+        return template.join(map(_rendered, text.values)) if text.values else template
+    return template % {name: _rendered(value) for name, value in text.values.items()}
+
+
+class MessageField(models.TextField):
+    """A message, or plain text. `shown` is the English text of it: `reason__shown__icontains`.
+
+    In the database it is a text like any other, which `messages.pack` wrote.
+    """
+
+    def deconstruct(self) -> Any:
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "django.db.models.TextField", args, kwargs  # so that no migration writes the table anew
+
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> str | None:
+        return None if value is None else unpack(value)
+
+    def get_prep_value(self, value: Any) -> Any:
+        return pack(super().get_prep_value(value))
+
+
+@MessageField.register_lookup
+class Shown(models.Transform):
+    lookup_name = "shown"
+    template = "SPLIT_PART(%(expressions)s, CHR(30), 1)"
+    output_field = models.TextField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        template = "SUBSTR(%(expressions)s, 1, INSTR(%(expressions)s || CHAR(30), CHAR(30)) - 1)"
+        return self.as_sql(compiler, connection, template=template, **context)
