@@ -6,6 +6,7 @@ from importlib.metadata import EntryPoint
 import pytest
 import time_machine
 
+from destinations import configuration
 from destinations.connectors import registry
 from destinations.connectors.testing import RecordingConnector
 from destinations.models import Destination, Extension, Resource
@@ -50,7 +51,9 @@ def make_destination(resource):
 
     def make(name="crm", **fields):
         defaults = {"mapping": {"id": "profile@id", "visits": "profile@stats.visits"}, "quiet_period": 20}
-        return Destination.objects.create(name=name, resource=resource, **{**defaults, **fields})
+        made = Destination(name=name, resource=resource, **{**defaults, **fields})
+        configuration.save(made)
+        return made
 
     return make
 

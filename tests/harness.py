@@ -233,11 +233,12 @@ class Installation:
         self.python(
             f"""
 from django.utils import timezone
+from destinations import configuration
 from destinations.models import *
 Extension.objects.filter(slug="http_api").update(installed_at=timezone.now())
 resource = Resource.objects.create(
     name={name!r}, type_id="http_api", production={{"url": {receiver.url!r}}})
-Destination.objects.create(name={name!r}, resource=resource, **{fields!r})
+configuration.save(Destination(name={name!r}, resource=resource, **{fields!r}))
 """
         )
 

@@ -5,17 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.reverse import reverse
 
+from destinations import configuration
 from destinations.api.extensions import find
 from destinations.api.fields import Object, Reference, StrictModelSerializer
 from destinations.configuration import validation
+from destinations.configuration.history import Author
 from destinations.connectors import schemas
 from destinations.models import Destination, DestinationVersion, Health, Resource
 
 RESHAPES = ("prerequisites", "mapping", "settings")
+
+
+def author(request: Request) -> Author:
+    return Author(_("API token %s") % request.user)
 
 
 class HealthSerializer(serializers.ModelSerializer[Health]):
@@ -133,7 +141,7 @@ class DestinationSerializer(StrictModelSerializer):
         if connector is not None and "settings" in data:
             destination.settings = schemas.unmask(connector.settings_schema, data["settings"], stored)
         validation.check_destination(destination)
-        destination.save()
+        configuration.save(destination, by=author(self.context["request"]))
         return destination
 
 

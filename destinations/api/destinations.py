@@ -7,16 +7,14 @@ import uuid
 from typing import Any
 
 from django.db import transaction
-from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
 from destinations.api.backfills import BackfillSerializer
-from destinations.api.destination_serializers import DestinationSerializer, VersionSerializer
+from destinations.api.destination_serializers import DestinationSerializer, VersionSerializer, author
 from destinations.api.fields import StrictSerializer, checked
-from destinations.configuration import history
 from destinations.connectors.base import ConnectorError
 from destinations.insight import preview
 from destinations.models import Destination
@@ -90,11 +88,6 @@ class DestinationViews(viewsets.ModelViewSet[Destination]):
     filterset_class = DestinationFilters
     ordering = ("pk",)
 
-    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        """What is changed is the work of the token, which is known once it was checked."""
-        with history.changed_by(lambda: history.Author(_("API token %s") % self.request.user)):
-            return super().dispatch(request, *args, **kwargs)
-
     def update(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         """Under a lock: who pauses it meanwhile is not overruled."""
         with transaction.atomic():
@@ -153,12 +146,12 @@ class DestinationViews(viewsets.ModelViewSet[Destination]):
     def pause(self, request: Any, pk: str) -> Response:
         """Send nothing until it is resumed; what is owed is kept."""
         destination = self.get_object()
-        actions.pause(destination)
+        actions.pause(destination, by=author(request))
         return Response(self.get_serializer(destination).data)
 
     @extend_schema(request=None, responses=DestinationSerializer)
     @action(detail=True, methods=["post"])
     def resume(self, request: Any, pk: str) -> Response:
         """Send what has become owed meanwhile."""
-        actions.resume(self.get_object())
+        actions.resume(self.get_object(), by=author(request))
         return Response(self.get_serializer(self.get_object()).data)

@@ -12,6 +12,8 @@ from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
+from destinations import configuration
+from destinations.api.destination_serializers import author
 from destinations.api.extensions import find
 from destinations.api.fields import Object, StrictModelSerializer, StrictSerializer, checked
 from destinations.configuration import validation
@@ -93,7 +95,7 @@ class ResourceSerializer(StrictModelSerializer):
             validation.check_resource(resource)
         except ValidationError as error:
             raise serializers.ValidationError(_as_sent(error)) from None
-        resource.save()
+        configuration.save(resource, by=author(self.context["request"]))
         return resource
 
     def _credentials(self, resource: Resource, stored: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

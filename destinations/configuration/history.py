@@ -1,18 +1,14 @@
 """The history of a destination: who changed what, and what it was before.
 
-Every save is recorded, wherever it comes from, and so are pausing and resuming. What is kept holds no secret.
+Every `configuration.save` is recorded, and so are pausing and resuming. What is kept holds no secret.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -54,38 +50,24 @@ class Author:
     name: str
     user_id: int | None = None
 
-
-_author: ContextVar[Callable[[], Author] | None] = ContextVar("author", default=None)
-
-
-@contextmanager
-def changed_by(author: Callable[[], Author]) -> Iterator[None]:
-    """What is saved within is this author's work. Asked only then: who it is may be found out meanwhile."""
-    token = _author.set(author)
-    try:
-        yield
-    finally:
-        _author.reset(token)
+    @classmethod
+    def from_user(cls, user: Any) -> Author:
+        return cls(user.get_username(), user.pk)
 
 
-def _who() -> Author:
-    author = _author.get()
-    return author() if author else Author(_("the command line"))
+def record(destination: Destination, before: Destination | None, by: Author | None) -> None:
+    """Note what it is now, unless nothing of it has changed. `before`: what it was, None if it is new.
 
-
-def record(destination: Destination, before: Destination | None = None) -> None:
-    """Note what it is now, unless nothing of it has changed. `before`: what it was, where it was saved."""
+    The caller holds the row's lock: two edits at once get one number each.
+    """
+    last = destination.versions.first()
+    if last is None and before is not None:
+        last = _add(before, Author(""), 1, at=before.updated_at)
     new_secrets = before is not None and secrets_differ(before, destination)
-    with transaction.atomic():
-        # The lock that an update takes too: two saves at once get one number each.
-        Destination.objects.select_for_update(no_key=True).only("pk").get(pk=destination.pk)
-        last = DestinationVersion.objects.filter(destination=destination.pk).first()
-        if last is None and before is not None:
-            last = _add(before, Author(""), 1, at=before.updated_at)
-        content = content_of(destination)
-        if last is None or new_secrets or not _same(last.content, content):
-            number = last.number + 1 if last else 1
-            _add(destination, _who(), number, content=content, secrets_changed=new_secrets)
+    content = content_of(destination)
+    if last is None or new_secrets or not _same(last.content, content):
+        by, number = by or Author(_("the command line")), last.number + 1 if last else 1
+        _add(destination, by, number, content=content, secrets_changed=new_secrets)
 
 
 def _same(old: Content, new: Content) -> bool:
@@ -93,10 +75,10 @@ def _same(old: Content, new: Content) -> bool:
     return {**old, "resource_name": ""} == {**new, "resource_name": ""}
 
 
-def _add(destination: Destination, author: Author, number: int, **fields: Any) -> DestinationVersion:
+def _add(destination: Destination, by: Author, number: int, **fields: Any) -> DestinationVersion:
     fields = {"content": content_of(destination), **fields}
     return DestinationVersion.objects.create(
-        destination_id=destination.pk, number=number, by=author.name[:255], user_id=author.user_id, **fields
+        destination=destination, number=number, by=by.name[:255], user_id=by.user_id, **fields
     )
 
 

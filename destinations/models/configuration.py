@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -44,7 +45,11 @@ class Extension(models.Model):
 
 
 class Resource(models.Model):
-    """An external system and how to sign in there."""
+    """An external system and how to sign in there.
+
+    After other credentials `configuration.save` drops the access tokens and gives what was rejected another
+    chance; `save` alone, as in a shell, stores the row.
+    """
 
     name = models.CharField(
         _("name"),
@@ -85,7 +90,13 @@ class Resource(models.Model):
 
 
 class Destination(models.Model):
-    """What is sent to a resource, for which profiles, and when."""
+    """What is sent to a resource, for which profiles, and when.
+
+    `configuration.save` stores it with its history and what follows from an edit. `save` alone, as in a
+    shell, stores the row: the engine goes by it from then on, but nobody is noted, what was rejected stays
+    so, and what changed while it was off is caught up with by the next `configuration.save`. A queryset's
+    `update` does not even note since when it is off, so that nothing is caught up with.
+    """
 
     class RatePeriod(models.TextChoices):
         SECOND = "second", _("Second")
@@ -190,6 +201,12 @@ class Destination(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        if not self.enabled and self.disabled_at is None:
+            self.disabled_at = timezone.now()
+            update_fields = update_fields and {*update_fields, "disabled_at"}
+        super().save(*args, update_fields=update_fields, **kwargs)
+
     @property
     def effective_quiet_period(self) -> timedelta:
         quiet = settings.TRACSYNC_QUIET_PERIOD if self.quiet_period is None else self.quiet_period
@@ -221,7 +238,7 @@ class Destination(models.Model):
 
 
 class DestinationVersion(models.Model):
-    """What a destination was from one change on, and who changed it; see versions.py.
+    """What a destination was from one change on, and who changed it; see configuration/history.py.
 
     `content` holds no secret: of those only `secrets_changed` is known.
     """

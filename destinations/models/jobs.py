@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from destinations.models.configuration import Destination
+from profiles.models import Profile
 from tracsync.common.jobs import Job
 from tracsync.common.numbers import grouped
 
@@ -28,6 +32,21 @@ class Backfill(Job):
 
     def __str__(self) -> str:
         return _("backfill %(number)s of destination %(id)s") % {"number": self.pk, "id": self.destination_id}
+
+    @classmethod
+    def request(
+        cls, destination: Destination, changed_since: datetime | None = None, asked_by: str = ""
+    ) -> Backfill:
+        """Have the clock bring all profiles, or those changed since a moment, up to date."""
+        backfill = cls(destination=destination, changed_since=changed_since, asked_by=asked_by)
+        backfill.total = backfill.wanted(Profile.objects.all()).count()
+        backfill.save()
+        return backfill
+
+    def wanted(self, profiles: models.QuerySet[Profile, Any]) -> models.QuerySet[Profile, Any]:
+        """Those of the profiles that it brings up to date."""
+        since = self.changed_since
+        return profiles if since is None else profiles.filter(changed_at__gte=since)
 
     @property
     def amount(self) -> str:

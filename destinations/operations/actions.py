@@ -1,16 +1,18 @@
-"""What people ask of the engine: send now, send again, pause, resume, and what their edits entail."""
+"""What people ask of the engine: send now, send again, pause, resume, switch on and off."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from copy import copy
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Case, F, QuerySet, Value, When
 from django.utils import timezone
 
-from destinations.configuration import history
+from destinations.configuration import history, saving
+from destinations.configuration.history import Author
 from destinations.models import Destination, ProfileSync, Replay
-from destinations.operations import backfill
 from destinations.sync import database, health, settle
 from profiles.models import Profile
 
@@ -92,34 +94,41 @@ def _due_now() -> dict[str, Any]:
     }
 
 
-def pause(destination: Destination) -> None:
-    """Send nothing until it is resumed; changes go on being recorded as owed."""
-    running = Destination.objects.filter(pk=destination.pk, paused_at=None)
-    _switched(destination, running.update(paused_at=timezone.now()))
+def pause(destination: Destination, *, by: Author | None = None) -> None:
+    """Send nothing until it is resumed; changes go on being recorded as owed.
+
+    `by`, here and below: who does it; None is the command line.
+    """
+    _set_paused(destination, True, by)
 
 
-def resume(destination: Destination) -> None:
+def resume(destination: Destination, *, by: Author | None = None) -> None:
     """Send what has become owed meanwhile, without waiting for the end of a rest."""
-    paused = Destination.objects.filter(pk=destination.pk, paused_at__isnull=False)
-    _switched(destination, paused.update(paused_at=None))
+    _set_paused(destination, False, by)
     health.mended(destination)
 
 
-def _switched(destination: Destination, rows: int) -> None:
-    destination.refresh_from_db(fields=["paused_at"])
-    if rows:
-        history.record(destination)
+def _set_paused(destination: Destination, paused: bool, by: Author | None) -> None:
+    """Whatever else is edited at the same time stays as it is stored."""
+    with transaction.atomic():
+        stored = saving.lock(destination)
+        if stored is None:
+            raise Destination.DoesNotExist
+        if paused != (stored.paused_at is not None):
+            before = copy(stored)
+            stored.paused_at = timezone.now() if paused else None
+            stored.save(update_fields=["paused_at"])
+            history.record(stored, before, by)
+        destination.paused_at = stored.paused_at
 
 
-def changed(destination: Destination) -> None:
-    """After an edit of what or where it sends: what was rejected gets another chance."""
-    now = timezone.now()
-    rejected = ProfileSync.objects.filter(destination=destination, state=State.REJECTED, due_at=None)
-    again: dict[str, Any] = {"state": State.PENDING, "state_since": now, "due_at": now, "bulk": True}
-    database.update(rejected, **again, reason="", attempts=0)
-    health.mended(destination)  # last: recording locks rows and health in this order, too
+def enable(destination: Destination, *, by: Author | None = None) -> None:
+    """Send again, and catch up with what has changed meanwhile."""
+    destination.enabled = True
+    saving.save(destination, by=by)
 
 
-def enabled_again(destination: Destination) -> None:
-    """Catch up with what has changed while the destination was off."""
-    backfill.request(destination, changed_since=destination.disabled_at)
+def disable(destination: Destination, *, by: Author | None = None) -> None:
+    """Send nothing; what is owed is kept, and what changes is caught up with when it is enabled again."""
+    destination.enabled = False
+    saving.save(destination, by=by)

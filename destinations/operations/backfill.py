@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
-
-from django.db.models import QuerySet
 
 from destinations.models import Backfill, Destination
 from destinations.operations import batches
@@ -16,10 +13,7 @@ from profiles.models import Profile
 
 def request(destination: Destination, changed_since: datetime | None = None, asked_by: str = "") -> Backfill:
     """Have the clock bring all profiles, or those changed since a moment, up to date."""
-    backfill = Backfill(destination=destination, changed_since=changed_since, asked_by=asked_by)
-    backfill.total = _wanted(Profile.objects.all(), backfill).count()
-    backfill.save()
-    return backfill
+    return Backfill.request(destination, changed_since, asked_by)
 
 
 def advance(now: datetime) -> int:
@@ -42,10 +36,5 @@ def _next_batch(backfill: Backfill) -> tuple[list[str], str | None]:
     rest = Profile.objects.filter(pk__gt=backfill.after).order_by("pk").values_list("pk", flat=True)
     end = next(iter(rest[LOOKED_THROUGH - 1 : LOOKED_THROUGH]), None)
     window = rest if end is None else rest.filter(pk__lte=end)
-    ids = list(_wanted(window, backfill)[:BATCH_SIZE])
+    ids = list(backfill.wanted(window)[:BATCH_SIZE])
     return ids, ids[-1] if len(ids) == BATCH_SIZE else end
-
-
-def _wanted(profiles: QuerySet[Profile, Any], backfill: Backfill) -> QuerySet[Profile, Any]:
-    since = backfill.changed_since
-    return profiles if since is None else profiles.filter(changed_at__gte=since)

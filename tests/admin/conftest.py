@@ -3,6 +3,7 @@
 import pytest
 from django.utils import timezone
 
+from destinations import configuration
 from destinations.models import Destination, Extension, Resource
 from profiles.models import Profile
 
@@ -32,20 +33,22 @@ def resource(http_api):
 
 @pytest.fixture
 def destination(resource):
-    return Destination.objects.create(
+    made = Destination(
         name="Business customers",
         resource=resource,
         prerequisites="profile@data.contact.email.business EXISTS",
         mapping={"mail": "profile@data.contact.email.business"},
         settings={"cookies": {"session": SECRET}, "headers": {"Authorization": SECRET}},
     )
+    configuration.save(made)
+    return made
 
 
 @pytest.fixture
 def plain(destination):
     """With settings that can be sent: only one way to sign in."""
     destination.settings = {}
-    destination.save()
+    configuration.save(destination)
     return destination
 
 

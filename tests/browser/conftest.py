@@ -17,6 +17,7 @@ SEED = """
 import json
 from django.contrib.auth import get_user_model
 from django.utils import timezone
+from destinations import configuration
 from destinations.models import *
 from profiles.models import Profile
 get_user_model().objects.create_superuser("operator", password="operator")
@@ -32,9 +33,11 @@ for number in range(1, 6):
 Profile(document={{"id": "<img src=x onerror=alert(1)>", "mail": "<script>alert(1)</script>"}}).save()
 found = {{"resource": resource.pk}}
 for name in {names!r}:
-    found[name] = Destination.objects.create(
+    made = Destination(
         name=name, resource=resource, prerequisites="profile@mail EXISTS", quiet_period=0,
-        mapping={{"id": "profile@id", "mail": "profile@mail", "phone?": "profile@phone"}}).pk
+        mapping={{"id": "profile@id", "mail": "profile@mail", "phone?": "profile@phone"}})
+    configuration.save(made)
+    found[name] = made.pk
 print(json.dumps(found))
 """
 SERIOUS = ("serious", "critical")

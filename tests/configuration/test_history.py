@@ -6,7 +6,9 @@ import json
 import pytest
 from django.db import connection
 
+from destinations import configuration
 from destinations.configuration import history
+from destinations.configuration.history import Author
 from destinations.models import Destination, DestinationVersion, Extension, Resource
 from destinations.operations import actions
 
@@ -27,9 +29,9 @@ def words(destination):
 
 def test_every_save_that_changes_something_is_a_version(make_destination):
     crm = make_destination()
-    crm.save()
+    configuration.save(crm)
     crm.prerequisites, crm.rate_limit = "profile@mail EXISTS", 5
-    crm.save()
+    configuration.save(crm)
     assert [one.number for one in versions_of(crm)] == [1, 2]
     assert words(crm) == [["Prerequisites changed.", "Rate limit: from not set to “5”."]]
     assert versions_of(crm)[0].content["prerequisites"] == ""
@@ -38,11 +40,11 @@ def test_every_save_that_changes_something_is_a_version(make_destination):
 def test_another_name_of_the_resource_is_no_version(make_destination):
     crm = make_destination()
     crm.resource.name = "other"
-    crm.resource.save()
-    crm.save()
+    configuration.save(crm.resource)
+    configuration.save(crm)
     assert len(versions_of(crm)) == 1
     crm.quiet_period = 1
-    crm.save()
+    configuration.save(crm)
     assert words(crm) == [["Quiet period: from “20” to “1”."]]
 
 
@@ -52,9 +54,9 @@ def test_pausing_resuming_and_switching_off_are_versions(make_destination):
     actions.pause(crm)
     actions.resume(crm)
     actions.resume(crm)
-    crm.enabled = False
-    crm.save()
-    assert words(crm) == [["Paused."], ["Resumed."], ["Switched off."]]
+    actions.disable(crm)
+    actions.enable(crm)
+    assert words(crm) == [["Paused."], ["Resumed."], ["Switched off."], ["Switched on."]]
 
 
 def test_what_no_key_opens_any_more_can_still_be_paused(make_destination):
@@ -72,22 +74,28 @@ def test_what_the_engine_notes_is_no_version(make_destination):
     assert len(versions_of(crm)) == 1
 
 
-def test_the_author_is_the_one_within_and_nobody_elses(make_destination):
-    with history.changed_by(lambda: history.Author("anna")):
-        crm = make_destination()
+def test_every_way_to_change_it_notes_who_does(make_destination, django_user_model):
+    anna = django_user_model.objects.create_user("anna")
+    by, crm = Author.from_user(anna), make_destination()
     crm.name = "crm 2"
-    crm.save()
-    assert [one.by for one in versions_of(crm)] == ["anna", "the command line"]
+    configuration.save(crm, by=by)
+    for act in (actions.pause, actions.resume, actions.disable, actions.enable):
+        act(crm, by=by)
+    assert [(one.by, one.user) for one in versions_of(crm)] == [
+        ("the command line", None),
+        *[("anna", anna)] * 5,
+    ]
 
 
 def test_of_secrets_it_is_only_known_that_they_changed(resource, monkeypatch, recording):
     schema = {"properties": {"key": {"type": "string", "secret": True}, "way": {"type": "string"}}}
     monkeypatch.setattr(recording, "settings_schema", schema)
-    crm = Destination.objects.create(name="a", resource=resource, settings={"key": "hidden-1", "way": "up"})
+    crm = Destination(name="a", resource=resource, settings={"key": "hidden-1", "way": "up"})
+    configuration.save(crm)
     crm.settings = {"key": "hidden-2", "way": "up"}
-    crm.save()
+    configuration.save(crm)
     crm.settings = {"key": "hidden-2", "way": "down"}
-    crm.save()
+    configuration.save(crm)
     assert [one.secrets_changed for one in versions_of(crm)] == [False, True, False]
     assert words(crm)[1] == ["Setting way: from “up” to “down”."]
     assert "secrets" in words(crm)[0][0].lower()
@@ -106,9 +114,17 @@ def test_what_was_there_before_the_history_began_is_its_first_version(make_desti
     crm = make_destination()
     DestinationVersion.objects.all().delete()
     crm.mapping = {"id": "profile@id"}
-    crm.save()
+    configuration.save(crm)
     assert [(one.number, one.by) for one in versions_of(crm)] == [(1, ""), (2, "the command line")]
     assert versions_of(crm)[0].content["mapping"] == {"id": "profile@id", "visits": "profile@stats.visits"}
+
+
+def test_a_row_that_was_only_stored_has_its_first_version_before_it_is_paused(resource):
+    crm = Destination.objects.create(name="crm", resource=resource)
+    assert versions_of(crm) == []
+    actions.pause(crm, by=Author("anna"))
+    assert [(one.number, one.by) for one in versions_of(crm)] == [(1, ""), (2, "anna")]
+    assert words(crm) == [["Paused."]]
 
 
 def test_a_history_goes_with_its_destination(make_destination):

@@ -7,10 +7,11 @@ import pytest
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
+from destinations import configuration
 from destinations.connectors.base import Accepted, ConfigurationError, Rejected, Retry, Unknown, Unreachable
 from destinations.insight import explain
 from destinations.models import Backfill, DeliveryAttempt, Destination, Health, ProfileSync
-from destinations.operations import actions
+from destinations.operations import actions, backfill
 from destinations.scheduler import loop
 from destinations.sync import claim, database, entries, health, outcomes, push, retry, settle, shutdown
 from profiles import changes
@@ -396,7 +397,7 @@ class TestDecisions:
         run_all()
         assert len(recording.deliveries) == 1
         destination.mapping = {"key": "profile@id"}
-        destination.save()
+        configuration.save(destination)
         run_all()
         assert sent(recording)[-1] == {"key": "p1"}
 
@@ -657,14 +658,14 @@ class TestOperations:
         frozen.forward(20)
         settle.settle(frozen.now)
         destination.enabled = False
-        destination.save()
+        configuration.save(destination)
         frozen.forward(60)
         make_profile("meanwhile")
         frozen.forward(60)
         run_all()
         assert recording.deliveries == []
         destination.enabled = True
-        destination.save()
+        configuration.save(destination)
         run_all()
         assert {payload["id"] for payload in sent(recording)} == {"before", "meanwhile"}
 
@@ -744,24 +745,24 @@ class TestOperations:
         frozen.forward(20)
         run_all()
         assert len(recording.deliveries) == 5
-        backfill = actions.backfill.request(destination)
+        begun = backfill.request(destination)
         run_all()
-        backfill.refresh_from_db()
-        assert (backfill.total, backfill.done, backfill.finished_at) == (5, 5, frozen.now)
+        begun.refresh_from_db()
+        assert (begun.total, begun.done, begun.finished_at) == (5, 5, frozen.now)
         assert len(recording.deliveries) == 5
         Destination.objects.filter(pk=destination.pk).update(mapping={"id": "profile@id"})
-        actions.backfill.request(destination)
+        backfill.request(destination)
         run_all()
         assert len(recording.deliveries) == 10
 
     def test_backfill_goes_on_from_its_cursor(self, frozen, recording, make_destination, monkeypatch):
-        monkeypatch.setattr(actions.backfill, "BATCH_SIZE", 10)
+        monkeypatch.setattr(backfill, "BATCH_SIZE", 10)
         changes.write([changes.Change(f"p{n:02}", "put", {"id": f"p{n:02}"}) for n in range(25)])
         frozen.forward(100)
         run_all()
         destination = make_destination()
-        actions.backfill.request(destination)
-        actions.backfill.advance(frozen.now)
+        backfill.request(destination)
+        backfill.advance(frozen.now)
         assert Backfill.objects.get().after == "p09"
         run_all()
         assert {payload["id"] for payload in sent(recording)} == {f"p{n:02}" for n in range(25)}
@@ -772,8 +773,8 @@ class TestOperations:
         frozen.forward(20)
         run_all()
         destination.settings = {"queue": "another"}
-        destination.save()
-        actions.backfill.request(destination)
+        configuration.save(destination)
+        backfill.request(destination)
         run_all()
         assert len(recording.deliveries) == 2
 

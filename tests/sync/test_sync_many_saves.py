@@ -6,6 +6,7 @@ import threading
 import pytest
 from django.db import connection, connections, transaction
 
+from destinations import configuration
 from destinations.models import Destination
 from destinations.operations import actions
 
@@ -27,7 +28,7 @@ def test_versions_are_numbered_one_after_the_other(recording, make_destination):
                 with transaction.atomic():
                     destination = Destination.objects.get(pk=pk)
                     destination.quiet_period = next(numbers)
-                    destination.save()
+                    configuration.save(destination)
                 actions.pause(destination)
                 actions.resume(destination)
         except Exception as error:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from destinations import configuration
 from destinations.models import Destination, Resource
 from destinations.scheduler import loop
 from destinations.sync import sessions
@@ -35,11 +36,11 @@ def test_edited_credentials_and_settings_get_a_session_of_their_own(recording, m
     push()
     resource = Resource.objects.get()
     resource.production = {"token": "another"}
-    resource.save()
+    configuration.save(resource)
     push()
     destination = Destination.objects.get()
     destination.settings = {"a": 1}
-    destination.save()
+    configuration.save(destination)
     push()
     assert recording.opened == [
         ({"token": "s3cr3t-token"}, {}),

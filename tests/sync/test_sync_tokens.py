@@ -6,6 +6,7 @@ import time
 import pytest
 from django.db import connection, connections
 
+from destinations import configuration
 from destinations.connectors.base import Token, Unreachable
 from destinations.models import AccessToken
 from destinations.sync.runtime import StoredTokens
@@ -62,7 +63,7 @@ def test_a_failed_renewal_leaves_the_turn_to_the_next(resource):
 def test_new_credentials_end_the_token_of_the_old_ones(resource):
     StoredTokens(resource, use_test=False).renew(None, lambda: Token("old", in_an_hour()))
     resource.production = {"token": "another"}
-    resource.save()
+    configuration.save(resource)
     assert StoredTokens(resource, use_test=False).get() is None
 
 

@@ -1,6 +1,5 @@
 """The admin, in the sections that Tracardi's users know."""
 
-from functools import update_wrapper
 from typing import Any
 
 from django.contrib.admin import AdminSite
@@ -39,20 +38,6 @@ class TracsyncAdminSite(AdminSite):
         models = model_or_iterable if isinstance(model_or_iterable, list | tuple) else [model_or_iterable]
         wanted = [model for model in models if model._meta.app_label not in self.LEFT_OUT]
         super().register(wanted, admin_class, **options)
-
-    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        """Whatever is changed from a page is its user's work."""
-
-        def by_user(request: Any, *args: Any, **kwargs: Any) -> Any:
-            from destinations.configuration import (
-                history,  # models, which are not loaded yet when sites are made
-            )
-
-            user = request.user
-            with history.changed_by(lambda: history.Author(user.get_username(), user.pk)):
-                return view(request, *args, **kwargs)
-
-        return super().admin_view(update_wrapper(by_user, view), cacheable)
 
     def get_urls(self) -> list[Any]:
         from destinations.admin.jobs import base  # as above

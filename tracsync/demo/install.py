@@ -2,6 +2,7 @@
 
 from django.utils import timezone
 
+from destinations import configuration
 from destinations.models import Destination, Extension, Resource
 from destinations.operations import backfill
 from profiles import changes
@@ -26,19 +27,18 @@ def install(receiver_url: str) -> None:
     resource, _ = Resource.objects.get_or_create(name=NAME, defaults={"type_id": "http_api"})
     if resource.production != {"url": receiver_url}:
         resource.production = resource.test = {"url": receiver_url}
-        resource.save()
-    destination, created = Destination.objects.get_or_create(
-        name=NAME,
-        defaults={
-            "resource": resource,
-            "description": "Shows on a page of this machine what it receives.",
-            "prerequisites": PREREQUISITES,
-            "mapping": MAPPING,
-            "quiet_period": QUIET_PERIOD,
-        },
-    )
+        configuration.save(resource)
     _add_missing_profiles()
-    if created:
+    if not Destination.objects.filter(name=NAME).exists():
+        destination = Destination(
+            name=NAME,
+            resource=resource,
+            description="Shows on a page of this machine what it receives.",
+            prerequisites=PREREQUISITES,
+            mapping=MAPPING,
+            quiet_period=QUIET_PERIOD,
+        )
+        configuration.save(destination)
         backfill.request(destination)
 
 

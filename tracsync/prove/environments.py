@@ -95,15 +95,16 @@ MAPPING = {"id": "profile@id", "n": "profile@n", "plan": "profile@plan"}
 
 def install(url: str) -> None:
     """Make the destinations; they lead to the receiver at this address."""
+    from destinations import configuration
     from destinations.models import Destination, Extension, Resource
 
     Extension.objects.filter(slug="http_api").update(installed_at=timezone.now())
     for place in PLACES:
         resource = Resource(name=place.name, type_id="http_api")
         resource.production = {"url": f"{url}/{place.name}"}
-        resource.save()
+        configuration.save(resource)
         destination = Destination(name=place.name, resource=resource, mapping=MAPPING)
         destination.prerequisites = place.prerequisites
         destination.settings = {"timeout": TIMEOUT}
         destination.quiet_period, destination.max_wait = place.quiet_period, place.max_wait
-        destination.save()
+        configuration.save(destination)

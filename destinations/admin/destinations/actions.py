@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from destinations.admin.base.object_actions import ActingAdmin, Question, in_english
 from destinations.admin.destinations.backfill_estimate import expected
+from destinations.configuration.history import Author
 from destinations.models import Backfill, Destination
 from destinations.operations import actions as operations
 from destinations.operations import backfill
@@ -44,13 +45,13 @@ class DestinationActions(ActingAdmin):
 
     @admin.action(description=gettext_lazy("Enable"), permissions=["change"])
     def enable(self, request: Any, queryset: Any) -> None:
-        self._each(request, queryset.filter(enabled=False), _enable, gettext_lazy("Enabled"))
+        self._each(request, queryset.filter(enabled=False), operations.enable, gettext_lazy("Enabled"))
 
     @admin.action(
         description=gettext_lazy("Disable: keep what is owed until enabled again"), permissions=["change"]
     )
     def disable(self, request: Any, queryset: Any) -> None:
-        self._each(request, queryset.filter(enabled=True), _disable, gettext_lazy("Disabled"))
+        self._each(request, queryset.filter(enabled=True), operations.disable, gettext_lazy("Disabled"))
 
     @admin.action(
         description=gettext_lazy("Backfill: bring all profiles up to date"), permissions=["operate"]
@@ -112,18 +113,8 @@ class DestinationActions(ActingAdmin):
     def _each(self, request: Any, destinations: Any, act: Any, done: Any) -> None:
         names = []
         for destination in destinations:
-            act(destination)
+            act(destination, by=Author.from_user(request.user))
             self.log_change(request, destination, in_english(done))
             names.append(destination.name)
         said = {"done": done, "names": ", ".join(names) or _("none, all were already")}
         self.say(request, _("%(done)s: %(names)s.") % said)
-
-
-def _enable(destination: Destination) -> None:
-    destination.enabled = True
-    destination.save()
-
-
-def _disable(destination: Destination) -> None:
-    destination.enabled = False
-    destination.save()

@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from destinations import configuration
 from destinations.admin.base import words
 from destinations.admin.base.object_actions import Button, Link, ResourceFilter, row_id
 from destinations.admin.base.tags import TagFilter
@@ -27,6 +28,7 @@ from destinations.admin.destinations.history import DestinationHistory
 from destinations.admin.destinations.send_one import LiveSending
 from destinations.admin.destinations.trials import DestinationTrials
 from destinations.admin.jobs.base import unfinished_jobs
+from destinations.configuration.history import Author
 from destinations.models import Destination, Resource
 from tracsync.common import times
 from tracsync.common.bounded_lists import LeanAdmin, ShortDeletion
@@ -99,7 +101,7 @@ class DestinationAdmin(
         return super().get_form(request, obj, change, **kwargs)
 
     def save_model(self, request: Any, obj: Destination, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
+        configuration.save(obj, by=Author.from_user(request.user))
         if not change:
             self._offer_backfill(request, obj)
         elif self.asked_for_backfill(request):

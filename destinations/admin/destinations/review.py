@@ -10,12 +10,11 @@ from django.utils.translation import gettext as _
 
 from destinations.admin.base.confirm_before_save import BACK, SEALED, AsksBeforeSaving
 from destinations.admin.destinations.backfill_estimate import expected
-from destinations.configuration import history
+from destinations.configuration import history, saving
 from destinations.configuration.history import Content
 from destinations.insight import payload_changes, payload_diff, sample
 from destinations.insight.payload_diff import Line
 from destinations.models import Destination
-from destinations.operations import triggers
 from profiles.models import Profile
 
 BACKFILL = "_backfill"
@@ -25,7 +24,7 @@ MOST_KEYS = 50
 class DestinationReview(AsksBeforeSaving):
     def question(self, request: Any, stored: Any, form: Any) -> HttpResponse | None:
         """For what is there already; the name, tags and timing are saved at once."""
-        if stored is None or not triggers.changes_what_is_sent(stored, form.instance):
+        if stored is None or not saving.changes_what_is_sent(stored, form.instance):
             return None
         return self.review_page(request, stored, form.instance, dict(request.POST.lists()))
 

@@ -12,11 +12,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from destinations import configuration
 from destinations.admin.base.confirm_before_save import BACK, SEALED, AsksBeforeSaving
 from destinations.admin.base.object_actions import Button, Question
 from destinations.admin.base.tags import TagFilter
 from destinations.admin.resources.form import SETS, TITLES, ResourceForm, fieldsets, removed, resource_form
 from destinations.admin.resources.schema_texts import translated as in_words
+from destinations.configuration.history import Author
 from destinations.connectors.base import ConnectorError
 from destinations.insight import preview
 from destinations.models import Extension, Resource
@@ -88,6 +90,9 @@ class ResourceAdmin(AsksBeforeSaving, LeanAdmin):
             again=[(SEALED, self.sealed(request, stored, dict(request.POST.lists())))],
             back=BACK,
         )
+
+    def save_model(self, request: Any, obj: Resource, form: Any, change: bool) -> None:
+        configuration.save(obj, by=Author.from_user(request.user))
 
     def buttons(self, request: Any, obj: Resource) -> Iterable[Button]:
         for name in SETS:

@@ -3,6 +3,7 @@
 import pytest
 from django.urls import reverse
 
+from destinations import configuration
 from destinations.models import Destination, Resource
 
 CHANGE = "destinations_destination_change"
@@ -68,7 +69,7 @@ def test_restoring_asks_first_and_keeps_the_secrets_and_the_name(crm, post, page
 
 def test_restoring_timing_asks_as_well(crm, post, sealed):
     crm.quiet_period = 7
-    crm.save()
+    configuration.save(crm)
     asked = post(RESTORE, crm.pk, number=3)
     assert "Quiet period: from “7.0” to not set." in asked
     post(CHANGE, crm.pk, **sealed(asked), _save_only="yes")
@@ -90,7 +91,7 @@ def test_a_version_that_is_no_longer_valid_leads_to_the_form(crm, post, http_api
 def test_a_resource_that_is_gone_stays_as_it_is_now(crm, post, resource, sealed):
     other = Resource.objects.create(name="Other", type=resource.type, production=resource.production)
     crm.resource = other
-    crm.save()
+    configuration.save(crm)
     resource.delete()
     post(CHANGE, crm.pk, **sealed(post(RESTORE, crm.pk, number=1)), _save_only="yes")
     crm.refresh_from_db()
@@ -111,7 +112,7 @@ def test_only_a_post_of_somebody_who_may_change_restores(crm, allow, admin_clien
 def test_a_long_history_is_read_in_parts(destination, page, django_assert_max_num_queries, admin_client):
     for number in range(60):
         destination.quiet_period = number
-        destination.save()
+        configuration.save(destination)
     with django_assert_max_num_queries(12):
         text = page(HISTORY, destination.pk)
     assert "?before=12" in text

@@ -11,6 +11,7 @@ from typing import Any
 from django.db.models import Min
 from django.utils import timezone
 
+from destinations import configuration
 from destinations.models import Destination, Extension, ProfileSync, Resource
 from destinations.sync import health
 from profiles import changes
@@ -39,9 +40,9 @@ def _make(name: str, kind: str, credentials: dict[str, Any], **fields: Any) -> D
     Extension.objects.filter(slug=kind).update(installed_at=timezone.now())
     resource = Resource(name=name, type_id=kind)
     resource.production = credentials
-    resource.save()
+    configuration.save(resource)
     made = Destination(name=name, resource=resource, mapping=MAPPING, enabled=False, **fields)
-    made.save()
+    configuration.save(made)
     return made
 
 

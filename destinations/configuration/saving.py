@@ -1,0 +1,90 @@
+"""Saving a destination or a resource: the one way for the admin, the API and whatever else edits them."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from django.db import transaction
+from django.utils import timezone
+
+from destinations.configuration import history
+from destinations.configuration.history import Author
+from destinations.models import Backfill, Destination, Health, ProfileSync, Resource
+from destinations.sync import database, health, immediate
+from tracsync.common.encryption import get_readable
+
+SENT = ("prerequisites", "mapping", "settings", "resource_id", "use_test_credentials")
+
+Row = TypeVar("Row", Destination, Resource)
+
+
+def save(row: Destination | Resource, *, by: Author | None = None) -> None:
+    """Store a new or an edited row, note who did it, and set in motion what follows from the edit.
+
+    `by`: who edits; None is the command line. The caller has checked the row (`validation`): forms and
+    the API do it where they can say which field is wrong.
+
+    A destination gets a new version in its history, if it differs from the last one. After an edit of what
+    or where it sends, what was rejected gets another chance. Enabled again, it catches up with what has
+    changed meanwhile. A pause stays as it is stored: `operations.actions` begins and ends it.
+
+    A resource with other credentials drops its access tokens, and what its destinations have rejected
+    gets another chance.
+
+    The edited columns of others who save at the same time are overwritten: the last one wins.
+    """
+    with transaction.atomic():
+        if isinstance(row, Destination):
+            _save_destination(row, lock(row), by)
+        else:
+            _save_resource(row, lock(row))
+
+
+def lock(row: Row) -> Row | None:
+    """The row as it is stored, held until the transaction ends; None for a new one.
+
+    What cannot be decrypted any more counts as empty.
+    """
+    try:
+        return get_readable(type(row).objects.select_for_update(no_key=True), pk=row.pk)[0]
+    except type(row).DoesNotExist:
+        return None
+
+
+def changes_what_is_sent(before: Destination, after: Destination) -> bool:
+    return any(getattr(before, name) != getattr(after, name) for name in SENT)
+
+
+def _save_destination(destination: Destination, before: Destination | None, by: Author | None) -> None:
+    if before is not None:
+        destination.paused_at, destination.disabled_at = before.paused_at, before.disabled_at
+    off_since = destination.disabled_at
+    if destination.enabled:
+        destination.disabled_at = None
+    destination.save()
+    immediate.forget()
+    Health.objects.get_or_create(destination=destination)
+    history.record(destination, before, by)
+    if before is None:
+        return
+    if changes_what_is_sent(before, destination):
+        _retry_rejected(destination)
+    if destination.enabled and off_since is not None:
+        Backfill.request(destination, changed_since=off_since)
+
+
+def _save_resource(resource: Resource, before: Resource | None) -> None:
+    resource.save()
+    if before is None or (before.production, before.test) == (resource.production, resource.test):
+        return
+    resource.accesstoken_set.all().delete()
+    for destination in resource.destinations.only("pk"):
+        _retry_rejected(destination)
+
+
+def _retry_rejected(destination: Destination) -> None:
+    now, state = timezone.now(), ProfileSync.State
+    rejected = ProfileSync.objects.filter(destination=destination, state=state.REJECTED, due_at=None)
+    again: dict[str, Any] = {"state": state.PENDING, "state_since": now, "due_at": now, "bulk": True}
+    database.update(rejected, **again, reason="", attempts=0)
+    health.mended(destination)  # last: recording locks rows and health in this order, too
