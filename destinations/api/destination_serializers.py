@@ -12,11 +12,12 @@ from rest_framework.request import Request
 from rest_framework.reverse import reverse
 
 from destinations import configuration
-from destinations.api.extensions import find
+from destinations.api.extensions import find as find_connector
 from destinations.api.fields import Object, Reference, StrictModelSerializer
 from destinations.configuration import validation
 from destinations.configuration.history import Author
 from destinations.connectors import schemas
+from destinations.insight.destination_status import Kind, find
 from destinations.models import Destination, DestinationVersion, Health, Resource
 
 RESHAPES = ("prerequisites", "mapping", "settings")
@@ -47,7 +48,8 @@ class HealthSerializer(serializers.ModelSerializer[Health]):
 
     def get_held_seconds(self, health: Health) -> float:
         now = timezone.now()
-        return (health.held_until - now).total_seconds() if health.held_until and health.is_held(now) else 0.0
+        rest = find(health.destination, {Kind.RESTING}, now)
+        return (rest.until - now).total_seconds() if rest and rest.until else 0.0
 
 
 class DestinationSerializer(StrictModelSerializer):
@@ -97,13 +99,13 @@ class DestinationSerializer(StrictModelSerializer):
         )
 
     def to_representation(self, instance: Destination) -> dict[str, Any]:
-        connector = find(instance.resource.type_id)
+        connector = find_connector(instance.resource.type_id)
         shown = super().to_representation(instance)
         shown["settings"] = schemas.mask(connector.settings_schema if connector else {}, instance.settings)
         return shown
 
     def get_paused(self, destination: Destination) -> bool:
-        return destination.paused_at is not None
+        return find(destination, {Kind.PAUSED}, timezone.now()) is not None
 
     def get_effective_quiet_period(self, destination: Destination) -> float:
         return destination.effective_quiet_period.total_seconds()
@@ -137,7 +139,7 @@ class DestinationSerializer(StrictModelSerializer):
         stored = destination.settings
         for name, value in data.items():
             setattr(destination, name, value)
-        connector = find(destination.resource.type_id)
+        connector = find_connector(destination.resource.type_id)
         if connector is not None and "settings" in data:
             destination.settings = schemas.unmask(connector.settings_schema, data["settings"], stored)
         validation.check_destination(destination)

@@ -66,7 +66,7 @@ class Estimate:
 
 
 @dataclass
-class Tally:
+class Estimates:
     """How often each thing held for the profiles that were looked at."""
 
     total: int
@@ -98,10 +98,10 @@ class Tally:
         ) % {"looked_at": grouped(self.looked_at), "total": grouped(self.total)}
 
 
-def tally(look: Callable[[list[Profile]], Iterator[set[str]]]) -> Tally:
+def look_at_profiles(look: Callable[[list[Profile]], Iterator[set[str]]]) -> Estimates:
     """`look` says of some profiles, one after the other, what holds for each. Ends when time is up."""
     ids, total = _chosen()
-    found = Tally(total)
+    found = Estimates(total)
     ends_at = time.monotonic() + MOST_SECONDS
     for start in range(0, len(ids), AT_ONCE):
         profiles: dict[Any, Profile] = Profile.objects.in_bulk(ids[start : start + AT_ONCE])

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from destinations.models import Destination, Health, ProfileSync
+from destinations.insight import destination_status
+from destinations.insight.destination_status import OBSTACLES, Condition, Kind
+from destinations.models import Destination, ProfileSync
 from destinations.recorded import translated
-from destinations.sync import limits
 from profiles.models import Profile
 from tracsync.common.numbers import grouped
 from tracsync.common.times import at, told
@@ -84,21 +85,25 @@ def _in_flight(sync: ProfileSync, now: datetime) -> str:
 
 def obstacle(destination: Destination, now: datetime) -> str:
     """Why nothing is sent to a destination at all; "" where something is."""
-    if not destination.enabled:
-        return _("the destination is off")
-    if not destination.resource.enabled:
-        return _("the resource %(name)s is off") % {"name": destination.resource.name}
-    if destination.paused_at is not None:
-        return _("the destination is paused since %(time)s") % {"time": told(destination.paused_at, now)}
-    health: Health | None = getattr(destination, "health", None)
-    if health is not None and health.is_held(now):
-        assert health.held_until is not None
-        rest = {"time": told(health.held_until, now), "reason": translated(health.hold_reason)}
-        return _("the destination rests until %(time)s: %(reason)s") % rest
-    if health is not None and (free_at := limits.used_up_until(destination, health, now)):
-        used = {"limit": rate(destination), "time": told(free_at, now)}
-        return _("the limit of %(limit)s is used up until %(time)s") % used
-    return ""
+    found = destination_status.find(destination, OBSTACLES, now)
+    return in_words(destination, found, now) if found else ""
+
+
+def in_words(destination: Destination, obstacle: Condition, now: datetime) -> str:
+    texts = {
+        Kind.OFF: _("the destination is off"),
+        Kind.RESOURCE_OFF: _("the resource %(name)s is off"),
+        Kind.PAUSED: _("the destination is paused since %(time)s"),
+        Kind.RESTING: _("the destination rests until %(time)s: %(reason)s"),
+        Kind.LIMITED: _("the limit of %(limit)s is used up until %(time)s"),
+    }
+    moment = obstacle.until or obstacle.since
+    return texts[obstacle.kind] % {
+        "name": destination.resource.name,
+        "time": moment and told(moment, now),
+        "reason": translated(obstacle.reason),
+        "limit": rate(destination),
+    }
 
 
 def rate(destination: Destination) -> str:

@@ -44,6 +44,11 @@ WEEK = Period("week", 28, 72)
 PERIODS = {period.name: period for period in (HOUR, DAY, WEEK)}
 
 
+def sent(counts: Counter[str]) -> int:
+    """How many pushes were tried; each of them had one outcome."""
+    return sum(counts[name] for name in Tally.OUTCOMES)
+
+
 @dataclass(slots=True)
 class Figures:
     """One destination's counts, in all and for each bar of the period, the oldest first."""
@@ -53,7 +58,7 @@ class Figures:
 
     @property
     def sent(self) -> int:
-        return sum(self.counts[name] for name in Tally.OUTCOMES)
+        return sent(self.counts)
 
     @property
     def decided(self) -> int:
@@ -92,6 +97,12 @@ def for_destination(destination: Destination, period: Period, now: datetime) -> 
     for _, back, *sums in _sums(Tally.objects.filter(destination=destination), period, now):
         _add(figures, back, sums)
     return figures
+
+
+def is_idle(now: datetime) -> bool:
+    """Whether nothing was decided or tried anywhere in these five minutes and those before."""
+    nothing = dict.fromkeys((*Tally.DECISIONS, *Tally.OUTCOMES), 0)
+    return not Tally.objects.filter(slot__gte=slot(now) - 1).exclude(**nothing).exists()
 
 
 def _sums(tallies: QuerySet[Tally], period: Period, now: datetime) -> Iterable[tuple[int, ...]]:

@@ -44,7 +44,7 @@ def used_up_until(destination: Destination, health: Health, now: datetime) -> da
     for start, count in sent:
         surplus -= count
         if surplus <= 0:
-            return datetime.fromtimestamp(start + _reach(destination), UTC)
+            return datetime.fromtimestamp(start + reach(destination), UTC)
     raise AssertionError("a limit is at least 1")
 
 
@@ -69,10 +69,10 @@ def use(destination: Destination, health: Health, moments: Iterable[datetime]) -
 
 def _lately(destination: Destination, health: Health, now: datetime) -> list[tuple[float, int]]:
     """The parts that a period ending now may reach, oldest first: their beginnings (epoch) and counts."""
-    since = now.timestamp() - _reach(destination)
+    since = now.timestamp() - reach(destination)
     return [(start, count) for start, count in health.usage if start > since]
 
 
-def _reach(destination: Destination) -> float:
+def reach(destination: Destination) -> float:
     """Seconds from the beginning of a part until nothing sent in it is within the period."""
     return destination.rate_seconds * (1 + 1 / PARTS)

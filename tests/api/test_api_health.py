@@ -8,7 +8,8 @@ from django.test import Client
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from destinations.models import DeliveryAttempt, Health, Heartbeat, ProfileSync
+from destinations.models import DeliveryAttempt, Health, Heartbeat, ProfileSync, Tally
+from destinations.sync import counters
 
 
 def test_healthz_asks_no_database():
@@ -76,18 +77,16 @@ def test_metrics(api, make_destination, make_profile):
         ProfileSync.objects.create(
             profile=make_profile(id), destination=crm, due_at=now - timedelta(seconds=60)
         )
-    for age in (1, 2, 90):
-        DeliveryAttempt.objects.create(
-            profile_id="a", destination=crm, version=1, duration_ms=1, outcome="retry", idempotency_key="1:1",
-            at=now - timedelta(minutes=age),
-        )  # fmt: skip
+    for back, count in ((0, 2), (1, 3), (20, 4)):
+        Tally.objects.create(destination=crm, slot=counters.slot(now) - back, retry=count)
     Heartbeat.objects.create(name="here:1", at=now)
     values = scrape(api)
     assert values["tracsync_syncs_owed", pk, "crm"] == 2
     assert 60 <= values["tracsync_syncs_oldest_owed_seconds", pk, "crm"] < 90
     assert values["tracsync_destination_paused", pk, "crm"] == 1
     assert values["tracsync_destination_held", pk, "crm"] == 1
-    assert values["tracsync_attempts_last_hour", pk, "retry"] == 2
+    assert values["tracsync_attempts_last_hour", pk, "retry"] == 5
+    assert ("tracsync_attempts_last_hour", pk, "accepted") not in values
     assert values["tracsync_profiles_unsettled",] == 2
     assert values["tracsync_clocks_alive",] == 1
 

@@ -51,14 +51,14 @@ def look(profiles):
 
 
 def test_all_of_few_are_looked_at(profiles):
-    found = estimate.tally(look)
+    found = estimate.look_at_profiles(look)
     assert (found.looked_at, found["even"].found, found.exact) == (300, 150, True)
 
 
 def test_some_of_many_are_looked_at(profiles, monkeypatch):
     monkeypatch.setattr(estimate, "COUNTED", 200)
     monkeypatch.setattr(estimate, "SAMPLED", 100)
-    found = estimate.tally(look)
+    found = estimate.look_at_profiles(look)
     assert (found.looked_at, found.total, found.exact) == (100, 300, False)
     low, high = found["even"].margins
     assert low < 150 < high or abs(found["even"].found - 50) > 9
@@ -67,6 +67,6 @@ def test_some_of_many_are_looked_at(profiles, monkeypatch):
 
 def test_it_ends_when_time_is_up_and_says_of_how_many(profiles, monkeypatch):
     monkeypatch.setattr(estimate, "MOST_SECONDS", -1)
-    found = estimate.tally(look)
+    found = estimate.look_at_profiles(look)
     assert (found.looked_at, found.total) == (1, 300)
     assert not found.exact

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db.models import Count, Min
 from django.http import HttpResponse
@@ -15,9 +14,14 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from destinations.models import DeliveryAttempt, Destination, Heartbeat, ProfileSync
+from destinations.insight import statistics
+from destinations.insight.destination_status import Kind, conditions
+from destinations.models import DeliveryAttempt, Destination, Heartbeat, ProfileSync, Tally
 from destinations.scheduler.loop import ALIVE
 from profiles.models import Profile
 
@@ -52,38 +56,38 @@ class TablesCollector(Collector):
 
 def _destinations(now: datetime) -> Metrics:
     owed = _owed()
-    columns = ("pk", "name", "enabled", "paused_at", "health__held_until")
-    rows = [
-        {**row, **owed.get(row["pk"], {"owed": 0, "oldest": None})}
-        for row in Destination.objects.order_by("pk").values(*columns)
-    ]
-    for name, (help_text, value) in _PER_DESTINATION.items():
-        family = GaugeMetricFamily(f"tracsync_{name}", help_text, labels=("destination", "name"))
-        for row in rows:
-            family.add_metric((str(row["pk"]), row["name"]), value(row, now))
-        yield family
+    rows = Destination.objects.order_by("pk").select_related("resource", "health")
+    lean = rows.defer("prerequisites", "mapping", "settings", "resource__production", "resource__test")
+    found = {one: {condition.kind for condition in conditions(one, now)} for one in lean}
+    counts = {one: owed[one.pk][0] if one.pk in owed else 0 for one in found}
+    yield _family("syncs_owed", "Profiles that the destination is owed.", counts)
+    ages = {
+        one: max(0.0, (now - owed[one.pk][1]).total_seconds()) if one.pk in owed else 0.0 for one in found
+    }
+    yield _family("syncs_oldest_owed_seconds", "For how long the one that waits longest has been due.", ages)
+    for name, (help_text, kind, is_so) in _KINDS.items():
+        yield _family(name, help_text, {one: (kind in kinds) is is_so for one, kinds in found.items()})
 
 
-def _owed() -> dict[int, dict[str, Any]]:
-    """By destination: apart from the destinations, so that only the index of what is owed is read."""
+def _family(name: str, help_text: str, values: Mapping[Destination, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"tracsync_{name}", help_text, labels=("destination", "name"))
+    for destination, value in values.items():
+        family.add_metric((str(destination.pk), destination.name), value)
+    return family
+
+
+def _owed() -> dict[int, tuple[int, datetime]]:
+    """How many and since when, by destination: apart from those, so that only the index of it is read."""
     owed = ProfileSync.objects.filter(due_at__isnull=False).order_by().values_list("destination")
     counted = owed.annotate(rows=Count("*"), oldest=Min("due_at"))
-    return {destination: {"owed": count, "oldest": oldest} for destination, count, oldest in counted}
+    return {destination: (count, oldest) for destination, count, oldest in counted}
 
 
-def _age(row: dict[str, Any], now: datetime) -> float:
-    return max(0.0, (now - row["oldest"]).total_seconds()) if row["oldest"] else 0.0
-
-
-_PER_DESTINATION: dict[str, tuple[str, Any]] = {
-    "syncs_owed": ("Profiles that the destination is owed.", lambda row, now: row["owed"]),
-    "syncs_oldest_owed_seconds": ("For how long the one that waits longest has been due.", _age),
-    "destination_enabled": ("1 where the destination is on.", lambda row, now: row["enabled"]),
-    "destination_paused": ("1 where somebody has paused it.", lambda row, now: row["paused_at"] is not None),
-    "destination_held": (
-        "1 where it rests after failures or because it asked to wait.",
-        lambda row, now: row["health__held_until"] is not None and row["health__held_until"] > now,
-    ),
+# What is told of each destination, and whether it is 1 where that is so or where it is not.
+_KINDS = {
+    "destination_enabled": ("1 where the destination is on.", Kind.OFF, False),
+    "destination_paused": ("1 where somebody has paused it.", Kind.PAUSED, True),
+    "destination_held": ("1 where it rests after failures or because it asked to wait.", Kind.RESTING, True),
 }
 
 
@@ -91,10 +95,10 @@ def _attempts(now: datetime) -> Metrics:
     family = GaugeMetricFamily(
         "tracsync_attempts_last_hour", "Tries to push in the last hour.", labels=("destination", "outcome")
     )
-    lately = DeliveryAttempt.objects.filter(at__gt=now - timedelta(hours=1)).order_by()
-    counts = lately.values_list("destination_id", "outcome").annotate(n=Count("pk"))
-    for destination, outcome, count in counts:
-        family.add_metric((str(destination), outcome), count)
+    for destination, figures in sorted(statistics.by_destination(statistics.HOUR, now).items()):
+        for outcome in Tally.OUTCOMES:
+            if count := figures.counts[outcome]:
+                family.add_metric((str(destination), outcome), count)
     yield family
 
 
@@ -120,18 +124,21 @@ def _lags(now: datetime) -> Metrics:
 class AnyFormat(BaseContentNegotiation):
     """What Prometheus accepts is chosen by its own library."""
 
-    def select_parser(self, request: Any, parsers: Any) -> Any:
-        return parsers[0]
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser:
+        return next(iter(parsers))
 
-    def select_renderer(self, request: Any, renderers: Any, format_suffix: str | None = None) -> Any:
-        return renderers[0], renderers[0].media_type
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        first = next(iter(renderers))
+        return first, first.media_type
 
 
 class MetricsView(APIView):
     content_negotiation_class = AnyFormat
 
     @extend_schema(exclude=True)
-    def get(self, request: Any) -> HttpResponse:
+    def get(self, request: Request) -> HttpResponse:
         registry = CollectorRegistry()
         registry.register(TablesCollector())
         encode, content_type = choose_encoder(request.META.get("HTTP_ACCEPT", ""))

@@ -1,4 +1,4 @@
-"""What the pages have in common: buttons that do something, read-only pages, filters, links."""
+"""What the pages of objects have in common: buttons that do something, and questions before it."""
 
 from __future__ import annotations
 
@@ -6,24 +6,20 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.http import Http404, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
-from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, override
+from django.utils.translation import override
 
-from destinations.models import Destination, Resource
+from destinations.admin.base.links import Link
 from destinations.recorded import translated
-from profiles.models import Profile
-from tracsync.common.bounded_lists import id_matches
 from tracsync.common.encryption import UndecryptableValue, get_readable
 
 
@@ -35,12 +31,6 @@ class Button:
     url: str
     help: str = ""
     fields: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    label: str
-    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,97 +221,7 @@ class ReadOnly(admin.ModelAdmin):
         return False
 
 
-class ChoiceOfRow(admin.SimpleListFilter):
-    """By a related row, reading names only: the rows themselves hold secrets that would be decrypted."""
-
-    model: type[Model]
-
-    def lookups(self, request: Any, model_admin: Any) -> list[tuple[Any, str]]:
-        return list(self.model._default_manager.values_list("pk", "name"))
-
-    def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """What is no id chooses nothing: a filter that is ignored would show what nobody asked for."""
-        value = self.value()
-        return queryset.filter(**{str(self.parameter_name): row_id(value)}) if value else queryset
-
-
-class DestinationFilter(ChoiceOfRow):
-    title = gettext_lazy("destination")
-    parameter_name = "destination"
-    model = Destination
-
-
-class ResourceFilter(ChoiceOfRow):
-    title = gettext_lazy("resource")
-    parameter_name = "resource"
-    model = Resource
-
-
-# A profile's document and secrets are large or costly to decrypt, and no list shows them.
-HEAVY = (
-    "destination__settings",
-    "destination__mapping",
-    "destination__resource__production",
-    "destination__resource__test",
-)
-
-
-def row_id(text: str) -> int:
-    """The id that an address or a form names; 0, which no row has, where it is none."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
-
-
-def profile_named(id: str) -> Profile | None:
-    """The profile that a form names. PostgreSQL takes no text with a NUL, and no profile has one."""
-    return Profile.objects.filter(pk=id).first() if "\0" not in id else None
-
-
 def in_english(text: Any) -> str:
     """For the history, which people of any language read: it is translated when it is shown."""
     with override("en"):
         return f"{text}."
-
-
-def link(obj: Model | None, text: str | None = None) -> str:
-    """To an object's page."""
-    if obj is None:
-        return "-"
-    name = f"admin:{obj._meta.app_label}_{obj._meta.model_name}_change"
-    return format_html('<a href="{}">{}</a>', reverse(name, args=[quote(obj.pk)]), text or str(obj))
-
-
-def with_help(text: Any, page: str, label: Any) -> str:
-    """A sentence, and where the documentation says more: in another tab, so that what was typed stays."""
-    name, mark, heading = page.partition("#")
-    url = f"{reverse('admin:documentation', args=[name])}{mark}{heading}"
-    return format_html('{} <a href="{}" target="_blank">{}</a>', text, url, label)
-
-
-def profile_link(profile_id: str) -> str:
-    url = reverse("admin:profiles_profile_change", args=[quote(profile_id)])
-    return format_html('<a href="{}">{}</a>', url, profile_id)
-
-
-def this_pair(model: str, profile_id: str, destination_id: int) -> str:
-    """The list of syncs or attempts of one profile at one destination."""
-    url = reverse(f"admin:destinations_{model}_changelist")
-    return f"{url}?{urlencode({'q': f'={profile_id}', 'destination': destination_id})}"
-
-
-def listing(model: str, destination: Destination, **query: str) -> str:
-    """The list of a destination's syncs or attempts, filtered."""
-    url = reverse(f"admin:destinations_{model}_changelist")
-    return f"{url}?{urlencode({'destination': destination.pk, **query})}"
-
-
-def pair_url(profile_id: str, destination_id: int) -> str:
-    """The page that says why a profile was or was not sent to a destination."""
-    return reverse("admin:profiles_profile_why", args=[quote(profile_id), destination_id])
-
-
-def search_profiles(rows: QuerySet[Any], term: str) -> QuerySet[Any]:
-    """Rows of profiles whose ids begin with the term; found through the profiles' own index."""
-    term = term.strip()
-    if not term:
-        return rows
-    return rows.filter(profile__in=Profile.objects.filter(id_matches(term, rows.db)).order_by().values("pk"))

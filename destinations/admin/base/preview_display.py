@@ -1,4 +1,5 @@
-"""A preview as pages show it: values as JSON, long ones cut, and never more than a page can hold."""
+"""A preview as pages show it, beside what was last accepted: values as JSON, long ones cut, and never more
+than a page can hold."""
 
 from __future__ import annotations
 
@@ -9,14 +10,47 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from destinations.insight import payload_diff, preview
 from destinations.insight.payload_diff import Comparison
 from destinations.insight.preview import Preview
+from destinations.models import Destination
 from destinations.recorded import translated
+from profiles.models import Profile
+from tracsync.common.encryption import UndecryptableValue, get_readable
 
 MOST_PARTS = 100  # of one AND or OR
 MOST_PLACES = 200
 MOST_VALUE = 200  # characters of one value
 MOST_TEXT = 20_000  # of a payload or a body
+
+
+def judged(destination: Destination, profile: Profile) -> tuple[Preview, Comparison | None]:
+    """A preview of any destination, also of one whose credentials no key opens: it says so."""
+    try:
+        shown = preview.preview(destination, profile.document)
+    except UndecryptableValue as error:
+        shown = Preview(None, None, "", None, None, [str(error)], [], [])
+    return shown, payload_diff.compared(destination, profile, shown)
+
+
+def whole_destination(id: int) -> Destination:
+    """With all that a preview needs; its settings are empty where no key opens them.
+
+    Raises DoesNotExist, or OverflowError for an id that no database has.
+    """
+    rows = Destination.objects.select_related("resource", "health")
+    try:
+        found: Destination = get_readable(rows, pk=id)[0]
+    except UndecryptableValue:  # the resource's
+        found = rows.defer("settings", "resource__production", "resource__test").get(pk=id)
+    return found
+
+
+def in_a_word(found: Comparison) -> str:
+    """Whether now and then are the same."""
+    if found.equal is None:
+        return _("now and then cannot be compared")
+    return _("the same now") if found.equal else _("different now")
 
 
 def readable(

@@ -10,8 +10,7 @@ from math import ceil, inf
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from destinations.insight.statistics import Figures, Period
-from destinations.models import Tally
+from destinations.insight.statistics import Figures, Period, sent
 from tracsync.common.numbers import grouped, short
 from tracsync.common.times import at
 
@@ -96,7 +95,7 @@ def _description(period: Period, figures: Figures, now: datetime) -> str:
     since = at(period.since(now))
     if not figures.sent:
         return _("Nothing was sent since %(time)s.") % {"time": since}
-    most = max(range(period.bars), key=lambda n: _sent(figures.bars[n]))
+    most = max(range(period.bars), key=lambda n: sent(figures.bars[n]))
     text = ngettext(
         "%(count)s push since %(time)s, %(rate)s accepted;"
         " the most in one bar are %(most)s, from %(from)s on.",
@@ -108,26 +107,22 @@ def _description(period: Period, figures: Figures, now: datetime) -> str:
         "count": grouped(figures.sent),
         "time": since,
         "rate": percent(figures.success_rate),
-        "most": grouped(_sent(figures.bars[most])),
+        "most": grouped(sent(figures.bars[most])),
         "from": at(period.since(now) + period.bar * most),
     }
 
 
 def _bars(figures: Figures) -> list[Bar]:
-    most = max(map(_sent, figures.bars), default=0)
+    most = max(map(sent, figures.bars), default=0)
     step = WIDTH / max(1, len(figures.bars))
-    return [_bar(n * step, step - GAP, bar, most) for n, bar in enumerate(figures.bars) if _sent(bar)]
+    return [_bar(n * step, step - GAP, bar, most) for n, bar in enumerate(figures.bars) if sent(bar)]
 
 
 def _bar(x: float, width: float, counts: Counter[str], most: int) -> Bar:
-    failed = _height(_sent(counts) - counts["accepted"], most)
+    failed = _height(sent(counts) - counts["accepted"], most)
     accepted = min(_height(counts["accepted"], most), HEIGHT - failed)
     return Bar(x, width, HEIGHT - accepted, accepted, HEIGHT - accepted - failed, failed)
 
 
 def _height(count: int, most: int) -> float:
     return max(LEAST, round(count / most * HEIGHT, 1)) if count else 0
-
-
-def _sent(counts: Counter[str]) -> int:
-    return sum(counts[name] for name in Tally.OUTCOMES)

@@ -8,7 +8,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from destinations.admin.base.object_actions import Link
+from destinations.admin.base.links import Link
 from destinations.models import Destination, Extension, Health, Resource
 from destinations.scheduler import loop
 from profiles.models import Profile

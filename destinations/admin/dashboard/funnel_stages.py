@@ -9,7 +9,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from destinations.admin.base.object_actions import listing
+from destinations.admin.base.links import listing
 from destinations.admin.dashboard import charts
 from destinations.insight.statistics import Figures
 from destinations.models import Destination, Tally

@@ -13,14 +13,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from destinations.admin.base import standing, words
-from destinations.admin.base.object_actions import listing
-from destinations.admin.base.standing import Standing
+from destinations.admin.base.destination_status import Status, owed_words, status
+from destinations.admin.base.links import listing
 from destinations.admin.dashboard import charts, first_steps, worker_status
 from destinations.admin.dashboard.charts import Chart
 from destinations.admin.dashboard.reasons import failed_attempts
 from destinations.admin.jobs.base import unfinished_jobs
-from destinations.insight import statistics
+from destinations.insight import destination_status, statistics
+from destinations.insight.destination_status import MOST_OWED, Kind
 from destinations.insight.statistics import PERIODS, Figures
 from destinations.models import Destination, ProfileSync
 from destinations.recorded import translated
@@ -40,7 +40,7 @@ class Row:
     """One destination."""
 
     destination: Any
-    standing: Standing
+    status: Status
     owed: str
     oldest: str
     rejected: str
@@ -75,13 +75,13 @@ def context(request: Any) -> dict[str, Any]:
 def _health(request: Any, now: datetime) -> dict[str, Any]:
     user = request.user
     destinations = list(_destinations())
-    rows = sorted(_rows(destinations, now), key=lambda row: row.standing.is_well)
+    rows = sorted(_rows(destinations, now), key=lambda row: row.status.is_well)
     sees_attempts = user.has_perm("destinations.view_deliveryattempt")
     return {
         "liveness": worker_status.look(now),
         "steps": first_steps.steps(request),
         "verdict": _verdict(rows),
-        "is_well": all(row.standing.is_well for row in rows),
+        "is_well": all(row.status.is_well for row in rows),
         "rows": rows[:MOST_SHOWN],
         "left_out": max(0, len(rows) - MOST_SHOWN),
         "problems": _latest(_problems(destinations, sees_attempts, now)),
@@ -94,9 +94,9 @@ def _destinations() -> QuerySet[Any]:
     """Each with what it is owed and since when, and its last failure: one look into an index for each."""
     failed = failed_attempts().filter(destination=OuterRef("pk")).order_by("-at")
     rejected = ProfileSync.objects.filter(destination=OuterRef("pk"), state=State.REJECTED).order_by()
-    counted = words.with_owed(Destination.objects.select_related("resource", "health"))
+    counted = destination_status.with_owed(Destination.objects.select_related("resource", "health"))
     return counted.annotate(
-        rejected=words.CountUpTo(rejected.values("pk")[: words.MOST_OWED + 1]),
+        rejected=destination_status.CountUpTo(rejected.values("pk")[: MOST_OWED + 1]),
         failed_at=Subquery(failed.values("at")[:1]),
         failed_reason=Subquery(failed.values("reason")[:1]),
     ).defer("mapping", "prerequisites", "settings", "resource__production", "resource__test")
@@ -108,10 +108,10 @@ def _rows(destinations: Iterable[Any], now: datetime) -> Iterator[Row]:
         mine = {period: counted[period].get(one.pk, Figures()) for period in counted}
         yield Row(
             one,
-            standing.of(one, now, one.oldest_live),
-            words.owed_words(one),
+            status(one, now, one.oldest_live),
+            owed_words(one),
             _waiting(one, now),
-            str(AtLeast(words.MOST_OWED) if one.rejected > words.MOST_OWED else one.rejected),
+            str(AtLeast(MOST_OWED) if one.rejected > MOST_OWED else one.rejected),
             charts.lag(mine[statistics.HOUR]),
             [charts.chart(f"d{one.pk}", period, found, now) for period, found in mine.items()],
             reverse("admin:destinations_destination_change", args=[one.pk]),
@@ -135,7 +135,7 @@ def _waiting(destination: Any, now: datetime) -> str:
 def _verdict(rows: list[Row]) -> str:
     if not rows:
         return _("There is no destination yet.")
-    unwell = sum(not row.standing.is_well for row in rows)
+    unwell = sum(not row.status.is_well for row in rows)
     if not unwell:
         text = ngettext("The destination is well.", "All %(count)s destinations are well.", len(rows))
         return text % {"count": len(rows)}
@@ -153,11 +153,10 @@ def _latest(problems: Iterable[Problem]) -> list[Problem]:
 
 def _problems(destinations: Iterable[Any], sees_attempts: bool, now: datetime) -> Iterator[Problem]:
     for one in destinations:
-        health = getattr(one, "health", None)
-        if health and health.problem and health.problem_at:
-            yield _problem(one, health.problem_at, _("a person has to mend this"), health.problem)
-        if health and health.is_held(now) and health.held_since:
-            yield _problem(one, health.held_since, _("rests"), health.hold_reason)
+        kinds = {Kind.BROKEN: _("a person has to mend this"), Kind.RESTING: _("rests")}
+        for found in destination_status.conditions(one, now):
+            if found.kind in kinds and found.since:
+                yield _problem(one, found.since, kinds[found.kind], found.reason)
         if sees_attempts and one.failed_at and one.failed_at > now - PROBLEM_AGE:
             yield _problem(
                 one, one.failed_at, _("last failed attempt"), one.failed_reason or _("no reason was given")

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from destinations.admin.base.object_actions import listing
+from destinations.admin.base.links import listing
 from destinations.admin.dashboard import charts
 from destinations.insight.attempt_search import FAILED
 from destinations.models import DeliveryAttempt, Destination, ProfileSync
@@ -64,7 +64,7 @@ class Ranking:
         return " ".join(filter(None, sentences))
 
 
-def standing(destination: Destination) -> list[Ranking]:
+def as_of_now(destination: Destination) -> list[Ranking]:
     """Of the rows as they are now."""
     return [_of_syncs(destination, state, title) for state, title in _titles().items()]
 

@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 from django_q.models import OrmQ
 
-from destinations.models import Heartbeat, ProfileSync, Tally
+from destinations.insight import statistics
+from destinations.models import Heartbeat, ProfileSync
 from destinations.scheduler.loop import ALIVE
-from destinations.sync.counters import slot
 from profiles.models import Profile
 from tracsync.common.bounded_lists import count
 from tracsync.common.numbers import grouped
@@ -68,8 +68,7 @@ def _is_stuck(batches: dict[str, object], now: datetime) -> bool:
     oldest = batches["oldest"]
     if batches["pushed"] or not isinstance(oldest, datetime) or oldest > now - LATE:
         return False
-    idle = dict.fromkeys((*Tally.DECISIONS, *Tally.OUTCOMES), 0)
-    return not Tally.objects.filter(slot__gte=slot(now) - 1).exclude(**idle).exists()
+    return statistics.is_idle(now)
 
 
 def _nothing_runs(clocks: list[Heartbeat]) -> str:

@@ -10,15 +10,9 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from destinations.admin.base.object_actions import (
-    HEAVY,
-    Link,
-    ReadOnly,
-    link,
-    pair_url,
-    profile_link,
-    this_pair,
-)
+from destinations.admin.base.filters import HEAVY
+from destinations.admin.base.links import Link, link, pair_url, profile_link, this_pair
+from destinations.admin.base.object_actions import ReadOnly
 from destinations.admin.deliveries.attempt_list import AttemptList
 from destinations.admin.deliveries.masking import masked
 from destinations.admin.deliveries.resend import SendsAgain, until_now

@@ -11,8 +11,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from destinations.admin.base.object_actions import link, pair_url, this_pair
-from destinations.admin.base.then_and_now import in_a_word, judged, whole_destination
+from destinations.admin.base.links import link, pair_url, this_pair
+from destinations.admin.base.preview_display import in_a_word, judged, whole_destination
 from destinations.admin.deliveries.why import WhyPages
 from destinations.insight import explain
 from destinations.insight.explain import Prospect

@@ -18,7 +18,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from destinations.admin.base.object_actions import ActingAdmin, link
+from destinations.admin.base.links import link
+from destinations.admin.base.object_actions import ActingAdmin
 from destinations.admin.deliveries import resend_preview
 from destinations.models import ProfileSync, Replay
 from destinations.operations import actions as operations
@@ -99,7 +100,7 @@ class SendsAgain(ActingAdmin):
             how=how,
             foresight=resend_preview.foresee(choice),
             sampled=sampled,
-            tally=resend_preview.tally(sampled),
+            kinds=resend_preview.kinds(sampled),
             may_see=may_see,
             list_url=self._list_url(choice),
             other_url=self.again_url(other, choice.parameters),

@@ -7,17 +7,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Avg
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from destinations.insight import explain, payload_diff, preview
+from destinations.insight import explain, pace, payload_diff, preview
+from destinations.insight.pace import Pace
 from destinations.insight.payload_diff import Comparison
 from destinations.models import DeliveryAttempt, Destination, ProfileSync
 from destinations.operations import selection
 from destinations.operations.selection import Choice
 from destinations.recorded import translated
-from destinations.sync import limits
 from profiles.models import Profile
 from tracsync.common.bounded_lists import AtLeast
 from tracsync.common.encryption import UndecryptableValue
@@ -26,7 +25,7 @@ from tracsync.common.times import duration
 
 MOST_COUNTED = 10_000
 SAMPLE = 20
-RECENT = 200  # attempts that tell how fast a destination answers
+SHORTEST = timedelta(seconds=1)  # that is worth saying
 KINDS = ("equal", "differs", "unknown", "skipped", "error")
 
 
@@ -77,33 +76,22 @@ def foresee(choice: Choice) -> Foresight:
 
 
 def _place(destination: Destination, count: int, is_least: bool) -> Place:
-    seconds, why = _seconds(destination, count)
-    text = _("unknown") if seconds is None else duration(timedelta(seconds=max(1, seconds)))
-    if is_least and seconds is not None:
+    found = pace.pace(destination)
+    takes = found.takes(count)
+    text = _("unknown") if takes is None else duration(max(SHORTEST, takes))
+    if is_least and takes is not None:
         text = _("at least %(time)s") % {"time": text}
     kept = explain.obstacle(destination, timezone.now())
-    return Place(destination, AtLeast(count) if is_least else count, text, why, kept)
+    return Place(destination, AtLeast(count) if is_least else count, text, _why(found, count), kept)
 
 
-def _seconds(destination: Destination, count: int) -> tuple[float | None, str]:
-    """How long so many pushes take, by what holds them up most."""
-    pace = _pace(destination)
-    by_pace = count / pace if pace else None
-    if destination.rate_limit is not None:
-        full = destination.rate_seconds * (1 + 1 / limits.PARTS)  # see sync/limits.py
-        by_limit = (count - 1) // destination.rate_limit * full
-        if by_pace is None or by_limit >= by_pace:
-            return by_limit, _("its limit of %(limit)s") % {"limit": explain.rate(destination)}
-    if pace is None:
-        return None, _("nothing was sent there yet")
-    return by_pace, _("as it answered lately, about %(pace)s a second at best") % {"pace": grouped(pace)}
-
-
-def _pace(destination: Destination) -> float | None:
-    """Profiles a second, with as many calls at once as it allows, at the speed of its recent answers."""
-    recent = DeliveryAttempt.objects.filter(destination=destination).order_by("-at")[:RECENT]
-    mean = recent.aggregate(mean=Avg("duration_ms"))["mean"]
-    return None if mean is None else destination.effective_concurrency * 1000 / max(float(mean), 1.0)
+def _why(found: Pace, count: int) -> str:
+    """What holds so many pushes up most."""
+    if found.is_limited(count):
+        return _("its limit of %(limit)s") % {"limit": explain.rate(found.destination)}
+    if found.rate is None:
+        return _("nothing was sent there yet")
+    return _("as it answered lately, about %(pace)s a second at best") % {"pace": grouped(found.rate)}
 
 
 def sample(choice: Choice) -> list[Sampled]:
@@ -114,7 +102,7 @@ def sample(choice: Choice) -> list[Sampled]:
     return [_sampled(profile, known[id], attempt) for profile, id, attempt in found]
 
 
-def tally(sampled: Iterable[Sampled]) -> list[tuple[str, int]]:
+def kinds(sampled: Iterable[Sampled]) -> list[tuple[str, int]]:
     """How many of each kind, in words."""
     counts = Counter(one.kind for one in sampled)
     words = {

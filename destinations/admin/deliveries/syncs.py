@@ -9,20 +9,9 @@ from django.contrib import admin
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from destinations.admin.base.object_actions import (
-    HEAVY,
-    Button,
-    DestinationFilter,
-    Link,
-    Question,
-    ReadOnly,
-    before_sending,
-    link,
-    pair_url,
-    profile_link,
-    search_profiles,
-    this_pair,
-)
+from destinations.admin.base.filters import HEAVY, DestinationFilter, search_profiles
+from destinations.admin.base.links import Link, link, pair_url, profile_link, this_pair
+from destinations.admin.base.object_actions import Button, Question, ReadOnly, before_sending
 from destinations.admin.deliveries.resend import SendsAgain
 from destinations.insight import explain
 from destinations.models import ProfileSync

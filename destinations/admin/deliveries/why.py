@@ -14,18 +14,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from destinations.admin.base import words
-from destinations.admin.base.object_actions import (
-    ActingAdmin,
-    Button,
-    Question,
-    before_sending,
-    pair_url,
-    row_id,
-    this_pair,
-)
-from destinations.admin.base.preview_display import readable
-from destinations.admin.base.then_and_now import judged, whole_destination
+from destinations.admin.base import destination_status
+from destinations.admin.base.filters import row_id
+from destinations.admin.base.links import pair_url, this_pair
+from destinations.admin.base.object_actions import ActingAdmin, Button, Question, before_sending
+from destinations.admin.base.preview_display import judged, readable, whole_destination
 from destinations.insight import explain, payload_diff, timeline
 from destinations.insight.preview import Preview
 from destinations.insight.timeline import MOST_ATTEMPTS, Pair
@@ -70,7 +63,7 @@ class WhyPages(ActingAdmin):
             attempts_url=this_pair("deliveryattempt", profile.pk, destination_id),
             most=MOST_ATTEMPTS,
             since=_attempts_since(pair),
-            problem=words.problem(pair.destination),
+            problem=destination_status.problem(pair.destination),
             accepted_at=times.shown(pair.sync.synced_at if pair.sync else None, ""),
             accepted=payload_diff.accepted_request(pair.sync) if pair.sync else "",
             may_judge=may_judge,

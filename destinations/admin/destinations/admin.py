@@ -12,8 +12,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from destinations import configuration
-from destinations.admin.base import words
-from destinations.admin.base.object_actions import Button, Link, ResourceFilter, row_id
+from destinations.admin.base import destination_status
+from destinations.admin.base.filters import ResourceFilter, row_id
+from destinations.admin.base.links import Link
+from destinations.admin.base.object_actions import Button
 from destinations.admin.base.tags import TagFilter
 from destinations.admin.destinations.actions import DestinationActions
 from destinations.admin.destinations.editor import DestinationEditor
@@ -29,6 +31,7 @@ from destinations.admin.destinations.send_one import LiveSending
 from destinations.admin.destinations.trials import DestinationTrials
 from destinations.admin.jobs.base import unfinished_jobs
 from destinations.configuration.history import Author
+from destinations.insight.destination_status import with_owed
 from destinations.models import Destination, Resource
 from tracsync.common import times
 from tracsync.common.bounded_lists import LeanAdmin, ShortDeletion
@@ -57,17 +60,17 @@ class DestinationAdmin(
 
     def for_list(self, rows: Any) -> Any:
         secrets = ("settings", "resource__production", "resource__test")
-        return words.with_owed(rows.select_related("resource", "health").defer("mapping", *secrets))
+        return with_owed(rows.select_related("resource", "health").defer("mapping", *secrets))
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, destination: Any) -> str:
-        return words.state(destination, destination.oldest_live)
+        return destination_status.state(destination, destination.oldest_live)
 
     @admin.display(description=gettext_lazy("owed"))
     def owed(self, destination: Any) -> str:
         url = reverse("admin:destinations_profilesync_changelist")
         query = f"?destination={destination.pk}&owed=yes"
-        return format_html('<a href="{}{}">{}</a>', url, query, words.owed_words(destination))
+        return format_html('<a href="{}{}">{}</a>', url, query, destination_status.owed_words(destination))
 
     @admin.display(description=gettext_lazy("last accepted"))
     def last_accepted(self, destination: Destination) -> str:
@@ -76,7 +79,7 @@ class DestinationAdmin(
 
     @admin.display(description=gettext_lazy("problem"))
     def problem(self, destination: Destination) -> str:
-        return (words.problem(destination) or _("none")).splitlines()[0]
+        return (destination_status.problem(destination) or _("none")).splitlines()[0]
 
     def add_view(self, request: Any, form_url: str = "", extra_context: Any = None) -> Any:
         """First the resource, then the settings that it needs."""
@@ -123,10 +126,10 @@ class DestinationAdmin(
 
     def panel(self, request: Any, obj: Destination) -> dict[str, Any]:
         health = getattr(obj, "health", None)
-        counted = words.with_owed(Destination.objects.filter(pk=obj.pk).only("pk")).get()
+        counted = with_owed(Destination.objects.filter(pk=obj.pk).only("pk")).get()
         return {
-            "state": words.state(obj, counted.oldest_live),
-            "problem": words.problem(obj),
+            "state": destination_status.state(obj, counted.oldest_live),
+            "problem": destination_status.problem(obj),
             "problem_at": times.shown(health.problem_at, "") if health else "",
             "failures": health.failures if health else 0,
             "last_accepted": self.last_accepted(obj),

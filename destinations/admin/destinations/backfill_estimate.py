@@ -9,12 +9,13 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from destinations.connectors.base import ConnectorError
-from destinations.insight import review
-from destinations.insight.estimate import Tally
-from destinations.insight.review import Pace
+from destinations.insight import explain, review
+from destinations.insight.estimate import Estimates
+from destinations.insight.pace import Pace, pace
 from destinations.models import Destination
 from tracsync.common import times
 from tracsync.common.encryption import UndecryptableValue
+from tracsync.common.numbers import grouped
 
 SHORTEST = timedelta(seconds=1)  # that is worth saying
 
@@ -32,11 +33,11 @@ def expected(before: Destination | None, after: Destination) -> dict[str, Any]:
         "rows": list(_rows(found, compared=before is not None)),
         "known_by": found.sentence(),
         "pushes": found[review.PUSHED],
-        "duration": _duration(found, review.pace(after)),
+        "duration": _duration(found, pace(after)),
     }
 
 
-def _rows(found: Tally, *, compared: bool) -> Iterator[tuple[str, Any]]:
+def _rows(found: Estimates, *, compared: bool) -> Iterator[tuple[str, Any]]:
     if compared:
         yield _("Meet the prerequisites as they are saved"), found[review.OLD]
         yield _("Meet the prerequisites as you typed them"), found[review.NEW]
@@ -53,14 +54,18 @@ def _rows(found: Tally, *, compared: bool) -> Iterator[tuple[str, Any]]:
             yield words, found[name]
 
 
-def _duration(found: Tally, pace: Pace | None) -> str:
+def _duration(found: Estimates, pace: Pace) -> str:
     """Of the pushes of a backfill; "" where there are none."""
-    pushes = found[review.PUSHED]
-    if not pushes.about:
+    pushes = found[review.PUSHED].about
+    if not pushes:
         return ""
-    if pace is None:
+    takes = pace.takes(pushes)
+    if takes is None:
         return _("How long that takes is not known: nothing was sent lately, and there is no limit.")
-    return _("That takes at least %(duration)s, %(pace)s.") % {
-        "duration": times.duration(max(SHORTEST, pace.takes(pushes.about))),
-        "pace": pace.words,
-    }
+    if pace.is_limited(pushes):
+        why = _("at its limit of %(limit)s") % {"limit": explain.rate(pace.destination)}
+    else:
+        why = _("with %(calls)s calls at once, each taking %(duration)s ms as they did lately")
+        why %= {"calls": pace.calls, "duration": grouped(pace.answer or 0)}
+    duration = times.duration(max(SHORTEST, takes))
+    return _("That takes at least %(duration)s, %(pace)s.") % {"duration": duration, "pace": why}

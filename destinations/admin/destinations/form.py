@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from destinations.admin.base.object_actions import with_help
+from destinations.admin.base.links import with_help
 from destinations.admin.base.tags import TagsField
 from destinations.admin.resources import schema_form
 from destinations.admin.resources.form import connector_of

@@ -54,6 +54,6 @@ class DestinationFunnel(ActingAdmin):
 def _rankings(destination: Destination, since: datetime, listed: list[str]) -> Iterator[reasons.Ranking]:
     """Of what this person may look at."""
     if "profilesync" in listed:
-        yield from reasons.standing(destination)
+        yield from reasons.as_of_now(destination)
     if "deliveryattempt" in listed:
         yield reasons.failed(destination, since)

@@ -16,9 +16,9 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from destinations.admin.base.object_actions import ActingAdmin, profile_named, row_id
-from destinations.admin.base.preview_display import readable
-from destinations.admin.base.then_and_now import judged
+from destinations.admin.base.filters import profile_named, row_id
+from destinations.admin.base.object_actions import ActingAdmin
+from destinations.admin.base.preview_display import judged, readable
 from destinations.insight import payload_diff, preview, sample
 from destinations.models import Destination, Resource
 from destinations.notation import NotationError

@@ -18,7 +18,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from destinations.admin.base.object_actions import profile_named, row_id
+from destinations.admin.base.filters import profile_named, row_id
 from destinations.admin.destinations.preview import PROFILE, Draft, LivePreview
 from destinations.connectors.base import ConnectorError
 from destinations.insight import explain, preview

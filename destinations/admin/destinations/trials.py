@@ -12,7 +12,8 @@ from django.shortcuts import redirect
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
-from destinations.admin.base.object_actions import Question, before_sending, profile_named
+from destinations.admin.base.filters import profile_named
+from destinations.admin.base.object_actions import Question, before_sending
 from destinations.admin.base.preview_display import readable
 from destinations.admin.destinations.send_one import LiveSending, not_running
 from destinations.connectors.base import ConnectorError

@@ -8,7 +8,8 @@ from django.contrib import admin
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from destinations.admin.base.object_actions import HEAVY, DestinationFilter, link
+from destinations.admin.base.filters import HEAVY, DestinationFilter
+from destinations.admin.base.links import link
 from destinations.admin.jobs.base import FinishedFilter, JobAdmin
 from destinations.models import Backfill
 from destinations.operations import progress

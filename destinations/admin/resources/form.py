@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from destinations.admin.base.object_actions import with_help
+from destinations.admin.base.links import with_help
 from destinations.admin.base.tags import TagsField
 from destinations.admin.resources import schema_form
 from destinations.configuration import validation

@@ -141,7 +141,7 @@ def test_no_more_rows_are_read_than_is_said(sync, destination, monkeypatch):
     monkeypatch.setattr(reasons, "MOST_READ", 2)
     for name in ("anna", "ben", "cleo"):
         sync(name, "rejected", "status 422")
-    rejected = reasons.standing(destination)[1]
+    rejected = reasons.as_of_now(destination)[1]
     assert (rejected.read, rejected.is_all, rejected.reasons[0].count) == (2, False, 2)
     assert rejected.looked_at == "2 of them were looked at; there are more."
 
@@ -151,7 +151,7 @@ def test_rare_reasons_are_left_out_and_long_ones_cut(sync, destination, monkeypa
     sync("anna", "rejected", "x" * 5000)
     sync("ben", "rejected", "x" * 5001)
     sync("cleo", "rejected", " another\n one ")
-    rejected = reasons.standing(destination)[1]
+    rejected = reasons.as_of_now(destination)[1]
     assert (len(rejected.reasons), rejected.reasons[0].count) == (1, 2)
     assert len(rejected.reasons[0].text) == reasons.MOST_TEXT
     assert rejected.looked_at == "All 3 were looked at. 1 further reason is rarer."

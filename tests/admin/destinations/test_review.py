@@ -207,7 +207,7 @@ def test_who_may_not_change_it_gets_no_review(crm, form, allow):
 
 def test_how_long_a_backfill_takes(crm, accepted, change, page):
     answer = change(prerequisites=NEW, rate_limit="1", rate_period="minute")
-    assert "That takes at least 3 min, at its limit of 1 a minute." in answer
+    assert "That takes at least 2 min, at its limit of 1 a minute." in answer
     text = page("destinations_destination_backfill", crm.pk)
     assert "Pushes that a backfill makes" in text
     assert "with 8 calls at once, each taking 100 ms as they did lately" in text

@@ -1,0 +1,95 @@
+"""How a destination is doing, in the words of lists and pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from destinations.insight import explain
+from destinations.insight.destination_status import MOST_OWED, Condition, Kind, conditions, find
+from destinations.models import Destination
+from destinations.recorded import translated
+from tracsync.common import times
+from tracsync.common.bounded_lists import AtLeast
+from tracsync.common.times import told
+
+LABELS = {
+    Kind.RUNNING: gettext_lazy("running"),
+    Kind.OFF: gettext_lazy("off"),
+    Kind.RESOURCE_OFF: gettext_lazy("off"),
+    Kind.PAUSED: gettext_lazy("paused"),
+    Kind.RESTING: gettext_lazy("resting"),
+    Kind.LIMITED: gettext_lazy("limited"),
+    Kind.BEHIND: gettext_lazy("behind"),
+    Kind.BROKEN: gettext_lazy("to be mended"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What weighs most, in one word and a sentence, and since when. `kind` is for its colour."""
+
+    kind: str
+    label: str
+    sentence: str
+    since: str
+    is_well: bool
+
+
+def status(destination: Destination, now: datetime, oldest: datetime | None = None) -> Status:
+    """Reads its resource and health: select them with it. `oldest`: when its oldest change was due."""
+    found = next(conditions(destination, now, oldest))
+    sentence, since = _sentence(destination, found, now), _since(found.since, now)
+    return Status(found.kind, str(LABELS[found.kind]), sentence, since, found.is_well)
+
+
+def _sentence(destination: Destination, found: Condition, now: datetime) -> str:
+    if found.is_obstacle:
+        return explain.in_words(destination, found, now)
+    if found.kind == Kind.BEHIND:
+        return _("changes that are due have not been sent yet")
+    return translated(found.reason).partition("\n")[0]
+
+
+def _since(moment: datetime | None, now: datetime) -> str:
+    if moment is None:
+        return ""
+    duration = times.duration(max(now - moment, timedelta(0)))
+    return _("since %(time)s (%(duration)s)") % {"time": times.at(moment), "duration": duration}
+
+
+def state(destination: Destination, oldest: datetime | None = None) -> str:
+    """What it is doing, and until when; what is broken stands beside it. `oldest`: as above."""
+    now = timezone.now()
+    found = next(one for one in conditions(destination, now, oldest) if one.kind != Kind.BROKEN)
+    texts = {
+        Kind.OFF: _("off"),
+        Kind.RESOURCE_OFF: _("off: the resource %(name)s is off"),
+        Kind.PAUSED: _("paused since %(time)s"),
+        Kind.RESTING: _("held until %(time)s: %(reason)s"),
+        Kind.LIMITED: _("its limit of %(limit)s is used up until %(time)s"),
+        Kind.BEHIND: _("behind: the oldest change is due since %(time)s"),
+        Kind.RUNNING: _("running"),
+    }
+    moment = found.until or found.since
+    return texts[found.kind] % {
+        "name": destination.resource.name,
+        "time": moment and told(moment, now),
+        "reason": translated(found.reason),
+        "limit": explain.rate(destination),
+    }
+
+
+def problem(destination: Destination) -> str:
+    found = find(destination, {Kind.BROKEN}, timezone.now())
+    return translated(found.reason) if found else ""
+
+
+def owed_words(destination: Any) -> str:
+    """Of a row of `with_owed`."""
+    return str(AtLeast(MOST_OWED) if destination.owed > MOST_OWED else destination.owed)

@@ -1,0 +1,114 @@
+"""What a destination is doing. It is decided here alone; pages, the API and metrics say it in their words.
+
+A destination can be several things at once, such as paused and to be mended. `conditions` tells all that is
+so, and who has room for one of them shows the first of those that it is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from django.db.models import IntegerField, OuterRef, QuerySet, Subquery
+
+from destinations.models import Destination, Health, ProfileSync
+from destinations.sync import limits
+
+MOST_OWED = 1000
+LATE = timedelta(minutes=1)  # what has just changed is usually sent within a second of being due
+
+
+class Kind(StrEnum):
+    OFF = "off"
+    RESOURCE_OFF = "resource-off"
+    PAUSED = "paused"
+    RESTING = "resting"
+    BROKEN = "broken"  # a person has to mend its condition, mapping, settings or credentials
+    LIMITED = "limited"
+    BEHIND = "behind"
+    RUNNING = "running"
+
+
+OBSTACLES = frozenset({Kind.OFF, Kind.RESOURCE_OFF, Kind.PAUSED, Kind.RESTING, Kind.LIMITED})
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`since` and `until` are None where nobody knows. `reason`: as recorded, of a rest or what is broken."""
+
+    kind: Kind
+    since: datetime | None = None
+    until: datetime | None = None
+    reason: str = ""
+
+    @property
+    def is_obstacle(self) -> bool:
+        """Whether nothing is sent while it lasts."""
+        return self.kind in OBSTACLES
+
+    @property
+    def is_well(self) -> bool:
+        """Sending at a limit that a person has set is what was asked for."""
+        return self.kind in (Kind.RUNNING, Kind.LIMITED)
+
+
+def conditions(
+    destination: Destination, now: datetime, oldest: datetime | None = None
+) -> Iterator[Condition]:
+    """All that is so, what weighs most first; there is always one.
+
+    Reads its resource and health: select them with it. `oldest`: when its oldest change was due.
+    """
+    if not destination.enabled:
+        yield Condition(Kind.OFF, destination.disabled_at)
+    if not destination.resource.enabled:
+        yield Condition(Kind.RESOURCE_OFF)
+    if destination.paused_at is not None:
+        yield Condition(Kind.PAUSED, destination.paused_at)
+    health: Health | None = getattr(destination, "health", None)
+    if health is not None:
+        yield from _noted(destination, health, now)
+    if oldest is not None and now - oldest > LATE:
+        yield Condition(Kind.BEHIND, oldest)
+    yield Condition(Kind.RUNNING)
+
+
+def _noted(destination: Destination, health: Health, now: datetime) -> Iterator[Condition]:
+    """What the engine knows of it."""
+    if health.is_held(now):
+        yield Condition(Kind.RESTING, health.held_since, health.held_until, health.hold_reason)
+    if health.problem:
+        yield Condition(Kind.BROKEN, health.problem_at, reason=health.problem)
+    if free_at := limits.used_up_until(destination, health, now):
+        yield Condition(Kind.LIMITED, limits.used_up_since(destination, health, now), free_at)
+
+
+def find(destination: Destination, kinds: Container[Kind], now: datetime) -> Condition | None:
+    """What weighs most of these kinds, if anything of them is so."""
+    return next((one for one in conditions(destination, now) if one.kind in kinds), None)
+
+
+class CountUpTo(Subquery):
+    """How many rows a limited subquery has."""
+
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) AS counted)"
+    output_field = IntegerField()
+
+
+def with_owed(destinations: QuerySet[Destination]) -> QuerySet[Any]:
+    """Adds `owed`, counted to a bound so that a million owed rows cost no more than a thousand, and when the
+    oldest of them was due: `oldest_live` of changes, `oldest_bulk` of backfills and replays."""
+    owed = ProfileSync.objects.filter(destination=OuterRef("pk"), due_at__isnull=False)
+    return destinations.annotate(
+        owed=CountUpTo(owed.order_by().values("pk")[: MOST_OWED + 1]),
+        oldest_live=_oldest(owed, bulk=False),
+        oldest_bulk=_oldest(owed, bulk=True),
+    )
+
+
+def _oldest(owed: QuerySet[ProfileSync], *, bulk: bool) -> Subquery:
+    # "NOT bulk" would sort all of a destination's owed rows on SQLite; this form finds its way in the index.
+    return Subquery(owed.filter(bulk__in=[bulk]).order_by("due_at").values("due_at")[:1])
