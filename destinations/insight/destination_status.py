@@ -16,6 +16,7 @@ from django.db.models import IntegerField, OuterRef, QuerySet, Subquery
 
 from destinations.models import Destination, Health, ProfileSync
 from destinations.sync import limits
+from tracsync.common.bounded_lists import AtLeast
 
 MOST_OWED = 1000
 LATE = timedelta(minutes=1)  # what has just changed is usually sent within a second of being due
@@ -96,6 +97,11 @@ class CountUpTo(Subquery):
 
     template = "(SELECT COUNT(*) FROM (%(subquery)s) AS counted)"
     output_field = IntegerField()
+
+
+def counted(found: int) -> int:
+    """What CountUpTo found up to MOST_OWED; beyond it, that there are more."""
+    return AtLeast(MOST_OWED) if found > MOST_OWED else found
 
 
 def with_owed(destinations: QuerySet[Destination]) -> QuerySet[Any]:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from destinations.insight import explain
-from destinations.insight.destination_status import MOST_OWED, Condition, Kind, conditions, find
+from destinations.insight.destination_status import Condition, Kind, conditions, find
 from destinations.models import Destination
 from destinations.recorded import translated
 from tracsync.common import times
-from tracsync.common.bounded_lists import AtLeast
 from tracsync.common.times import told
 
 LABELS = {
@@ -88,8 +86,3 @@ def state(destination: Destination, oldest: datetime | None = None) -> str:
 def problem(destination: Destination) -> str:
     found = find(destination, {Kind.BROKEN}, timezone.now())
     return translated(found.reason) if found else ""
-
-
-def owed_words(destination: Any) -> str:
-    """Of a row of `with_owed`."""
-    return str(AtLeast(MOST_OWED) if destination.owed > MOST_OWED else destination.owed)

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from destinations.admin.base.destination_status import Status, owed_words, status
+from destinations.admin.base.destination_status import Status, status
 from destinations.admin.base.links import listing
 from destinations.admin.dashboard import charts, first_steps, worker_status
 from destinations.admin.dashboard.charts import Chart
@@ -25,7 +25,6 @@ from destinations.insight.statistics import PERIODS, Figures
 from destinations.models import Destination, ProfileSync
 from destinations.recorded import translated
 from tracsync.common import times
-from tracsync.common.bounded_lists import AtLeast
 from tracsync.common.times import at
 
 MOST_SHOWN = 50
@@ -109,9 +108,9 @@ def _rows(destinations: Iterable[Any], now: datetime) -> Iterator[Row]:
         yield Row(
             one,
             status(one, now, one.oldest_live),
-            owed_words(one),
+            str(destination_status.counted(one.owed)),
             _waiting(one, now),
-            str(AtLeast(MOST_OWED) if one.rejected > MOST_OWED else one.rejected),
+            str(destination_status.counted(one.rejected)),
             charts.lag(mine[statistics.HOUR]),
             [charts.chart(f"d{one.pk}", period, found, now) for period, found in mine.items()],
             reverse("admin:destinations_destination_change", args=[one.pk]),

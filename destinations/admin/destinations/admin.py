@@ -31,7 +31,7 @@ from destinations.admin.destinations.send_one import LiveSending
 from destinations.admin.destinations.trials import DestinationTrials
 from destinations.admin.jobs.base import unfinished_jobs
 from destinations.configuration.history import Author
-from destinations.insight.destination_status import with_owed
+from destinations.insight.destination_status import counted, with_owed
 from destinations.models import Destination, Resource
 from tracsync.common import times
 from tracsync.common.bounded_lists import LeanAdmin, ShortDeletion
@@ -70,7 +70,7 @@ class DestinationAdmin(
     def owed(self, destination: Any) -> str:
         url = reverse("admin:destinations_profilesync_changelist")
         query = f"?destination={destination.pk}&owed=yes"
-        return format_html('<a href="{}{}">{}</a>', url, query, destination_status.owed_words(destination))
+        return format_html('<a href="{}{}">{}</a>', url, query, counted(destination.owed))
 
     @admin.display(description=gettext_lazy("last accepted"))
     def last_accepted(self, destination: Destination) -> str:

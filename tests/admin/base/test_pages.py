@@ -159,7 +159,7 @@ def test_owed_is_counted_to_a_limit_in_the_same_query(destination, profile, page
         someone.save()
         ProfileSync.objects.create(profile=someone, destination=destination, due_at=timezone.now())
     assert ">4<" in page("destinations_destination_changelist")
-    monkeypatch.setattr("destinations.admin.base.words.MOST_OWED", 3)
+    monkeypatch.setattr("destinations.insight.destination_status.MOST_OWED", 3)
     assert ">3+<" in page("destinations_destination_changelist")
 
 
