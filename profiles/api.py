@@ -43,7 +43,7 @@ class ProfileFilters(StrictFilters):
         field_name="first_changed_at",
         lookup_expr="isnull",
         exclude=True,
-        label="Whether changes wait to be handed to the destinations",
+        label="Whether the profile is still changing: its changes wait to be handed to the destinations",
     )
 
     def begins_with(self, profiles: QuerySet[Profile], name: str, value: str) -> QuerySet[Profile]:

@@ -13,14 +13,14 @@ BATCH_BYTES = 8_000_000  # a batch of large documents is written before it has a
 MOST_ERRORS = 1000
 
 
-class Tally:
+class Counts:
     """What has become of the records so far."""
 
     def __init__(self) -> None:
         self.created = self.changed = self.unchanged = self.failed = 0
         self.errors: list[dict[str, Any]] = []
 
-    def count(self, line: int, written: Written) -> None:
+    def add(self, line: int, written: Written) -> None:
         if written.error:
             self.refuse(line, written.error, written.id)
         elif written.created:
@@ -43,20 +43,20 @@ class Tally:
 class Batch:
     """Records that are written together."""
 
-    def __init__(self, tally: Tally) -> None:
-        self.tally = tally
+    def __init__(self, counts: Counts) -> None:
+        self.counts = counts
         self.lines: list[int] = []
         self.changes: list[Change] = []
         self.size = 0
 
     def add(self, line: int, text: request_stream.Item) -> None:
         if text.too_long:
-            self.tally.refuse(line, "the record is too long")
+            self.counts.refuse(line, "the record is too long")
             return
         try:
             change = changes.change_from(documents.parse(bytes(text)))
         except InvalidDocument as error:
-            self.tally.refuse(line, str(error))
+            self.counts.refuse(line, str(error))
             return
         self.lines.append(line)
         self.changes.append(change)
@@ -68,14 +68,14 @@ class Batch:
 
     def write(self) -> None:
         for line, written in zip(self.lines, changes.write(self.changes), strict=True):
-            self.tally.count(line, written)
+            self.counts.add(line, written)
         self.lines, self.changes, self.size = [], [], 0
 
 
-def load(records: Iterator[request_stream.Item]) -> Tally:
+def load(records: Iterator[request_stream.Item]) -> Counts:
     """Write the records of a body, blank ones aside. What has been written stays when reading fails."""
-    tally, line = Tally(), 0
-    batch = Batch(tally)
+    counts, line = Counts(), 0
+    batch = Batch(counts)
     try:
         for line, text in enumerate(records, start=1):
             if text.strip() or text.too_long:
@@ -83,6 +83,6 @@ def load(records: Iterator[request_stream.Item]) -> Tally:
                 if batch.is_full:
                     batch.write()
     except request_stream.BrokenArray as error:
-        tally.refuse(line + 1, str(error))
+        counts.refuse(line + 1, str(error))
     batch.write()
-    return tally
+    return counts

@@ -57,7 +57,7 @@ class Profile(models.Model):
         return self.id
 
     def save(self, *args: Any, using: str | None = None, **kwargs: Any) -> None:
-        """Store the document if it really changed, with the mark that the change is owed.
+        """Store the document if it really changed, with the mark that the change has to be handed on.
 
         A new instance under an existing id replaces that document. Raises InvalidDocument, and
         ProfileConflict where the profile was changed by somebody else since it was read.

@@ -30,7 +30,7 @@ _UPDATE = f"""UPDATE {TABLE} SET document = %s, digest = %s, version = version +
 
 
 class Row(NamedTuple):
-    """A profile with a change that is owed, as it is to be."""
+    """A profile with a change that has to be handed on, as it is to be."""
 
     id: str
     sealed: Sealed

@@ -105,7 +105,7 @@ REDIS_URL = env.str("REDIS_URL", default="")
 if REDIS_URL:
     environment.need("redis", "REDIS_URL", extra="redis")
 
-# Tasks are wake-ups: what is owed is in the tables, and so are retries. django-q2 tries once, forgets.
+# Tasks are wake-ups: what is waiting is in the tables, and so are retries. django-q2 tries once, forgets.
 Q_CLUSTER = {
     "name": env.str("TRACSYNC_QUEUE", default="tracsync"),
     "workers": TRACSYNC_WORKERS,

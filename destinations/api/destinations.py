@@ -144,7 +144,7 @@ class DestinationViews(viewsets.ModelViewSet[Destination]):
     @extend_schema(request=None, responses=DestinationSerializer)
     @action(detail=True, methods=["post"])
     def pause(self, request: Any, pk: str) -> Response:
-        """Send nothing until it is resumed; what is owed is kept."""
+        """Send nothing until it is resumed; what is waiting is kept."""
         destination = self.get_object()
         actions.pause(destination, by=author(request))
         return Response(self.get_serializer(destination).data)
@@ -152,6 +152,6 @@ class DestinationViews(viewsets.ModelViewSet[Destination]):
     @extend_schema(request=None, responses=DestinationSerializer)
     @action(detail=True, methods=["post"])
     def resume(self, request: Any, pk: str) -> Response:
-        """Send what has become owed meanwhile."""
+        """Send what is waiting by now."""
         actions.resume(self.get_object(), by=author(request))
         return Response(self.get_serializer(self.get_object()).data)

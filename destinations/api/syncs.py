@@ -1,4 +1,4 @@
-"""What each destination knows of each profile and is owed, and asking for it again."""
+"""What each destination knows of each profile, what is waiting for it, and asking for it again."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SYNCS = ProfileSync.objects.select_related("profile", "destination__resource", "
 
 
 class SyncSerializer(serializers.ModelSerializer[ProfileSync]):
-    owed = serializers.BooleanField(read_only=True)
+    owed = serializers.BooleanField(read_only=True, help_text="Whether something is waiting to be sent.")
     reason = serializers.SerializerMethodField(help_text="The state, why it is so, and what happens next.")
 
     class Meta:

@@ -131,7 +131,7 @@ def _check_notation(name: str, parse: Any, value: Any, errors: Errors) -> None:
 
 
 def _check_seconds(name: str, value: float | None, errors: Errors) -> None:
-    """What is too long for a moment in time would stop the clock for all destinations."""
+    """What is too long for a moment in time would stop the scheduler for all destinations."""
     if value is not None and not 0 <= value <= LONGEST_WAIT:
         errors[name] = [_("This must be from 0 seconds to a year.")]
 

@@ -21,7 +21,7 @@ State = ProfileSync.State
 
 @dataclass(frozen=True, slots=True)
 class Prospect:
-    """What will become of a profile's unsettled changes at one destination."""
+    """What will become of a profile's latest changes at one destination."""
 
     destination: Destination
     due_at: datetime
@@ -60,7 +60,7 @@ def _state(sync: ProfileSync, now: datetime) -> str:
 
 
 def prospects(profile: Profile) -> list[Prospect]:
-    """For a profile with unsettled changes: when each enabled destination will get them, and why then."""
+    """For a profile that is still changing: when each enabled destination will get them, and why then."""
     if profile.first_changed_at is None:
         return []
     first, now = profile.first_changed_at, timezone.now()

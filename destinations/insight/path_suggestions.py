@@ -80,7 +80,7 @@ def forget() -> None:
 
 
 @dataclass
-class _Tally:
+class _Counts:
     """What was seen at each path."""
 
     seen: Counter[Path] = field(default_factory=Counter)
@@ -108,14 +108,14 @@ class _Tally:
 
 
 def _look(profiles: Any) -> Sample:
-    tally, number = _Tally(), 0
+    counts, number = _Counts(), 0
     ends_at = time.monotonic() + MOST_SECONDS
     for document in profiles.values_list("document", flat=True).iterator(chunk_size=10):
-        tally.add(document)
+        counts.add(document)
         number += 1
         if time.monotonic() > ends_at:
             break
-    return Sample(number, tuple(tally.paths()))
+    return Sample(number, tuple(counts.paths()))
 
 
 def _walk(document: Any) -> Iterator[tuple[Path, Any]]:

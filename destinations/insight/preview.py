@@ -1,6 +1,6 @@
 """What a destination would do with a profile, and trying it with the test credentials.
 
-Nothing here changes what is owed or known.
+Nothing here changes what is waiting or known.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ class AccessToken(models.Model):
 
 
 class Heartbeat(models.Model):
-    """That a clock is alive, and where."""
+    """That a scheduler is alive, and where."""
 
     name = models.CharField(primary_key=True, max_length=255)  # host:pid
     at = models.DateTimeField()

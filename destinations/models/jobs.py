@@ -17,7 +17,7 @@ from tracsync.common.numbers import grouped
 class Backfill(Job):
     """Bringing all profiles, or those changed since a moment, up to date at one destination.
 
-    The clock works through it in batches; `after` is the id of the last profile that was handed over.
+    The scheduler works through it in batches; `after` is the id of the last profile that was handed over.
     """
 
     destination = models.ForeignKey(
@@ -37,7 +37,7 @@ class Backfill(Job):
     def request(
         cls, destination: Destination, changed_since: datetime | None = None, asked_by: str = ""
     ) -> Backfill:
-        """Have the clock bring all profiles, or those changed since a moment, up to date."""
+        """Have the scheduler bring all profiles, or those changed since a moment, up to date."""
         backfill = cls(destination=destination, changed_since=changed_since, asked_by=asked_by)
         backfill.total = backfill.wanted(Profile.objects.all()).count()
         backfill.save()

@@ -13,9 +13,9 @@ from tracsync.common.translation import MessageField
 
 
 class ProfileSync(models.Model):
-    """What one destination knows of one profile, and what it is owed.
+    """What one destination knows of one profile, and whether something is waiting for it.
 
-    It is owed something while `due_at` is set, and is pushed by whoever holds `claim_token` until
+    Something is waiting while `due_at` is set, and is pushed by whoever holds `claim_token` until
     `claimed_until`. `version` is the profile version that was handed over, `synced_version` the last one
     that the destination accepted.
     """
@@ -40,7 +40,7 @@ class ProfileSync(models.Model):
     version = models.PositiveBigIntegerField(
         _("version"), default=0, help_text=_("Of the profile, as it was handed to the destination.")
     )
-    first_changed_at = models.DateTimeField(null=True)  # of the changes that are still owed
+    first_changed_at = models.DateTimeField(null=True)  # of the changes that are still waiting
     due_at = models.DateTimeField(null=True)
     asked = models.BooleanField(default=False)  # by a person: do not wait for the changes to end
     resend = models.BooleanField(default=False)  # by a person: send even what is unchanged

@@ -22,22 +22,22 @@ AT_ONCE = 100  # rows that a person may have pushed together with what has just 
 
 
 def sync_now(profile: Profile, destinations: Iterable[Destination]) -> int:
-    """Send a profile to these destinations now, whatever the quiet period; how many rows are owed."""
+    """Send a profile to these destinations now, whatever the quiet period; how many rows wait."""
     now = timezone.now()
     for destination in destinations:
-        settle.owe_now(destination, [profile.pk], now)
+        settle.hand_over_now(destination, [profile.pk], now)
     rows = ProfileSync.objects.filter(profile=profile, destination__in=destinations)
     return database.update(rows, asked=True)
 
 
 def sync_rows_now(rows: QuerySet[ProfileSync]) -> int:
     """As `sync_now`, for rows that exist: due now, whatever the quiet period; how many."""
-    return _owe_now(rows, asked=True)
+    return _make_due(rows, asked=True)
 
 
 def replay(rows: QuerySet[ProfileSync]) -> int:
     """Send these again now, even what is unchanged or was rejected; how many."""
-    return _owe_now(rows, **_REPLAYED)
+    return _make_due(rows, **_REPLAYED)
 
 
 _REPLAYED: dict[str, Any] = {"asked": True, "resend": True, "attempts": 0}
@@ -52,7 +52,7 @@ def send_again(rows: QuerySet[ProfileSync], kind: str, *, bulk: bool = False) ->
     return database.update(rows, **_due_now(), **(_after_changes() if bulk else {}), **marks)
 
 
-def _owe_now(rows: QuerySet[ProfileSync], **marks: Any) -> int:
+def _make_due(rows: QuerySet[ProfileSync], **marks: Any) -> int:
     """A batch at a time, each on its own: a million rows take no memory, and no lock that changes wait for.
 
     One that stops half-way has only begun, and can be repeated.
@@ -75,7 +75,7 @@ def _batches(rows: QuerySet[ProfileSync]) -> Iterator[list[int]]:
 
 
 def _after_changes() -> dict[str, Any]:
-    """Very many rows come after what has just changed, except where they are owed for a change."""
+    """Very many rows come after what has just changed, except where they wait for a change."""
     is_change = When(state=State.PENDING, due_at__isnull=False, then=F("bulk"))
     return {"bulk": Case(is_change, default=Value(True))}
 
@@ -95,7 +95,7 @@ def _due_now() -> dict[str, Any]:
 
 
 def pause(destination: Destination, *, by: Author | None = None) -> None:
-    """Send nothing until it is resumed; changes go on being recorded as owed.
+    """Send nothing until it is resumed; changes go on being recorded and wait.
 
     `by`, here and below: who does it; None is the command line.
     """
@@ -103,7 +103,7 @@ def pause(destination: Destination, *, by: Author | None = None) -> None:
 
 
 def resume(destination: Destination, *, by: Author | None = None) -> None:
-    """Send what has become owed meanwhile, without waiting for the end of a rest."""
+    """Send what is waiting by now, without waiting for the end of a rest."""
     _set_paused(destination, False, by)
     health.mended(destination)
 

@@ -12,7 +12,7 @@ from profiles.models import Profile
 
 
 def request(destination: Destination, changed_since: datetime | None = None, asked_by: str = "") -> Backfill:
-    """Have the clock bring all profiles, or those changed since a moment, up to date."""
+    """Have the scheduler bring all profiles, or those changed since a moment, up to date."""
     return Backfill.request(destination, changed_since, asked_by)
 
 
@@ -24,7 +24,7 @@ def advance(now: datetime) -> int:
 def _hand_over(backfill: Backfill, destination: Destination, now: datetime) -> tuple[int, str | None]:
     ids, after = _next_batch(backfill)
     if ids:
-        settle.owe_now(destination, ids, now, bulk=True)
+        settle.hand_over_now(destination, ids, now, bulk=True)
     return len(ids), after
 
 

@@ -41,7 +41,7 @@ def _advance_one(model: type[T], pk: int, hand_over: HandOver[T], now: datetime)
         job = _lock(model, pk)
         if job is None:
             return False
-        # Its secrets are nobody's business here, and must not stop the clock when no key opens them.
+        # Its secrets are nobody's business here, and must not stop the scheduler when no key opens them.
         destination = Destination.objects.only("pk").get(pk=job.destination_id)
         if _has_enough_to_do(destination, now):
             return False
@@ -64,5 +64,5 @@ def _lock(model: type[T], pk: int) -> T | None:
 
 
 def _has_enough_to_do(destination: Destination, now: datetime) -> bool:
-    owed = ProfileSync.objects.filter(destination=destination, bulk__in=(False, True), due_at__lte=now)
-    return owed.order_by()[MOST_OWED : MOST_OWED + 1].exists()
+    waiting = ProfileSync.objects.filter(destination=destination, bulk__in=(False, True), due_at__lte=now)
+    return waiting.order_by()[MOST_OWED : MOST_OWED + 1].exists()

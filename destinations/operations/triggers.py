@@ -27,7 +27,7 @@ def profile_saved(instance: Profile, raw: bool, **_: Any) -> None:
 
 
 def profiles_written(ids: list[str], **_: Any) -> None:
-    """The rows say what is owed and a clock will see it; only what may not wait is started here."""
+    """The rows say that they have changed and a scheduler will see it: only what may not wait starts here."""
     transaction.on_commit(lambda: _push_at_once(ids))
 
 
@@ -39,6 +39,6 @@ def _push_at_once(ids: list[str]) -> None:
             for destination in destinations:
                 claim.dispatch(destination, now)
     except Exception as error:
-        # The profile is saved and marked: whatever is away now, the clock will do it.
+        # The profile is saved and marked: whatever is away now, the scheduler will do it.
         detail = "" if isinstance(error, DatabaseError) else f": {error}"
-        logger.warning("not pushed at once (%s%s), left to the clock", type(error).__name__, detail)
+        logger.warning("not pushed at once (%s%s), left to the scheduler", type(error).__name__, detail)

@@ -29,7 +29,7 @@ def prune_sometimes() -> None:
 def prune() -> int:
     """Delete one batch of attempts that are older than wanted, and old failed tasks; how many.
 
-    And old tallies, which are so few that they take no batches.
+    And old counts, which are so few that they take no batches.
     """
     now = timezone.now()
     old = DeliveryAttempt.objects.filter(at__lt=now - timedelta(days=settings.TRACSYNC_ATTEMPT_DAYS))

@@ -1,4 +1,4 @@
-"""The clock: settle quiet profiles, go on with jobs, claim what is due and wake a worker for it."""
+"""The scheduler: settle quiet profiles, go on with jobs, claim what is due and wake a worker for it."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def _next(now: datetime) -> list[Destination]:
     ready = claim.ready(now)
     if not ready:
         return []
-    clocks = Heartbeat.objects.filter(at__gt=now - ALIVE).count()
-    queue = QUEUED_PER_PROCESS * settings.TRACSYNC_WORKERS * max(1, clocks)
+    schedulers = Heartbeat.objects.filter(at__gt=now - ALIVE).count()
+    queue = QUEUED_PER_PROCESS * settings.TRACSYNC_WORKERS * max(1, schedulers)
     return ready[: max(0, queue - claim.unstarted(now))]
 
 
@@ -75,18 +75,18 @@ def _pause() -> float:
 
 
 def is_alive(now: datetime | None = None) -> bool:
-    """Whether any clock has shown itself lately."""
+    """Whether any scheduler has shown itself lately."""
     return Heartbeat.objects.filter(at__gt=(now or timezone.now()) - ALIVE).exists()
 
 
 def _report(error: Exception) -> None:
     # The text of a database error may repeat the values of a row.
     detail = "" if isinstance(error, DatabaseError) else f": {error}"
-    logger.error("the clock could not tick (%s%s), trying again", type(error).__name__, detail)
+    logger.error("the scheduler could not tick (%s%s), trying again", type(error).__name__, detail)
 
 
 class _Beat:
-    """Shows in the database, every few seconds, that this clock is alive."""
+    """Shows in the database, every few seconds, that this scheduler is alive."""
 
     def __init__(self) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}"

@@ -56,8 +56,8 @@ def ready(now: datetime) -> list[Destination]:
 def _earliest(now: datetime, *, bulk: bool) -> Subquery:
     """When the row of a destination that has waited longest was due."""
     # `bulk=bulk` would be written NOT bulk, for which SQLite uses no index.
-    owed = _free(now).filter(destination=OuterRef("pk"), bulk__in=[bulk], due_at__isnull=False)
-    return Subquery(owed.order_by("due_at").values("due_at")[:1])
+    waiting = _free(now).filter(destination=OuterRef("pk"), bulk__in=[bulk], due_at__isnull=False)
+    return Subquery(waiting.order_by("due_at").values("due_at")[:1])
 
 
 def _busy(now: datetime) -> list[int]:
@@ -76,8 +76,8 @@ def open_now(now: datetime) -> QuerySet[Destination]:
 def claim(destination: Destination, now: datetime, *, started: bool = False) -> Claim | None:
     """Take one batch of what is due at a destination; None when it has enough in flight.
 
-    The destination's health row is the lock that keeps several clocks from claiming too much at once;
-    a clock that finds it taken leaves the destination to the other one.
+    The destination's health row is the lock that keeps several schedulers from claiming too much at
+    once; a scheduler that finds it taken leaves the destination to the other one.
     """
     with transaction.atomic():
         health = _lock_health(destination)

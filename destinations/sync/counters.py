@@ -42,7 +42,7 @@ def recorded(destination: Destination, entries: Iterable[Entry]) -> None:
         if name := NAMES.get(type(entry.result)):
             counts[name] += 1
         if entry.attempt and entry.attempt.lag is not None:
-            counts[_lag(entry.attempt.lag)] += 1
+            counts[_delay(entry.attempt.lag)] += 1
     _add({destination.pk: counts})
 
 
@@ -55,7 +55,7 @@ def forget(before: datetime) -> None:
     Tally.objects.filter(slot__lt=slot(before)).delete()
 
 
-def _lag(seconds: float) -> str:
+def _delay(seconds: float) -> str:
     return Tally.LAGS[bisect_left(Tally.LAG_BOUNDS, seconds)]
 
 

@@ -1,4 +1,4 @@
-"""What to do with one owed profile: wait, skip, refuse, leave as it is, or deliver."""
+"""What to do with one profile that is due: wait, skip, refuse, leave as it is, or deliver."""
 
 from __future__ import annotations
 

@@ -78,16 +78,17 @@ def _record(destination: Destination, token: str, entries: Sequence[Entry]) -> N
 def _updated(entry: Entry, meanwhile: dict[str, Any]) -> ProfileSync:
     """The row of a locked entry as it is now, brought to its new state.
 
-    What has come meanwhile stays owed, whatever came of this push: a due time that a person or a backfill
-    has set, and a change that the push did not take along. When that one is due the next push finds out.
+    What has come meanwhile goes on waiting, whatever came of this push: a due time that a person or a
+    backfill has set, and a change that the push did not take along. When that one is due the next push
+    finds out.
     """
-    row, owed_again = entry.sync, None
+    row, due_again = entry.sync, None
     for name, value in meanwhile.items():
         setattr(row, name, value)
     if row.due_at != entry.due_at:
-        owed_again = row.due_at
+        due_again = row.due_at
     elif row.version > entry.version:
-        owed_again = timezone.now()
+        due_again = timezone.now()
     row.claim_token = row.claimed_until = row.started_at = None
     row.state_since = timezone.now()
     row.version = max(row.version, entry.version)
@@ -96,8 +97,8 @@ def _updated(entry: Entry, meanwhile: dict[str, Any]) -> ProfileSync:
         # What a person had asked for is done; what was asked meanwhile is not.
         row.asked = row.asked and not entry.asked
         row.resend = row.resend and not entry.resend
-    if owed_again is not None:
-        row.state, row.due_at, row.reason = State.PENDING, owed_again, ""
+    if due_again is not None:
+        row.state, row.due_at, row.reason = State.PENDING, due_again, ""
     elif row.due_at is None:
         row.first_changed_at, row.bulk = None, False
     return row
@@ -106,7 +107,7 @@ def _updated(entry: Entry, meanwhile: dict[str, Any]) -> ProfileSync:
 def _wait(row: ProfileSync, entry: Entry) -> datetime | None:
     assert isinstance(entry.result, Wait)
     row.state, row.reason = State.PENDING, ""
-    row.bulk = False  # from now on it is owed for a change of its own
+    row.bulk = False  # from now on it waits for a change of its own
     return entry.result.due_at
 
 

@@ -221,9 +221,9 @@ class _Batch:
 
     def _send(self, session: Session, part: list[Push]) -> float:
         """Seconds that it took. Adds an entry for each push."""
-        began, clock = timezone.now(), time.monotonic()
+        began, started = timezone.now(), time.monotonic()
         came = _outcomes(session, [push.delivery for push in part])
-        seconds = time.monotonic() - clock
+        seconds = time.monotonic() - started
         with self.lock:
             for push, outcome in zip(part, came, strict=True):
                 self._count(outcome)

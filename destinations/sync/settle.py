@@ -32,14 +32,14 @@ def settle(now: datetime) -> int:
         return 0  # most looks find nothing, and need not take a lock for it
     with transaction.atomic():
         ids = _lock_quiet(now)
-        settled = {destination.pk: owe(destination, ids) for destination in (_enabled() if ids else ())}
+        settled = {destination.pk: hand_over(destination, ids) for destination in (_enabled() if ids else ())}
         Profile.objects.filter(pk__among=ids).update(first_changed_at=None)
         counters.settled(settled)
     return len(ids)
 
 
 def next_at() -> datetime | None:
-    """When, at the earliest, a destination may be owed changes that are going on; None if none are."""
+    """When, at the earliest, changes that are going on may be due at a destination; None if none are."""
     quiet, wait = _shortest()
     going_on = Profile.objects.filter(first_changed_at__isnull=False)
     ends = {"changed_at": quiet} | ({} if wait is None else {"first_changed_at": wait})
@@ -54,7 +54,7 @@ def settle_at_once(ids: Sequence[str], destinations: Sequence[Destination]) -> N
         settled: Counter[int] = Counter()
         for start in range(0, len(ids), BATCH_SIZE):
             for destination in destinations:
-                settled[destination.pk] += owe(destination, ids[start : start + BATCH_SIZE])
+                settled[destination.pk] += hand_over(destination, ids[start : start + BATCH_SIZE])
         counters.settled(settled)
 
 
@@ -87,9 +87,9 @@ def _enabled() -> QuerySet[Destination]:
     return Destination.objects.filter(enabled=True).only("quiet_period", "max_wait")
 
 
-def owe(destination: Destination, ids: Sequence[str]) -> int:
-    """Make the destination owed these profiles, due when their changes have ended; how many it had not
-    been handed yet.
+def hand_over(destination: Destination, ids: Sequence[str]) -> int:
+    """Hand these profiles to the destination, due when their changes have ended; how many it had not been
+    handed yet.
 
     A row that is being pushed keeps claim and due time: what is recorded of the push tells whether it took
     the change along.
@@ -108,8 +108,8 @@ def owe(destination: Destination, ids: Sequence[str]) -> int:
     return _execute(sql, [destination.pk, *due_params, *ids, *earliest_params])
 
 
-def owe_now(destination: Destination, ids: Sequence[str], now: datetime, *, bulk: bool = False) -> None:
-    """Make the destination owed these profiles, due now, whether or not they have changed.
+def hand_over_now(destination: Destination, ids: Sequence[str], now: datetime, *, bulk: bool = False) -> None:
+    """Hand these profiles to the destination, due now, whether or not they have changed.
 
     In `bulk` they come after what has just changed, except where they have just changed themselves.
     """
@@ -151,13 +151,13 @@ def _due(destination: Destination) -> tuple[str, list[Any]]:
 
 
 def _not_later_than_max_wait(destination: Destination) -> tuple[str, list[Any]]:
-    """A row that is owed since an earlier burst counts its max wait from there."""
+    """A row that has waited since an earlier burst counts its max wait from there."""
     wait = destination.effective_max_wait
     if wait is None:
         return "excluded.due_at", []
-    owed_since = """CASE WHEN sync.due_at IS NULL
+    waiting_since = """CASE WHEN sync.due_at IS NULL
         THEN excluded.first_changed_at ELSE COALESCE(sync.first_changed_at, excluded.first_changed_at) END"""
-    return f"{_least()}(excluded.due_at, {_plus(owed_since)})", [_duration(wait)]
+    return f"{_least()}(excluded.due_at, {_plus(waiting_since)})", [_duration(wait)]
 
 
 def _plus(column: str) -> str:

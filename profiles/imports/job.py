@@ -104,7 +104,7 @@ def _advance_one(job: ImportJob, now: datetime) -> bool:
         raise
     except UnusableFile as error:
         problem = _("The file %(reason)s.") % {"reason": error}
-    except Exception as error:  # one bad file must not stop the clock, and its text may repeat the file's
+    except Exception as error:  # one bad file must not stop the scheduler, and its text may repeat the file's
         logger.error("import %s failed (%s)", job.pk, type(error).__name__)
         problem = _("It failed: %(kind)s.") % {"kind": type(error).__name__}
     with transaction.atomic():
@@ -116,7 +116,7 @@ def _advance_one(job: ImportJob, now: datetime) -> bool:
 
 
 def _do_batch(read: ImportJob, now: datetime) -> bool:
-    """Whether it was this clock that did it. What only reads comes before the transaction, which is short."""
+    """Whether it was this scheduler that did it. What only reads comes before the short transaction."""
     batch, place = _next_batch(read)
     wanted = [record.change for _, record in batch if record.change]
     rehearsed = changes.rehearse(wanted) if read.phase == Phase.CHECKING else None
@@ -137,7 +137,7 @@ def _do_batch(read: ImportJob, now: datetime) -> bool:
 
 
 def _lock(read: ImportJob) -> ImportJob | None:
-    """The same row, locked; None where it is not as it was read: another clock, or a person, was quicker."""
+    """The same row, locked; None where it is not as it was read: another scheduler or a person came first."""
     under_way = _under_way().filter(pk=read.pk, phase=read.phase, offset=read.offset)
     if connection.features.has_select_for_update_skip_locked:
         under_way = under_way.select_for_update(skip_locked=True)

@@ -181,7 +181,7 @@ def test_memory_is_constant():
 
 def test_a_batch_of_large_documents_is_written_early(monkeypatch):
     monkeypatch.setattr(bulk, "BATCH_BYTES", 100)
-    batch = bulk.Batch(bulk.Tally())
+    batch = bulk.Batch(bulk.Counts())
     item = request_stream.Item()
     item.add(json.dumps({"id": "a", "x": "x" * 100}).encode())
     batch.add(1, item)

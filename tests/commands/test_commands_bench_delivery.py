@@ -15,7 +15,7 @@ from django.core.management import CommandError, call_command
 from destinations.models import Destination
 from tests.harness import ROOT
 from tracsync.bench.changes import bulk, saves
-from tracsync.bench.delivery import bare, engine, fair, lag, naive, passes, receiving
+from tracsync.bench.delivery import bare, delay, engine, fair, naive, passes, receiving
 from tracsync.bench.delivery.receiving import Arrival, completed, receiver
 from tracsync.bench.delivery.together import shares, together
 from tracsync.bench.delivery.traffic import MAPPING, Traffic, bodies
@@ -173,14 +173,14 @@ def test_destinations_take_turns():
 
 
 @pytest.mark.django_db
-def test_lag_is_counted_from_the_end_of_the_quiet_period():
-    due, pace = lag.save_steadily(Traffic("lag", 3), 1000)
+def test_delay_is_counted_from_the_end_of_the_quiet_period():
+    due, pace = delay.save_steadily(Traffic("delay", 3), 1000)
     assert pace > 0
     arrivals = [Arrival(due[id] + 0.1, "/0/a", id, 1) for id in due]
-    lags = lag.lags_of(due, dict.fromkeys(due, 1), arrivals)
-    assert lags == pytest.approx([0.1] * 3)
-    assert lag.percentiles([0.0, 1.0]) == pytest.approx((0.5, 0.95, 0.99))
-    assert fair.QUIET == lag.QUIET
+    delays = delay.delays_of(due, dict.fromkeys(due, 1), arrivals)
+    assert delays == pytest.approx([0.1] * 3)
+    assert delay.percentiles([0.0, 1.0]) == pytest.approx((0.5, 0.95, 0.99))
+    assert fair.QUIET == delay.QUIET
 
 
 @pytest.mark.django_db(transaction=True)

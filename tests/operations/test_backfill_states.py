@@ -57,13 +57,13 @@ def test_what_has_ended_can_only_be_looked_at(begun, act):
 
 def test_a_pause_that_comes_while_a_batch_is_handed_over_is_kept(begun, frozen, monkeypatch):
     """The clock writes only what it changes."""
-    owe_now = backfill.settle.owe_now
+    hand_over_now = backfill.settle.hand_over_now
 
     def pausing(*args, **options):
         Backfill.objects.update(paused_at=frozen.now)
-        owe_now(*args, **options)
+        hand_over_now(*args, **options)
 
-    monkeypatch.setattr(backfill.settle, "owe_now", pausing)
+    monkeypatch.setattr(backfill.settle, "hand_over_now", pausing)
     backfill.advance(frozen.now)
     begun.refresh_from_db()
     assert (begun.state, begun.done) == ("paused", 10)

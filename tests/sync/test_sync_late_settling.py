@@ -92,7 +92,7 @@ def test_nor_is_it_when_what_was_settled_is_older_than_what_was_pushed(
     decide = Decider.decide
 
     def settled_meanwhile(decider, sync, pushed, now):
-        settle.owe(decider.destination, [profile.pk])
+        settle.hand_over(decider.destination, [profile.pk])
         Profile.objects.update(version=3)
         pushed.version = 3
         return decide(decider, sync, pushed, now)
@@ -123,7 +123,7 @@ def test_what_a_person_asks_meanwhile_is_news(pushed_before_settled, recording):
 def test_a_backfill_that_comes_meanwhile_is_news(pushed_before_settled, frozen, recording):
     def fill(profile):
         frozen.forward(1)
-        settle.owe_now(profile.syncs.get().destination, [profile.pk], frozen.now)
+        settle.hand_over_now(profile.syncs.get().destination, [profile.pk], frozen.now)
 
     sync = pushed_before_settled(Rejected("no"), fill)
     assert sync.state == "pending"
@@ -133,7 +133,7 @@ def test_a_further_change_is_news(pushed_before_settled, frozen):
     def change(profile):
         profile.document = {"id": "p1", "stats": {"visits": 3}}
         profile.save()
-        settle.owe(profile.syncs.get().destination, [profile.pk])
+        settle.hand_over(profile.syncs.get().destination, [profile.pk])
 
     sync = pushed_before_settled(Rejected("no"), change)
     assert (sync.state, sync.version) == ("pending", 3)

@@ -1,7 +1,7 @@
-"""Long work that the clock goes through a batch at a time: imports, backfills, replays.
+"""Long work that the scheduler goes through a batch at a time: imports, backfills, replays.
 
 A job says where to go on, so that whatever happens in between, a batch is repeated at most. It can be paused,
-resumed and cancelled while a clock works on it, and tells how far it is and how fast.
+resumed and cancelled while a scheduler works on it, and tells how far it is and how fast.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Job(models.Model):
         self.done += count
 
     def _change(self, **fields: datetime | None) -> None:
-        """Only these fields: a clock may be doing a batch at the same time."""
+        """Only these fields: a scheduler may be doing a batch at the same time."""
         unfinished = type(self)._default_manager.filter(pk=self.pk, finished_at=None)
         changed = unfinished.update(**fields)
         self.refresh_from_db(fields=CHANGING)

@@ -53,10 +53,10 @@ def _migrations() -> Finding:
     return True, "all migrations are applied"
 
 
-def _clock() -> Finding:
+def _scheduler() -> Finding:
     if loop.is_alive():
-        return True, "a clock is alive"
-    return False, "no clock has shown itself lately, so changes are not sent: run manage.py worker"
+        return True, "a scheduler is alive"
+    return False, "no scheduler has shown itself lately, so changes are not sent: run manage.py worker"
 
 
-CHECKS = {"database": _database, "migrations": _migrations, "clock": _clock}
+CHECKS = {"database": _database, "migrations": _migrations, "clock": _scheduler}

@@ -25,8 +25,8 @@ from destinations.models import DeliveryAttempt, Destination, Heartbeat, Profile
 from destinations.scheduler.loop import ALIVE
 from profiles.models import Profile
 
-LAG_WINDOW = timedelta(minutes=5)
-MOST_LAGS = 10_000
+DELAY_WINDOW = timedelta(minutes=5)
+MOST_DELAYS = 10_000
 Metrics = Iterator[GaugeMetricFamily]
 
 
@@ -41,28 +41,28 @@ class TablesCollector(Collector):
         now = timezone.now()
         yield from _destinations(now)
         yield from _attempts(now)
-        yield from _lags(now)
+        yield from _delays(now)
         yield GaugeMetricFamily(
             "tracsync_profiles_unsettled",
-            "Profiles whose changes have not been handed to the destinations yet.",
+            "Profiles that are still changing: their changes have not been handed to the destinations yet.",
             Profile.objects.filter(first_changed_at__isnull=False).count(),
         )
         yield GaugeMetricFamily(
             "tracsync_clocks_alive",
-            "Clocks that have shown themselves lately; without one nothing is sent.",
+            "Schedulers that have shown themselves lately; without one nothing is sent.",
             Heartbeat.objects.filter(at__gt=now - ALIVE).count(),
         )
 
 
 def _destinations(now: datetime) -> Metrics:
-    owed = _owed()
+    waiting = _waiting()
     rows = Destination.objects.order_by("pk").select_related("resource", "health")
     lean = rows.defer("prerequisites", "mapping", "settings", "resource__production", "resource__test")
     found = {one: {condition.kind for condition in conditions(one, now)} for one in lean}
-    counts = {one: owed[one.pk][0] if one.pk in owed else 0 for one in found}
-    yield _family("syncs_owed", "Profiles that the destination is owed.", counts)
+    counts = {one: waiting[one.pk][0] if one.pk in waiting else 0 for one in found}
+    yield _family("syncs_owed", "Profiles that are waiting for the destination.", counts)
     ages = {
-        one: max(0.0, (now - owed[one.pk][1]).total_seconds()) if one.pk in owed else 0.0 for one in found
+        one: max(0.0, (now - waiting[one.pk][1]).total_seconds()) if one.pk in waiting else 0.0 for one in found
     }
     yield _family("syncs_oldest_owed_seconds", "For how long the one that waits longest has been due.", ages)
     for name, (help_text, kind, is_so) in _KINDS.items():
@@ -76,10 +76,10 @@ def _family(name: str, help_text: str, values: Mapping[Destination, float]) -> G
     return family
 
 
-def _owed() -> dict[int, tuple[int, datetime]]:
+def _waiting() -> dict[int, tuple[int, datetime]]:
     """How many and since when, by destination: apart from those, so that only the index of it is read."""
-    owed = ProfileSync.objects.filter(due_at__isnull=False).order_by().values_list("destination")
-    counted = owed.annotate(rows=Count("*"), oldest=Min("due_at"))
+    waiting = ProfileSync.objects.filter(due_at__isnull=False).order_by().values_list("destination")
+    counted = waiting.annotate(rows=Count("*"), oldest=Min("due_at"))
     return {destination: (count, oldest) for destination, count, oldest in counted}
 
 
@@ -102,18 +102,18 @@ def _attempts(now: datetime) -> Metrics:
     yield family
 
 
-def _lags(now: datetime) -> Metrics:
+def _delays(now: datetime) -> Metrics:
     """Each push counts from when it was due, so that quiet periods are no part of it."""
     family = GaugeMetricFamily(
         "tracsync_lag_seconds",
-        "From due to sent, of the pushes of the last five minutes (the latest 10,000).",
+        "The delay from due to sent, of the pushes of the last five minutes (the latest 10,000).",
         labels=("destination", "quantile"),
     )
-    lately = DeliveryAttempt.objects.filter(at__gt=now - LAG_WINDOW, lag__isnull=False).order_by("-at")
-    lags: dict[int, list[float]] = {}
-    for destination, lag in lately.values_list("destination_id", "lag")[:MOST_LAGS]:
-        lags.setdefault(destination, []).append(lag or 0.0)
-    for destination, found in sorted(lags.items()):
+    lately = DeliveryAttempt.objects.filter(at__gt=now - DELAY_WINDOW, lag__isnull=False).order_by("-at")
+    delays: dict[int, list[float]] = {}
+    for destination, delay in lately.values_list("destination_id", "lag")[:MOST_DELAYS]:
+        delays.setdefault(destination, []).append(delay or 0.0)
+    for destination, found in sorted(delays.items()):
         found.sort()
         for quantile in (0.5, 0.95, 0.99):
             value = found[min(len(found) - 1, int(quantile * len(found)))]

@@ -1,4 +1,4 @@
-"""Keeping a clock and a cluster running, whatever happens to their processes."""
+"""Keeping a scheduler and a cluster running, whatever happens to their processes."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _fork = multiprocessing.get_context("fork")
 
 
 def run() -> None:
-    """Run clock and cluster until SIGTERM or Ctrl-C."""
+    """Run scheduler and cluster until SIGTERM or Ctrl-C."""
     stopping = _Signals()
     parent = os.getppid()
     children = [
-        _Child("clock", _run_clock, silent_for=60.0),
+        _Child("scheduler", _run_scheduler, silent_for=60.0),
         _Child("cluster", cluster.run, silent_for=10.0),
     ]
     while not stopping.asked:
@@ -109,7 +109,7 @@ def _run_child(target: Callable[[Any], None], beat: Any) -> None:
     target(beat)
 
 
-def _run_clock(beat: Any) -> None:
+def _run_scheduler(beat: Any) -> None:
     supervisor = os.getppid()
     stopping = _Signals()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -125,6 +125,6 @@ def _run_clock(beat: Any) -> None:
 
 def _take_over() -> None:
     """The supervisor was killed and nobody else would start it again: become it."""
-    logger.warning("the supervisor is gone: the clock takes over")
+    logger.warning("the supervisor is gone: the scheduler takes over")
     connections.close_all()
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - its own command line

@@ -14,6 +14,7 @@ from tracsync.prove.run import Result
 from tracsync.prove.scratch import installation
 
 COLUMNS = tuple(field.name for field in fields(Row))[1:]
+SHOWN = {"clock": "scheduler"}  # JSON keeps the older word: programs read it
 WIDTH = 110  # of what goes into a file
 
 
@@ -25,7 +26,7 @@ def as_json(result: Result) -> str:
             "profiles": plan.profiles,
             "installation": installation(),
             "proven": result.proven,
-            "owed": result.owed,
+            "owed": result.waiting,
             "seconds": round(result.seconds, 1),
             "faults": result.faults,
             "answers": result.answers,
@@ -45,7 +46,8 @@ def as_table(result: Result) -> None:
         values = row.as_dict()
         table.add_row(row.destination, *(_cell(name, values[name]) for name in COLUMNS))
     console.print(table)
-    console.print(f"Faults: {_listed(result.faults)}", soft_wrap=True)
+    faults = {SHOWN.get(kind, kind): count for kind, count in result.faults.items()}
+    console.print(f"Faults: {_listed(faults)}", soft_wrap=True)
     console.print(f"Answers: {_listed(result.answers)}", soft_wrap=True)
     console.print(_verdict(result), soft_wrap=True)
 
@@ -61,5 +63,5 @@ def _listed(counts: dict[str, int]) -> str:
 def _verdict(result: Result) -> str:
     if result.proven:
         return f"[green]Nothing lost, nothing stale[/], in {result.seconds:.0f} s."
-    owed = f", {result.owed} still owed" if result.owed else ""
-    return f"[bold red]Not proven{owed}.[/] Repeat it with --seed {result.plan.seed}."
+    waiting = f", {result.waiting} still waiting" if result.waiting else ""
+    return f"[bold red]Not proven{waiting}.[/] Repeat it with --seed {result.plan.seed}."

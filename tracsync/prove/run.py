@@ -27,7 +27,7 @@ from tracsync.prove.faults import Faults
 from tracsync.prove.plan import CHANGES_PER_PROFILE, Plan, batches
 from tracsync.prove.worker_processes import Workers, can_find_processes
 
-CALM_WITHIN = 240.0  # seconds for everything owed to arrive once nothing fails any more
+CALM_WITHIN = 240.0  # seconds for everything that waits to arrive once nothing fails any more
 LOOK_EVERY = 0.5  # seconds
 LOG_LINES = 40  # of the workers, shown when something is wrong
 
@@ -36,19 +36,19 @@ console = Console(stderr=True)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`owed`: rows and profiles that were still waiting when patience ended."""
+    """`waiting`: rows and profiles that were still waiting when patience ended."""
 
     plan: Plan
     rows: list[ledger.Row]
     faults: dict[str, int]
     answers: dict[str, int]
-    owed: int
+    waiting: int
     seconds: float
 
     @property
     def proven(self) -> bool:
         """Nothing lost, nothing stale, everything done; and not because nothing was tried."""
-        return self.owed == 0 and all(row.holds and row.expected and row.delivered for row in self.rows)
+        return self.waiting == 0 and all(row.holds and row.expected and row.delivered for row in self.rows)
 
 
 def run(plan: Plan) -> Result:
@@ -62,11 +62,11 @@ def run(plan: Plan) -> Result:
         faults = Faults(plan, workers)
         documents = _change_under_fire(plan, faults)
         requests.post(f"{url}/calm", timeout=10).raise_for_status()
-        owed = _wait_for_quiet(workers)
+        waiting = _wait_for_quiet(workers)
         workers.stop()
         arrivals = [ledger.Arrival(*one) for one in requests.get(f"{url}/arrivals", timeout=60).json()]
     rows = _rows(documents, arrivals, [at for at, _ in faults.done])
-    result = Result(plan, rows, faults.counts(), _answers(arrivals), owed, time.monotonic() - began)
+    result = Result(plan, rows, faults.counts(), _answers(arrivals), waiting, time.monotonic() - began)
     if not result.proven:
         console.print("".join(log_path.read_text(errors="replace").splitlines(True)[-LOG_LINES:]))
     return result
@@ -127,21 +127,23 @@ def _steadily(work: Callable[[], Any], tries: int = 30) -> Any:
 
 
 def _wait_for_quiet(workers: Workers) -> int:
-    """Until nothing is owed any more; what still is after a long while."""
+    """Until nothing is waiting any more; how much still is after a long while."""
     ends_at = time.monotonic() + CALM_WITHIN
     began = time.monotonic()
     with console.status("waiting for quiet") as status:
-        while (owed := _steadily(_owed)) and time.monotonic() < ends_at:
-            status.update(f"nothing fails any more; still owed: {owed}")
+        while (waiting := _steadily(_waiting)) and time.monotonic() < ends_at:
+            status.update(f"nothing fails any more; still waiting: {waiting}")
             workers.keep_running()
             time.sleep(LOOK_EVERY)
-    console.print(f"quiet after {time.monotonic() - began:.0f} s" if not owed else f"still owed: {owed}")
-    return owed
+    console.print(
+        f"quiet after {time.monotonic() - began:.0f} s" if not waiting else f"still waiting: {waiting}"
+    )
+    return waiting
 
 
-def _owed() -> int:
-    unsettled = Profile.objects.filter(first_changed_at__isnull=False).count()
-    return unsettled + ProfileSync.objects.filter(due_at__isnull=False).count()
+def _waiting() -> int:
+    changing = Profile.objects.filter(first_changed_at__isnull=False).count()
+    return changing + ProfileSync.objects.filter(due_at__isnull=False).count()
 
 
 def _rows(

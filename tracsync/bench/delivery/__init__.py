@@ -13,8 +13,8 @@ from tracsync.bench.arguments import positive
 from tracsync.bench.inside import CannotMeasureError, in_scratch
 from tracsync.bench.report import Report
 
-HELP = "pushes per second, lag and fairness of the engine, against bare requests and a task per save"
-SECTIONS = {"throughput": "throughput", "slow": "slow", "rabbitmq": "rabbit", "lag": "lag", "fair": "fair"}
+HELP = "pushes per second, delay and fairness of the engine, against bare requests and a task per save"
+SECTIONS = {"throughput": "throughput", "slow": "slow", "rabbitmq": "rabbit", "lag": "delay", "fair": "fair"}
 OPTIONS = ("only", "profiles", "workers", "repetitions", "seconds", "rabbitmq")
 LOG_LINES = 20  # of the workers, shown when something is wrong
 

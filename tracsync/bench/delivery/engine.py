@@ -71,19 +71,21 @@ def write(documents: Sequence[dict[str, Any]]) -> datetime:
 
 
 def wait_until_recorded() -> None:
-    """Until nothing is owed to a destination that is on. Raises CannotMeasureError when no less ever is."""
+    """Until nothing is waiting for a destination that is on. Raises CannotMeasureError if it never ends."""
     least, ends_at = math.inf, 0.0
-    while owed := _owed():
-        if owed < least:
-            least, ends_at = owed, time.monotonic() + PATIENCE
+    while waiting := _waiting():
+        if waiting < least:
+            least, ends_at = waiting, time.monotonic() + PATIENCE
         elif time.monotonic() > ends_at:
-            raise CannotMeasureError(f"nothing has been recorded for {PATIENCE:.0f} s; still owed: {owed}")
+            raise CannotMeasureError(
+                f"nothing has been recorded for {PATIENCE:.0f} s; still waiting: {waiting}"
+            )
         time.sleep(LOOK_EVERY)
 
 
-def _owed() -> int:
-    owed = ProfileSync.objects.filter(due_at__isnull=False, destination__enabled=True)
-    return owed.count() + Profile.objects.filter(first_changed_at__isnull=False).count()
+def _waiting() -> int:
+    waiting = ProfileSync.objects.filter(due_at__isnull=False, destination__enabled=True)
+    return waiting.count() + Profile.objects.filter(first_changed_at__isnull=False).count()
 
 
 def warm_up(receiver: Receiver) -> None:

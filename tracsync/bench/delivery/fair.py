@@ -10,7 +10,7 @@ from destinations.models import Destination, ProfileSync
 from tracsync.bench.report import Section
 
 from . import engine
-from .lag import QUIET, lags_of, percentiles, save_steadily
+from .delay import QUIET, delays_of, percentiles, save_steadily
 from .receiving import Receiver, States, completed, wait_until
 from .shared import Run
 from .traffic import Traffic
@@ -24,10 +24,10 @@ SICK_CALMS_DOWN_WITHIN = 120.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """By the healthy ones together; `lag` is the 95th percentile, in seconds."""
+    """By the healthy ones together; `delay` is the 95th percentile, in seconds."""
 
     throughput: float
-    lag: float
+    delay: float
 
 
 def measure(run: Run) -> Section:
@@ -43,13 +43,13 @@ def measure(run: Run) -> Section:
             found[with_sick].append(_reached(run, healthy, f"fair-{repetition}-{with_sick}"))
             _calm(sick)
     throughput = [median(one.throughput for one in found[key]) for key in (False, True)]
-    lag = [median(one.lag for one in found[key]) for key in (False, True)]
+    delay = [1000 * median(one.delay for one in found[key]) for key in (False, True)]
     return Section(
         f"{HEALTHY} healthy destinations beside a seventh that is healthy, too, and one that times out",
         ("of the six", "healthy", "times out", "times out / healthy"),
         [
             ("deliveries per second, a burst", *throughput, throughput[1] / throughput[0]),
-            (f"p95 lag in ms, {PER_SECOND} saves per second", *(1000 * one for one in lag), lag[1] / lag[0]),
+            (f"p95 delay in ms, {PER_SECOND} saves per second", *delay, delay[1] / delay[0]),
         ],
         f"timeout {TIMEOUT:g} s; {run.workers} workers; {run.installation}",
     )
@@ -63,9 +63,9 @@ def _reached(run: Run, healthy: Sequence[Destination], name: str) -> Reached:
     due, _ = save_steadily(stream, PER_SECOND)
     states = dict.fromkeys(due, 1)
     arrivals = [one for one in run.receiver.wait_for(states, paths) if one.path in paths]
-    lag = percentiles(lags_of(due, states, arrivals))[1]
+    delay = percentiles(delays_of(due, states, arrivals))[1]
     burst = Traffic(f"{name}-burst", max(1, run.profiles // SHARE))
-    return Reached(_burst(run.receiver, burst, paths), lag)
+    return Reached(_burst(run.receiver, burst, paths), delay)
 
 
 def _burst(receiver: Receiver, traffic: Traffic, paths: Sequence[str]) -> float:

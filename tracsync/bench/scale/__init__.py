@@ -30,9 +30,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=positive,
         help="how many; three destinations know each of them (1,000,000, with SQLite 100,000)",
     )
-    parser.add_argument("--owed", type=positive, help="how many of them the first destination is owed (all)")
+    parser.add_argument("--owed", type=positive, help="how many of them wait for the first destination (all)")
     parser.add_argument(
-        "--few", type=positive, help="how many the second one is owed (a hundredth of the profiles)"
+        "--few", type=positive, help="how many wait for the second one (a hundredth of the profiles)"
     )
     parser.add_argument("--attempts", type=positive, help="how many there are (as many as profiles)")
     parser.add_argument(
@@ -65,7 +65,7 @@ def measure(options: dict[str, Any], progress: Callable[[str], None]) -> Report:
     progress("pages")
     lists = pages.pages(destinations, profiles)
     progress("claims")
-    note = f"{options['few']:,} and {options['owed']:,} owed of {3 * profiles:,} rows; a batch of {_batch()}"
+    note = f"{options['few']:,} and {options['owed']:,} waiting, {3 * profiles:,} rows; a batch of {_batch()}"
     claims = Section("claiming a batch", engine.CLAIM_COLUMNS, note=note)
     claims.rows.append(engine.claims("as filled", shop, crm, repetitions))
     memory = push.memory(crm, min(options["pushes"], options["owed"] // 2 or 1), progress)
@@ -77,8 +77,8 @@ def measure(options: dict[str, Any], progress: Callable[[str], None]) -> Report:
     advancing = engine.backfilling(mail, profiles, batches)
     settling = engine.settling(profiles, batches)
     progress("live changes during a backfill")
-    lag = push.lag(mail, profiles, options["seconds"], each=0.05)
-    measured = [claims, settling, asking, advancing, lag, memory, *lists, tables]
+    delay = push.delay(mail, profiles, options["seconds"], each=0.05)
+    measured = [claims, settling, asking, advancing, delay, memory, *lists, tables]
     return Report("scale", [_aims(claims, memory, lists[0]), *measured])
 
 

@@ -20,7 +20,7 @@ from tracsync.bench.report import Section
 
 from .fill import profile_id
 
-CLAIM_COLUMNS = ("tables", "few owed, ms", "many owed, ms", "times", "which are due, ms")
+CLAIM_COLUMNS = ("tables", "few waiting, ms", "many waiting, ms", "times", "which are due, ms")
 BATCH_COLUMNS = ("batch", "median, ms", "slowest, ms")
 
 
@@ -41,7 +41,7 @@ def _claim(destination: Destination) -> float:
     started = perf_counter()
     claimed = claim.claim(destination, timezone.now())
     taken = (perf_counter() - started) * 1000
-    assert claimed is not None, f"nothing was owed at {destination}"
+    assert claimed is not None, f"nothing was waiting for {destination}"
     claim.release(claimed.token, claimed.ids)
     return taken
 
@@ -83,14 +83,14 @@ def backfilling(destination: Destination, profiles: int, batches: int) -> Sectio
 
 def _batches(destination: Destination, after: int, batches: int) -> list[float]:
     begun = Backfill.objects.create(destination=destination, after=profile_id(after) if after else "")
-    owed = ProfileSync.objects.filter(destination=destination, due_at__isnull=False)
+    waiting = ProfileSync.objects.filter(destination=destination, due_at__isnull=False)
     taken = []
     for _ in range(batches):
         elapsed = _timed_if(lambda: backfill.advance(timezone.now()))
         if elapsed is None:
             break
         taken.append(elapsed)
-        owed.update(due_at=None, state=ProfileSync.State.SYNCED, bulk=False)
+        waiting.update(due_at=None, state=ProfileSync.State.SYNCED, bulk=False)
     begun.delete()
     return taken
 

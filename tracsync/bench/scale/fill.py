@@ -1,8 +1,8 @@
 """A large installation out of nothing: every table is filled set-wise, by the database itself.
 
-Three destinations know every profile. `crm` is owed all of them (a backfill is under way), `shop` is owed a
-few (the usual day), `mail` nothing. Rows of one destination lie beside each other, as a backfill writes them:
-the worst case for lists that are ordered by id.
+Three destinations know every profile. For `crm` all of them are waiting (a backfill is under way), for `shop`
+a few (the usual day), for `mail` none. Rows of one destination lie beside each other, as a backfill writes
+them: the worst case for lists that are ordered by id.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ NAMES = ("crm", "shop", "mail")
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How many rows there are: of profiles, owed at `crm`, owed at `shop`, and of attempts."""
+    """How many rows there are: of profiles, waiting for `crm`, waiting for `shop`, and of attempts."""
 
     profiles: int
-    owed: int
+    waiting: int
     few: int
     attempts: int
 
@@ -49,8 +49,8 @@ def fill(sizes: Sizes) -> list[Destination]:
     """All tables; the destinations in the order of NAMES."""
     _execute(_profiles(), [sizes.profiles, json.dumps(DOCUMENT)])
     destinations = _destinations()
-    for destination, owed in zip(destinations, (sizes.owed, sizes.few, 0), strict=True):
-        _execute(_syncs(), [sizes.profiles, destination.pk, owed, sizes.profiles])
+    for destination, waiting in zip(destinations, (sizes.waiting, sizes.few, 0), strict=True):
+        _execute(_syncs(), [sizes.profiles, destination.pk, waiting, sizes.profiles])
     at = [destination.pk for destination in destinations]
     _execute(_attempts(), [sizes.attempts, sizes.profiles, *at, sizes.attempts])
     _execute(_tallies(), [WEEK.bars * WEEK.slots_per_bar, slot(timezone.now())])
@@ -133,9 +133,9 @@ def _profiles() -> str:
 
 
 def _syncs() -> str:
-    """Parameters: how many, the destination, how many of them are owed, how many again.
+    """Parameters: how many, the destination, how many of them are waiting, how many again.
 
-    The first ones are owed; of the others most are synced, and a few of each other state.
+    The first ones are waiting; of the others most are synced, and a few of each other state.
     """
     state = """CASE WHEN n <= %s THEN 'pending' WHEN n %% 1000 = 1 THEN 'rejected'
         WHEN n %% 100 = 2 THEN 'skipped' ELSE 'synced' END"""

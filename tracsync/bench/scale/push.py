@@ -36,7 +36,7 @@ QUIET = 0.2  # the quiet period they have
 def memory(destination: Destination, pushes: int, progress: Callable[[str], None]) -> Section:
     """This process pushes as a worker does; its memory after each part of the way."""
     push.TASK_SECONDS = (
-        0.0  # a call pushes the batch that it is given, and no more: what is owed is measured later
+        0.0  # a call pushes the batch that it is given, and no more: what is waiting is measured later
     )
     section = Section("one process pushes", ("pushes", "memory, MB", "pushes a second"))
     done = _push(destination, min(1000, pushes // PARTS))  # what is loaded and cached once
@@ -50,7 +50,7 @@ def memory(destination: Destination, pushes: int, progress: Callable[[str], None
 
 
 def _push(destination: Destination, count: int) -> int:
-    """So many, as far as there is something owed; how many."""
+    """So many, as far as there is something waiting; how many."""
     whole, done = settings.TRACSYNC_BATCH_SIZE, 0
     try:
         while done < count:
@@ -75,18 +75,18 @@ def _resident() -> int:
     return int(lines["VmRSS"].split()[0]) * 1024
 
 
-def lag(destination: Destination, profiles: int, seconds: float, each: float) -> Section:
+def delay(destination: Destination, profiles: int, seconds: float, each: float) -> Section:
     """One profile changes every half second, at a destination that takes `each` seconds for a push.
 
-    As many threads push as there are batches on their way at most; this one is the clock.
+    As many threads push as there are batches on their way at most; this one is the scheduler.
     """
-    columns = ("meanwhile", "changes", "median lag, s", "longest lag, s", "backfilled a second")
+    columns = ("meanwhile", "changes", "median delay, s", "longest delay, s", "backfilled a second")
     section = Section(f"live changes at a destination that takes {each * 1000:g} ms for a push", columns)
     Destination.objects.exclude(pk=destination.pk).update(enabled=False)
     Destination.objects.filter(pk=destination.pk).update(quiet_period=QUIET)
     destination.refresh_from_db()
-    owed = ProfileSync.objects.filter(destination=destination, due_at__isnull=False)
-    owed.update(due_at=None, state=ProfileSync.State.SYNCED, bulk=False)
+    waiting = ProfileSync.objects.filter(destination=destination, due_at__isnull=False)
+    waiting.update(due_at=None, state=ProfileSync.State.SYNCED, bulk=False)
     Sink.seconds = each
     section.rows.append(("nothing else", *_live(destination, profiles, seconds)))
     running = backfill.request(destination)
@@ -97,7 +97,7 @@ def lag(destination: Destination, profiles: int, seconds: float, each: float) ->
 
 
 def _live(destination: Destination, profiles: int, seconds: float) -> tuple[int, float, float, float]:
-    """How many changes there were, their median and longest lag, and other pushes a second."""
+    """How many changes there were, their median and longest delay, and other pushes a second."""
     ends_at, next_change, number = perf_counter() + seconds, 0.0, profiles // 2
     due: dict[str, float] = {}
     before, Sink.awaited, Sink.arrivals = Sink.pushed, set(), {}
@@ -113,8 +113,8 @@ def _live(destination: Destination, profiles: int, seconds: float) -> tuple[int,
             if not _tick(destination, claims):
                 time.sleep(TICK)
         others = (Sink.pushed - before - len(due)) / (perf_counter() - ends_at + seconds)
-    lags = [Sink.arrivals[id] - at for id, at in due.items()]
-    return len(lags), median(lags), max(lags), others
+    delays = [Sink.arrivals[id] - at for id, at in due.items()]
+    return len(delays), median(delays), max(delays), others
 
 
 @contextmanager
@@ -148,7 +148,7 @@ def _change(id: str) -> None:
 
 
 def _tick(destination: Destination, claims: Queue[claim.Claim | None]) -> bool:
-    """What the clock does; whether it did anything."""
+    """What the scheduler does; whether it did anything."""
     now = timezone.now()
     settled, advanced = settle.settle(now), backfill.advance(now)
     claimed = claim.claim(destination, now) if claim.ready(now) else None

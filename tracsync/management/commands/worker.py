@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand
 
 class Command(BaseCommand):
     help = (
-        "Deliver: runs the clock, which finds out what is due, and django-q2's cluster, which pushes it."
+        "Deliver: runs the scheduler, which finds out what is due, and django-q2's cluster, which pushes it."
         " Both are watched and started again when one of their processes dies. Any number of workers may"
         " run, on any number of hosts. Ends on Ctrl-C or SIGTERM after finishing what is in flight."
     )

@@ -24,14 +24,14 @@ def measure(run: Run) -> Section:
     run.receiver.forget()
     due, pace = save_steadily(traffic, PER_SECOND)
     states = dict.fromkeys(due, 1)
-    lags = lags_of(due, states, run.receiver.wait_for(states))
+    delays = delays_of(due, states, run.receiver.wait_for(states))
     engine.wait_until_recorded()
-    p50, p95, p99 = percentiles(lags)
+    p50, p95, p99 = percentiles(delays)
     return Section(
-        "lag between due and arrived, in milliseconds",
+        "delay between due and arrived, in milliseconds",
         ("saves per second", "p50", "p95", "p99", "most"),
-        [(f"{pace:.0f}", p50 * 1000, p95 * 1000, p99 * 1000, max(lags) * 1000)],
-        f"{len(lags):,} saves one by one, {run.workers} workers; {run.installation}",
+        [(f"{pace:.0f}", p50 * 1000, p95 * 1000, p99 * 1000, max(delays) * 1000)],
+        f"{len(delays):,} saves one by one, {run.workers} workers; {run.installation}",
     )
 
 
@@ -48,12 +48,12 @@ def save_steadily(traffic: Traffic, per_second: float) -> tuple[dict[str, float]
     return due, len(documents) / (time.time() - began)
 
 
-def lags_of(due: dict[str, float], states: States, arrivals: Iterable[Arrival]) -> list[float]:
+def delays_of(due: dict[str, float], states: States, arrivals: Iterable[Arrival]) -> list[float]:
     """Seconds, of every pair of profile and path."""
     return [at - due[id] for (_, id), at in completed(states, list(arrivals)).items()]
 
 
-def percentiles(lags: Sequence[float]) -> tuple[float, float, float]:
+def percentiles(delays: Sequence[float]) -> tuple[float, float, float]:
     """p50, p95 and p99."""
-    cuts = quantiles(lags, n=100, method="inclusive")
+    cuts = quantiles(delays, n=100, method="inclusive")
     return cuts[49], cuts[94], cuts[98]
