@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from destinations.recorded_messages import CONNECTORS, ENGINE, HISTORY
+from destinations.recorded_messages import HISTORY
 from destinations.recorded_notation import NOTATION
 from profiles import recorded
 from tracsync.common import translation
 from tracsync.common.messages import Message
 
-MESSAGES = (*recorded.DOCUMENTS, *recorded.FILES, *ENGINE, *HISTORY, *CONNECTORS, *NOTATION)
+MESSAGES = (*recorded.DOCUMENTS, *recorded.FILES, *HISTORY, *NOTATION)
 
 
 def translated(text: str) -> str:
     """A stored reason, an error or a hint; what none of them has said is shown as it is."""
-    return translation.translated(text) if isinstance(text, Message) else recorded.translated(text, MESSAGES)
+    said = text if isinstance(text, Message) else recorded.translated(text, MESSAGES)
+    return translation.translated(text) if said == text else said

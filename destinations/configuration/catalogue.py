@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from destinations.connectors import registry
 from destinations.models import Extension, Resource
+from tracsync.common.messages import message
 
 MOST_NAMED = 10
 
@@ -18,9 +19,13 @@ class ExtensionInUse(Exception):
 
     def __init__(self, extension: Extension, resources: list[str], count: int) -> None:
         self.extension, self.resources, self.count = extension, resources, count
-        more = f" and {count - len(resources)} more" if count > len(resources) else ""
+        names = ", ".join(resources)
+        if more := count - len(resources):
+            names = message("%(names)s and %(number)s more", names=names, number=more)
         super().__init__(
-            f"{extension.name} is used by {', '.join(resources)}{more}: delete what uses it first"
+            message(
+                "%(name)s is used by %(names)s: delete what uses it first", name=extension.name, names=names
+            )
         )
 
 

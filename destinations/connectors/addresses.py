@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from destinations.connectors.base import ConfigurationError
+from tracsync.common.messages import message
 
 SETTING = "TRACSYNC_ALLOWED_INTERNAL_NETWORKS"
 
@@ -58,7 +59,11 @@ class Guard:
             self._networks.append(ipaddress.ip_network(entry, strict=False))
         except ValueError:
             if not _HOST_NAME.fullmatch(entry):
-                raise ConfigurationError(f"{SETTING}: {entry} is neither a network nor a host name") from None
+                raise ConfigurationError(
+                    message(
+                        "%(entry)s: %(name)s is neither a network nor a host name", entry=SETTING, name=entry
+                    )
+                ) from None
             self._names.add(_plain(entry))
 
     def resolve(self, host: str, port: int) -> list[Address]:
@@ -159,7 +164,18 @@ def _plain(host: str) -> str:
 
 
 def _refusal(host: str, address: str) -> ConfigurationError:
-    what = f"{host} is" if address == host.strip("[]") else f"{host} leads to {address}, which is"
-    return ConfigurationError(
-        f"{what} an internal address and was not contacted; if it is meant, add it to {SETTING}"
-    )
+    if address == host.strip("[]"):
+        refusal = message(
+            "%(host)s is an internal address and was not contacted; if it is meant, add it to %(setting)s",
+            host=host,
+            setting=SETTING,
+        )
+    else:
+        refusal = message(
+            "%(host)s leads to %(address)s, which is an internal address and was not contacted;"
+            " if it is meant, add it to %(setting)s",
+            host=host,
+            address=address,
+            setting=SETTING,
+        )
+    return ConfigurationError(refusal)

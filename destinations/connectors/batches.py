@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from destinations.connectors.base import ConfigurationError, Outcome, Retry, Unreachable
+from tracsync.common.messages import message
 
 T = TypeVar("T")
 Step = tuple[list[Outcome], Retry | None]
@@ -27,7 +28,8 @@ def in_turn(groups: Iterable[Sequence[T]], send: Callable[[Sequence[T]], Step]) 
             except (ConfigurationError, Unreachable) as error:
                 if not outcomes:
                     raise
-                halt = Retry(f"not tried: {error}", getattr(error, "after", None))
+                reason = message("not tried: %(reason)s", reason=str(error))
+                halt = Retry(reason, getattr(error, "after", None))
                 done = [halt] * len(group)
             outcomes += done
         else:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlencode, urlsplit, urlunsplit
 
 from destinations.connectors.base import JSON
+from tracsync.common.messages import shortened
 
 MASK = "********"
 SHORTEST = 4  # shorter values would mask pieces of ordinary words
@@ -78,8 +79,8 @@ def is_sensitive_name(name: str) -> bool:
 
 
 def cut(text: str) -> str:
-    """A reason's longest form."""
-    return text if len(text) <= REASON_LIMIT else text[: REASON_LIMIT - 1] + "…"
+    """A reason's longest form; it may be a message."""
+    return shortened(text, REASON_LIMIT)
 
 
 def mask_url(url: str) -> str:

@@ -13,6 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from jsonschema import Draft202012Validator
 
 from destinations.connectors.base import Connector, ConnectorError
+from tracsync.common.messages import message
 
 GROUP = "tracsync.connectors"
 _BUILT_IN = "destinations.connectors."
@@ -34,7 +35,11 @@ def get(slug: str) -> Connector:
     connector = _load(slug)
     if connector is None:
         raise UnknownConnector(
-            f"There is no usable connector {slug!r}; known are: {', '.join(slugs()) or 'none'}"
+            message(
+                "There is no usable connector %(name)s; known are: %(names)s",
+                name=repr(slug),
+                names=", ".join(slugs()) or message("none"),
+            )
         )
     return connector
 

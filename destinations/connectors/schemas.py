@@ -17,15 +17,16 @@ from jsonschema.exceptions import ValidationError
 
 from destinations.connectors.base import JSON, ConfigurationError, Schema
 from destinations.connectors.redaction import MASK, is_sensitive_name, mask_url, url_secrets
+from tracsync.common.messages import Message, joined, message
 
 _TYPES = {
-    "string": "text",
-    "number": "a number",
-    "integer": "a whole number",
-    "boolean": "true or false",
-    "object": "an object",
-    "array": "a list",
-    "null": "null",
+    "string": message("text"),
+    "number": message("a number"),
+    "integer": message("a whole number"),
+    "boolean": message("true or false"),
+    "object": message("an object"),
+    "array": message("a list"),
+    "null": message("null"),
 }
 
 
@@ -40,7 +41,8 @@ def validate(schema: Schema, value: JSON) -> list[tuple[str, str]]:
         Draft202012Validator(schema).iter_errors(value), key=lambda error: list(map(str, error.path))
     )
     problems = [problem for error in errors for problem in _problems(error)]
-    return problems + [(path, f"{path} is hidden; type it again") for path in _still_masked(schema, value)]
+    hidden = _still_masked(schema, value)
+    return problems + [(path, message("%(field)s is hidden; type it again", field=path)) for path in hidden]
 
 
 def checked(schema: Schema, value: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -48,7 +50,7 @@ def checked(schema: Schema, value: Mapping[str, JSON]) -> dict[str, JSON]:
     filled = with_defaults(schema, value)
     problems = validate(schema, filled)
     if problems:
-        raise ConfigurationError("; ".join(sentence for _path, sentence in problems))
+        raise ConfigurationError(joined("; ", (sentence for _path, sentence in problems)))
     return filled
 
 
@@ -168,16 +170,15 @@ def _still_masked(schema: Schema, value: JSON) -> Iterator[str]:
 
 def _problems(error: ValidationError) -> Iterator[tuple[str, str]]:
     path = ".".join(str(part) for part in error.absolute_path)
-    name = path or "the value"
     if error.validator == "required":
         for missing in _missing(error):
-            yield _join(path, missing), f"{_join(path, missing)} is required"
+            yield _join(path, missing), message("%(field)s is required", field=_join(path, missing))
     elif error.validator == "additionalProperties" and error.validator_value is False:
         known = error.schema.get("properties", {}) if isinstance(error.schema, Mapping) else {}
         for extra in sorted(str(key) for key in set(_mapping(error.instance)) - set(known)):
-            yield _join(path, extra), f"{_join(path, extra)} is not a known field"
+            yield _join(path, extra), message("%(field)s is not a known field", field=_join(path, extra))
     else:
-        yield path, f"{name} {_complaint(error)}"
+        yield path, _complaint(error, path or message("the value"))
 
 
 def _missing(error: ValidationError) -> list[str]:
@@ -188,36 +189,39 @@ def _missing(error: ValidationError) -> list[str]:
 
 
 _COMPLAINTS = {
-    "const": "has another value than required",
-    "minimum": "must be at least {}",
-    "maximum": "must be at most {}",
-    "exclusiveMinimum": "must be more than {}",
-    "exclusiveMaximum": "must be less than {}",
-    "minLength": "must have at least {} characters",
-    "maxLength": "must have at most {} characters",
-    "minItems": "must have at least {} items",
-    "maxItems": "must have at most {} items",
-    "minProperties": "must have at least {} fields",
-    "uniqueItems": "must not repeat an item",
-    "pattern": "does not have the right form",
-    "format": "is not a valid {}",
+    "const": message("%(field)s has another value than required"),
+    "minimum": message("%(field)s must be at least %(limit)s"),
+    "maximum": message("%(field)s must be at most %(limit)s"),
+    "exclusiveMinimum": message("%(field)s must be more than %(limit)s"),
+    "exclusiveMaximum": message("%(field)s must be less than %(limit)s"),
+    "minLength": message("%(field)s must have at least %(limit)s characters"),
+    "maxLength": message("%(field)s must have at most %(limit)s characters"),
+    "minItems": message("%(field)s must have at least %(limit)s items"),
+    "maxItems": message("%(field)s must have at most %(limit)s items"),
+    "minProperties": message("%(field)s must have at least %(limit)s fields"),
+    "uniqueItems": message("%(field)s must not repeat an item"),
+    "pattern": message("%(field)s does not have the right form"),
+    "format": message("%(field)s is not a valid %(limit)s"),
 }
+_NOT_VALID = message("%(field)s is not valid")
 
 
-def _complaint(error: ValidationError) -> str:
+def _complaint(error: ValidationError, field: str) -> Message:
     limit: Any = error.validator_value
     keyword = str(error.validator)
     hint = error.schema.get("hint") if isinstance(error.schema, Mapping) else None
     if hint and keyword in ("pattern", "format"):
-        return str(hint)
+        return message("%(field)s %(hint)s", field=field, hint=hint)
     if keyword == "type":
         kinds = [limit] if isinstance(limit, str) else limit
-        return "must be " + " or ".join(_TYPES.get(kind, kind) for kind in kinds)
+        kind = joined(message(" or "), (_TYPES.get(kind, kind) for kind in kinds))
+        return message("%(field)s must be %(kind)s", field=field, kind=kind)
     if keyword == "enum":
-        return "must be one of " + ", ".join(str(choice) or "(blank)" for choice in limit)
+        choices = joined(", ", (str(choice) or message("(blank)") for choice in limit))
+        return message("%(field)s must be one of %(choices)s", field=field, choices=choices)
     if (keyword, limit) == ("minLength", 1):
-        return "must not be blank"
-    return _COMPLAINTS.get(keyword, "is not valid").format(limit)
+        return message("%(field)s %(hint)s", field=field, hint=message("must not be blank"))
+    return _COMPLAINTS.get(keyword, _NOT_VALID).with_values(field=field, limit=limit)
 
 
 def _mapping(value: Any) -> Mapping[str, JSON]:

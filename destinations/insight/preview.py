@@ -14,6 +14,7 @@ from destinations.connectors.base import Accepted, Connector, ConnectorError, De
 from destinations.models import Destination, Resource
 from destinations.notation import NotationError, parse_condition, parse_template
 from destinations.sync.runtime import trial_runtime
+from tracsync.common.messages import joined, message
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def preview(destination: Destination, document: dict[str, Any]) -> Preview:
         places, missing = [place.as_dict() for place in origins.places], list(origins.missing)
         payload = template.render(sources)
         connector = registry.get(destination.resource.type_id)
-        errors += [message for _, message in schemas.validate(connector.payload_schema, payload)]
+        errors += [sentence for _, sentence in schemas.validate(connector.payload_schema, payload)]
         request = _request(connector, destination, Delivery(payload, "preview"))
     except (NotationError, ConnectorError) as error:
         errors.append(str(error))
@@ -75,9 +76,11 @@ def send_test(destination: Destination, document: dict[str, Any], key: str) -> T
     connector = registry.get(destination.resource.type_id)
     problems = schemas.validate(connector.payload_schema, payload)
     if problems:
-        raise ConnectorError("; ".join(message for _, message in problems))
+        raise ConnectorError(joined("; ", (sentence for _, sentence in problems)))
     if not destination.resource.test:
-        raise ConnectorError(f"the resource {destination.resource.name} has no test credentials")
+        raise ConnectorError(
+            message("the resource %(name)s has no test credentials", name=destination.resource.name)
+        )
     began = time.monotonic()
     with connector.open(destination.resource.test, destination.settings, trial_runtime()) as session:
         [outcome] = session.push([Delivery(payload, key)])
@@ -120,14 +123,15 @@ def _request(connector: Connector, destination: Destination, delivery: Delivery)
     except ConnectorError:
         raise
     except Exception as error:  # a connector's own mistake, as when it pushes
-        raise ConnectorError(f"the connector failed with {type(error).__name__}") from error
+        failed = message("the connector failed with %(name)s", name=type(error).__name__)
+        raise ConnectorError(failed) from error
 
 
 def _met(
     destination: Destination, sources: dict[str, Any]
 ) -> tuple[bool | None, dict[str, Any] | None, str, list[str]]:
     if not destination.prerequisites.strip():
-        return True, None, "met: there are no prerequisites", []
+        return True, None, message("met: there are no prerequisites"), []
     try:
         condition = parse_condition(destination.prerequisites)
         explanation = condition.explain(sources)

@@ -46,6 +46,10 @@ class Message(str):
     def __str__(self) -> str:
         return self
 
+    def with_values(self, **values: object) -> Message:
+        """Its template with values."""
+        return message(self.template, **values)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return Message, (self.template, self.values)
 

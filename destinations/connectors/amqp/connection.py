@@ -16,6 +16,8 @@ from pika import exceptions as amqp
 from pika.adapters.select_connection import IOLoop
 from pika.adapters.utils.connection_workflow import AMQPConnectionWorkflowFailed, AMQPConnectorPhaseErrorBase
 
+from tracsync.common.messages import message
+
 WRITE_SIZE = 64 * 1024  # bytes; pika copies what a socket has not taken of a write
 
 
@@ -23,7 +25,7 @@ class TooSlowError(amqp.AMQPConnectionError):  # type: ignore[misc]
     """The broker lives but does not answer, as a quorum queue without its majority."""
 
     def __str__(self) -> str:
-        return "the broker did not answer in time"
+        return message("the broker did not answer in time")
 
 
 class _Wire(pika.SelectConnection):  # type: ignore[misc]

@@ -37,10 +37,13 @@ from destinations.connectors.base import (
     Unreachable,
 )
 from destinations.connectors.http.payload import UnwritableError
-from destinations.connectors.redaction import Redactor, url_secrets
+from destinations.connectors.redaction import Redactor, cut, url_secrets
+from tracsync.common.messages import message
 
-LOST = "the connection was lost before the broker confirmed"
-BLOCKED = "the broker blocks publishers: it is short of memory or disk"
+LOST = message("the connection was lost before the broker confirmed")
+BLOCKED = message("the broker blocks publishers: it is short of memory or disk")
+_UNROUTABLE = message("unroutable, no queue is bound: exchange %(name)s, routing key %(key)s")
+_FORBIDDEN = message("this user is not allowed to publish: exchange %(name)s, routing key %(key)s")
 
 
 class RabbitMQ:
@@ -62,7 +65,7 @@ class RabbitMQ:
                 "title": "URI",
                 "description": "amqp://user:password@host:5672/vhost, or amqps:// for TLS.",
                 "pattern": r"^[Aa][Mm][Qq][Pp][Ss]?://[^/?#\s]+[^?#\s]*$",
-                "hint": "must start with amqp:// or amqps://, name a host and hold no ?",
+                "hint": message("must start with amqp:// or amqps://, name a host and hold no ?"),
                 "secret": True,
             },
             "timeout": {
@@ -203,7 +206,7 @@ class RabbitSession:
 
     def __init__(self, link: Link, topology: Topology, redactor: Redactor) -> None:
         self._link, self._topology, self._redactor = link, topology, redactor
-        self._confirmed = f"confirmed by {link.broker}"
+        self._confirmed = message("confirmed by %(broker)s", broker=link.broker)
         self._may_repeat = True
 
     def close(self) -> None:
@@ -212,7 +215,8 @@ class RabbitSession:
     def check(self) -> str:
         """Connect and look, without declaring anything that is not there."""
         try:
-            return f"connected to {self._link.broker}: {self._topology.look(self._link)}"
+            found = self._topology.look(self._link)
+            return message("connected to %(broker)s: %(reason)s", broker=self._link.broker, reason=found)
         except (amqp.AMQPError, OSError) as error:
             raise self._failed(error) from None
 
@@ -264,17 +268,18 @@ class RabbitSession:
             item.exchange = self._exchange(item.message)
             yield item.message
 
-    def _exchange(self, message: amqp_message.Message) -> Exchange:
-        return _LazyExchange(lambda: self._redactor.excerpt(f"{self._topology}\n{message.show()}"))
+    def _exchange(self, written: amqp_message.Message) -> Exchange:
+        return _LazyExchange(lambda: self._redactor.excerpt(f"{self._topology}\n{written.show()}"))
 
     def _answer(self, item: _Item, fate: Fate) -> Outcome | None:
         if fate is Fate.CONFIRMED:
             return Accepted(detail=self._confirmed, exchange=item.exchange)
         if fate is Fate.UNROUTABLE:
             # Not rejected: binding a queue cures it for every message, without anyone replaying them.
-            return Retry(f"unroutable, no queue is bound: {self._topology}", None, item.exchange)
+            return Retry(self._topology.at_fault(_UNROUTABLE), None, item.exchange)
         if fate is Fate.REFUSED:
-            return Retry("the broker refused the message; its queue may be full", None, item.exchange)
+            reason = message("the broker refused the message; its queue may be full")
+            return Retry(reason, None, item.exchange)
         return None
 
     def _refused(
@@ -289,7 +294,7 @@ class RabbitSession:
             self._may_repeat = False
             return [uncertain + unsent]
         if error.reply_code == 403:
-            raise ConfigurationError(f"this user is not allowed to publish: {self._topology}")
+            raise ConfigurationError(self._topology.at_fault(_FORBIDDEN))
         if not uncertain:
             raise Unreachable(self._said(error))
         if len(uncertain) == 1:
@@ -305,12 +310,13 @@ class RabbitSession:
         return Retry(self._said(error), None, item.exchange)
 
     def _said(self, error: amqp.ChannelClosedByBroker) -> str:
-        return f"the broker refused the message: {self._redactor.reason(error.reply_text)}"
+        said = self._redactor.reason(error.reply_text)
+        return message("the broker refused the message: %(said)s", said=said)
 
     def _lost(self, uncertain: list[_Item], unsent: list[_Item], error: Exception) -> list[list[_Item]]:
         """What was sent may have arrived; repeating it with the same message_id is harmless."""
         self._reset()
-        reason = BLOCKED if isinstance(error, amqp.ConnectionBlockedTimeout) else LOST
+        reason: str = BLOCKED if isinstance(error, amqp.ConnectionBlockedTimeout) else LOST
         reason = str(error) if isinstance(error, TooSlowError) else reason
         for item in uncertain:
             item.doubt = reason
@@ -321,7 +327,8 @@ class RabbitSession:
 
     def _failed(self, error: Exception) -> Unreachable:
         self._reset()
-        return Unreachable(self._redactor.reason(f"the broker failed: {error!r}"))
+        said = self._redactor.reason(repr(error))
+        return Unreachable(cut(message("the broker failed: %(said)s", said=said)))
 
     def _reset(self) -> None:
         self._link.drop()
@@ -334,4 +341,5 @@ def _end(items: Sequence[_Item], error: ConnectorError) -> None:
         if item.outcome is None and item.doubt:
             item.outcome = Unknown(item.doubt, item.exchange)
         elif item.outcome is None:
-            item.outcome = Retry(f"not tried: {error}", getattr(error, "after", None))
+            reason = message("not tried: %(reason)s", reason=str(error))
+            item.outcome = Retry(reason, getattr(error, "after", None))

@@ -19,6 +19,7 @@ from destinations.connectors.amqp.channel import Action, Channel, Published
 from destinations.connectors.amqp.connection import Connection
 from destinations.connectors.amqp.message import Message
 from destinations.connectors.base import ConfigurationError, ConnectorError, Unreachable
+from tracsync.common.messages import message
 
 HEARTBEAT = 30  # seconds; two missed ones end a connection
 # pika logs the beginning of returned messages (personal data); outcomes and errors say all that it logs.
@@ -53,10 +54,10 @@ def parse_uri(uri: str, timeout: float) -> Broker:
         parts = urlsplit(uri.strip())
         port, host = parts.port, parts.hostname
     except ValueError:
-        raise ConfigurationError("the uri is not readable: is its port a number?") from None
+        raise ConfigurationError(message("the uri is not readable: is its port a number?")) from None
     scheme = parts.scheme.lower()
     if scheme not in PORTS or not host or parts.query:
-        raise ConfigurationError("the uri must look like amqp://user:password@host:5672/vhost")
+        raise ConfigurationError(message("the uri must look like amqp://user:password@host:5672/vhost"))
     return Broker(
         host=host,
         port=port or PORTS[scheme],
@@ -115,7 +116,9 @@ class Link:
         try:
             addresses = self._guard.resolve(self.broker.host, self.broker.port)
         except socket.gaierror:
-            raise Unreachable("could not connect: the host name cannot be resolved") from None
+            raise Unreachable(
+                message("could not connect: %(reason)s", reason=message("the host name cannot be resolved"))
+            ) from None
         failure: Exception = OSError("no address")
         for address in addresses:
             try:
@@ -144,11 +147,19 @@ class Link:
 def _connect_failure(error: Exception, broker: Broker) -> ConnectorError:
     code = getattr(error, "reply_code", None)
     if isinstance(error, amqp.AuthenticationError | amqp.ProbableAuthenticationError):
-        return ConfigurationError("the broker refused the user name or the password")
+        return ConfigurationError(message("the broker refused the user name or the password"))
     if isinstance(error, amqp.ProbableAccessDeniedError) or code in (403, 530):
-        return ConfigurationError(f"the vhost {broker.vhost} does not exist or this user may not use it")
+        return ConfigurationError(
+            message("the vhost %(name)s does not exist or this user may not use it", name=broker.vhost)
+        )
     if isinstance(error, ssl.SSLError):
-        return Unreachable("could not connect: TLS failed, or the certificate could not be verified")
+        return Unreachable(message("could not connect: TLS failed, or the certificate could not be verified"))
     if isinstance(error, amqp.IncompatibleProtocolError | amqp.ProtocolSyntaxError):
-        return Unreachable("could not connect: what answers there does not speak AMQP, or wants TLS")
-    return Unreachable(f"could not connect to {broker.host}:{broker.port}: refused, or no answer in time")
+        return Unreachable(message("could not connect: what answers there does not speak AMQP, or wants TLS"))
+    return Unreachable(
+        message(
+            "could not connect to %(host)s:%(port)s: refused, or no answer in time",
+            host=broker.host,
+            port=broker.port,
+        )
+    )

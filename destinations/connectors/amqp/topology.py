@@ -11,15 +11,25 @@ from destinations.connectors.amqp.channel import Action, Answer
 from destinations.connectors.amqp.link import Link
 from destinations.connectors.base import JSON, ConfigurationError
 from destinations.connectors.redaction import cut
+from tracsync.common.messages import Message, joined, message
 
 LONGEST_NAME = 255  # bytes of an AMQP short string
 
 _ADVICE = {
-    403: "this user is not allowed to use it",
-    404: "it does not exist; create it, or turn on auto_declare",
-    405: "it is locked by another connection",
-    406: "it exists with other properties than these settings name; change them, or turn off auto_declare",
+    403: message("this user is not allowed to use it"),
+    404: message("it does not exist; create it, or turn on auto_declare"),
+    405: message("it is locked by another connection"),
+    406: message(
+        "it exists with other properties than these settings name; change them, or turn off auto_declare"
+    ),
 }
+
+_PROBLEM = {
+    "exchange": message("exchange %(name)s: %(reason)s"),
+    "queue": message("queue %(name)s: %(reason)s"),
+}
+_EXCHANGE = {True: message("exchange %(name)s exists"), False: message("exchange %(name)s would be created")}
+_QUEUE = {True: message("queue %(name)s exists"), False: message("queue %(name)s would be created")}
 
 
 class Topology:
@@ -36,10 +46,16 @@ class Topology:
         self._declares = queue["auto_declare"]
         self._ready_on: Any = None
         if max(len(self.name.encode()), len(self.routing_key.encode())) > LONGEST_NAME:
-            raise ConfigurationError(f"queue name and routing key can have at most {LONGEST_NAME} bytes")
+            raise ConfigurationError(
+                message("queue name and routing key can have at most %(number)s bytes", number=LONGEST_NAME)
+            )
 
     def __str__(self) -> str:
         return f"exchange {self.name!r}, routing key {self.routing_key!r}"
+
+    def at_fault(self, problem: Message) -> Message:
+        """What is wrong with it: a message of its `name` and `key`."""
+        return problem.with_values(name=repr(self.name), key=repr(self.routing_key))
 
     def ensure(self, link: Link) -> None:
         """Have exchange, queue and binding, once per connection; raises ConfigurationError."""
@@ -63,10 +79,10 @@ class Topology:
             self._ensure_exchange(link)
         elif not self._declares:
             raise self._problem(404, "exchange")
-        words = f"exchange {self.name} {_found(exchange)}"
-        if not self._declares:
-            return words
-        return f"{words}, queue {self.name} {_found(self._exists(link, self._look_for_queue))}"
+        found = [_EXCHANGE[exchange]]
+        if self._declares:
+            found.append(_QUEUE[self._exists(link, self._look_for_queue)])
+        return joined(", ", (one.with_values(name=self.name) for one in found))
 
     def _ensure_exchange(self, link: Link) -> bool:
         """Whether it had to be created. An existing one must be of the wanted kind, or messages go astray."""
@@ -119,9 +135,7 @@ class Topology:
         return True
 
     def _problem(self, code: int, what: str, said: str = "") -> ConfigurationError:
-        advice = _ADVICE.get(code, "the broker refused it")
-        return ConfigurationError(cut(f"{what} {self.name}: {advice}" + (f" ({said})" if said else "")))
-
-
-def _found(exists: bool) -> str:
-    return "exists" if exists else "would be created"
+        problem = _ADVICE.get(code, message("the broker refused it"))
+        if said:
+            problem = message("%(problem)s (%(reason)s)", problem=problem, reason=said)
+        return ConfigurationError(cut(_PROBLEM[what].with_values(name=self.name, reason=problem)))

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,6 +30,7 @@ from destinations.connectors.base import (
 )
 from destinations.connectors.http.guarded_adapter import KNOWN_URLS, GuardedAdapter
 from destinations.connectors.redaction import SCAN_LIMIT, Redactor, cut, mask_url
+from tracsync.common.messages import Message, joined, message
 
 USER_AGENT = "tracsync"
 CONNECT_TIMEOUT = 5.0  # seconds
@@ -39,6 +41,9 @@ RETRYABLE = frozenset({408, 425, 429})
 _MARKUP = re.compile(r"<[^<>]*>")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_SYSTEM_WORDS: dict[str, str] = {
+    one: one for one in (message("connection refused"), message("connection failed"))
+}
 _NOT_SENT_TLS = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", "hostname", "HANDSHAKE_FAILURE")
 
 
@@ -156,7 +161,9 @@ class HttpClient:
             prepared.prepare_headers(headers)
             prepared.prepare_body(request.body, None)
         except (requests.RequestException, ValueError) as error:
-            raise ConfigurationError("the url cannot be used: it is not a valid web address") from error
+            raise ConfigurationError(
+                message("the url cannot be used: it is not a valid web address")
+            ) from error
         return prepared
 
     def _checked(self, url: str, prepared: requests.PreparedRequest) -> str:
@@ -173,21 +180,25 @@ class HttpClient:
         try:
             yield
         except requests.exceptions.ConnectTimeout:
-            raise NotSent("could not connect: it took too long") from None
+            raise NotSent(message("could not connect: it took too long")) from None
         except requests.exceptions.ProxyError as error:
             raise _proxy_failure(error) from None
         except requests.exceptions.SSLError as error:
             if any(sign in str(error) for sign in _NOT_SENT_TLS):
-                raise NotSent(f"could not connect: TLS failed ({_tls_words(error)})") from None
-            raise NoAnswer("the TLS connection broke before an answer came", Exchange(shown)) from None
+                raise NotSent(
+                    message("could not connect: TLS failed (%(reason)s)", reason=_tls_words(error))
+                ) from None
+            broke = message("the TLS connection broke before an answer came")
+            raise NoAnswer(broke, Exchange(shown)) from None
         except requests.exceptions.Timeout:
-            raise NoAnswer("no answer in time", Exchange(shown)) from None
+            raise NoAnswer(message("no answer in time"), Exchange(shown)) from None
         except requests.exceptions.ConnectionError as error:
             if (reason := _connect_words(error)) is not None:
-                raise NotSent(f"could not connect: {reason}") from None
-            raise NoAnswer("the connection was lost before an answer came", Exchange(shown)) from None
+                raise NotSent(message("could not connect: %(reason)s", reason=reason)) from None
+            lost = message("the connection was lost before an answer came")
+            raise NoAnswer(lost, Exchange(shown)) from None
         except (requests.RequestException, HTTPError, OSError):
-            raise NoAnswer("the answer could not be read", Exchange(shown)) from None
+            raise NoAnswer(message("the answer could not be read"), Exchange(shown)) from None
 
     def _read(self, response: requests.Response) -> tuple[bytes, bool]:
         """At most `limit` bytes; the status is known by now, so a broken body is not a failure."""
@@ -218,9 +229,9 @@ def outcome(reply: Reply, redactor: Redactor, payload: JSON = None) -> Outcome:
     """
     status = reply.status
     if 200 <= status < 300:
-        return Accepted(detail=f"answered {status}", exchange=reply.exchange)
+        return Accepted(detail=_answered(status), exchange=reply.exchange)
     if status == 407:
-        raise ConfigurationError("the proxy refused its credentials (407)")
+        raise ConfigurationError(message("the proxy refused its credentials (407)"))
     if status in RETRYABLE or status >= 500:
         return Retry(reason(reply, redactor, payload), retry_after(reply.headers), reply.exchange)
     return Rejected(reason(reply, redactor, payload), reply.exchange)
@@ -230,10 +241,22 @@ def reason(reply: Reply, redactor: Redactor, payload: JSON = None) -> str:
     """Why an answer is a failure, in words; of a redirect only the host it points to."""
     if 300 <= reply.status < 400:
         host = _host(reply.headers.get("Location", ""))
-        return f"answered {reply.status}, a redirect to {host}; redirects are not followed, change the url"
+        return message(
+            "answered %(status)s, a redirect to %(host)s; redirects are not followed, change the url",
+            status=reply.status,
+            host=host,
+        )
+    answered = _answered(reply.status)
+    if reply.status in (401, 403):
+        answered = message("answered %(status)s: it refused the credentials", status=reply.status)
     said = redactor.reason(reply.text, payload)
-    refused = ": it refused the credentials" if reply.status in (401, 403) else ""
-    return cut(f"answered {reply.status}{refused}" + (f": {said}" if said else ""))
+    return cut(joined(": ", (answered, said))) if said else answered
+
+
+@lru_cache(maxsize=100)
+def _answered(status: int) -> Message:
+    """Made once: most pushes are accepted with one and the same."""
+    return message("answered %(status)s", status=status)
 
 
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
@@ -255,10 +278,10 @@ def checked_headers(*sources: Mapping[str, str]) -> CaseInsensitiveDict[str]:
     merged: CaseInsensitiveDict[str] = CaseInsensitiveDict()
     for name, value in (pair for source in sources for pair in source.items()):
         if not _HEADER_NAME.fullmatch(name):
-            raise ConfigurationError("a header's name may hold only letters, digits and -_.")
+            raise ConfigurationError(message("a header's name may hold only letters, digits and -_."))
         if _CONTROL.search(value) or not _is_latin1(value):
             raise ConfigurationError(
-                f"the value of header {name} holds characters that a header cannot carry"
+                message("the value of header %(name)s holds characters that a header cannot carry", name=name)
             )
         merged[name] = value.strip()
     return merged
@@ -274,15 +297,15 @@ def _is_latin1(value: str) -> bool:
 
 def _host(location: str) -> str:
     try:
-        return urlsplit(location).hostname or "the same host"
+        return urlsplit(location).hostname or message("the same host")
     except ValueError:
-        return "an unreadable address"
+        return message("an unreadable address")
 
 
 def _proxy_failure(error: Exception) -> Exception:
     if "407" in str(error):
-        return ConfigurationError("the proxy refused its credentials (407)")
-    return NotSent("could not connect: the proxy cannot be used or did not reach the destination")
+        return ConfigurationError(message("the proxy refused its credentials (407)"))
+    return NotSent(message("could not connect: the proxy cannot be used or did not reach the destination"))
 
 
 def _connect_words(error: Exception) -> str | None:
@@ -290,13 +313,14 @@ def _connect_words(error: Exception) -> str | None:
     cause: Any = error.args[0] if error.args else None
     cause = getattr(cause, "reason", cause)
     if isinstance(cause, NameResolutionError):
-        return "the host name cannot be resolved"
+        return message("the host name cannot be resolved")
     if isinstance(cause, NewConnectionError):
-        return str(cause).rpartition(": ")[2].lower()
+        words = str(cause).rpartition(": ")[2].lower()
+        return _SYSTEM_WORDS.get(words, words)
     return None
 
 
 def _tls_words(error: Exception) -> str:
     if "CERTIFICATE_VERIFY_FAILED" in str(error) or "hostname" in str(error):
-        return "its certificate could not be verified"
-    return "the two sides do not agree on a protocol"
+        return message("its certificate could not be verified")
+    return message("the two sides do not agree on a protocol")

@@ -25,6 +25,7 @@ from destinations.connectors.base import (
 from destinations.connectors.http import client as http
 from destinations.connectors.http import payload
 from destinations.connectors.redaction import Redactor, basic, mask_url, url_secrets
+from tracsync.common.messages import message
 
 
 class HttpApi:
@@ -47,7 +48,7 @@ class HttpApi:
                 "description": "The address to call. Its password and query values are not shown again.",
                 "format": "uri",
                 "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^/?#\s]+\S*$",
-                "hint": "must start with http:// or https:// and hold no spaces",
+                "hint": message("must start with http:// or https:// and hold no spaces"),
             },
             "username": {
                 "type": "string",
@@ -82,7 +83,7 @@ class HttpApi:
                 "title": "Proxy",
                 "description": "The proxy to go through, such as http://user:password@proxy:3128.",
                 "pattern": r"^$|^[Hh][Tt][Tt][Pp][Ss]?://[^/?#\s]+/?$",
-                "hint": "must start with http:// or https:// and name a host",
+                "hint": message("must start with http:// or https:// and name a host"),
                 "secret": True,
                 "default": "",
             },
@@ -201,10 +202,20 @@ class HttpApiSession:
             reply = self._client.send(http.Request("HEAD", self._plan.url, self._plan.headers))
         except (http.NotSent, http.NoAnswer) as error:
             raise Unreachable(str(error)) from None
-        if reply.status in (401, 403, 407):
-            who = "the proxy" if reply.status == 407 else "the service"
-            raise ConfigurationError(f"{who} refused the credentials: it answered {reply.status} to HEAD")
-        return f"answered {reply.status} to HEAD in {reply.seconds * 1000:.0f} ms: reachable"
+        if reply.status == 407:
+            raise ConfigurationError(
+                message("the proxy refused the credentials: it answered %(status)s to HEAD", status=407)
+            )
+        if reply.status in (401, 403):
+            refused = message(
+                "the service refused the credentials: it answered %(status)s to HEAD", status=reply.status
+            )
+            raise ConfigurationError(refused)
+        return message(
+            "answered %(status)s to HEAD in %(number)s ms: reachable",
+            status=reply.status,
+            number=f"{reply.seconds * 1000:.0f}",
+        )
 
     def push(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         return [self._send(delivery) for delivery in deliveries]
@@ -232,7 +243,9 @@ def _plan(credentials: Mapping[str, JSON], settings: Mapping[str, JSON]) -> _Pla
     headers = http.checked_headers(given["headers"], options["headers"], cookies)
     if authorization:
         if "Authorization" in headers:
-            raise ConfigurationError("give either an Authorization header or a token or user name, not both")
+            raise ConfigurationError(
+                message("give either an Authorization header or a token or user name, not both")
+            )
         headers["Authorization"] = authorization
     secrets = schemas.secrets(HttpApi.credentials_schema, given) + schemas.secrets(
         HttpApi.settings_schema, options
@@ -256,7 +269,9 @@ def _authorization(given: Mapping[str, Any]) -> tuple[str, str]:
     userinfo, at, host = parts.netloc.rpartition("@")
     url = urlunsplit(parts._replace(netloc=host))
     if sum(map(bool, (given["token"], given["username"] or given["password"], at))) > 1:
-        raise ConfigurationError("give either a token or a user name and password, and only one of each")
+        raise ConfigurationError(
+            message("give either a token or a user name and password, and only one of each")
+        )
     if given["token"]:
         return url, _bearer(given["token"])
     username, _colon, password = userinfo.partition(":")
@@ -273,7 +288,7 @@ def _bearer(token: str) -> str:
 def _cookies(cookies: Mapping[str, str]) -> list[str]:
     for name, value in cookies.items():
         if not name.strip() or set(name) & set('=;, \t"') or set(value) & set(";,"):
-            raise ConfigurationError("a cookie's name and value cannot hold = ; , or spaces")
+            raise ConfigurationError(message("a cookie's name and value cannot hold = ; , or spaces"))
     return [f"{name}={value}" for name, value in cookies.items()]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlencode
 
 from destinations.connectors.base import JSON
+from tracsync.common.messages import message
 
 JSON_TYPE = "application/json"
 FORM_TYPE = "application/x-www-form-urlencoded"
@@ -36,7 +37,7 @@ def json_bytes(payload: JSON) -> bytes:
     try:
         return _encoded(json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
     except (ValueError, TypeError, RecursionError):
-        raise UnwritableError("the payload cannot be written as JSON") from None
+        raise UnwritableError(message("the payload cannot be written as JSON")) from None
 
 
 def flatten(payload: JSON) -> list[tuple[str, str]]:
@@ -45,7 +46,7 @@ def flatten(payload: JSON) -> list[tuple[str, str]]:
     Raises UnwritableError.
     """
     if not isinstance(payload, Mapping):
-        raise UnwritableError("the payload must be an object to be sent as parameters")
+        raise UnwritableError(message("the payload must be an object to be sent as parameters"))
     return [(name, _encoded(value).decode()) for name, value in _pairs("", payload)]
 
 
@@ -64,4 +65,6 @@ def _encoded(text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        raise UnwritableError("the payload holds characters that cannot be written in UTF-8") from None
+        raise UnwritableError(
+            message("the payload holds characters that cannot be written in UTF-8")
+        ) from None

@@ -20,14 +20,24 @@ from destinations.connectors.base import (
 )
 from destinations.connectors.http import client
 from destinations.connectors.redaction import Redactor, cut
+from tracsync.common.messages import joined, message
 
 _MAXIMUM = re.compile(r"\bmax of (\d+) entities", re.IGNORECASE)
+_CREATED, _UPDATED = message("created"), message("updated")
 # Parameters of a contact that are not among its fields
 _PARAMETERS = frozenset(
     {"id", "owner", "stage", "tags", "ipAddress", "lastActive", "overwriteWithBlank", "doNotContact"}
     | {"frequencyRules", "utmtags", "isPublished", "dateAdded", "dateModified", "dateIdentified"}
     | {"createdBy", "createdByUser", "preferredProfileImage"}
 )
+
+
+_PROBLEMS = {
+    401: message("Mautic refused the access token again after renewing it"),
+    403: message("Mautic does not allow this: switch its API on, or let the keys' role write contacts"),
+    404: message("no Mautic API at this address: check the api_url; after enabling the API clear its cache"),
+    407: message("the proxy refused its credentials"),
+}
 
 
 class Said:
@@ -47,22 +57,21 @@ class Said:
 
     def raise_if_refused(self) -> None:
         """ConfigurationError for answers that concern every contact alike."""
-        words = {
-            401: "Mautic refused the access token again after renewing it",
-            403: "Mautic does not allow this: switch its API on, or let the keys' role write contacts",
-            404: "no Mautic API at this address: check the api_url; after enabling the API clear its cache",
-            407: "the proxy refused its credentials",
-        }
-        if self.reply.status in words or 300 <= self.reply.status < 400:
-            start = words.get(self.reply.status, "Mautic is elsewhere")
-            raise ConfigurationError(cut(f"{start} ({self.reason(None)})"))
+        problem = _PROBLEMS.get(self.reply.status)
+        if 300 <= self.reply.status < 400:
+            problem = message("Mautic is elsewhere")
+        if problem is not None:
+            raise ConfigurationError(
+                cut(message("%(problem)s (%(reason)s)", problem=problem, reason=self.reason(None)))
+            )
 
     def reason(self, payload: JSON) -> str:
         """Status and messages, without secrets and without the payload's own values."""
         messages = [self.message(error) for error in self.errors]
         if not any(messages):
             return client.reason(self.reply, self.redactor, payload)
-        return cut(f"answered {self.reply.status}: {self.redactor.reason('; '.join(messages), payload)}")
+        said = self.redactor.reason("; ".join(messages), payload)
+        return cut(message("answered %(status)s: %(said)s", status=self.reply.status, said=said))
 
     def wait(self) -> float | None:
         """Seconds that Mautic asks everyone to wait: Retry-After, or its rate limit's epoch seconds."""
@@ -117,14 +126,18 @@ def _all_failed(said: Said, reason: str, wait: float | None, exchange: Exchange)
     if status in client.RETRYABLE or status == 503:
         return Retry(reason, wait, exchange)
     if status >= 500 and said.batch_maximum() is None:
-        return Unknown(f"{reason}; contacts before the failing one may have been saved", exchange)
+        return Unknown(
+            message("%(reason)s; contacts before the failing one may have been saved", reason=reason),
+            exchange,
+        )
     return Rejected(reason, exchange)
 
 
 def halt(outcome: Outcome) -> Retry | None:
     """Whether calls after this one should wait."""
     if isinstance(outcome, Retry) and outcome.exchange and outcome.exchange.status in (429, 503):
-        return Retry(f"not tried: Mautic answered {outcome.exchange.status}", outcome.after)
+        reason = message("not tried: Mautic answered %(status)s", status=outcome.exchange.status)
+        return Retry(reason, outcome.after)
     return None
 
 
@@ -134,18 +147,27 @@ def describe_check(reply: client.Reply, redactor: Redactor) -> str:
     if reply.status in client.RETRYABLE or reply.status >= 500:
         raise Unreachable(said.reason(None), said.wait())
     if reply.status != 200 or "contacts" not in said.mapping:
-        raise ConfigurationError(f"this does not look like Mautic's API: it answered {reply.status}")
-    version = reply.headers.get("Mautic-Version", "")
+        raise ConfigurationError(
+            message("this does not look like Mautic's API: it answered %(status)s", status=reply.status)
+        )
+    name = f"Mautic {reply.headers.get('Mautic-Version', '')}".rstrip()
     total = str(said.mapping.get("total", ""))
-    count = f", which holds {total} contacts" if total.isdigit() else ""
-    return f"connected to Mautic {version}".rstrip() + f"{count}, in {reply.seconds * 1000:.0f} ms"
+    time = f"{reply.seconds * 1000:.0f}"
+    if not total.isdigit():
+        return message("connected to %(name)s, in %(time)s ms", name=name, time=time)
+    return message(
+        "connected to %(name)s, which holds %(number)s contacts, in %(time)s ms",
+        name=name,
+        number=total,
+        time=time,
+    )
 
 
 def _item(said: Said, index: int, body: Mapping[str, JSON]) -> Outcome:
     code = _at(said.mapping.get("statusCodes"), index)
     found, error = (_at(said.mapping.get(key), index) for key in ("contacts", "errors"))
     if not isinstance(code, int):
-        return Unknown("Mautic did not say what became of this contact", _exchange(said, body, None))
+        return Unknown(message("Mautic did not say what became of this contact"), _exchange(said, body, None))
     if 200 <= code < 300:
         return _stored(found, code, body, _exchange(said, body, found))
     error = {**(error if isinstance(error, Mapping) else {}), "code": code}
@@ -165,15 +187,16 @@ def _stored(found: JSON, status: int, body: Mapping[str, JSON], exchange: Exchan
     remote_id = found.get("id") if isinstance(found, Mapping) else None
     if not isinstance(remote_id, int | str) or isinstance(remote_id, bool) or not remote_id:
         # An empty contact came back from Mautic 5.0 (#13243).
-        return Unknown(f"answered {status} without the contact's id", exchange)
-    done = "created" if status == 201 else "updated"
-    return Accepted(str(remote_id), cut("; ".join([done, *_lost(body, found)])), exchange)
+        return Unknown(message("answered %(status)s without the contact's id", status=status), exchange)
+    done = _CREATED if status == 201 else _UPDATED
+    return Accepted(str(remote_id), cut(joined("; ", (done, *_lost(body, found)))), exchange)
 
 
 def _refused(error: Mapping[str, JSON], said: Said, body: Mapping[str, JSON], exchange: Exchange) -> Outcome:
     code = error.get("code")
-    message = said.redactor.reason(Said.message(error), body)
-    reason = cut(f"refused with {code}: {message}" if message else f"refused with {code}")
+    refused = message("refused with %(status)s", status=code)
+    text = said.redactor.reason(Said.message(error), body)
+    reason = cut(joined(": ", (refused, text))) if text else refused
     if isinstance(code, int) and (code in client.RETRYABLE or code >= 500):
         return Retry(reason, None, exchange)
     return Rejected(reason, exchange)
@@ -181,13 +204,14 @@ def _refused(error: Mapping[str, JSON], said: Said, body: Mapping[str, JSON], ex
 
 def _lost(body: Mapping[str, JSON], found: JSON) -> list[str]:
     """What Mautic accepts without storing it: zeros in numeric fields, fields it does not have."""
-    notes = []
+    notes: list[str] = []
     if zeros := sorted(name for name, value in body.items() if _is_zero(value)):
-        notes.append(f"Mautic does not store zero in numeric fields: {', '.join(zeros)}")
-    fields = found.get("fields") if isinstance(found, Mapping) else None
-    known = fields.get("all") if isinstance(fields, Mapping) else None
+        fields = ", ".join(zeros)
+        notes.append(message("Mautic does not store zero in numeric fields: %(fields)s", fields=fields))
+    stored = found.get("fields") if isinstance(found, Mapping) else None
+    known = stored.get("all") if isinstance(stored, Mapping) else None
     if isinstance(known, Mapping) and (unknown := sorted(set(body) - set(known) - _PARAMETERS)):
-        notes.append(f"Mautic has no such field: {', '.join(unknown)}")
+        notes.append(message("Mautic has no such field: %(fields)s", fields=", ".join(unknown)))
     return notes
 
 

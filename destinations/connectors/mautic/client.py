@@ -11,6 +11,7 @@ from destinations.connectors.base import JSON, ConfigurationError, Token, TokenS
 from destinations.connectors.http import client, payload
 from destinations.connectors.mautic.answers import Said
 from destinations.connectors.redaction import Redactor
+from tracsync.common.messages import message
 
 TIMEOUT = 30.0  # seconds; a batch of 200 is saved one by one
 RESPONSE_LIMIT = 16 * 1024 * 1024  # bytes: the answer to a batch holds every contact in full
@@ -68,13 +69,16 @@ class MauticClient:
         try:
             reply = self._http.send(client.Request("POST", f"{self._base}/oauth/v2/token", headers, form))
         except (client.NotSent, client.NoAnswer) as error:
-            raise Unreachable(f"no access token: {error}") from None
+            raise Unreachable(message("no access token: %(reason)s", reason=str(error))) from None
         said = Said(reply, self.redactor)
         if reply.status in client.RETRYABLE or reply.status >= 500:
-            raise Unreachable(f"no access token: {said.reason(None)}", said.wait())
+            reason = message("no access token: %(reason)s", reason=said.reason(None))
+            raise Unreachable(reason, said.wait())
         value = said.mapping.get("access_token")
         if reply.status != 200 or not isinstance(value, str) or not value:
-            raise ConfigurationError(f"Mautic gave no access token: {said.reason(None)}")
+            raise ConfigurationError(
+                message("Mautic gave no access token: %(reason)s", reason=said.reason(None))
+            )
         return Token(value, time.time() + _lifetime(said.mapping.get("expires_in")))
 
 

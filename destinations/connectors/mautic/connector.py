@@ -32,6 +32,7 @@ from destinations.connectors.mautic import answers
 from destinations.connectors.mautic.answers import Said
 from destinations.connectors.mautic.client import MauticClient, base_url
 from destinations.connectors.redaction import Redactor
+from tracsync.common.messages import joined, message
 
 BATCH_LIMIT = 200  # Mautic's api_batch_max_limit
 # One bad contact among 200 takes 8 failing calls to be found; a server that fails always stops here.
@@ -58,7 +59,7 @@ class Mautic:
                 "description": "Where Mautic is, with or without /api at the end.",
                 "format": "uri",
                 "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^/?#@\s]+(/[^?#\s]*)?$",
-                "hint": "must start with http:// or https:// and hold no user name and no ?",
+                "hint": message("must start with http:// or https:// and hold no user name and no ?"),
             },
             "public_key": {
                 "type": "string",
@@ -97,7 +98,7 @@ class Mautic:
                 "title": "E-mail",
                 "description": "What Mautic finds the contact by.",
                 "pattern": r"\S",
-                "hint": "must not be blank",
+                "hint": message("must not be blank"),
             },
         },
         "required": ["email"],
@@ -190,7 +191,7 @@ class MauticSession:
         except http.NoAnswer as error:
             # without the body: it holds other contacts too
             unknown = Unknown(str(error), Exchange(error.exchange.request.partition("\n\n")[0]))
-            return [unknown] * len(group), Retry(f"not tried: {error}")
+            return [unknown] * len(group), Retry(message("not tried: %(reason)s", reason=str(error)))
 
     def _send_one(self, delivery: Delivery) -> Step:
         body = contact(delivery.payload, self._overwrite)
@@ -230,4 +231,4 @@ class MauticSession:
 
 def _problem(delivery: Delivery) -> str:
     found = schemas.validate(Mautic.payload_schema, delivery.payload)
-    return "; ".join(sentence for _path, sentence in found)
+    return joined("; ", (sentence for _path, sentence in found))
