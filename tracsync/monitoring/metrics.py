@@ -61,9 +61,8 @@ def _destinations(now: datetime) -> Metrics:
     found = {one: {condition.kind for condition in conditions(one, now)} for one in lean}
     counts = {one: waiting[one.pk][0] if one.pk in waiting else 0 for one in found}
     yield _family("syncs_owed", "Profiles that are waiting for the destination.", counts)
-    ages = {
-        one: max(0.0, (now - waiting[one.pk][1]).total_seconds()) if one.pk in waiting else 0.0 for one in found
-    }
+    since = {one: waiting[one.pk][1] if one.pk in waiting else now for one in found}
+    ages = {one: max(0.0, (now - oldest).total_seconds()) for one, oldest in since.items()}
     yield _family("syncs_oldest_owed_seconds", "For how long the one that waits longest has been due.", ages)
     for name, (help_text, kind, is_so) in _KINDS.items():
         yield _family(name, help_text, {one: (kind in kinds) is is_so for one, kinds in found.items()})
