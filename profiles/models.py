@@ -1,10 +1,12 @@
 """The customer document, and the marks that say it has changes nobody has been told of yet."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NoReturn
 
 from django.core.exceptions import ValidationError
-from django.db import models, router, transaction
-from django.db.models.signals import post_save
+from django.db import DatabaseError, IntegrityError, NotSupportedError, models, router, transaction
+from django.db.models.base import ModelBase
+from django.db.models.signals import post_save, pre_save
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -13,8 +15,32 @@ from profiles.documents import InvalidDocument, Sealed
 from tracsync.common import lookups  # noqa: F401 - lookups registers `among`
 
 
-class ProfileConflict(Exception):
-    """Somebody else changed the profile since it was read; read it again and repeat the change."""
+class ProfileConflict(DatabaseError):
+    """Somebody else changed or deleted the profile since it was read; read it again and repeat the change."""
+
+
+class ProfileQuerySet(models.QuerySet["Profile"]):
+    """Refuses to write what nobody would be told of."""
+
+    def update(self, **fields: Any) -> NoReturn:
+        raise _unmarked("update")
+
+    def bulk_create(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise _unmarked("bulk_create")
+
+    def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise _unmarked("bulk_update")
+
+    def update_marks(self, **marks: Any) -> int:
+        """Write marks as they are given, in one statement; how many rows. For what hands changes on."""
+        return super().update(**marks)
+
+
+def _unmarked(name: str) -> NotSupportedError:
+    return NotSupportedError(
+        f"{name} would not mark the profiles as changed, so that no destination is told: "
+        "use profiles.changes.write"
+    )
 
 
 class Profile(models.Model):
@@ -23,8 +49,8 @@ class Profile(models.Model):
     The row itself is the outbox: `version` grows by one at each real change, `changed_at` is the time of
     the last one, and `first_changed_at` that of the first one that has not been handed on (null: none).
 
-    `save` and `profiles.changes.write` keep these marks. A queryset's `update` and `bulk_create` do not:
-    nobody is told of what they write.
+    `save` and `profiles.changes.write` keep these marks, and so does what calls `save`, as `create` and
+    `update_or_create` do. A queryset's `update`, `bulk_create` and `bulk_update` are refused.
     """
 
     id = models.CharField(_("ID"), primary_key=True, max_length=documents.MAX_ID_LENGTH)
@@ -36,6 +62,8 @@ class Profile(models.Model):
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     changed_at = models.DateTimeField(_("changed"), default=timezone.now, editable=False)
     first_changed_at = models.DateTimeField(null=True, editable=False)
+
+    objects = ProfileQuerySet.as_manager()
 
     class Meta:
         ordering = ("id",)
@@ -56,19 +84,46 @@ class Profile(models.Model):
     def __str__(self) -> str:
         return self.id
 
-    def save(self, *args: Any, using: str | None = None, **kwargs: Any) -> None:
+    def save(
+        self,
+        *,
+        force_insert: bool | tuple[ModelBase, ...] = False,
+        force_update: bool = False,
+        using: str | None = None,
+        update_fields: Iterable[str] | None = None,
+    ) -> None:
         """Store the document if it really changed, with the mark that the change has to be handed on.
 
-        A new instance under an existing id replaces that document. Raises InvalidDocument, and
-        ProfileConflict where the profile was changed by somebody else since it was read.
+        A new instance under an existing id replaces that document, unless `force_insert` is given, as
+        `objects.create` does: then IntegrityError is raised. With `force_update` or `update_fields` the
+        profile has to exist. `update_fields` must name the document, which is all that a caller decides: the
+        marks are kept as ever. `post_save` is sent after a real change only.
+
+        Raises InvalidDocument, and ProfileConflict where the profile is gone or was changed by somebody else
+        since it was read.
         """
-        sealed = self._seal()
+        if update_fields is not None:
+            update_fields = frozenset(update_fields)
+            if not update_fields:
+                return
+            known = {field.name for field in self._meta.fields if not field.primary_key}
+            if "document" not in update_fields or not update_fields <= known:
+                raise ValueError(f"only the document of a profile can be saved, not {sorted(update_fields)}")
+        if force_insert and (force_update or update_fields):
+            raise ValueError("Cannot force both insert and updating in model saving.")
         using = using or router.db_for_write(Profile, instance=self)
-        created = self._state.adding and self._create(sealed, using)
+        pre_save.send(Profile, instance=self, raw=False, using=using, update_fields=update_fields)
+        sealed = self._seal()
+        must_exist = force_update or update_fields is not None
+        created = (force_insert or self._state.adding) and not must_exist and self._create(sealed, using)
+        if force_insert and not created:
+            raise IntegrityError(f"profile {self.id} exists already")
         if created or self._replace(sealed, using):
             post_save.send(
-                Profile, instance=self, created=created, update_fields=None, raw=False, using=using
+                Profile, instance=self, created=created, update_fields=update_fields, raw=False, using=using
             )
+        elif must_exist and not Profile.objects.using(using).filter(pk=self.pk).exists():
+            raise self._gone()
 
     @property
     def is_settled(self) -> bool:
@@ -108,10 +163,13 @@ class Profile(models.Model):
         locked = Profile.objects.using(using).select_for_update(no_key=True)
         stored = locked.filter(pk=self.pk).defer("document").first()
         if stored is None:
-            raise ProfileConflict(f"profile {self.pk} was deleted by somebody else at this moment")
+            raise self._gone()
         self.version, self.digest, self.created_at = stored.version, stored.digest, stored.created_at
         self.changed_at, self.first_changed_at = stored.changed_at, stored.first_changed_at
         self._state.adding, self._state.db = False, using
+
+    def _gone(self) -> ProfileConflict:
+        return ProfileConflict(f"there is no profile {self.pk} to change; somebody else may have deleted it")
 
     def _update(self, sealed: Sealed, using: str) -> bool:
         if sealed.digest == self.digest:

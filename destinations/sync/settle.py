@@ -33,7 +33,7 @@ def settle(now: datetime) -> int:
     with transaction.atomic():
         ids = _lock_quiet(now)
         settled = {destination.pk: hand_over(destination, ids) for destination in (_enabled() if ids else ())}
-        Profile.objects.filter(pk__among=ids).update(first_changed_at=None)
+        Profile.objects.filter(pk__among=ids).update_marks(first_changed_at=None)
         counters.settled(settled)
     return len(ids)
 

@@ -203,7 +203,7 @@ def test_ids_are_found_by_their_beginning(api, make_profile):
 
 def test_changed_since_and_unsettled(api, make_profile, frozen):
     make_profile("old")
-    Profile.objects.update(first_changed_at=None)
+    Profile.objects.update_marks(first_changed_at=None)
     frozen.forward(60)
     moment = frozen.now.isoformat()
     make_profile("new")

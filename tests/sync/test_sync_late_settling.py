@@ -93,7 +93,7 @@ def test_nor_is_it_when_what_was_settled_is_older_than_what_was_pushed(
 
     def settled_meanwhile(decider, sync, pushed, now):
         settle.hand_over(decider.destination, [profile.pk])
-        Profile.objects.update(version=3)
+        Profile.objects.update_marks(version=3)
         pushed.version = 3
         return decide(decider, sync, pushed, now)
 

@@ -143,13 +143,13 @@ def test_the_page_says_what_is_at_every_destination(profile, destination, page):
     ProfileSync.objects.create(
         profile=profile, destination=destination, state="skipped", reason="profile@x is missing"
     )
-    Profile.objects.update(first_changed_at=None)
+    Profile.objects.update_marks(first_changed_at=None)
     text = page("profiles_profile_change", "anna")
     assert "not sent: profile@x is missing" in text
 
 
 def test_the_page_says_what_was_never_sent(profile, destination, page):
-    Profile.objects.update(first_changed_at=None)
+    Profile.objects.update_marks(first_changed_at=None)
     assert "has not changed since the destination was added" in page("profiles_profile_change", "anna")
     Destination.objects.update(enabled=False)
     assert "the destination is off" in page("profiles_profile_change", "anna")

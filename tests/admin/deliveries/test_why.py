@@ -38,7 +38,7 @@ def test_the_answer_the_story_and_what_it_would_be_now(sync, profile, plain, pag
         sync, outcome="accepted", status_code=200, request=kept, at=timezone.now() - timedelta(days=1)
     )
     make_attempt(sync, reason="status 422: no such list")
-    Profile.objects.update(first_changed_at=None)
+    Profile.objects.update_marks(first_changed_at=None)
     text = why(page, profile, plain)
     for part in (
         "Rejected: status 422: no such list",
@@ -67,13 +67,14 @@ def test_what_has_become_of_it_since(profile, plain, page):
     )
     assert "The prerequisites are met now" in why(page, profile, plain)
     ProfileSync.objects.filter(pk=row.pk).update(state="synced", synced_at=timezone.now(), synced_version=1)
-    Profile.objects.filter(pk=profile.pk).update(document={"id": "anna"})
+    profile.document = {"id": "anna"}
+    profile.save()
     assert "not met any more" in why(page, profile, plain)
 
 
 def test_it_works_before_anything_was_handed_over(profile, plain, page):
     assert "It was not sent yet: waiting until" in why(page, profile, plain)
-    Profile.objects.update(first_changed_at=None)
+    Profile.objects.update_marks(first_changed_at=None)
     assert "never sent" in why(page, profile, plain)
     Destination.objects.update(enabled=False)
     text = why(page, profile, plain)

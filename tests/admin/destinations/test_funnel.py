@@ -42,7 +42,7 @@ def stage(row):
 def people(db):
     for name in ("anna", "ben", "cleo"):
         Profile(document={"id": name}).save()
-    Profile.objects.update(first_changed_at=None)
+    Profile.objects.update_marks(first_changed_at=None)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_every_stage_says_its_count_and_share(funnel, destination, people):
         destination,
         settled=90, skipped=20, refused=5, unchanged=15, accepted=50, retry=6, rejected=3, unknown=1,
     )  # fmt: skip
-    Profile.objects.filter(pk="anna").update(first_changed_at=timezone.now())
+    Profile.objects.filter(pk="anna").update_marks(first_changed_at=timezone.now())
     assert funnel().stages == {
         "Changed": ("91", "-"),
         "Quiet": ("90", "-"),
@@ -112,7 +112,7 @@ def test_unsettled_profiles_are_counted_to_a_limit_and_not_where_it_is_off(
     funnel, destination, people, monkeypatch
 ):
     monkeypatch.setattr("destinations.admin.dashboard.funnel_stages.MOST_UNSETTLED", 2)
-    Profile.objects.update(first_changed_at=timezone.now())
+    Profile.objects.update_marks(first_changed_at=timezone.now())
     assert funnel().stages["Changed"][0] == "2+"
     Destination.objects.update(enabled=False)
     assert funnel().stages["Changed"][0] == "0"

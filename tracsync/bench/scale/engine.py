@@ -52,7 +52,7 @@ def settling(profiles: int, batches: int) -> Section:
     first = profiles // 3
     ids = {"pk__gt": profile_id(first), "pk__lte": profile_id(first + count)}
     changed = timezone.now() - timedelta(hours=1)
-    Profile.objects.filter(**ids).update(
+    Profile.objects.filter(**ids).update_marks(
         version=F("version") + 1, changed_at=changed, first_changed_at=changed
     )
     taken = []
