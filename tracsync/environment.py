@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import environ
@@ -34,4 +35,14 @@ class Environment(environ.Env):
 def need(package: str, var: str, extra: str) -> None:
     """Raises ImproperlyConfigured where the package that a setting asks for is not installed."""
     if find_spec(package) is None:
-        raise ImproperlyConfigured(f"{var} needs the extra “{extra}”: pip install -e '.[{extra}]'")
+        raise ImproperlyConfigured(f"{var} needs the extra “{extra}”: pip install 'tracsync[{extra}]'")
+
+
+def make_private(directory: Path) -> None:
+    """A folder for this user only, where there is none yet. Raises ImproperlyConfigured."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"the data folder {directory} cannot be made ({error.strerror}): set TRACSYNC_DATA_DIR"
+        ) from None

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
+from tracsync.environment import make_private
+
 
 def secret_key(directory: Path) -> str:
     """Django's signing key."""
@@ -19,7 +21,7 @@ def encryption_key(directory: Path) -> str:
 
 
 def _read_or_make(path: Path, new: str) -> str:
-    path.parent.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
+    make_private(path.parent)
     if not path.exists():
         _write_once(path, new)
     return path.read_text().strip()

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from csp.constants import NONCE, NONE, SELF
 
-from tracsync import environment, keys
+from tracsync import __version__, environment, keys
+from tracsync.common import installation
 
-BASE_DIR = Path(__file__).resolve().parent.parent
+BASE_DIR = installation.BASE_DIR
 env = environment.Environment()
 
-DATA_DIR = env.path("TRACSYNC_DATA_DIR", default=str(BASE_DIR / "var"))()
+DATA_DIR = env.path("TRACSYNC_DATA_DIR", default=str(installation.data_dir()))()
 DATA_DIR = Path(DATA_DIR).resolve()
 
 SECRET_KEY = env.str("SECRET_KEY", default="") or keys.secret_key(DATA_DIR)
@@ -91,7 +92,7 @@ TEMPLATES = [
 DATABASES = {"default": env.database("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'tracsync.sqlite3'}")}
 DATABASES["default"].update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    environment.make_private(DATA_DIR)
     # One writer at a time: take the write lock when a transaction begins, and wait for it, instead of
     # failing when a reader turns writer.
     DATABASES["default"]["OPTIONS"] = {
@@ -147,7 +148,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "tracsync",
     "DESCRIPTION": "Keeps external systems in step with customer profiles.",
-    "VERSION": "0.1.0",
+    "VERSION": __version__,
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

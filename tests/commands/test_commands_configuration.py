@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+import tracsync
 from tests.harness import ROOT
 
 OURS = ("TRACSYNC_", "SECRET_KEY", "DATABASE_URL", "REDIS_URL")
@@ -37,6 +38,7 @@ def manage(tmp_path, *arguments, **environment):
         ({"TRACSYNC_WORKERS": "0"}, "TRACSYNC_WORKERS must be at least 1"),
         ({"TRACSYNC_ATTEMPT_BODIES": "some"}, "TRACSYNC_ATTEMPT_BODIES must be none, asked, failed or all"),
         ({"TRACSYNC_ENCRYPTION_KEYS": "short"}, "TRACSYNC_ENCRYPTION_KEYS must be Fernet keys"),
+        ({"TRACSYNC_DATA_DIR": "/dev/null/here"}, "cannot be made (Not a directory): set TRACSYNC_DATA_DIR"),
         ({"DATABASE_URL": "nonsense"}, "DATABASE_URL is no address of a database"),
         ({"DATABASE_URL": "postgres://nobody@127.0.0.1:1/none"}, "The database does not answer"),
     ],
@@ -46,6 +48,10 @@ def test_what_is_wrong_is_said(tmp_path, environment, said):
     assert done.returncode == 1
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_version_is_ours(tmp_path):
+    assert manage(tmp_path, "--version").stdout.startswith(f"tracsync {tracsync.__version__}, Django ")
 
 
 def test_a_port_that_is_taken(tmp_path):

@@ -31,7 +31,7 @@ def process_of(installation, words):
 
 def test_what_is_killed_is_started_again(running):
     installation, receiver, _ = running
-    for words in ("manage.py worker", "gunicorn"):
+    for words in ("tracsync worker", "gunicorn"):
         killed = wait_for(lambda words=words: process_of(installation, words), what=words)
         os.kill(killed, signal.SIGKILL)
         wait_for(lambda killed=killed: killed not in installation.pids(), what="its end")
@@ -42,7 +42,7 @@ def test_what_is_killed_is_started_again(running):
 
 def test_when_up_is_killed_nothing_stays_behind(running):
     installation, _, process = running
-    wait_for(lambda: process_of(installation, "manage.py worker"), what="the worker")
+    wait_for(lambda: process_of(installation, "tracsync worker"), what="the worker")
     process.kill()
     process.wait()
     wait_for(lambda: not installation.pids(), 60, "the end of all processes")

@@ -12,7 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -21,7 +20,9 @@ from django.utils.translation import gettext as _
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-DIRECTORY = Path(settings.BASE_DIR) / "docs"
+from tracsync.common import installation
+
+DIRECTORY = installation.BASE_DIR / "docs"
 FIRST = "admin"
 
 # Which heading helps with which pages: by the name of a page, its model, its app.

@@ -29,6 +29,7 @@ from destinations.operations.selection import InvalidChoice
 from profiles.documents import InvalidDocument
 from profiles.models import ProfileConflict
 from tracsync.common.encryption import UndecryptableValue
+from tracsync.common.installation import command
 from tracsync.common.jobs import JobEnded
 
 MOST_NAMED = 10
@@ -54,7 +55,7 @@ def _translated(error: Exception) -> Exception:
     match error:
         case exceptions.NotAuthenticated():
             error.detail = exceptions.ErrorDetail(
-                "Send a token: Authorization: Bearer <token>; manage.py create_token makes one"
+                f"Send a token: Authorization: Bearer <token>; {command('create_token')} makes one"
             )
         case InvalidDocument() | InvalidChoice():
             return exceptions.ValidationError({"detail": str(error)})

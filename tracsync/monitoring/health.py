@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from destinations.scheduler import loop
+from tracsync.common.installation import command
 
 Finding = tuple[bool, str]
 
@@ -49,14 +50,14 @@ def _migrations() -> Finding:
     executor = MigrationExecutor(connection)
     missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
     if missing:
-        return False, f"{missing} migrations are not applied: run manage.py migrate"
+        return False, f"{missing} migrations are not applied: run {command('migrate')}"
     return True, "all migrations are applied"
 
 
 def _scheduler() -> Finding:
     if loop.is_alive():
         return True, "a scheduler is alive"
-    return False, "no scheduler has shown itself lately, so changes are not sent: run manage.py worker"
+    return False, f"no scheduler has shown itself lately, so changes are not sent: run {command('worker')}"
 
 
 CHECKS = {"database": _database, "migrations": _migrations, "clock": _scheduler}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from rich.console import Console
 from destinations.models import DeliveryAttempt, Destination, ProfileSync
 from profiles import changes
 from profiles.models import Profile
+from tracsync.processes import launch
 from tracsync.prove import environments, ledger
 from tracsync.prove.faults import Faults
 from tracsync.prove.plan import CHANGES_PER_PROFILE, Plan, batches
@@ -81,8 +81,7 @@ def _check(plan: Plan) -> None:
 
 @contextmanager
 def _receiver(plan: Plan) -> Iterator[str]:
-    command = [sys.executable, "-m", "tracsync.prove.receiver", str(plan.seed)]
-    process = subprocess.Popen(command, cwd=settings.BASE_DIR, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    process = launch.module("tracsync.prove.receiver", str(plan.seed), stdout=subprocess.PIPE, text=True)
     try:
         stdout: IO[str] = process.stdout  # type: ignore[assignment] # it is a pipe
         yield stdout.readline().strip()

@@ -10,7 +10,6 @@ import os
 import secrets
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -22,6 +21,8 @@ from cryptography.fernet import Fernet
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django_q.brokers import get_broker
+
+from tracsync.processes import launch
 
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 LOOPBACK = "127.0.0.1"
@@ -56,9 +57,8 @@ def process(
 
     In a session of its own: Ctrl-C reaches this process, which ends the other.
     """
-    command = [sys.executable, "-m", module, argument]
-    started = subprocess.Popen(  # noqa: S603 - our own command line
-        command, cwd=settings.BASE_DIR, env=environment, start_new_session=True, text=True, **options
+    started = launch.module(
+        module, argument, environment=environment, start_new_session=True, text=True, **options
     )
     try:
         yield started

@@ -1,4 +1,4 @@
-"""Workers of a scratch installation: real `manage.py worker` processes, found by kind and killed.
+"""Workers of a scratch installation: real `tracsync worker` processes, found by kind and killed.
 
 A worker and all its descendants share one session, also those whose parent was killed.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,6 +16,7 @@ from typing import IO, Any
 
 from django.conf import settings
 
+from tracsync.processes import launch
 from tracsync.processes.supervisor import SUPERVISED
 
 GRACE = 40.0  # seconds
@@ -63,10 +63,10 @@ class Workers:
                 process.wait(max(0.1, ends_at - time.monotonic()))
 
     def _start(self) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            [sys.executable, "manage.py", "worker"],
-            cwd=settings.BASE_DIR,
-            env={**os.environ, SUPERVISED: "1"},
+        process = launch.module(
+            "tracsync",
+            "worker",
+            environment={**os.environ, SUPERVISED: "1"},
             stdout=self.log,
             stderr=self.log,
             start_new_session=True,

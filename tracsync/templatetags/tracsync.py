@@ -1,4 +1,4 @@
-"""What our templates ask for: help, empty lists, times, and recorded texts in the reader's language."""
+"""What our templates ask for: help, empty lists, times, commands, recorded texts in the reader's language."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from destinations import recorded
 from tracsync.admin import documentation, empty_lists
 from tracsync.common import numbers, times
 from tracsync.common.bounded_lists import AtLeast
+from tracsync.common.installation import command
 
 register = template.Library()
+register.simple_tag(command)
 
 
 @register.simple_tag(takes_context=True)

@@ -12,6 +12,7 @@ from destinations.admin.base.links import Link
 from destinations.models import Destination, Extension, Health, Resource
 from destinations.scheduler import loop
 from profiles.models import Profile
+from tracsync.common.installation import command
 
 
 @dataclass(slots=True)
@@ -82,7 +83,7 @@ def _worker() -> Step:
         _("Start a worker"),
         _("It sends. Without one, changes are recorded and wait."),
         loop.is_alive(),
-        command="python manage.py worker",
+        command=command("worker"),
     )
 
 

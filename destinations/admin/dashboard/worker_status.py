@@ -16,13 +16,13 @@ from destinations.models import Heartbeat, ProfileSync
 from destinations.scheduler.loop import ALIVE
 from profiles.models import Profile
 from tracsync.common.bounded_lists import count
+from tracsync.common.installation import command
 from tracsync.common.numbers import grouped
 from tracsync.common.times import told
 
 LATE = timedelta(seconds=30)  # due for so long without anybody who takes it
 MOST_UNSETTLED = 1000
 BROKER_TIMEOUT = 0.5  # seconds
-START = "python manage.py worker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def look(now: datetime) -> Liveness:
         (_("Unsettled profiles"), _unsettled()),
     ]
     if not alive:
-        return Liveness(False, _nothing_runs(clocks), _advice_to_start(), START, facts)
+        return Liveness(False, _nothing_runs(clocks), _advice_to_start(), command("worker"), facts)
     if _is_stuck(batches, now):
         return Liveness(False, _stuck(batches["oldest"]), _advice_to_look(), "", facts)
     return Liveness(True, _("Clocks and workers are running."), "", "", facts)

@@ -9,6 +9,7 @@ from destinations.management import backfill_display, finding
 from destinations.models import Backfill, Destination
 from destinations.operations import backfill, progress
 from destinations.scheduler import loop
+from tracsync.common.installation import command
 from tracsync.common.jobs import JobEnded
 
 ACTS = {
@@ -64,7 +65,7 @@ class Command(BaseCommand):
         if not destination.enabled:
             self.stdout.write("The destination is off: nothing is sent before it is on again.")
         elif not loop.is_alive():
-            self.stdout.write("No worker is running: it begins when one does (manage.py worker).")
+            self.stdout.write(f"No worker is running: it begins when one does ({command('worker')}).")
         return requested
 
     def _act(self, found: Backfill, act: str) -> None:

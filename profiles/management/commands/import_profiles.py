@@ -30,7 +30,7 @@ or values to merge into a profile, leaving everything else as it is:
 
 In CSV, --map says where in the document the cells of a column go:
 
-    python manage.py import_profiles customers.csv --map no=id --map mail=data.contact.email.main
+    %(prog)s customers.csv --map no=id --map mail=data.contact.email.main
 
 Blank lines and blank cells are left out, and .gz files are unpacked. It is safe to import a file again:
 a document that is already stored as it is counts as unchanged, and nothing is sent because of it.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,9 +10,9 @@ from dataclasses import dataclass
 from typing import IO, Any, NamedTuple
 
 import requests
-from django.conf import settings
 
 from tracsync.bench.inside import CannotMeasureError
+from tracsync.processes import launch
 
 PATIENCE = 60.0  # seconds without any arrival, before what is missing counts as lost
 LOOK_EVERY = 0.1  # seconds
@@ -99,8 +98,7 @@ def completed(states: States, arrivals: Sequence[Arrival]) -> dict[tuple[str, st
 
 @contextmanager
 def receiver() -> Iterator[Receiver]:
-    command = [sys.executable, "-m", "tracsync.bench.delivery.receiver"]
-    with subprocess.Popen(command, cwd=settings.BASE_DIR, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+    with launch.module("tracsync.bench.delivery.receiver", stdout=subprocess.PIPE, text=True) as process:
         stdout: IO[str] = process.stdout  # type: ignore[assignment] # it is a pipe
         try:
             yield Receiver(stdout.readline().strip())

@@ -21,7 +21,7 @@ class Command(BaseCommand):
 
 Only a digest of it is kept: whoever loses it makes another one with --replace. Send it with every request:
 
-    TOKEN=$(python manage.py create_token warehouse | tail -1)
+    TOKEN=$(%(prog)s warehouse | tail -1)
     curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8000/api/
 
 Ends with exit code 1 when there is a token of this name already."""

@@ -19,8 +19,9 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 
+from tracsync.common.installation import command
 from tracsync.demo import install
-from tracsync.processes import supervisor
+from tracsync.processes import launch, supervisor
 
 PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 GRACE = 40.0  # seconds the processes have to end
@@ -53,15 +54,15 @@ class Command(BaseCommand):
         self._sign_in()
         if receiver_port:
             install.install(f"http://127.0.0.1:{receiver_port}/")
-        _run(_commands(host, port, receiver_port), lambda: self._next_steps(host, port, receiver_port))
+        self.stdout.write(f"The data folder is {settings.DATA_DIR}.")
+        _run(_modules(host, port, receiver_port), lambda: self._next_steps(host, port, receiver_port))
         self.stdout.write("Stopped.")
 
     def _sign_in(self) -> None:
         users = get_user_model().objects
         if users.filter(is_superuser=True).exists():
-            self.stdout.write(
-                "Sign in with the admin user you have (manage.py changepassword NAME sets a new password)."
-            )
+            reset = command("changepassword NAME")
+            self.stdout.write(f"Sign in with the admin user you have ({reset} sets a new password).")
             return
         password = secrets.token_urlsafe(12)
         users.create_superuser(ADMIN, password=password)
@@ -76,6 +77,7 @@ class Command(BaseCommand):
                 f"Next: change a profile at http://{shown}:{port}/admin/profiles/profile/ and watch it arrive"
                 f" {install.QUIET_PERIOD:g} seconds after your last change."
             )
+        self.stdout.flush()  # into a file or a pipe as well
 
 
 def _check_free(host: str, port: int) -> None:
@@ -88,55 +90,46 @@ def _check_free(host: str, port: int) -> None:
             raise CommandError(f"Cannot listen on {host}:{port} ({error}): choose another --port.") from None
 
 
-def _commands(host: str, port: int, receiver_port: int | None) -> list[list[str]]:
-    """What runs; without a person's settings to the contrary, the demo may reach its receiver, and keeps what
-    it sends of its invented people, so that one sees what has changed since."""
+def _modules(host: str, port: int, receiver_port: int | None) -> list[list[str]]:
+    """What runs, each with its arguments.
+
+    Without a person's settings to the contrary, the demo may reach its receiver, and keeps what it sends of
+    its invented people, so that one sees what has changed since.
+    """
     bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    commands = [
-        [
-            sys.executable,
-            "-m",
-            "gunicorn",
-            "tracsync.wsgi",
-            "--bind",
-            bind,
-            "--threads",
-            "8",
-            "--log-level",
-            "warning",
-        ],
-        [sys.executable, "manage.py", "worker"],
+    modules = [
+        ["gunicorn", "tracsync.wsgi", "--bind", bind, "--threads", "8", "--log-level", "warning"],
+        ["tracsync", "worker"],
     ]
     if receiver_port:
-        commands.append([sys.executable, "-m", "tracsync.demo.receiver", str(receiver_port)])
+        modules.append(["tracsync.demo.receiver", str(receiver_port)])
         allowed = settings.TRACSYNC_ALLOWED_INTERNAL_NETWORKS
         os.environ["TRACSYNC_ALLOWED_INTERNAL_NETWORKS"] = ",".join([*allowed, "127.0.0.1"])
         os.environ.setdefault("TRACSYNC_ATTEMPT_BODIES", "all")
-    return commands
+    return modules
 
 
-def _run(commands: list[list[str]], started: Any) -> None:
-    """Run the commands, start again what ends, and end all of them on Ctrl-C or SIGTERM."""
+def _run(modules: list[list[str]], started: Any) -> None:
+    """Run the modules, start again what ends, and end all of them on Ctrl-C or SIGTERM."""
     asked: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: asked.append(number))
-    processes = [_start(command) for command in commands]
+    processes = [_start(module) for module in modules]
     started()
     while not asked:
         for position, process in enumerate(processes):
             if process.poll() is not None:
                 time.sleep(1)  # not in a tight circle
-                processes[position] = _start(commands[position])
+                processes[position] = _start(modules[position])
         time.sleep(0.2)
     _stop(processes)
 
 
-def _start(command: list[str]) -> subprocess.Popen[bytes]:
+def _start(module: list[str]) -> subprocess.Popen[bytes]:
     """In a session of its own: Ctrl-C reaches this process, which ends the others in order."""
-    return subprocess.Popen(  # noqa: S603 - our own commands
-        command,
-        cwd=settings.BASE_DIR,
-        env={**os.environ, supervisor.SUPERVISED: "1"},
+    return launch.module(
+        *module,
+        environment={**os.environ, supervisor.SUPERVISED: "1"},
         start_new_session=True,
         preexec_fn=_end_with_parent if sys.platform == "linux" else None,
     )
