@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from destinations.recorded_messages import HISTORY
-from destinations.recorded_notation import NOTATION
 from profiles import recorded
 from tracsync.common import translation
 from tracsync.common.messages import Message
 
-MESSAGES = (*recorded.DOCUMENTS, *recorded.FILES, *HISTORY, *NOTATION)
+MESSAGES = (*recorded.DOCUMENTS, *recorded.FILES, *HISTORY)
 
 
 def translated(text: str) -> str:

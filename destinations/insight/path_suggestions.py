@@ -21,6 +21,7 @@ from destinations.notation.paths import NAME_CHARACTERS
 from destinations.recorded import translated
 from profiles import documents
 from profiles.models import Profile
+from tracsync.common.messages import message
 
 MOST_PROFILES = 100
 MOST_VALUES = 2_000  # of one profile that are looked at
@@ -35,10 +36,10 @@ _CACHE_KEY = "tracsync:suggestions"
 _BARE = re.compile(f"[{NAME_CHARACTERS}]+")
 _DATA = re.compile(r"@|\d{5}|[0-9a-fA-F]{16}|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}|^.{41}|\s.*\s.*\s")
 _TEXTS = (
-    ("date", re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?$")),
-    ("e-mail address", re.compile(r"[^@\s]+@[^@\s]+\.\w+$")),
-    ("web address", re.compile(r"https?://")),
-    ("number as text", re.compile(r"[+-]?\d+(\.\d+)?$")),
+    (message("date"), re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?$")),
+    (message("e-mail address"), re.compile(r"[^@\s]+@[^@\s]+\.\w+$")),
+    (message("web address"), re.compile(r"https?://")),
+    (message("number as text"), re.compile(r"[+-]?\d+(\.\d+)?$")),
 )
 
 Path = tuple[str, ...]
@@ -135,7 +136,7 @@ def _walk(document: Any) -> Iterator[tuple[Path, Any]]:
 def _kind(value: Any) -> str:
     if not isinstance(value, str):
         return documents.kind_of(value)
-    return next((name for name, pattern in _TEXTS if pattern.match(value[:60])), "text")
+    return next((name for name, pattern in _TEXTS if pattern.match(value[:60])), message("text"))
 
 
 def _written(path: Path) -> str:

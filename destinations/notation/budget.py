@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
+from tracsync.common.messages import message
+
 from .dates import now
 from .errors import NotationError
 from .values import ATOMS, MismatchError, as_text
@@ -22,8 +24,8 @@ COST: Final = 20  # of a step whose size does not matter: a call, a question abo
 COST_OF_PART: Final = 5  # of a part of a template, for each item
 BRACKETS: Final = 2  # of a list or object, beside its items
 GLANCE: Final = 2  # how many times as quick it is to look at something as to make it
-_TOO_MUCH: Final = "this takes too much work: lists within lists, or texts that grow too long"
-_TOO_LARGE: Final = "the payload becomes too large: the mapping copies more than a million items"
+_TOO_MUCH: Final = message("this takes too much work: lists within lists, or texts that grow too long")
+_TOO_LARGE: Final = message("the payload becomes too large: the mapping copies more than a million items")
 _SIZED: Final = frozenset((str, list, dict))
 
 
@@ -153,4 +155,4 @@ def weight(value: Any) -> int:
 def check_length(length: int) -> None:
     """That a text may become this long. Raises MismatchError."""
     if length > MAX_TEXT:
-        raise MismatchError(f"gives a text of more than {MAX_TEXT} characters")
+        raise MismatchError("%(subject)s gives a text of more than %(number)s characters", number=MAX_TEXT)

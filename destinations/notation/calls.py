@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 
+from tracsync.common.messages import message
+
 from . import functions
 from .budget import MAX_CONSTANT, Run
 from .errors import NotationError
@@ -18,10 +20,18 @@ def make_call(name: str, arguments: list[Argument], start: int, end: int) -> Cal
     """Raises NotationError with the offset of the name or of the argument at fault."""
     function = functions.get(name)
     if function is None:
-        raise NotationError(f"there is no function {name}", offset=start, hint=_hint(name))
+        raise NotationError(
+            message("there is no function %(name)s", name=name), offset=start, hint=_hint(name)
+        )
     if not function.takes(len(arguments)):
-        message = f"{function.name}() takes {function.arity()}, not {len(arguments)}"
-        raise NotationError(message, offset=start, hint=f"it is written {function.usage()}")
+        taken = message(
+            "%(name)s() takes %(kind)s, not %(number)s",
+            name=function.name,
+            kind=function.arity(),
+            number=len(arguments),
+        )
+        usage = message("it is written %(usage)s", usage=function.usage())
+        raise NotationError(taken, offset=start, hint=usage)
     read = tuple(_read(function.parameter(position), one) for position, one in enumerate(arguments))
     return Call(function, read, _folded(function, read, start), start, end)
 
@@ -29,7 +39,9 @@ def make_call(name: str, arguments: list[Argument], start: int, end: int) -> Cal
 def _hint(name: str) -> str:
     known = functions.names()
     near = difflib.get_close_matches(name[:50].lower(), known, n=1)
-    return f"did you mean {near[0]}()?" if near else f"functions are {', '.join(known)}"
+    if near:
+        return message("did you mean %(name)s?", name=f"{near[0]}()")
+    return message("functions are %(names)s", names=", ".join(known))
 
 
 def _read(parameter: Parameter, argument: Argument) -> Argument:
@@ -41,16 +53,17 @@ def _read(parameter: Parameter, argument: Argument) -> Argument:
     try:
         value = parameter.read(argument.value)
     except MismatchError as mismatch:
-        raise NotationError(f"this argument {mismatch.text}", offset=argument.start) from None
+        raise NotationError(mismatch.about(message("this argument")), offset=argument.start) from None
     return Literal(argument.written, value, argument.start, argument.end)
 
 
 def _wrong_kind(parameter: Parameter, argument: Argument) -> NotationError:
     if parameter.condition:
         example = "item@qty > 0" if parameter.each else "profile@stats.visits > 3"
-        return NotationError("a condition is needed here", offset=argument.start, hint=f"such as {example}")
-    hint = "to choose by a condition, write if(condition, value, value)"
-    return NotationError("a condition cannot be a value", offset=argument.start, hint=hint)
+        hint = message("such as %(example)s", example=example)
+        return NotationError(message("a condition is needed here"), offset=argument.start, hint=hint)
+    hint = message("to choose by a condition, write if(condition, value, value)")
+    return NotationError(message("a condition cannot be a value"), offset=argument.start, hint=hint)
 
 
 def _folded(function: Function, arguments: tuple[Argument, ...], start: int) -> Folded | None:
@@ -61,8 +74,8 @@ def _folded(function: Function, arguments: tuple[Argument, ...], start: int) -> 
     try:
         return Folded(function.call(Run(MAX_CONSTANT), values))
     except MismatchError as mismatch:
-        message = f"{function.name}() of these {mismatch.text}"
-        raise NotationError(message, offset=start) from None
+        subject = message("%(name)s() of these", name=function.name)
+        raise NotationError(mismatch.about(subject), offset=start) from None
     except NotationError as error:
         raise NotationError(error.message, offset=start) from None
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from tracsync.common.messages import message
+
 from .compiled import compile_condition
 from .errors import NotationError
 from .explain import Explanation, explain
@@ -50,7 +52,7 @@ def parse_condition(text: str) -> Condition:
     Cached by text. A blank text is an error: that blank means "always" is for the caller to say.
     """
     if not isinstance(text, str):
-        raise NotationError("a condition is a text")
+        raise NotationError(message("a condition is a text"))
     return _parsed(str(text))
 
 

@@ -16,9 +16,14 @@ from zoneinfo import ZoneInfo
 
 from dateutil import parser as dateutil_parser
 
+from tracsync.common.messages import message
+
 from .values import NUMBERS, MismatchError, type_name
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_DATE: Final = message("a date")
+_ZONE: Final = message("a time zone")
+_OFFSET_WORD: Final = message("an offset")
 MAX_TEXT: Final = 100  # no date, zone or offset is longer
 
 _OFFSET = re.compile(r"([+-]?)\s*((?:\d+(?:\.\d+)?\s*[a-z]+[\s,]*)+)", re.IGNORECASE | re.ASCII)
@@ -45,7 +50,7 @@ def read_date(value: Any) -> datetime:
     """
     if isinstance(value, datetime):
         return value
-    text = _text(value, "a date")
+    text = _text(value, _DATE)
     try:
         return _moment(datetime.fromisoformat(text))
     except ValueError:
@@ -53,7 +58,7 @@ def read_date(value: Any) -> datetime:
     for read in (dateutil_parser.isoparse, _read_usual_form):
         with suppress(Exception):  # dateutil lets many kinds through
             return _moment(read(text))
-    raise MismatchError("cannot be read as a date")
+    raise MismatchError("%(subject)s cannot be read as a date")
 
 
 def read_date_text(text: str) -> datetime:
@@ -102,11 +107,11 @@ def read_timestamp(value: Any) -> datetime:
     if isinstance(value, datetime):
         return value
     if isinstance(value, bool) or not isinstance(value, NUMBERS):
-        raise MismatchError(f"is {type_name(value)}, not a number of seconds")
+        raise MismatchError("%(subject)s is %(kind)s, not a number of seconds", kind=type_name(value))
     try:
         return EPOCH + timedelta(seconds=float(value) if isinstance(value, Decimal) else value)
     except (ValueError, OverflowError):
-        raise MismatchError("is no moment between the years 1 and 9999") from None
+        raise MismatchError("%(subject)s is no moment between the years 1 and 9999") from None
 
 
 def read_zone(value: Any) -> tzinfo:
@@ -114,9 +119,9 @@ def read_zone(value: Any) -> tzinfo:
     if isinstance(value, tzinfo):
         return value
     try:
-        return _zone(_text(value, "a time zone"))
+        return _zone(_text(value, _ZONE))
     except Exception:  # besides its own error, ZoneInfo lets those of files and encodings through
-        raise MismatchError("is no known time zone") from None
+        raise MismatchError("%(subject)s is no known time zone") from None
 
 
 @lru_cache(maxsize=64)
@@ -128,14 +133,14 @@ def read_offset(value: Any) -> timedelta:
     """`-15m`, `36h`, `1 day`, `2w`. Raises MismatchError."""
     if isinstance(value, timedelta):
         return value
-    match = _OFFSET.fullmatch(_text(value, "an offset"))
+    match = _OFFSET.fullmatch(_text(value, _OFFSET_WORD))
     if match is None:
-        raise MismatchError("cannot be read as an offset")
+        raise MismatchError("%(subject)s cannot be read as an offset")
     try:
         parts = [timedelta(**{_UNIT_OF[unit.lower()]: float(n)}) for n, unit in _AMOUNT.findall(match[2])]
         length = sum(parts, timedelta())
     except (KeyError, OverflowError):
-        raise MismatchError("cannot be read as an offset") from None
+        raise MismatchError("%(subject)s cannot be read as an offset") from None
     return -length if match[1] == "-" else length
 
 
@@ -143,7 +148,7 @@ def shift(moment: datetime, offset: timedelta) -> datetime:
     try:
         return moment + offset
     except OverflowError:
-        raise MismatchError("gives no moment between the years 1 and 9999") from None
+        raise MismatchError("%(subject)s gives no moment between the years 1 and 9999") from None
 
 
 def in_zone(moment: datetime, zone: tzinfo | None) -> datetime:
@@ -158,7 +163,9 @@ def in_zone(moment: datetime, zone: tzinfo | None) -> datetime:
 def _text(value: Any, kind: str) -> str:
     """The text to read, bounded: long ones take parsers long."""
     if not isinstance(value, str):
-        raise MismatchError(f"is {type_name(value)}, not the text of {kind}")
+        raise MismatchError(
+            "%(subject)s is %(kind)s, not the text of %(other)s", kind=type_name(value), other=kind
+        )
     if len(value) > MAX_TEXT:
-        raise MismatchError(f"is too long for {kind}")
+        raise MismatchError("%(subject)s is too long for %(other)s", other=kind)
     return value.strip()

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
+from tracsync.common.messages import message
+
 from .budget import COST_OF_PART
 from .errors import NotationError
 from .parser import parse, parse_formula
@@ -57,9 +59,12 @@ def _parsed(parse_text: Callable[..., _Tree], value: dict[str, Any], key: str, p
 
 
 def _no_text(key: str, path: str) -> NotationError:
-    kind = "a formula" if key == "$formula" else "a condition"
-    hint = 'to have this object itself in the payload, write {"$literal": ...} around it'
-    return NotationError(f"{key} needs the text of {kind}", hint=hint, path=path)
+    if key == "$formula":
+        needs = message("%(name)s needs the text of a formula", name=key)
+    else:
+        needs = message("%(name)s needs the text of a condition", name=key)
+    hint = message('to have this object itself in the payload, write {"$literal": ...} around it')
+    return NotationError(needs, hint=hint, path=path)
 
 
 def _choice(value: dict[str, Any], place: Any, read: Read) -> Part:
@@ -75,7 +80,7 @@ def _otherwise(value: dict[str, Any], place: Any, read: Read) -> Part:
 def _table(value: dict[str, Any], place: Any, read: Read) -> Part:
     entries, inner = value["in"], place.key("in")
     if not isinstance(entries, dict):
-        raise NotationError('"in" needs an object: the table', path=inner.path)
+        raise NotationError(message('"in" needs an object: the table'), path=inner.path)
     of = read(value["$lookup"], place.key("$lookup"))
     parts = {key: read(item, inner.key(key)) for key, item in entries.items()}
     return Table(of, parts, _otherwise(value, place, read), place.key("$lookup").path)

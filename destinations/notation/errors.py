@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tracsync.common.messages import joined, message
+
 WINDOW = 60  # characters shown on either side of the mistake when a line is long
 
 
@@ -41,16 +43,23 @@ class NotationError(ValueError):
         offset = None if self.offset is None else self.offset + shift
         return NotationError(self.message, text, offset, self.hint, self.expected, self.path or path)
 
+    @property
+    def sentence(self) -> str:
+        """The message with its path."""
+        if self.path is None:
+            return self.message
+        return message("%(path)s: %(reason)s", path=self.path, reason=self.message)
+
     def __str__(self) -> str:
-        lines = [self.message if self.path is None else f"{self.path}: {self.message}"]
+        lines = [self.sentence]
         if self.line is not None and self.text is not None and self.offset is not None:
-            lines.append(f"line {self.line}, column {self.column}:")
+            lines.append(message("line %(line)s, column %(column)s:", line=self.line, column=self.column))
             lines += _marked(self.text, self.offset)
         if self.expected:
-            lines.append(f"possible here: {', '.join(self.expected)}")
+            lines.append(message("possible here: %(pieces)s", pieces=joined(", ", self.expected)))
         if self.hint:
-            lines.append(f"hint: {self.hint}")
-        return "\n".join(lines)
+            lines.append(message("hint: %(reason)s", reason=self.hint))
+        return joined("\n", lines)
 
 
 def _line_and_column(text: str | None, offset: int | None) -> tuple[int | None, int | None]:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tracsync.common.messages import message, shortened
+
 from . import values
 from .budget import COST, Run, extent
 from .errors import NotationError
@@ -74,8 +76,8 @@ def as_notation_error(error: Exception) -> NotationError:
     if isinstance(error, NotationError):
         return error
     if isinstance(error, RecursionError):
-        return NotationError("the data is nested too deeply")
-    return NotationError(f"the data cannot be evaluated ({type(error).__name__})")
+        return NotationError(message("the data is nested too deeply"))
+    return NotationError(message("the data cannot be evaluated (%(name)s)", name=type(error).__name__))
 
 
 def holds(node: Node, scope: Scope) -> bool:
@@ -164,9 +166,8 @@ def _answer(argument: Operand | Node, scope: Scope) -> Any:
 
 
 def _located(scope: Scope, part: Operand | Node, mismatch: MismatchError) -> NotationError:
-    return NotationError(f"{_shown(part, scope)} {mismatch.text}", scope.text, part.start)
+    return NotationError(mismatch.about(_shown(part, scope)), scope.text, part.start)
 
 
 def _shown(part: Operand | Node, scope: Scope) -> str:
-    words = " ".join(scope.words(part).split())
-    return words if len(words) <= MAX_WORDS else words[: MAX_WORDS - 1] + "…"
+    return shortened(" ".join(scope.words(part).split()), MAX_WORDS)

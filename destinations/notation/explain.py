@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, Literal, NamedTuple
 
+from tracsync.common.messages import joined, message, shortened
+
 from .budget import Run, counted
 from .errors import NotationError
 from .evaluate import Scope, as_notation_error, test_holds, value_of
 from .limits import is_moderate
 from .paths import Reference
 from .tree import Call, Node, Operand, Test, is_constant, outside_items
-from .values import MISSING, plain
+from .values import MISSING, WORD_MISSING, plain
 
 Result = Literal["true", "false", "error", "not reached"]
 
@@ -62,11 +64,17 @@ class Explanation:
     def summary(self, show_values: bool = True) -> str:
         """One sentence for people. Without values it holds nothing of the profile and may be stored."""
         if self.result == "true":
-            return "met"
+            return message("met")
         if self.result == "error":
-            return _shortened(f"cannot be answered: {self.message}", MAX_SUMMARY)
+            summary = message("cannot be answered: %(reason)s", reason=self.message)
+        else:
+            summary = message("not met: %(reason)s", reason=self.why_not(show_values))
+        return shortened(summary, MAX_SUMMARY)
+
+    def why_not(self, show_values: bool = True) -> str:
+        """The parts that are to blame where it is not met, as in the summary."""
         reasons = islice(_reasons(self, show_values), MAX_REASONS)
-        return _shortened(f"not met: {' and '.join(reasons)}", MAX_SUMMARY)
+        return shortened(joined(message(" and "), reasons), MAX_SUMMARY)
 
     def as_dict(self) -> dict[str, Any]:
         """The tree as JSON."""
@@ -176,7 +184,7 @@ def _shareable(value: Any, left: list[int]) -> Any:
         return value
     left[0] -= len(value) // CHARACTERS
     if left[0] < 0:
-        raise NotationError("the explanation becomes too large")
+        raise NotationError(message("the explanation becomes too large"))
     return value
 
 
@@ -187,19 +195,30 @@ def _reasons(part: Explanation, show: bool) -> Iterator[str]:
             if child.result == "false":
                 yield from _reasons(child, show)
     elif part.operator == "NOT":
-        yield f"{_shortened(part.children[0].text)} is met, and should not be"
+        subject = shortened(part.children[0].text, MAX_PART)
+        yield message("%(subject)s is met, and should not be", subject=subject)
     else:
         yield _reason(part, show)
 
 
 def _reason(part: Explanation, show: bool) -> str:
     if part.gone:
-        return f"{_shortened(part.gone)} is missing"
+        return message("%(subject)s is missing", subject=shortened(part.gone, MAX_PART))
     if not show:
-        return _shortened(_one_line(part.text))
+        return shortened(_one_line(part.text), MAX_PART)
     subject, *others = part.values[part.subject :]
-    tail = "".join(f", {_shortened(seen.text)} is {_shown(seen)}" for seen in others)
-    return f"{_shortened(subject.text)} is {_shown(subject)}, needs {_shortened(part.needs)}{tail}"
+    needs = message(
+        "%(subject)s is %(value)s, needs %(needs)s",
+        subject=shortened(subject.text, MAX_PART),
+        value=_shown(subject),
+        needs=shortened(part.needs, MAX_PART),
+    )
+    return joined(", ", (needs, *map(_is, others)))
+
+
+def _is(seen: Seen) -> str:
+    text = shortened(seen.text, MAX_PART)
+    return message("%(subject)s is %(value)s", subject=text, value=_shown(seen))
 
 
 def _one_line(text: str) -> str:
@@ -208,10 +227,8 @@ def _one_line(text: str) -> str:
 
 def _shown(seen: Seen) -> str:
     """As JSON; what is no complete character is replaced, so that the sentence can be stored anywhere."""
+    if not seen.found:
+        return WORD_MISSING
     value = seen.value[:MAX_VALUE] if isinstance(seen.value, str) else seen.value
-    text = json.dumps(value, ensure_ascii=False) if seen.found else "missing"
-    return _shortened(text.encode(errors="replace").decode(), MAX_VALUE)
-
-
-def _shortened(text: str, most: int = MAX_PART) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
+    text = json.dumps(value, ensure_ascii=False)
+    return shortened(text.encode(errors="replace").decode(), MAX_VALUE)

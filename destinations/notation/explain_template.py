@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from tracsync.common.messages import joined, message
+
 from .budget import Run
 from .errors import NotationError
 from .evaluate import Scope, as_notation_error
@@ -22,6 +24,8 @@ Outcome = Literal["given", "missing", "left out", "error"]
 Origin = Literal["constant", "reference", "text", "formula", "object", "list"]
 
 MAX_PLACES: Final = 20_000  # as many as a template has values
+_IS_MET: Final = message("%(subject)s is met")
+_IS_NOT_MET: Final = message("%(subject)s is not met")
 MAX_NAMED: Final = 10  # missing fields in the sentence
 
 
@@ -76,11 +80,13 @@ class TemplateExplanation:
     def summary(self) -> str:
         """One sentence for people, without any value."""
         if self.error:
-            return f"cannot be rendered: {self.error}"
+            return message("cannot be rendered: %(reason)s", reason=self.error)
         counts = [sum(place.outcome == outcome for place in self.places) for outcome in ("given", "left out")]
-        text = f"{counts[0]} given, {counts[1]} left out"
+        text = message("%(number)s given, %(most)s left out", number=counts[0], most=counts[1])
         named = [*self.missing[:MAX_NAMED], *(["…"] if len(self.missing) > MAX_NAMED else [])]
-        return f"{text}; missing: {', '.join(named)}" if named else text
+        if not named:
+            return text
+        return joined("; ", (text, message("missing: %(names)s", names=", ".join(named))))
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -97,7 +103,7 @@ def explain_template(part: Part, sources: Mapping[str, Any]) -> TemplateExplanat
         run = Run(thorough=not is_moderate_template(part))
         payload = walk.value(part, Scope("", sources, run), _Where())
     except Exception as error:
-        return TemplateExplanation(None, tuple(walk.places), str(as_notation_error(error)).splitlines()[0])
+        return TemplateExplanation(None, tuple(walk.places), as_notation_error(error).sentence)
     return TemplateExplanation(payload, tuple(walk.places))
 
 
@@ -146,8 +152,8 @@ class _Walk:
 
     def _failed(self, error: NotationError, where: _Where) -> None:
         if not any(place.outcome == "error" for place in self.places):
-            message = str(error).splitlines()[0]
-            self.places.append(Place(where.path, "formula", "error", because=where.because, message=message))
+            place = Place(where.path, "formula", "error", because=where.because, message=error.sentence)
+            self.places.append(place)
 
     def _simple(self, part: Constant | Lookup | Text | Formula, scope: Scope, where: _Where) -> Any:
         value = simple_value(part, scope)
@@ -192,10 +198,12 @@ class _Walk:
     def _chosen(self, part: Choice | Table, scope: Scope, where: _Where) -> tuple[Part, Scope, _Where]:
         taken = chosen(part, scope)
         if isinstance(part, Choice):
-            return taken, scope, where.why(f"{part.text} is {'met' if taken is part.then else 'not met'}")
+            reason = _IS_MET if taken is part.then else _IS_NOT_MET
+            return taken, scope, where.why(reason.with_values(subject=part.text))
         key = next((key for key, entry in part.entries.items() if entry is taken), None)
-        reason = "nothing in the table" if key is None else f"{key} in the table"
-        return taken, scope, where.why(f"$lookup found {reason}")
+        if key is None:
+            return taken, scope, where.why(message("$lookup found nothing in the table"))
+        return taken, scope, where.why(message("$lookup found %(key)s in the table", key=key))
 
     def _each(self, part: Each, scope: Scope, where: _Where) -> Any:
         aside, left = _Walk(), scope.run.copies[0]
@@ -203,10 +211,11 @@ class _Walk:
         items = aside.value(part.over, scope, where)
         scope.run.copies[0] = left
         made = 0
+        item_of = message("item of %(subject)s", subject=_shown(part.over))
 
         def make(inner: Scope) -> Any:
             nonlocal made
-            value = self.value(part.to, inner, where.index(made).why(f"item of {_shown(part.over)}"))
+            value = self.value(part.to, inner, where.index(made).why(item_of))
             made += value is not None or not where.optional
             return value
 
@@ -244,7 +253,7 @@ def _source(part: Part) -> str:
 
 
 def _shown(part: Part) -> str:
-    return _source(part) or "a list"
+    return _source(part) or message("a list")
 
 
 def _functions(part: Part) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ import re
 from decimal import Decimal
 from typing import Final
 
+from tracsync.common.messages import message
+
 from .errors import NotationError
 
 KEYWORDS: Final = (
@@ -26,7 +28,7 @@ def read_number(text: str) -> int | float:
     """
     mantissa, _, exponent = text.lower().partition("e")
     if len(mantissa) + min(abs(int(exponent[:7] or 0)), MAX_DIGITS) > MAX_DIGITS or len(exponent) > 7:
-        raise NotationError(f"the number has more than {MAX_DIGITS} digits")
+        raise NotationError(message("the number has more than %(number)s digits", number=MAX_DIGITS))
     if not exponent and "." not in mantissa:
         return int(text)
     number = float(text)
@@ -42,10 +44,10 @@ def read_string(text: str) -> str:
         value: str = json.loads(f'"{body}"', strict=False)
         value.encode()
     except UnicodeEncodeError:
-        raise NotationError("the string holds half of a character (\\ud800 to \\udfff)") from None
+        raise NotationError(message("the string holds half of a character (\\ud800 to \\udfff)")) from None
     except ValueError as error:
         bad = re.search(r"\\(?![\"\\/bfnrtu])|\\u(?![0-9a-fA-F]{4})", body.replace("\\\\", "  "))
         offset = 1 + bad.start() if bad else None
-        hint = "escapes are those of JSON; a backslash itself is written \\\\"
-        raise NotationError("the string has an unknown escape", offset=offset, hint=hint) from error
+        hint = message("escapes are those of JSON; a backslash itself is written \\\\")
+        raise NotationError(message("the string has an unknown escape"), offset=offset, hint=hint) from error
     return value

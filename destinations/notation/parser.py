@@ -11,6 +11,8 @@ from typing import Any, Final, NamedTuple, cast
 from lark import Lark, Token, Transformer
 from lark.exceptions import UnexpectedInput, VisitError
 
+from tracsync.common.messages import message
+
 from .calls import Argument, make_call
 from .errors import NotationError
 from .literals import read_number, read_string
@@ -65,8 +67,8 @@ def _check_items(tree: Node | Operand, allowed: bool) -> None:
     fields = (part for part in outside_items(tree) if isinstance(part, Reference) and part.source == ITEM)
     astray = next(fields, None)
     if astray is not None and not allowed:
-        hint = "item@ is what filter(), map() and $map look at now, and stands only within them"
-        raise NotationError("there is no item here", offset=astray.start, hint=hint)
+        hint = message("item@ is what filter(), map() and $map look at now, and stands only within them")
+        raise NotationError(message("there is no item here"), offset=astray.start, hint=hint)
 
 
 def _start(child: Child) -> int:
@@ -191,7 +193,9 @@ def _reference(token: Token) -> Reference:
     text, start = str(token), _start(token)
     source, _, _ = text.partition("@")
     if source not in SOURCES and source != ITEM:
-        raise NotationError(f"there is no source {source}", offset=start, hint=_source_hint(source))
+        raise NotationError(
+            message("there is no source %(name)s", name=source), offset=start, hint=_source_hint(source)
+        )
     try:
         keys = parse_path(text, len(source) + 1, len(text), template=False)
     except NotationError as error:
@@ -201,6 +205,8 @@ def _reference(token: Token) -> Reference:
 
 def _source_hint(source: str) -> str:
     if source.lower() in SOURCES:
-        return f"sources are written in lower case: {source.lower()}@"
+        return message("sources are written in lower case: %(name)s@", name=source.lower())
     near = difflib.get_close_matches(source[:30].lower(), (*SOURCES, ITEM), n=1)
-    return f"did you mean {near[0]}@?" if near else f"sources are {', '.join(SOURCES)}; text needs quotes"
+    if near:
+        return message("did you mean %(name)s?", name=f"{near[0]}@")
+    return message("sources are %(names)s; text needs quotes", names=", ".join(SOURCES))

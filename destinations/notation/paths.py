@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tracsync.common.messages import message
+
 from .errors import NotationError
 from .values import MISSING
 
@@ -31,7 +33,7 @@ _CONDITION_KEY = re.compile(f"[{NAME_CHARACTERS}]+")
 _TEMPLATE_KEY = re.compile(r"(?:\\\.|\{(?!\{)|\}(?!\})|[^.\[\]{}\x00-\x1f])+")
 _QUOTED = re.compile(r'\["((?:[^"\\\n]|\\.)*)"\]')
 _INDEX = re.compile(r"\[([0-9]+)\]")
-_BRACKET_HINT = 'a key in brackets is a JSON string, ["like this"], or a list index, [0]'
+_BRACKET_HINT = message('a key in brackets is a JSON string, ["like this"], or a list index, [0]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,9 @@ def parse_path(text: str, start: int, end: int, *, template: bool) -> tuple[Key,
         key, position = _key(text, position, end, template, bare=after_dot or not keys, bracket=not after_dot)
         keys.append(key)
         if len(keys) > MAX_KEYS:
-            raise NotationError(f"the path has more than {MAX_KEYS} keys", offset=start)
+            raise NotationError(
+                message("the path has more than %(number)s keys", number=MAX_KEYS), offset=start
+            )
     return tuple(keys)
 
 
@@ -101,9 +105,9 @@ def _key(text: str, start: int, end: int, template: bool, *, bare: bool, bracket
         return _bracketed(text, start, end)
     match = (_TEMPLATE_KEY if template else _CONDITION_KEY).match(text, start, end) if bare else None
     if match is None:
-        raise (
-            _broken(text, start, template) if start < end else NotationError("a key is missing", offset=start)
-        )
+        if start < end:
+            raise _broken(text, start, template)
+        raise NotationError(message("a key is missing"), offset=start)
     name = match.group().replace("\\.", ".")
     return Key(name, _index(name)), match.end()
 
@@ -113,13 +117,13 @@ def _bracketed(text: str, start: int, end: int) -> tuple[Key, int]:
         return Key(match.group(1), _index(match.group(1))), match.end()
     match = _QUOTED.match(text, start, end)
     if match is None:
-        raise NotationError("the key in brackets cannot be read", offset=start, hint=_BRACKET_HINT)
+        raise NotationError(message("the key in brackets cannot be read"), offset=start, hint=_BRACKET_HINT)
     try:
         name: str = json.loads(f'"{match.group(1)}"', strict=False)
         name.encode()
     except ValueError:
         raise NotationError(
-            "the key in brackets is no JSON string", offset=start, hint=_BRACKET_HINT
+            message("the key in brackets is no JSON string"), offset=start, hint=_BRACKET_HINT
         ) from None
     return Key(name), match.end()
 
@@ -132,13 +136,15 @@ def _index(name: str) -> int | None:
 def _broken(text: str, position: int, template: bool) -> NotationError:
     found = text[position]
     if found == ".":
-        return NotationError("a key is missing before this dot", offset=position)
-    hint = 'put keys with other characters in brackets: ["any key"]'
+        return NotationError(message("a key is missing before this dot"), offset=position)
+    hint = message('put keys with other characters in brackets: ["any key"]')
     if found in "[]":
         hint = _BRACKET_HINT
     elif found == "{":
-        hint = "a reference is the whole string or stands in {{ }}; it cannot hold {{ }} itself"
+        hint = message("a reference is the whole string or stands in {{ }}; it cannot hold {{ }} itself")
     elif not template and found == "\\":
-        hint = 'in a condition a dot inside a key is written ["a.b"]'
+        hint = message('in a condition a dot inside a key is written ["a.b"]')
     shown = found if found.isprintable() else f"U+{ord(found):04X}"
-    return NotationError(f"the path cannot be read at {shown}", offset=position, hint=hint)
+    return NotationError(
+        message("the path cannot be read at %(token)s", token=shown), offset=position, hint=hint
+    )

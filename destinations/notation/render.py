@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tracsync.common.messages import message
+
 from .budget import Run, copied, counted, weight, written
 from .casts import cast
 from .errors import NotationError
@@ -122,7 +124,8 @@ def each(
     if absent(items):
         return None
     if not isinstance(items, list):
-        raise NotationError(f"this is {type_name(items)}, where a list is needed", path=part.path)
+        problem = message("this is %(kind)s, where a list is needed", kind=type_name(items))
+        raise NotationError(problem, path=part.path)
     made = []
     for item in items:
         inner = scope.about(item)

@@ -9,6 +9,8 @@ from typing import Final
 
 from lark import Token, UnexpectedInput, UnexpectedToken
 
+from tracsync.common.messages import message, shortened
+
 from . import functions
 from .errors import NotationError
 from .literals import KEYWORDS
@@ -20,20 +22,32 @@ MAX_COMMAS: Final = 10_000
 
 # What may stand somewhere, in words, in the order it is listed to people.
 _POSSIBLE: Final = {
-    "FIELD": "a field (profile@...)",
-    "NAME": "a function",
-    "STRING": 'a value (5, "text", true, null, [1, 2])',
-    "OFFSET": "an offset (-15m)",
-    "COMPARISON": "a comparison (== != < <= > >=)",
+    "FIELD": message("a field (profile@...)"),
+    "NAME": message("a function"),
+    "STRING": message('a value (5, "text", true, null, [1, 2])'),
+    "OFFSET": message("an offset (-15m)"),
+    "COMPARISON": message("a comparison (== != < <= > >=)"),
     **{word: word for word in ("AND", "OR", "NOT", "IS", "NULL", "BETWEEN", "EXISTS", "EMPTY", "CONTAINS")},
     **{"STARTS": "STARTS WITH", "ENDS": "ENDS WITH", "WITH": "WITH", "IN": "IN"},
-    **{"LPAR": "(", "RPAR": ")", "RSQB": "]", "COMMA": "a comma", "$END": "the end"},
+    **{"LPAR": "(", "RPAR": ")", "RSQB": "]", "COMMA": message("a comma"), "$END": message("the end")},
+}
+_NO_TEXT: Final = {"condition": message("a condition is a text"), "formula": message("a formula is a text")}
+_TOO_LONG: Final = {
+    "condition": message("the condition is longer than %(number)s characters"),
+    "formula": message("the formula is longer than %(number)s characters"),
+}
+_BLANK: Final = {"condition": message("the condition is blank"), "formula": message("the formula is blank")}
+_ENDS_TOO_EARLY: Final = {
+    "condition": message("the condition ends too early"),
+    "formula": message("the formula ends too early"),
 }
 _QUESTIONS: Final = (
     *("COMPARISON", "AND", "OR", "NOT", "IS", "EXISTS", "EMPTY"),
     *("BETWEEN", "CONTAINS", "STARTS", "ENDS", "IN"),
 )
-_COMPARISON_HINT: Final = "comparisons are == (or =), != (or <>), <, <=, > and >=, written without spaces"
+_COMPARISON_HINT: Final = message(
+    "comparisons are == (or =), != (or <>), <, <=, > and >=, written without spaces"
+)
 _SMART: Final = "“”„‟«»‘’‚‛`´"  # noqa: RUF001
 _SIGNS: Final = {"≥": ">=", "≤": "<=", "≠": "!=", "–": "-", "—": "-", "−": "-", "&": "AND", "|": "OR"}  # noqa: RUF001
 _BRACKETS = re.compile(r""""(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|[()\[\],]""")
@@ -44,24 +58,26 @@ _FIELD_BEFORE = re.compile(r"\w@[^\s()]{0,200}\Z")
 def check_limits(text: str, kind: str) -> None:
     """Length, nesting and characters, before anything expensive is done. Raises NotationError."""
     if not isinstance(text, str):
-        raise NotationError(f"a {kind} is a text")
+        raise NotationError(_NO_TEXT[kind])
     if len(text) > MAX_LENGTH:
-        raise NotationError(f"the {kind} is longer than {MAX_LENGTH} characters")
+        raise NotationError(_TOO_LONG[kind].with_values(number=MAX_LENGTH))
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise NotationError("the text holds half of a character", text, error.start) from None
+        raise NotationError(message("the text holds half of a character"), text, error.start) from None
     if not text.strip():
         possible = _possible({"FIELD", "NAME"} | ({"NOT", "LPAR"} if kind == "condition" else {"STRING"}))
-        raise NotationError(f"the {kind} is blank", text, 0, expected=possible)
+        raise NotationError(_BLANK[kind], text, 0, expected=possible)
     depth = commas = 0
     for match in _BRACKETS.finditer(text):
         depth += (match[0] in "([") - (match[0] in ")]")
         commas += match[0] == ","
         if depth > MAX_DEPTH:
-            raise NotationError(f"brackets are nested more than {MAX_DEPTH} deep", text, match.start())
+            too_deep = message("brackets are nested more than %(number)s deep", number=MAX_DEPTH)
+            raise NotationError(too_deep, text, match.start())
         if commas > MAX_COMMAS:
-            raise NotationError(f"lists have more than {MAX_COMMAS} values", text, match.start())
+            too_many = message("lists have more than %(number)s values", number=MAX_COMMAS)
+            raise NotationError(too_many, text, match.start())
 
 
 def explain_mistake(text: str, error: UnexpectedInput, kind: str) -> NotationError:
@@ -76,27 +92,40 @@ def explain_mistake(text: str, error: UnexpectedInput, kind: str) -> NotationErr
 def _unexpected_character(text: str, offset: int, possible: list[str]) -> NotationError:
     found = text[offset]
     if found in "\"'":
-        hint = f"a string ends with the quote it began with, on the same line: {found}text{found}"
-        return NotationError("the string is not closed", text, offset, hint)
-    name = found if found.isprintable() else f"the invisible character U+{ord(found):04X}"
-    return NotationError(f"{name} cannot stand here", text, offset, _character_hint(text, offset), possible)
+        hint = message(
+            "a string ends with the quote it began with, on the same line: %(example)s",
+            example=f"{found}text{found}",
+        )
+        return NotationError(message("the string is not closed"), text, offset, hint)
+    if found.isprintable():
+        astray = message("%(token)s cannot stand here", token=found)
+    else:
+        name = f"U+{ord(found):04X}"
+        astray = message("the invisible character %(name)s cannot stand here", name=name)
+    return NotationError(astray, text, offset, _character_hint(text, offset), possible)
 
 
 def _character_hint(text: str, offset: int) -> str | None:
     found = text[offset]
     if found in _SMART:
-        return "these are not the straight quotes \" or ' (word processors change them)"
+        return message("these are not the straight quotes \" or ' (word processors change them)")
     if found in _SIGNS:
-        return f"write {_SIGNS[found]} instead of {found}"
+        return message("write %(right)s instead of %(wrong)s", right=_SIGNS[found], wrong=found)
     if found in "~:" and text[offset + 1 : offset + 2] == "=":
         return _COMPARISON_HINT
     if found == "!":
-        return 'write != for "is not", and NOT ( ... ) to turn a part around'
+        return message('write != for "is not", and NOT ( ... ) to turn a part around')
     if found == "\\":
-        return 'in a condition a dot inside a key is written ["a.b"]'
+        return message('in a condition a dot inside a key is written ["a.b"]')
     if found == "@":
-        return f"a field is source@path, without spaces; sources are {', '.join(SOURCES)}"
-    return 'put keys with other characters in brackets: ["any key"]' if _after_field(text, offset) else None
+        return message(
+            "a field is source@path, without spaces; sources are %(names)s", names=", ".join(SOURCES)
+        )
+    return (
+        message('put keys with other characters in brackets: ["any key"]')
+        if _after_field(text, offset)
+        else None
+    )
 
 
 def _unexpected_token(text: str, token: Token, accepts: set[str], what: str) -> NotationError:
@@ -106,16 +135,16 @@ def _unexpected_token(text: str, token: Token, accepts: set[str], what: str) -> 
     if accepts == {"LPAR"} and word and word.upper() != "NOT":
         return _stray_name(text, text.rindex(word, 0, offset), word)
     if kind in ("AND", "OR") and {"AND", "OR"} & accepts:
-        hint = "put brackets around what belongs together: (a AND b) OR c"
-        return NotationError("AND and OR are mixed on one level", text, offset, hint)
-    message = f"{_shortened(token)} cannot stand here"
+        hint = message("put brackets around what belongs together: (a AND b) OR c")
+        return NotationError(message("AND and OR are mixed on one level"), text, offset, hint)
+    problem = message("%(token)s cannot stand here", token=_shortened(token))
     if kind == "$END":
-        message = f"the {what} ends too early"
+        problem = _ENDS_TOO_EARLY[what]
     elif (
         kind == "RPAR" and "RSQB" not in accepts and text.count("(", 0, offset) <= text.count(")", 0, offset)
     ):
-        message = ") closes a bracket that was never opened"
-    return NotationError(message, text, offset, _token_hint(text, offset, token, accepts), _possible(accepts))
+        problem = message(") closes a bracket that was never opened")
+    return NotationError(problem, text, offset, _token_hint(text, offset, token, accepts), _possible(accepts))
 
 
 def _token_hint(text: str, offset: int, token: Token, accepts: set[str]) -> str | None:
@@ -123,42 +152,46 @@ def _token_hint(text: str, offset: int, token: Token, accepts: set[str]) -> str 
     if kind == "$END":
         return _unclosed_hint(text)
     if kind in _QUESTIONS and accepts <= {"$END"}:
-        return 'a formula is a value; to choose by a condition write {"$if": "...", "then": ..., "else": ...}'
+        return message(
+            'a formula is a value; to choose by a condition write {"$if": "...", "then": ..., "else": ...}'
+        )
     if kind == "COMPARISON" and text[:offset].rstrip().endswith(("=", "!", "<", ">")):
         return _COMPARISON_HINT
     if kind in ("RPAR", "RSQB") and {"RPAR", "RSQB"} & accepts:
-        return "a list is closed by ], brackets and functions by )"
+        return message("a list is closed by ], brackets and functions by )")
     if kind == "NAME":
         return _name_hint(text, offset, found, accepts)
     if kind == "LSQB" and _after_field(text, offset):
-        return 'a key in brackets is a JSON string, ["like this"], or a list index, [0]'
+        return message('a key in brackets is a JSON string, ["like this"], or a list index, [0]')
     if kind in ("NUMBER", "STRING", "TRUE", "FALSE", "NULL", "LSQB") and "FIELD" in accepts:
-        return "a comparison begins with the field or function, the value follows"
+        return message("a comparison begins with the field or function, the value follows")
     if kind == "FIELD" and accepts == {"LPAR"}:
-        return "NOT needs brackets: NOT ( ... )"
+        return message("NOT needs brackets: NOT ( ... )")
     if kind == "FIELD" and accepts == {"LSQB"}:
-        return "IN needs a list of values; for a list in the data write profile@list CONTAINS profile@value"
+        return message(
+            "IN needs a list of values; for a list in the data write profile@list CONTAINS profile@value"
+        )
     if kind == "NOT" and text[:offset].rstrip().upper().endswith("NOT"):
-        return "two NOTs cancel out"
+        return message("two NOTs cancel out")
     return _not_hint(text, offset) if kind in ("EMPTY", "EXISTS", "BETWEEN", "NOT") else None
 
 
 def _not_hint(text: str, offset: int) -> str | None:
     before = text[:offset].rstrip().upper()
     if before.endswith(("IS", "IS NOT")):
-        return "IS goes with NULL only: x IS NOT NULL, x EMPTY, x NOT EMPTY, x EXISTS, x NOT EXISTS"
-    return "write NOT (x BETWEEN a AND b)" if before.endswith("NOT") else None
+        return message("IS goes with NULL only: x IS NOT NULL, x EMPTY, x NOT EMPTY, x EXISTS, x NOT EXISTS")
+    return message("write NOT (x BETWEEN a AND b)") if before.endswith("NOT") else None
 
 
 def _name_hint(text: str, offset: int, found: str, accepts: set[str]) -> str | None:
     if text[offset - 1 : offset] in ("'", '"'):
-        return "the string ended before this; a quote inside it is written \\' or \\\""
+        return message("the string ended before this; a quote inside it is written \\' or \\\"")
     if near := _near(found, [word for word in KEYWORDS if word in accepts]):
-        return f"did you mean {near[0]}?"
+        return message("did you mean %(name)s?", name=near[0])
     if _after_field(text, offset):
-        return 'a key with spaces is written in brackets: profile@aux["first seen"]'
+        return message('a key with spaces is written in brackets: profile@aux["first seen"]')
     if found.partition(".")[0].lower() in SOURCES:
-        return "a field is source@path, as in profile@id"
+        return message("a field is source@path, as in profile@id")
     return None
 
 
@@ -168,16 +201,23 @@ def _stray_name(text: str, offset: int, name: str) -> NotationError:
     shown = _shortened(name)
     if name.upper() in KEYWORDS:
         possible = _possible({"FIELD", "NAME", "NOT", "LPAR"})
-        return NotationError(f"{name} cannot stand here", text, offset, expected=possible)
+        astray = message("%(token)s cannot stand here", token=name)
+        return NotationError(astray, text, offset, expected=possible)
     if source.lower() in (*SOURCES, ITEM):
-        hint = f"a field is source@path: {source.lower()}@{_shortened(rest) if dot else 'path'}"
+        example = f"{source.lower()}@{_shortened(rest) if dot else 'path'}"
+        hint = message("a field is source@path: %(example)s", example=example)
     elif functions.get(name):
-        hint = f"a function is called with brackets: {name.lower()}(...)"
+        hint = message("a function is called with brackets: %(example)s", example=f"{name.lower()}(...)")
     elif near := _near(name, KEYWORDS):
-        hint = f'did you mean {near[0]}? Text needs quotes: "{shown}"'
+        hint = message('did you mean %(name)s? Text needs quotes: "%(token)s"', name=near[0], token=shown)
     else:
-        hint = f'text needs quotes: "{shown}"; a field needs its source: profile@{shown}'
-    return NotationError(f"{shown} is no field, value or keyword", text, offset, hint)
+        hint = message(
+            'text needs quotes: "%(token)s"; a field needs its source: %(example)s',
+            token=shown,
+            example=f"profile@{shown}",
+        )
+    unknown = message("%(token)s is no field, value or keyword", token=shown)
+    return NotationError(unknown, text, offset, hint)
 
 
 def _unclosed_hint(text: str) -> str | None:
@@ -190,7 +230,11 @@ def _unclosed_hint(text: str) -> str | None:
     if not opened:
         return None
     place = NotationError("", text, opened[-1])
-    return f"the bracket opened in line {place.line}, column {place.column} is not closed"
+    return message(
+        "the bracket opened in line %(line)s, column %(column)s is not closed",
+        line=place.line,
+        column=place.column,
+    )
 
 
 def _near(word: str, words: Sequence[str]) -> list[str]:
@@ -213,4 +257,4 @@ def _possible(terminals: set[str]) -> list[str]:
 
 
 def _shortened(text: str) -> str:
-    return text if len(text) <= 40 else text[:39] + "…"
+    return shortened(text, 40)

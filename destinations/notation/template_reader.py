@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tracsync.common.messages import message
+
 from .casts import cast
 from .directives import KEYS, read_directive
 from .errors import NotationError
@@ -71,8 +73,9 @@ def _object(value: dict[str, Any], place: Place) -> Object:
         name = key.removesuffix("?")
         inner = place.key(key)
         if name in fields:
-            hint = "a key and the same key with ? would be one key of the result"
-            raise NotationError(f"the key {name} stands here twice", hint=hint, path=inner.path)
+            hint = message("a key and the same key with ? would be one key of the result")
+            twice = message("the key %(name)s stands here twice", name=name)
+            raise NotationError(twice, hint=hint, path=inner.path)
         fields[name] = Field(name, name != key, read(item, inner))
     return Object(tuple(fields.values()))
 

@@ -9,6 +9,8 @@ from functools import lru_cache
 from math import isfinite
 from typing import Any, Final
 
+from tracsync.common.messages import message
+
 from .compiled_template import compile_template
 from .errors import NotationError
 from .explain_template import TemplateExplanation, explain_template
@@ -89,11 +91,16 @@ def _check(value: JSON) -> None:
 
 def _check_size(nodes: int, depth: int, characters: int) -> None:
     if depth > MAX_DEPTH:
-        raise NotationError(f"the template is nested more than {MAX_DEPTH} deep", path="$")
+        raise NotationError(
+            message("the template is nested more than %(number)s deep", number=MAX_DEPTH), path="$"
+        )
     if nodes > MAX_NODES:
-        raise NotationError(f"the template has more than {MAX_NODES} values", path="$")
+        raise NotationError(
+            message("the template has more than %(number)s values", number=MAX_NODES), path="$"
+        )
     if characters > MAX_TOTAL:
-        raise NotationError(f"the template has more than {MAX_TOTAL} characters", path="$")
+        too_long = message("the template has more than %(number)s characters", number=MAX_TOTAL)
+        raise NotationError(too_long, path="$")
 
 
 _Place = tuple[Any, str | int]  # the place it is in (or None), and the key or index there
@@ -104,23 +111,26 @@ def _check_scalar(item: Any, place: _Place | None) -> int:
     if isinstance(item, str):
         return _check_text(item, place)
     if item is not None and not isinstance(item, (int, float)):
-        raise NotationError(f"a value of type {type(item).__name__} is no JSON", path=_path(place))
+        no_json = message("a value of type %(name)s is no JSON", name=type(item).__name__)
+        raise NotationError(no_json, path=_path(place))
     if isinstance(item, float) and not isfinite(item):
-        raise NotationError("a number must be finite", path=_path(place))
+        raise NotationError(message("a number must be finite"), path=_path(place))
     if isinstance(item, int) and item.bit_length() > MAX_BITS:
-        raise NotationError("the number has too many digits", path=_path(place))
+        raise NotationError(message("the number has too many digits"), path=_path(place))
     return 1
 
 
 def _check_text(text: Any, place: _Place | None) -> int:
     if not isinstance(text, str):
-        raise NotationError(f"a key of type {type(text).__name__} is no JSON", path=_path(place))
+        no_json = message("a key of type %(name)s is no JSON", name=type(text).__name__)
+        raise NotationError(no_json, path=_path(place))
     if len(text) > MAX_TEXT:
-        raise NotationError(f"the text is longer than {MAX_TEXT} characters", path=_path(place))
+        too_long = message("the text is longer than %(number)s characters", number=MAX_TEXT)
+        raise NotationError(too_long, path=_path(place))
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise NotationError("the text holds half of a character", path=_path(place)) from None
+        raise NotationError(message("the text holds half of a character"), path=_path(place)) from None
     return len(text)
 
 

@@ -10,6 +10,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from tracsync.common.messages import Message, message
+
 
 class _Missing:
     """What a path that leads nowhere points at. Only EXISTS tells it from null."""
@@ -34,31 +36,44 @@ _USUAL: Final = frozenset((int, float, str, datetime))  # the usual types, taken
 class MismatchError(Exception):
     """The values do not allow the operation. `side` is the operand to blame, `text` says why.
 
-    Internal: whoever knows the operands' texts turns it into a NotationError.
+    The text is the end of a sentence that begins with the operand ("has no words"), or the template of a
+    message with a place for its %(subject)s, and the values for its other places. Internal: whoever knows the
+    operands' texts turns it into a NotationError.
     """
 
-    def __init__(self, text: str, side: int = 0) -> None:
+    def __init__(self, text: str, side: int = 0, **values: object) -> None:
         self.text = text
         self.side = side
+        self.values = values
         super().__init__(text)
+
+    def about(self, subject: str) -> Message:
+        """The sentence."""
+        if "%(subject)s" in self.text:
+            return message(self.text, subject=subject, **self.values)
+        return message("%(subject)s %(said)s", subject=subject, said=self.text)
+
+
+WORD_MISSING: Final = message("missing")
+_NULL: Final = message("null")
+_NOT_JSON: Final = message("not JSON")
+_NAMES: Final = (
+    (bool, message("a boolean")),  # before the numbers, which Python counts it among
+    (NUMBERS, message("a number")),
+    (str, message("text")),
+    (datetime, message("a date")),
+    (list, message("a list")),
+    (dict, message("an object")),
+)
 
 
 def type_name(value: Any) -> str:
     """The type of a value in words, as error messages use it."""
     if value is MISSING:
-        return "missing"
+        return WORD_MISSING
     if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "a boolean"
-    named = (
-        (NUMBERS, "a number"),
-        (str, "text"),
-        (datetime, "a date"),
-        (list, "a list"),
-        (dict, "an object"),
-    )
-    return next((name for kind, name in named if isinstance(value, kind)), "not JSON")
+        return _NULL
+    return next((name for kind, name in _NAMES if isinstance(value, kind)), _NOT_JSON)
 
 
 def absent(value: Any) -> bool:
@@ -120,7 +135,12 @@ def _ordering(compare: Callable[[Any, Any], bool], sign: str) -> Callable[[Any, 
         if absent(a) or absent(b):
             return False
         if _order(a) != _order(b) or not _order(a):
-            raise MismatchError(f"is {type_name(a)}, cannot be compared with {type_name(b)} ({sign})")
+            raise MismatchError(
+                "%(subject)s is %(kind)s, cannot be compared with %(other)s (%(sign)s)",
+                kind=type_name(a),
+                other=type_name(b),
+                sign=sign,
+            )
         if isinstance(a, list):
             return _lists_ordered(a, b)
         return compare(a, b)
@@ -163,11 +183,20 @@ def _part_test(
         if isinstance(whole, list):
             return in_list(whole, part)
         if not isinstance(whole, str):
-            raise MismatchError(f"is {type_name(whole)}; {name} needs text or a list")
+            raise MismatchError(
+                "%(subject)s is %(kind)s; %(operator)s needs text or a list",
+                kind=type_name(whole),
+                operator=name,
+            )
         if absent(part):
             return False
         if not isinstance(part, str):
-            raise MismatchError(f"is {type_name(part)}; {name} looks in text for text", side=1)
+            raise MismatchError(
+                "%(subject)s is %(kind)s; %(operator)s looks in text for text",
+                side=1,
+                kind=type_name(part),
+                operator=name,
+            )
         return in_text(whole, part)
 
     return test

@@ -81,8 +81,7 @@ class Decider:
         sources = {"profile": profile.document}
         condition = self._condition
         if condition is not None and not condition.evaluate(sources):
-            summary = condition.explain(sources).summary(show_values=False)  # it will be stored
-            return Skip(summary.removeprefix("not met: "))
+            return Skip(condition.explain(sources).why_not(show_values=False))  # it will be stored
         payload = self._template.render(sources)
         errors = schemas.validate(self.connector.payload_schema, payload)
         if errors:

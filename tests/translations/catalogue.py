@@ -24,7 +24,7 @@ PO = ROOT / "tracsync" / "locale" / "de" / "LC_MESSAGES" / "django.po"
 MO = PO.with_suffix(".mo")
 ROOMS = ("tracsync", "profiles", "destinations")
 KEYWORDS: dict[str, Any] = {
-    **dict.fromkeys(("_", "gettext", "gettext_lazy", "gettext_noop", "message")),
+    **dict.fromkeys(("_", "gettext", "gettext_lazy", "gettext_noop", "message", "MismatchError")),
     **dict.fromkeys(("ngettext", "ngettext_lazy"), (1, 2)),
     **dict.fromkeys(("pgettext", "pgettext_lazy"), ((1, "c"), 2)),
 }

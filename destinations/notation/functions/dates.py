@@ -47,9 +47,11 @@ _PIECE = re.compile(rf"\[([^\[\]]*)\]|({'|'.join(_TOKENS)})|([^A-Za-z\[\]])")
 def _read_pattern(value: Any) -> Any:
     pattern = TEXT.read(value)
     if len(pattern) > MAX_PATTERN:
-        raise MismatchError("is too long for a pattern of a date")
+        raise MismatchError("%(subject)s is too long for a pattern of a date")
     if "".join(match[0] for match in _PIECE.finditer(pattern)) != pattern:
-        raise MismatchError("is no pattern of a date, such as YYYY-MM-DD HH:mm; words stand in [brackets]")
+        raise MismatchError(
+            "%(subject)s is no pattern of a date, such as YYYY-MM-DD HH:mm; words stand in [brackets]"
+        )
     return pattern
 
 

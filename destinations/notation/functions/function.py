@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any
+from typing import Any, Final
+
+from tracsync.common.messages import message
 
 from ..budget import Run, extent, size
 from ..errors import NotationError
 from ..values import MISSING, MismatchError, absent
 
 Reader = Callable[[Any], Any]
+_FEW: Final = {
+    (0, 0): message("no arguments"),
+    (0, 1): message("0 to 1 argument"),
+    (1, 1): message("1 argument"),
+}
 
 
 def _anything(value: Any) -> Any:
@@ -80,9 +87,12 @@ class Function:
         """The number of arguments in words."""
         most = len(self.parameters)
         if self.repeats:
-            return f"{self.fewest} or more arguments"
-        counts = f"{self.fewest}" if self.fewest == most else f"{self.fewest} to {most}"
-        return f"{counts} argument{'' if most == 1 else 's'}" if most else "no arguments"
+            return message("%(number)s or more arguments", number=self.fewest)
+        if most < 2:
+            return _FEW[self.fewest, most]
+        if self.fewest == most:
+            return message("%(number)s arguments", number=most)
+        return message("%(number)s to %(most)s arguments", number=self.fewest, most=most)
 
     def usage(self) -> str:
         """How it is written: `substring(text, start[, number])`."""
@@ -115,9 +125,13 @@ class Function:
         except (MismatchError, NotationError, RecursionError):
             raise
         except OverflowError:
-            raise MismatchError("gives a number that is too large") from None
+            raise MismatchError("%(subject)s gives a number that is too large") from None
         except Exception as error:
-            raise MismatchError(f"cannot be used by {self.name}() ({type(error).__name__})") from None
+            raise MismatchError(
+                "%(subject)s cannot be used by %(name)s() (%(error)s)",
+                name=self.name,
+                error=type(error).__name__,
+            ) from None
 
     def _read(self, position: int, argument: Any) -> Any:
         if argument is None or argument is MISSING:

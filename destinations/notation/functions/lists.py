@@ -17,7 +17,9 @@ def _count(value: Any) -> int:
     if value is None:
         return 0
     if not isinstance(value, (list, dict)):
-        raise MismatchError(f"is {type_name(value)}, where a list or an object is needed")
+        raise MismatchError(
+            "%(subject)s is %(kind)s, where a list or an object is needed", kind=type_name(value)
+        )
     return len(value)
 
 

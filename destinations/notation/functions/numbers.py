@@ -28,26 +28,26 @@ def _read_numeral(value: Any) -> int | float:
         return bounded(NUMBER.read(value))
     text = value.strip() if len(value) < MAX_BITS else ""
     if _NUMERAL.fullmatch(text) is None:
-        raise MismatchError("is text that is no number")
+        raise MismatchError("%(subject)s is text that is no number")
     try:
         return read_number(text)
     except NotationError as error:
-        raise MismatchError(f"cannot be read: {error.message}") from None
+        raise MismatchError("%(subject)s cannot be read: %(reason)s", reason=error.message) from None
 
 
 def bounded(number: int | float) -> int | float:
     """Raises MismatchError for what nobody could write down."""
     if isinstance(number, int) and number.bit_length() > MAX_BITS:
-        raise MismatchError("gives a number that is too large")
+        raise MismatchError("%(subject)s gives a number that is too large")
     if isinstance(number, float) and not math.isfinite(number):
-        raise MismatchError("gives a number that is too large")
+        raise MismatchError("%(subject)s gives a number that is too large")
     return number
 
 
 def _round(number: int | float, places: int = 0) -> int | float:
     """Halves away from zero, as people do it, judged by the digits that are written."""
     if abs(places) > MAX_PLACES:
-        raise MismatchError(f"can be rounded to {MAX_PLACES} places")
+        raise MismatchError("%(subject)s can be rounded to %(number)s places", number=MAX_PLACES)
     if isinstance(number, int) and places >= 0:
         return number
     if isinstance(number, int) or abs(number) >= EXACT:
@@ -70,7 +70,7 @@ def _two(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
 def _divide(a: int | float, b: int | float) -> int | float:
     """A whole number where it divides exactly."""
     if b == 0:
-        raise MismatchError("cannot be divided by zero")
+        raise MismatchError("%(subject)s cannot be divided by zero")
     if isinstance(a, int) and isinstance(b, int) and a % b == 0:
         return a // b
     return a / b

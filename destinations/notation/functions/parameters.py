@@ -13,24 +13,24 @@ from .function import Parameter
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise MismatchError(f"is {type_name(value)}, where text is needed")
+        raise MismatchError("%(subject)s is %(kind)s, where text is needed", kind=type_name(value))
     return value
 
 
 def _list(value: Any) -> list[Any]:
     if not isinstance(value, list):
-        raise MismatchError(f"is {type_name(value)}, where a list is needed")
+        raise MismatchError("%(subject)s is %(kind)s, where a list is needed", kind=type_name(value))
     return value
 
 
 def _number(value: Any) -> int | float:
     """Decimals become what JSON would have: whole ones int, others float."""
     if isinstance(value, bool) or not isinstance(value, NUMBERS):
-        raise MismatchError(f"is {type_name(value)}, where a number is needed")
+        raise MismatchError("%(subject)s is %(kind)s, where a number is needed", kind=type_name(value))
     if isinstance(value, int):
         return value
     if not math.isfinite(value):
-        raise MismatchError("is no finite number")
+        raise MismatchError("%(subject)s is no finite number")
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     return value
@@ -39,7 +39,7 @@ def _number(value: Any) -> int | float:
 def _integer(value: Any) -> int:
     number = _number(value)
     if number != int(number):
-        raise MismatchError("is a fraction, where a whole number is needed")
+        raise MismatchError("%(subject)s is a fraction, where a whole number is needed")
     return int(number)
 
 

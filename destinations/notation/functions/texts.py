@@ -25,14 +25,14 @@ def _upper(value: Any) -> Any:
 
 def _replace(text: str, old: str, new: str) -> str:
     if not old:
-        raise MismatchError("cannot be searched for an empty text")
+        raise MismatchError("%(subject)s cannot be searched for an empty text")
     check_length(len(text) + text.count(old) * (len(new) - len(old)))
     return text.replace(old, new)
 
 
 def _split(text: str, separator: str) -> list[str]:
     if not separator:
-        raise MismatchError("cannot be split at an empty text")
+        raise MismatchError("%(subject)s cannot be split at an empty text")
     return text.split(separator)
 
 
@@ -67,7 +67,7 @@ def _hash(algorithm: Callable[..., Any], prepare: Callable[[str], str]) -> Calla
         try:
             data = prepare(text).encode()
         except UnicodeEncodeError:
-            raise MismatchError("holds half of a character") from None
+            raise MismatchError("%(subject)s holds half of a character") from None
         digest: str = algorithm(data).hexdigest()
         return digest
 
