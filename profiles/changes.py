@@ -153,7 +153,8 @@ class _Draft:
 def _write_batch(changes: Sequence[Change], using: str, stop_at_error: bool) -> list[Written]:
     while True:
         with transaction.atomic(using=using):
-            drafts = _read_locked(changes, using)
+            # Locked in the order of their ids, so that no two batches block each other.
+            drafts = _read(changes, Profile.objects.using(using).select_for_update(no_key=True))
             written = _apply(changes, drafts, stop_at_error)
             changed = [draft for draft in drafts.values() if draft.changed]
             if not changed:
@@ -171,11 +172,6 @@ def _apply(changes: Sequence[Change], drafts: dict[str, _Draft], stop_at_error: 
         if stop_at_error and written[-1].error:
             break
     return written
-
-
-def _read_locked(changes: Sequence[Change], using: str) -> dict[str, _Draft]:
-    """The profiles as they are, locked in the order of their ids, so that no two batches block each other."""
-    return _read(changes, Profile.objects.using(using).select_for_update(no_key=True))
 
 
 def _read(changes: Sequence[Change], profiles: QuerySet[Profile]) -> dict[str, _Draft]:

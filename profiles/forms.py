@@ -132,9 +132,6 @@ class ProfileForm(forms.ModelForm):
         if self.errors:
             return
         super()._post_clean()  # type: ignore[misc]
-        if self.instance._state.adding and not self.errors:
-            self._refuse_taken_id()
-
-    def _refuse_taken_id(self) -> None:
-        if Profile.objects.filter(pk=self.instance.pk).exists():
+        is_new = self.instance._state.adding and not self.errors
+        if is_new and Profile.objects.filter(pk=self.instance.pk).exists():
             self.add_error("id", _("There is a profile with this ID already."))

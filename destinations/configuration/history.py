@@ -118,7 +118,11 @@ def changes(before: Content, after: Content, *, secrets_changed: bool = False) -
     found = [_change(name, before.get(name), after.get(name)) for name in LABELS]
     old, new = _flat(before["settings"]), _flat(after["settings"])
     names = [*new, *(name for name in old if name not in new)]
-    found += [_setting(name, old.get(name), new.get(name)) for name in names]
+    found += [
+        _sentence(_("Setting %(name)s") % {"name": name}, old.get(name), new.get(name))
+        for name in names
+        if old.get(name) != new.get(name)
+    ]
     if secrets_changed:
         found.append(_("Secrets among the settings were changed; they are not shown."))
     return [sentence for sentence in found if sentence]
@@ -134,12 +138,6 @@ def _change(name: str, before: Any, after: Any) -> str:
     if name in LONG:
         return _("%(what)s changed.") % {"what": LABELS[name]}
     return _sentence(str(LABELS[name]), before, after)
-
-
-def _setting(name: str, before: Any, after: Any) -> str:
-    if before == after:
-        return ""
-    return _sentence(_("Setting %(name)s") % {"name": name}, before, after)
 
 
 def _sentence(what: str, before: Any, after: Any) -> str:

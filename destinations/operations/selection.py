@@ -96,16 +96,10 @@ class Choice:
             if name == "ids":
                 said.append((_("Chosen one by one"), str(len(self.found["ids"]))))
             elif name != "destination":
-                said.append((str(field.label), _as_read(field, value, self.found[name])))
+                found, choices = self.found[name], dict(getattr(field, "choices", ()))
+                shown = at(found) if isinstance(found, datetime) else str(choices.get(value, value))
+                said.append((str(field.label), shown))
         return said
-
-
-def _as_read(field: Any, value: str, found: Any) -> str:
-    return (
-        at(found)
-        if isinstance(found, datetime)
-        else str(dict(getattr(field, "choices", ())).get(value, value))
-    )
 
 
 def read(given: Mapping[str, Any]) -> Choice:

@@ -58,7 +58,9 @@ def run(stopped: Callable[[], bool]) -> None:
             pause = 0.0 if tick() else _pause()
             cleanup.prune_sometimes()
         except Exception as error:
-            _report(error)
+            # The text of a database error may repeat the values of a row.
+            detail = "" if isinstance(error, DatabaseError) else f": {error}"
+            logger.error("the scheduler could not tick (%s%s), trying again", type(error).__name__, detail)
             connections.close_all()
             time.sleep(1)
             continue
@@ -77,12 +79,6 @@ def _pause() -> float:
 def is_alive(now: datetime | None = None) -> bool:
     """Whether any scheduler has shown itself lately."""
     return Heartbeat.objects.filter(at__gt=(now or timezone.now()) - ALIVE).exists()
-
-
-def _report(error: Exception) -> None:
-    # The text of a database error may repeat the values of a row.
-    detail = "" if isinstance(error, DatabaseError) else f": {error}"
-    logger.error("the scheduler could not tick (%s%s), trying again", type(error).__name__, detail)
 
 
 class _Beat:

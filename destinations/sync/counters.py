@@ -42,7 +42,7 @@ def recorded(destination: Destination, entries: Iterable[Entry]) -> None:
         if name := NAMES.get(type(entry.result)):
             counts[name] += 1
         if entry.attempt and entry.attempt.lag is not None:
-            counts[_delay(entry.attempt.lag)] += 1
+            counts[Tally.LAGS[bisect_left(Tally.LAG_BOUNDS, entry.attempt.lag)]] += 1
     _add({destination.pk: counts})
 
 
@@ -53,10 +53,6 @@ def settled(by_destination: Mapping[int, int]) -> None:
 
 def forget(before: datetime) -> None:
     Tally.objects.filter(slot__lt=slot(before)).delete()
-
-
-def _delay(seconds: float) -> str:
-    return Tally.LAGS[bisect_left(Tally.LAG_BOUNDS, seconds)]
 
 
 def _add(counts: Mapping[int, Mapping[str, int]]) -> None:

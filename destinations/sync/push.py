@@ -15,7 +15,6 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 
 from django.utils import timezone, translation
@@ -227,7 +226,8 @@ class _Batch:
         with self.lock:
             for push, outcome in zip(part, came, strict=True):
                 self._count(outcome)
-                self.entries.append(_entry(push, outcome, began, seconds / len(part)))
+                sent = (push.sync, push.profile, push.payload_hash, outcome, push.delivery)
+                self.entries.append(entries.delivered(*sent, began, seconds / len(part)))
         return seconds
 
     def _record(self) -> None:
@@ -257,9 +257,3 @@ def _outcomes(session: Session, deliveries: list[Delivery]) -> Sequence[Outcome]
     if len(came) != len(deliveries):
         raise ConnectorError(message("the connector did not give one outcome per delivery"))
     return came
-
-
-def _entry(push: Push, outcome: Outcome, began: datetime, duration: float) -> entries.Entry:
-    return entries.delivered(
-        push.sync, push.profile, push.payload_hash, outcome, push.delivery, began, duration
-    )

@@ -40,7 +40,9 @@ class StoredTokens:
 
     def get(self) -> Token | None:
         stored = AccessToken.objects.filter(**self.row, expires_at__gt=timezone.now()).first()
-        return _token(stored) if stored else None
+        if stored is None or stored.expires_at is None:
+            return None
+        return Token(stored.value, stored.expires_at.timestamp())
 
     def renew(self, stale: Token | None, fetch: Callable[[], Token]) -> Token:
         """Whoever comes second waits, and finds the new token there. Raises what `fetch` raises."""
@@ -72,8 +74,3 @@ class StoredTokens:
             return renewed
         finally:
             row.update(renewing_until=None)
-
-
-def _token(stored: AccessToken) -> Token:
-    assert stored.expires_at is not None
-    return Token(stored.value, stored.expires_at.timestamp())

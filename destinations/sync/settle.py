@@ -120,7 +120,8 @@ def hand_over_now(destination: Destination, ids: Sequence[str], now: datetime, *
             {_STATE}, version = excluded.version, due_at = excluded.due_at,
             bulk = excluded.bulk AND (sync.due_at IS NULL OR sync.bulk),
             first_changed_at = COALESCE(sync.first_changed_at, excluded.first_changed_at)"""
-    _execute(sql, [destination.pk, _moment(now), *ids])
+    due_at = models.DateTimeField().get_db_prep_value(now, connection)
+    _execute(sql, [destination.pk, due_at, *ids])
 
 
 _STATE = """
@@ -170,10 +171,6 @@ def _least() -> str:
 
 def _duration(value: timedelta) -> Any:
     return models.DurationField().get_db_prep_value(value, connection)
-
-
-def _moment(value: datetime) -> Any:
-    return models.DateTimeField().get_db_prep_value(value, connection)
 
 
 def _execute(sql: str, params: list[Any]) -> int:
