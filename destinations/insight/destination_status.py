@@ -18,7 +18,7 @@ from destinations.models import Destination, Health, ProfileSync
 from destinations.sync import limits
 from tracsync.common.bounded_lists import AtLeast
 
-MOST_OWED = 1000
+MOST_WAITING = 1000
 LATE = timedelta(minutes=1)  # what has just changed is usually sent within a second of being due
 
 
@@ -100,21 +100,21 @@ class CountUpTo(Subquery):
 
 
 def counted(found: int) -> int:
-    """What CountUpTo found up to MOST_OWED; beyond it, that there are more."""
-    return AtLeast(MOST_OWED) if found > MOST_OWED else found
+    """What CountUpTo found up to MOST_WAITING; beyond it, that there are more."""
+    return AtLeast(MOST_WAITING) if found > MOST_WAITING else found
 
 
-def with_owed(destinations: QuerySet[Destination]) -> QuerySet[Any]:
-    """Adds `owed`, counted to a bound so that a million owed rows cost no more than a thousand, and when the
-    oldest of them was due: `oldest_live` of changes, `oldest_bulk` of backfills and replays."""
-    owed = ProfileSync.objects.filter(destination=OuterRef("pk"), due_at__isnull=False)
+def with_waiting(destinations: QuerySet[Destination]) -> QuerySet[Any]:
+    """Adds `waiting`, counted to a bound so that a million rows cost no more than a thousand, and when the
+    oldest of them was due: `oldest_change` of changes, `oldest_bulk` of backfills and replays."""
+    waiting = ProfileSync.objects.filter(destination=OuterRef("pk"), due_at__isnull=False)
     return destinations.annotate(
-        owed=CountUpTo(owed.order_by().values("pk")[: MOST_OWED + 1]),
-        oldest_live=_oldest(owed, bulk=False),
-        oldest_bulk=_oldest(owed, bulk=True),
+        waiting=CountUpTo(waiting.order_by().values("pk")[: MOST_WAITING + 1]),
+        oldest_change=_oldest(waiting, bulk=False),
+        oldest_bulk=_oldest(waiting, bulk=True),
     )
 
 
-def _oldest(owed: QuerySet[ProfileSync], *, bulk: bool) -> Subquery:
-    # "NOT bulk" would sort all of a destination's owed rows on SQLite; this form finds its way in the index.
-    return Subquery(owed.filter(bulk__in=[bulk]).order_by("due_at").values("due_at")[:1])
+def _oldest(waiting: QuerySet[ProfileSync], *, bulk: bool) -> Subquery:
+    # "NOT bulk" would sort all that waits for a destination on SQLite; this form finds its way in the index.
+    return Subquery(waiting.filter(bulk__in=[bulk]).order_by("due_at").values("due_at")[:1])

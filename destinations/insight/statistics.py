@@ -1,4 +1,4 @@
-"""What a destination's tallies add up to over the last hour, day or week."""
+"""What a destination's counts add up to over the last hour, day or week."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ class Figures:
         """From 0 to 1; None where nothing was sent."""
         return self.counts["accepted"] / self.sent if self.sent else None
 
-    def lag(self, share: float) -> float | None:
+    def delay(self, share: float) -> float | None:
         """Seconds within which that share of the pushes, at least, was sent after being due.
 
-        What is known is between which bounds each lag was: the true quantile is at most this, and more than
+        What is known is between which bounds each delay was: the true quantile is at most this, and more than
         half of it (but for the first bound). Infinite beyond the last bound, None where nothing was sent.
         """
         counts = [self.counts[name] for name in Tally.LAGS]
@@ -105,10 +105,10 @@ def is_idle(now: datetime) -> bool:
     return not Tally.objects.filter(slot__gte=slot(now) - 1).exclude(**nothing).exists()
 
 
-def _sums(tallies: QuerySet[Tally], period: Period, now: datetime) -> Iterable[tuple[int, ...]]:
+def _sums(rows: QuerySet[Tally], period: Period, now: datetime) -> Iterable[tuple[int, ...]]:
     """For each destination and bar: how many bars before the last one it is, and its counts."""
     back = (Value(slot(now)) - F("slot")) / Value(period.slots_per_bar)  # of whole numbers: rounded down
-    grouped = tallies.filter(slot__gte=period.first_slot(now)).order_by().annotate(back=back)
+    grouped = rows.filter(slot__gte=period.first_slot(now)).order_by().annotate(back=back)
     return grouped.values_list("destination_id", "back").annotate(*map(Sum, Tally.COUNTS))
 
 

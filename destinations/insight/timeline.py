@@ -144,7 +144,7 @@ def _next(pair: Pair) -> Event:
     title = _("Next")
     if not pair.is_owed:
         return Event(
-            None, title, _("nothing is owed: a change, a backfill or a person starts it"), ahead=True
+            None, title, _("nothing is waiting: a change, a backfill or a person starts it"), ahead=True
         )
     if pair.obstacle:
         return Event(None, title, _("kept: %(obstacle)s") % {"obstacle": pair.obstacle}, ahead=True)

@@ -69,7 +69,7 @@ class Resource(models.Model):
     enabled = models.BooleanField(
         _("enabled"),
         default=True,
-        help_text=_("While a resource is off nothing is sent to it; what is owed is kept."),
+        help_text=_("While a resource is off nothing is sent to it; what is waiting is kept."),
     )
     tags = models.JSONField(
         _("tags"), default=list, blank=True, help_text=_("A list of words to find it by.")
@@ -182,7 +182,7 @@ class Destination(models.Model):
     enabled = models.BooleanField(
         _("enabled"),
         default=True,
-        help_text=_("Off: nothing is sent; what is owed is kept and goes out when it is on again."),
+        help_text=_("Off: nothing is sent; what is waiting is kept and goes out when it is on again."),
     )
     disabled_at = models.DateTimeField(null=True, editable=False)
     paused_at = models.DateTimeField(null=True, editable=False)

@@ -56,8 +56,8 @@ class Tally(models.Model):
     slot = models.PositiveIntegerField()
 
     class Meta:
-        verbose_name = _("tally")
-        verbose_name_plural = _("tallies")
+        verbose_name = _("count")
+        verbose_name_plural = _("counts")
         constraints = (
             models.UniqueConstraint(
                 fields=("slot", "destination"), name="one_tally_per_slot_and_destination"
@@ -65,7 +65,7 @@ class Tally(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"tally of destination {self.destination_id} in {self.slot}"
+        return f"counts of destination {self.destination_id} in {self.slot}"
 
 
 for _count in Tally.COUNTS:  # they are only ever summed, by name

@@ -129,6 +129,6 @@ def enable(destination: Destination, *, by: Author | None = None) -> None:
 
 
 def disable(destination: Destination, *, by: Author | None = None) -> None:
-    """Send nothing; what is owed is kept, and what changes is caught up with when it is enabled again."""
+    """Send nothing; what is waiting is kept, and what changes is caught up with when it is enabled again."""
     destination.enabled = False
     saving.save(destination, by=by)

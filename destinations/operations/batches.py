@@ -18,7 +18,7 @@ from destinations.sync import settle
 from tracsync.common.jobs import NOTED
 
 BATCH_SIZE = settle.BATCH_SIZE
-MOST_OWED = 2 * BATCH_SIZE
+MOST_WAITING = 2 * BATCH_SIZE
 LOOKED_THROUGH = 20 * BATCH_SIZE  # the most rows that are looked at for the next ones
 
 T = TypeVar("T", Backfill, Replay)
@@ -65,4 +65,4 @@ def _lock(model: type[T], pk: int) -> T | None:
 
 def _has_enough_to_do(destination: Destination, now: datetime) -> bool:
     waiting = ProfileSync.objects.filter(destination=destination, bulk__in=(False, True), due_at__lte=now)
-    return waiting.order_by()[MOST_OWED : MOST_OWED + 1].exists()
+    return waiting.order_by()[MOST_WAITING : MOST_WAITING + 1].exists()

@@ -57,7 +57,7 @@ class SyncFilters(forms.Form):
         label=gettext_lazy("State"), required=False, choices=[("", ""), *ProfileSync.State.choices]
     )
     owed = forms.ChoiceField(
-        label=gettext_lazy("Owed"),
+        label=gettext_lazy("Waiting"),
         required=False,
         choices=[("", ""), ("yes", gettext_lazy("yes")), ("no", gettext_lazy("no"))],
     )

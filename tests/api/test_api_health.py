@@ -19,7 +19,7 @@ def test_healthz_asks_no_database():
 
 
 @pytest.mark.django_db
-def test_readyz_wants_a_clock():
+def test_readyz_wants_a_scheduler():
     response = Client().get("/readyz")
     assert response.status_code == 503
     assert [name for name, check in response.json()["checks"].items() if not check["ok"]] == ["clock"]
@@ -96,7 +96,7 @@ def test_a_scrape_costs_the_same_with_many_destinations(api, make_destination, d
     scrape(api)
     for n in range(10):
         make_destination(f"d{n}")
-    with django_assert_num_queries(7):  # the token, what is owed, and five tables
+    with django_assert_num_queries(7):  # the token, what is waiting, and five tables
         scrape(api)
 
 
@@ -108,7 +108,7 @@ def test_openmetrics_is_spoken_too(api):
 
 
 @pytest.mark.django_db
-def test_metrics_tell_the_lag_between_due_and_sent(api, make_destination, make_profile):
+def test_metrics_tell_the_delay_between_due_and_sent(api, make_destination, make_profile):
     crm, now = make_destination("crm"), timezone.now()
     profile = make_profile("a")
     for lag, age in [*((n / 100, 1) for n in range(100)), (50.0, 600), (None, 1)]:

@@ -201,7 +201,7 @@ def test_ids_are_found_by_their_beginning(api, make_profile):
     assert found("nobody") == set()
 
 
-def test_changed_since_and_unsettled(api, make_profile, frozen):
+def test_changed_since_and_still_changing(api, make_profile, frozen):
     make_profile("old")
     Profile.objects.update_marks(first_changed_at=None)
     frozen.forward(60)

@@ -141,7 +141,7 @@ def test_first_steps_are_for_everybody(make_visitor, axe, width, scheme):
 
 def test_from_home_to_why_it_was_not_sent(visitor):
     page = visitor.open()
-    expect(page.get_by_text("Clocks and workers are running.")).to_be_visible()
+    expect(page.get_by_text("Schedulers and workers are running.")).to_be_visible()
     page.get_by_role("link", name="Funnel of crm").click()
     page.get_by_role("link", name="Last hour").click()
     expect(page.get_by_role("link", name="Last hour")).to_have_attribute("aria-current", "page")
@@ -171,6 +171,6 @@ def test_an_empty_installation_leads_from_step_to_step(make_visitor):
     visitor.installation.start_worker()
     wait_for(lambda: visitor.receiver.arrivals, what="the first push")
     page.reload()
-    expect(page.get_by_role("status")).to_contain_text("Clocks and workers are running.")
+    expect(page.get_by_role("status")).to_contain_text("Schedulers and workers are running.")
     expect(page.get_by_role("heading", name="First steps")).to_have_count(0)
     expect(page.locator("tr", has_text="crm").first).to_contain_text("1 push")

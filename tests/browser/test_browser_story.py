@@ -136,7 +136,7 @@ def test_from_an_empty_installation_to_a_push_that_has_arrived(person, receiver,
     person.home()
     expect(page.get_by_role("heading", name="First steps")).to_have_count(0)
     expect(page.get_by_text("The destination is well.")).to_be_visible()
-    expect(page.get_by_text("Clocks and workers are running.")).to_be_visible()
+    expect(page.get_by_text("Schedulers and workers are running.")).to_be_visible()
     person.look()
     page.get_by_role("link", name="Funnel of Readers").click()
     expect(page.get_by_role("heading", name="Funnel")).to_be_visible()

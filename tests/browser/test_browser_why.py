@@ -73,7 +73,7 @@ def test_prerequisites_not_met(site, days, open_page):
     parts = page.locator(".tracsync-explained")
     expect(parts.filter(has_text="profile@phone EXISTS").last).to_contain_text("false")
     expect(parts.filter(has_text='profile@id == "a-skipped"').last).to_contain_text("true")
-    expect(page.locator(".tracsync-ahead")).to_contain_text("nothing is owed")
+    expect(page.locator(".tracsync-ahead")).to_contain_text("nothing is waiting")
 
 
 def test_destination_paused(site, days, open_page):

@@ -56,7 +56,7 @@ def test_it_measures_in_a_scratch_database(monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_more_owed_than_there_are_is_refused():
+def test_more_waiting_than_there_are_is_refused():
     with pytest.raises(CommandError, match="--few is more than --profiles"):
         run("--profiles", "10", "--few", "11")
     with pytest.raises(CommandError, match="must be more than 0"):
@@ -73,10 +73,10 @@ def test_sizes_that_are_not_given_follow_the_profiles():
 def test_the_tables_are_as_the_engine_would_have_written_them():
     sink.install()
     crm, shop, mail = fill.fill(fill.Sizes(300, 300, 30, 200))
-    owed = [
+    waiting = [
         ProfileSync.objects.filter(destination=one, due_at__isnull=False).count() for one in (crm, shop, mail)
     ]
-    assert owed == [300, 30, 0]
+    assert waiting == [300, 30, 0]
     assert ProfileSync.objects.count() == 900
     assert DeliveryAttempt.objects.count() == 200
     assert set(ProfileSync.objects.values_list("state", flat=True)) == {

@@ -1,4 +1,4 @@
-"""kill -9 of the clock while it works on jobs: nothing is left out and nothing is counted twice."""
+"""kill -9 of the scheduler while it works on jobs: nothing is left out and nothing is counted twice."""
 
 import json
 import os
@@ -48,7 +48,7 @@ def look(installation, pk):
     return json.loads(installation.python(LOOK.format(pk=pk)))
 
 
-def kill_clock(installation, times):
+def kill_scheduler(installation, times):
     """Again and again, whenever it has been started anew and has had a moment to work."""
     for _ in range(times):
         os.kill(installation.complete_worker()["clock"], signal.SIGKILL)
@@ -59,27 +59,27 @@ def until_stage(installation, pk, stage):
     wait_for(lambda: look(installation, pk)[0] == stage, 120, f"the stage {stage}")
 
 
-def test_an_import_and_a_replay_survive_the_clock(stack):
+def test_an_import_and_a_replay_survive_the_scheduler(stack):
     installation, _ = stack
     installation.python(WANT_NOBODY)
     installation.complete_worker()
     pk = int(installation.python(RECEIVE))
-    kill_clock(installation, 3)
+    kill_scheduler(installation, 3)
     until_stage(installation, pk, "ready")
     assert look(installation, pk)[1] == [RECORDS, 0, 0, 0]
     assert int(installation.python(MANY)) == 0
     installation.python(START.format(pk=pk))
-    kill_clock(installation, 3)
+    kill_scheduler(installation, 3)
     until_stage(installation, pk, "finished")
     assert look(installation, pk)[1:3] == [[RECORDS, 0, 0, 0], 0]
     assert int(installation.python(MANY)) == RECORDS
 
-    def owed_by_all():
+    def waiting_for_all():
         return int(installation.python(OWED))
 
-    wait_for(lambda: owed_by_all() == RECORDS, 120, "a row for each profile")
+    wait_for(lambda: waiting_for_all() == RECORDS, 120, "a row for each profile")
     assert int(installation.python(REPLAY)) == RECORDS
-    kill_clock(installation, 2)
+    kill_scheduler(installation, 2)
 
     def replayed():
         [[state, done, total]] = look(installation, pk)[3]

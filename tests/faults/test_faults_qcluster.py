@@ -1,4 +1,4 @@
-"""A plain `qcluster`, without our clock, still delivers."""
+"""A plain `qcluster`, without our scheduler, still delivers."""
 
 from tests.harness import Installation, Receiver, wait_for
 

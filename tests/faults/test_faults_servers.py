@@ -49,7 +49,7 @@ def test_everything_at_once(stack):
 
     wait_for(lambda: arrived() == expected, 90, "all last states")
     assert_in_order(receiver)
-    owed = (
+    waiting = (
         "from destinations.models import ProfileSync; print(ProfileSync.objects.exclude(due_at=None).count())"
     )
-    wait_for(lambda: installation.python(owed).strip() == "0", 60, "that nothing is owed")
+    wait_for(lambda: installation.python(waiting).strip() == "0", 60, "that nothing is waiting")

@@ -67,7 +67,7 @@ def test_what_has_just_become_due_is_not_late(make):
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_only_an_obstacle_keeps_what_is_owed(make, kind):
+def test_only_an_obstacle_keeps_what_is_waiting(make, kind):
     destination, now = make(kind), timezone.now()
     assert bool(explain.obstacle(destination, now)) == (kind in OBSTACLES)
     assert (find(destination, OBSTACLES, now) is not None) == (kind in OBSTACLES)

@@ -57,8 +57,8 @@ def test_lag_is_a_bound_that_holds(frozen, make_destination, count):
     destination = make_destination()
     count(destination, lag_0=50, lag_2=45, lag_5=4, lag_16=1)
     found = statistics.for_destination(destination, HOUR, frozen.now)
-    assert [found.lag(share) for share in (0.5, 0.51, 0.95, 0.96, 0.99, 1.0)] == [0.25, 1, 1, 8, 8, inf]
-    assert statistics.for_destination(make_destination("idle"), HOUR, frozen.now).lag(0.5) is None
+    assert [found.delay(share) for share in (0.5, 0.51, 0.95, 0.96, 0.99, 1.0)] == [0.25, 1, 1, 8, 8, inf]
+    assert statistics.for_destination(make_destination("idle"), HOUR, frozen.now).delay(0.5) is None
 
 
 def test_a_clock_that_is_ahead_counts_as_now(frozen, make_destination, count):

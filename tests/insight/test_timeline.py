@@ -55,7 +55,7 @@ def test_prerequisites_not_met(crm, make_profile, frozen):
     pair = look(profile, crm)
     assert verdict(pair) == ("skipped", "Not sent: profile@mail is missing.")
     assert titles(pair) == ["Changed", "Quiet", "Decided", "Next"]
-    assert "nothing is owed" in chronology(pair)[-1].text
+    assert "nothing is waiting" in chronology(pair)[-1].text
 
 
 def test_paused(crm, make_profile, frozen):

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def begun(frozen, make_destination, monkeypatch):
     monkeypatch.setattr(backfill, "BATCH_SIZE", 10)
-    monkeypatch.setattr(batches, "MOST_OWED", 1000)
+    monkeypatch.setattr(batches, "MOST_WAITING", 1000)
     changes.write([changes.Change(f"p{n:02}", "put", {"id": f"p{n:02}"}) for n in range(55)])
     frozen.forward(100)
     return backfill.request(make_destination())
@@ -40,7 +40,7 @@ def test_paused_it_hands_nothing_over_and_goes_on_where_it_was(begun, frozen):
     assert ProfileSync.objects.count() == 55
 
 
-def test_cancelled_it_ends_and_what_was_handed_over_stays_owed(begun, frozen):
+def test_cancelled_it_ends_and_what_was_handed_over_goes_on_waiting(begun, frozen):
     backfill.advance(frozen.now)
     begun.cancel()
     assert backfill.advance(frozen.now) == 0
@@ -56,7 +56,7 @@ def test_what_has_ended_can_only_be_looked_at(begun, act):
 
 
 def test_a_pause_that_comes_while_a_batch_is_handed_over_is_kept(begun, frozen, monkeypatch):
-    """The clock writes only what it changes."""
+    """The scheduler writes only what it changes."""
     hand_over_now = backfill.settle.hand_over_now
 
     def pausing(*args, **options):

@@ -31,7 +31,7 @@ def awake(monkeypatch):
 def many(frozen, monkeypatch):
     """Old profiles that no destination has heard of, and small batches."""
     monkeypatch.setattr(backfill, "BATCH_SIZE", 50)
-    monkeypatch.setattr(batches, "MOST_OWED", 100)
+    monkeypatch.setattr(batches, "MOST_WAITING", 100)
     write(*[f"old-{n:03}" for n in range(400)])
     while settle.settle(frozen.now + timedelta(seconds=60)):
         pass
@@ -46,7 +46,7 @@ def run_all(most=100):
     for _ in range(most):
         if not loop.tick():
             return
-    raise AssertionError("the clock never came to rest")
+    raise AssertionError("the scheduler never came to rest")
 
 
 def sent(recording):
@@ -117,7 +117,7 @@ def test_a_backfilled_profile_that_changes_is_live(many, frozen, make_destinatio
     assert ProfileSync.objects.get(profile="old-001").bulk
 
 
-def test_a_profile_with_unsettled_changes_is_not_made_to_wait_by_a_backfill(
+def test_a_profile_with_changes_going_on_is_not_made_to_wait_by_a_backfill(
     many, frozen, recording, make_destination
 ):
     destination = make_destination()

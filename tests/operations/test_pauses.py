@@ -1,4 +1,4 @@
-"""How long the clock sleeps: never past the end of changes that it knows of."""
+"""How long the scheduler sleeps: never past the end of changes that it knows of."""
 
 import pytest
 

@@ -21,7 +21,7 @@ State = ProfileSync.State
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     monkeypatch.setattr(selection, "BATCH_SIZE", 10)
-    monkeypatch.setattr(batches, "MOST_OWED", 1000)
+    monkeypatch.setattr(batches, "MOST_WAITING", 1000)
     monkeypatch.setattr(actions, "AT_ONCE", 5)
 
 
@@ -31,7 +31,7 @@ def crm(frozen, make_destination):
 
 
 def fill(destination, count, state=State.REJECTED, prefix="p"):
-    """Rows of that state, nothing of which is owed."""
+    """Rows of that state, nothing of which is waiting."""
     written = [changes.Change(f"{prefix}{n:03}", "put", {"id": f"{prefix}{n:03}"}) for n in range(count)]
     changes.write(written)
     rows = [
@@ -47,7 +47,7 @@ def attempt(sync, **fields):
     return DeliveryAttempt.objects.create(**pair, version=1, duration_ms=1, idempotency_key="k", **given)
 
 
-def owed():
+def waiting():
     return ProfileSync.objects.filter(due_at__isnull=False)
 
 
@@ -60,29 +60,29 @@ def test_a_few_are_sent_at_once(crm):
     fill(crm, 5)
     asked = replay.request(selection.read_request({"destination": crm.pk, "state": "rejected"}))
     assert (asked.count, asked.jobs) == (5, ())
-    assert owed().filter(asked=True, resend=True, bulk=False, attempts=0).count() == 5
+    assert waiting().filter(asked=True, resend=True, bulk=False, attempts=0).count() == 5
 
 
 def test_many_are_a_job_that_hands_each_over_once(crm, frozen):
     fill(crm, 35)
     fill(crm, 10, State.SYNCED, prefix="q")
     [job] = replay.request(selection.read_request({"state": "rejected"}), asked_by="ann").jobs
-    assert (job.destination_id, job.total, job.asked_by, owed().count()) == (crm.pk, 35, "ann", 0)
+    assert (job.destination_id, job.total, job.asked_by, waiting().count()) == (crm.pk, 35, "ann", 0)
     replay.advance(frozen.now)
-    assert owed().count() == 10
+    assert waiting().count() == 10
     # What becomes of a row meanwhile does not make it be sent again and again.
     ProfileSync.objects.filter(due_at__isnull=False).update(state=State.REJECTED, due_at=None)
     work(frozen)
     job.refresh_from_db()
     assert (job.state, job.done) == ("finished", 35)
-    assert owed().filter(resend=True, bulk=True, state=State.PENDING).count() == 25
+    assert waiting().filter(resend=True, bulk=True, state=State.PENDING).count() == 25
 
 
 def test_a_retry_does_not_send_what_is_unchanged(crm, frozen):
     fill(crm, 12)
     [job] = replay.request(selection.read_request({"destination": crm.pk}), Replay.Kind.RETRY).jobs
     work(frozen)
-    assert owed().filter(asked=True, resend=False).count() == 12
+    assert waiting().filter(asked=True, resend=False).count() == 12
     assert Replay.objects.get(pk=job.pk).kind == "retry"
 
 
@@ -101,11 +101,11 @@ def test_each_destination_has_its_own_so_that_a_sick_one_holds_up_no_other(crm, 
 
 
 def test_a_batch_waits_while_the_destination_has_enough_to_do(crm, frozen, monkeypatch):
-    monkeypatch.setattr(batches, "MOST_OWED", 15)
+    monkeypatch.setattr(batches, "MOST_WAITING", 15)
     fill(crm, 40)
     replay.request(selection.read_request({"destination": crm.pk}))
     assert [replay.advance(frozen.now) for _ in range(3)] == [1, 1, 0]
-    assert owed().count() == 20
+    assert waiting().count() == 20
 
 
 def test_what_has_just_changed_goes_first(crm, frozen):
@@ -113,7 +113,7 @@ def test_what_has_just_changed_goes_first(crm, frozen):
     ProfileSync.objects.filter(pk=rows[3].pk).update(state=State.PENDING, due_at=frozen.now)
     replay.request(selection.read_request({"destination": crm.pk}))
     work(frozen)
-    assert list(owed().filter(bulk=False).values_list("pk", flat=True)) == [rows[3].pk]
+    assert list(waiting().filter(bulk=False).values_list("pk", flat=True)) == [rows[3].pk]
 
 
 def test_paused_resumed_and_cancelled_in_the_middle(crm, frozen):
@@ -127,7 +127,7 @@ def test_paused_resumed_and_cancelled_in_the_middle(crm, frozen):
     replay.advance(frozen.now)
     job.cancel()
     assert replay.advance(frozen.now) == 0
-    assert (job.state, job.done, owed().count()) == ("cancelled", 20, 20)
+    assert (job.state, job.done, waiting().count()) == ("cancelled", 20, 20)
     with pytest.raises(JobEnded, match="The replay is cancelled already"):
         job.pause()
 
@@ -147,9 +147,9 @@ def test_killed_in_a_batch_it_is_done_again_from_the_last_one(crm, frozen, monke
         try:
             replay.advance(frozen.now)
         except KeyboardInterrupt:
-            assert owed().count() == 10
+            assert waiting().count() == 10
     job.refresh_from_db()
-    assert (job.state, job.done, owed().count()) == ("finished", 25, 25)
+    assert (job.state, job.done, waiting().count()) == ("finished", 25, 25)
 
 
 def test_by_attempts(crm, frozen):
@@ -169,7 +169,7 @@ def test_by_attempts(crm, frozen):
     [job] = replay.request(selection.read_request(failed_day)).jobs
     assert job.total == 12
     work(frozen)
-    assert set(owed().values_list("pk", flat=True)) == {row.pk for row in rows[:12]}
+    assert set(waiting().values_list("pk", flat=True)) == {row.pk for row in rows[:12]}
     job.refresh_from_db()
     assert (job.done, job.state) == (12, "finished")
 
@@ -230,7 +230,7 @@ def test_what_chooses_nothing_is_refused(db, choice):
         selection.read_request(choice)
 
 
-def test_the_clock_goes_on_with_it_and_it_is_pushed(recording, make_destination, frozen, monkeypatch):
+def test_the_scheduler_goes_on_with_it_and_it_is_pushed(recording, make_destination, frozen, monkeypatch):
     destination = make_destination("crm", quiet_period=1)
     changes.write([changes.Change(f"p{n:02}", "put", {"id": f"p{n:02}"}) for n in range(12)])
     frozen.forward(5)
@@ -252,10 +252,10 @@ def test_it_goes_with_its_destination(crm):
     assert Replay.objects.count() == 0
 
 
-def test_what_this_version_does_not_understand_ends_and_stops_no_clock(crm, frozen):
+def test_what_this_version_does_not_understand_ends_and_stops_no_scheduler(crm, frozen):
     fill(crm, 12)
     [job] = replay.request(selection.read_request({"destination": crm.pk})).jobs
     Replay.objects.update(choice={"of": "syncs", "colour": "red"})
     work(frozen)
     job.refresh_from_db()
-    assert (job.state, job.done, owed().count()) == ("finished", 0, 0)
+    assert (job.state, job.done, waiting().count()) == ("finished", 0, 0)

@@ -1,4 +1,4 @@
-"""Several clocks at once, on real connections: nothing is claimed twice, nothing is left out."""
+"""Several schedulers at once, on real connections: nothing is claimed twice, nothing is left out."""
 
 import io
 import json
@@ -50,7 +50,7 @@ def write(count):
     changes.write([changes.Change(f"p{n:04}", "put", {"id": f"p{n:04}"}) for n in range(count)])
 
 
-def test_clocks_settle_every_profile_once(recording, make_destination):
+def test_schedulers_settle_every_profile_once(recording, make_destination):
     for n in range(3):
         make_destination(f"d{n}", quiet_period=0.001)
     write(3000)
@@ -64,7 +64,7 @@ def test_clocks_settle_every_profile_once(recording, make_destination):
     assert not Profile.objects.filter(first_changed_at__isnull=False).exists()
 
 
-def test_clocks_claim_every_row_once(recording, make_destination, monkeypatch):
+def test_schedulers_claim_every_row_once(recording, make_destination, monkeypatch):
     monkeypatch.setattr(limits, "BATCHES", 1000)
     destination = make_destination(quiet_period=0.001)
     write(1000)
@@ -85,7 +85,7 @@ def test_clocks_claim_every_row_once(recording, make_destination, monkeypatch):
     assert set(Counter(claimed).values()) == {1}
 
 
-def test_clocks_together_keep_to_the_batches_of_a_destination(recording, make_destination):
+def test_schedulers_together_keep_to_the_batches_of_a_destination(recording, make_destination):
     destination = make_destination(quiet_period=0.001)
     write(1000)
     settle.settle(timezone.now())
@@ -99,7 +99,7 @@ def test_clocks_together_keep_to_the_batches_of_a_destination(recording, make_de
     assert len([one for one in claims if one is not None]) == 2
 
 
-def test_changes_while_clocks_run_all_arrive(recording, make_destination):
+def test_changes_while_schedulers_run_all_arrive(recording, make_destination):
     make_destination(quiet_period=0.001, mapping={"id": "profile@id", "n": "profile@n"})
     rounds = 15
 
@@ -151,7 +151,7 @@ def test_one_row_is_counted_side_by_side(recording, make_destination):
     assert dict(totals) == dict.fromkeys(made, 200)
 
 
-def test_clocks_import_every_record_once(db):
+def test_schedulers_import_every_record_once(db):
     documents = [{"id": f"p{n:04}", "n": n} for n in range(4000)]
     job = import_jobs.receive(io.BytesIO("\n".join(map(json.dumps, documents)).encode()), "many.ndjson")
 
@@ -174,8 +174,8 @@ def test_clocks_import_every_record_once(db):
     assert Profile.objects.filter(version=1).count() == 4000
 
 
-def test_clocks_hand_every_row_of_a_replay_over_once(recording, make_destination, monkeypatch):
-    monkeypatch.setattr(batches, "MOST_OWED", 10_000)
+def test_schedulers_hand_every_row_of_a_replay_over_once(recording, make_destination, monkeypatch):
+    monkeypatch.setattr(batches, "MOST_WAITING", 10_000)
     monkeypatch.setattr(selection, "BATCH_SIZE", 100)
     destination = make_destination()
     write(2500)

@@ -180,7 +180,7 @@ def test_every_customer_arrives_as_the_changes_left_it(installation):
             changed.get(change["id"], []).append((asked, time.monotonic()))
         wait_for(lambda: receiver.last() == business, 60, "the last states at the receiver")
         wait_for(lambda: queue.last() == business, 60, "the last states in the queue")
-        wait_for(lambda: not api.get("syncs/", owed="true")["results"], 30, "that nothing is owed")
+        wait_for(lambda: not api.get("syncs/", owed="true")["results"], 30, "that nothing is waiting")
         assert queue.last() == receiver.last() == business
         pushed = {id: sum(payload["id"] == id for *_, payload in receiver.arrivals) for id in business}
         assert all(pushed[id] <= bursts(changed[id]) for id in business), (pushed, changed)
@@ -206,7 +206,7 @@ def test_the_documented_timeline_in_real_time(tmp_path):
         [(at, _, payload)] = receiver.arrivals
         assert payload == {"id": "visitor", "visits": 10}
         assert 19.95 <= at - last_change <= 21.5  # the last answer took a moment to come back
-        wait_for(lambda: not api.get("syncs/", owed="true")["results"], 10, "that nothing is owed")
+        wait_for(lambda: not api.get("syncs/", owed="true")["results"], 10, "that nothing is waiting")
         assert len(receiver.arrivals) == 1
     finally:
         installed.stop()

@@ -29,7 +29,7 @@ def run_all(most=50):
     for _ in range(most):
         if not loop.tick():
             return
-    raise AssertionError("the clock never came to rest")
+    raise AssertionError("the scheduler never came to rest")
 
 
 def sent(recording):
@@ -88,7 +88,7 @@ class TestDebounce:
         run_all()
         assert sent(recording)[2:] == [{"to": "slow", "v": 1}]
 
-    def test_a_max_wait_counts_from_the_first_owed_change_of_its_own_destination(
+    def test_a_max_wait_counts_from_the_first_waiting_change_of_its_own_destination(
         self, frozen, recording, make_destination, make_profile
     ):
         make_destination("fast", quiet_period=1, mapping={"to": "fast", "v": "profile@stats.visits"})
@@ -529,7 +529,7 @@ class TestFailures:
         run_all()
         assert len(recording.deliveries) == 20
 
-    def test_clocks_claim_no_more_than_workers_can_start_on(
+    def test_schedulers_claim_no_more_than_workers_can_start_on(
         self, frozen, recording, make_destination, make_profile, monkeypatch, settings
     ):
         settings.TRACSYNC_WORKERS = 2
@@ -607,7 +607,7 @@ class TestFailures:
         assert ProfileSync.objects.filter(destination__name="well", state="synced").count() == 40
 
     @pytest.mark.parametrize("error", [ConfigurationError("the token is refused"), Unreachable("no route")])
-    def test_an_unusable_destination_keeps_what_is_owed(
+    def test_an_unusable_destination_keeps_what_is_waiting(
         self, frozen, recording, make_destination, make_profile, error
     ):
         destination = make_destination()
@@ -650,7 +650,7 @@ class TestFailures:
 
 
 class TestOperations:
-    def test_disabling_keeps_what_is_owed_and_enabling_sends_it(
+    def test_disabling_keeps_what_is_waiting_and_enabling_sends_it(
         self, frozen, recording, make_destination, make_profile
     ):
         destination = make_destination()

@@ -36,8 +36,8 @@ def test_nothing_is_sent_once_the_lease_may_have_ended(brief, recording, make_de
     claimed = claim.claim(destination, soon)
     push.push(claimed.token, claimed.ids)
     assert 1 <= len(recording.deliveries) < 10
-    owed = ProfileSync.objects.filter(due_at__isnull=False, claim_token=None).count()
-    assert owed == 20 - len(recording.deliveries)
+    waiting = ProfileSync.objects.filter(due_at__isnull=False, claim_token=None).count()
+    assert waiting == 20 - len(recording.deliveries)
 
 
 def test_a_lease_that_took_long_to_get_is_as_much_shorter(recording, make_destination, monkeypatch, settings):

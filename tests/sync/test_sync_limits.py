@@ -27,7 +27,7 @@ def sent_at(recording, frozen):
     return moments
 
 
-def owe(make_profile, frozen, count):
+def make_due(make_profile, frozen, count):
     for n in range(count):
         make_profile(f"p{n:03}", stats={"visits": n})
     frozen.forward(20)
@@ -45,7 +45,7 @@ def test_no_period_wherever_it_begins_holds_more_than_the_limit(
     period, frozen, sent_at, make_destination, make_profile
 ):
     destination = make_destination(rate_limit=5, rate_period=period)
-    owe(make_profile, frozen, 30)
+    make_due(make_profile, frozen, 30)
     length, rng = destination.rate_seconds, random.Random(3)
     for _ in range(200):
         loop.tick()
@@ -56,7 +56,7 @@ def test_no_period_wherever_it_begins_holds_more_than_the_limit(
 
 def test_nine_tenths_of_the_limit_are_reached(frozen, sent_at, make_destination, make_profile):
     make_destination(rate_limit=10, rate_period="minute")
-    owe(make_profile, frozen, 100)
+    make_due(make_profile, frozen, 100)
     while len(sent_at) < 100:
         loop.tick()
         frozen.forward(1)
@@ -65,7 +65,7 @@ def test_nine_tenths_of_the_limit_are_reached(frozen, sent_at, make_destination,
 
 def test_what_needs_no_push_does_not_count(frozen, recording, make_destination, make_profile):
     make_destination(rate_limit=1, rate_period="day", prerequisites="profile@stats.visits >= 9")
-    owe(make_profile, frozen, 10)
+    make_due(make_profile, frozen, 10)
     for _ in range(10):  # each claims one at least
         loop.tick()
     states = ProfileSync.objects.values_list("state", flat=True)
@@ -74,14 +74,14 @@ def test_what_needs_no_push_does_not_count(frozen, recording, make_destination, 
 
 def test_what_is_in_flight_counts(frozen, make_destination, make_profile):
     destination = make_destination(rate_limit=3, rate_period="hour")
-    owe(make_profile, frozen, 10)
+    make_due(make_profile, frozen, 10)
     assert len(claim.claim(destination, frozen.now).ids) == 3
     assert claim.claim(destination, frozen.now) is None
 
 
 def test_a_failed_push_counts_too(frozen, recording, make_destination, make_profile):
     make_destination(rate_limit=1, rate_period="hour")
-    owe(make_profile, frozen, 1)
+    make_due(make_profile, frozen, 1)
     recording.script(Retry("503"))
     for _ in range(59):
         loop.tick()
@@ -95,7 +95,7 @@ def test_a_failed_push_counts_too(frozen, recording, make_destination, make_prof
 
 def test_a_changed_limit_holds_from_the_next_claim_on(frozen, recording, make_destination, make_profile):
     destination = make_destination(rate_limit=2, rate_period="day")
-    owe(make_profile, frozen, 10)
+    make_due(make_profile, frozen, 10)
     loop.tick()
     assert len(recording.deliveries) == 2
     Destination.objects.update(rate_limit=7)
@@ -109,7 +109,7 @@ def test_a_changed_limit_holds_from_the_next_claim_on(frozen, recording, make_de
 
 def test_a_used_up_limit_is_explained(frozen, make_destination, make_profile):
     make_destination(rate_limit=2, rate_period="minute")
-    owe(make_profile, frozen, 3)
+    make_due(make_profile, frozen, 3)
     loop.tick()
     row = ProfileSync.objects.select_related("destination__resource", "destination__health").get(
         state="pending"
@@ -126,7 +126,7 @@ def test_a_used_up_limit_is_explained(frozen, make_destination, make_profile):
 
 def test_a_long_list_of_parts_is_not_kept(frozen, make_destination, make_profile):
     make_destination(rate_limit=1, rate_period="second")
-    owe(make_profile, frozen, 50)
+    make_due(make_profile, frozen, 50)
     for _ in range(50):
         loop.tick()
         frozen.forward(2)

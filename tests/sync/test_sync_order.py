@@ -117,9 +117,9 @@ def rounds(rng):
         yield batch
 
 
-def owed():
-    unsettled = Profile.objects.filter(first_changed_at__isnull=False).exists()
-    return unsettled or ProfileSync.objects.filter(due_at__isnull=False).exists()
+def waiting():
+    changing = Profile.objects.filter(first_changed_at__isnull=False).exists()
+    return changing or ProfileSync.objects.filter(due_at__isnull=False).exists()
 
 
 def assert_all_arrived(stories):
@@ -155,7 +155,7 @@ def test_order_on_a_frozen_clock(frozen, stories, make_destination):
 
 
 def drain(frozen):
-    while owed():
+    while waiting():
         frozen.forward(5)
         loop.tick()
 
@@ -172,16 +172,16 @@ def test_order_with_many_workers(stories, make_destination, monkeypatch):
     with working(4):
         for batch in rounds(random.Random(12)):
             changes.write(batch)
-        wait_until_nothing_is_owed()
+        wait_until_nothing_is_waiting()
         stories.calm = True
         actions.replay(ProfileSync.objects.filter(state="rejected"))
-        wait_until_nothing_is_owed()
+        wait_until_nothing_is_waiting()
     assert_all_arrived(stories)
 
 
 @contextmanager
 def working(count):
-    """Threads that each are clock and worker: what the clock enqueues is pushed where it ticks."""
+    """Threads that each are scheduler and worker: what the scheduler enqueues is pushed where it ticks."""
     stopped = threading.Event()
 
     def work():
@@ -199,8 +199,8 @@ def working(count):
             thread.join()
 
 
-def wait_until_nothing_is_owed(seconds=60):
+def wait_until_nothing_is_waiting(seconds=60):
     ends_at = time.monotonic() + seconds
-    while owed():
-        assert time.monotonic() < ends_at, "something is still owed"
+    while waiting():
+        assert time.monotonic() < ends_at, "something is still waiting"
         time.sleep(0.05)

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def due(settings, monkeypatch, recording):
-    """Profiles that are owed to every destination, one in each batch; the moment by which they are due."""
+    """Profiles that wait for every destination, one in each batch; the moment by which they are due."""
     settings.TRACSYNC_BATCH_SIZE = 1
     monkeypatch.setattr(recording, "batch_size", 1)
 

@@ -51,8 +51,8 @@ LESSONS = {
     ),
     "destinations.profilesync": Lesson(
         _(
-            "Here stands what each destination knows of each profile and what it is owed. The entries come by"
-            " themselves when profiles change, and by a backfill."
+            "Here stands what each destination knows of each profile and what waits for it. The entries come"
+            " by themselves when profiles change, and by a backfill."
         ),
         "concepts#states-of-a-profile-sync",
         "destinations_destination_changelist",

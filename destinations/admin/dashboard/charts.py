@@ -68,9 +68,9 @@ def percent(share: float | None) -> str:
     return f"{short(shown)} %"
 
 
-def lag(figures: Figures) -> str:
+def delay(figures: Figures) -> str:
     """Within which times half and nearly all pushes were sent after being due."""
-    half, most = figures.lag(0.5), figures.lag(0.95)
+    half, most = figures.delay(0.5), figures.delay(0.95)
     if half is None or most is None:
         return ""
     return _("half %(half)s, 95 %% %(most)s") % {"half": _within(half), "most": _within(most)}

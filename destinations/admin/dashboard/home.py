@@ -20,7 +20,7 @@ from destinations.admin.dashboard.charts import Chart
 from destinations.admin.dashboard.reasons import failed_attempts
 from destinations.admin.jobs.base import unfinished_jobs
 from destinations.insight import destination_status, statistics
-from destinations.insight.destination_status import MOST_OWED, Kind
+from destinations.insight.destination_status import MOST_WAITING, Kind
 from destinations.insight.statistics import PERIODS, Figures
 from destinations.models import Destination, ProfileSync
 from destinations.recorded import translated
@@ -40,14 +40,14 @@ class Row:
 
     destination: Any
     status: Status
-    owed: str
+    waiting: str
     oldest: str
     rejected: str
-    lag: str
+    delay: str
     charts: list[Chart]
     url: str
     funnel_url: str
-    owed_url: str
+    waiting_url: str
     rejected_url: str
 
 
@@ -90,12 +90,12 @@ def _health(request: Any, now: datetime) -> dict[str, Any]:
 
 
 def _destinations() -> QuerySet[Any]:
-    """Each with what it is owed and since when, and its last failure: one look into an index for each."""
+    """Each with what waits for it and since when, and its last failure: one look into an index for each."""
     failed = failed_attempts().filter(destination=OuterRef("pk")).order_by("-at")
     rejected = ProfileSync.objects.filter(destination=OuterRef("pk"), state=State.REJECTED).order_by()
-    counted = destination_status.with_owed(Destination.objects.select_related("resource", "health"))
+    counted = destination_status.with_waiting(Destination.objects.select_related("resource", "health"))
     return counted.annotate(
-        rejected=destination_status.CountUpTo(rejected.values("pk")[: MOST_OWED + 1]),
+        rejected=destination_status.CountUpTo(rejected.values("pk")[: MOST_WAITING + 1]),
         failed_at=Subquery(failed.values("at")[:1]),
         failed_reason=Subquery(failed.values("reason")[:1]),
     ).defer("mapping", "prerequisites", "settings", "resource__production", "resource__test")
@@ -107,11 +107,11 @@ def _rows(destinations: Iterable[Any], now: datetime) -> Iterator[Row]:
         mine = {period: counted[period].get(one.pk, Figures()) for period in counted}
         yield Row(
             one,
-            status(one, now, one.oldest_live),
-            str(destination_status.counted(one.owed)),
+            status(one, now, one.oldest_change),
+            str(destination_status.counted(one.waiting)),
             _waiting(one, now),
             str(destination_status.counted(one.rejected)),
-            charts.lag(mine[statistics.HOUR]),
+            charts.delay(mine[statistics.HOUR]),
             [charts.chart(f"d{one.pk}", period, found, now) for period, found in mine.items()],
             reverse("admin:destinations_destination_change", args=[one.pk]),
             reverse("admin:destinations_destination_funnel", args=[one.pk]),
@@ -122,7 +122,7 @@ def _rows(destinations: Iterable[Any], now: datetime) -> Iterator[Row]:
 
 def _waiting(destination: Any, now: datetime) -> str:
     """Since when the one that waits longest is due."""
-    dues = [due for due in (destination.oldest_live, destination.oldest_bulk) if due]
+    dues = [due for due in (destination.oldest_change, destination.oldest_bulk) if due]
     if not dues:
         return ""
     if min(dues) > now:

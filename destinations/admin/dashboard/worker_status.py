@@ -1,4 +1,4 @@
-"""Whether the engine runs: clocks, workers, the queue between them, and what to do when it does not."""
+"""Whether the engine runs: schedulers, workers, the queue between them, and what to do when it does not."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tracsync.common.numbers import grouped
 from tracsync.common.times import told
 
 LATE = timedelta(seconds=30)  # due for so long without anybody who takes it
-MOST_UNSETTLED = 1000
+MOST_CHANGING = 1000
 BROKER_TIMEOUT = 0.5  # seconds
 
 
@@ -37,20 +37,20 @@ class Liveness:
 
 
 def look(now: datetime) -> Liveness:
-    clocks = list(Heartbeat.objects.order_by("-at"))
-    alive = [clock for clock in clocks if clock.at > now - ALIVE]
+    schedulers = list(Heartbeat.objects.order_by("-at"))
+    alive = [one for one in schedulers if one.at > now - ALIVE]
     batches = _batches(now)
     facts = [
-        (_("Clocks"), _clocks(alive)),
+        (_("Schedulers"), _schedulers(alive)),
         (_("Batches"), _in_words(batches)),
         (pgettext("tasks", "Queue"), _queue(now)),
-        (_("Unsettled profiles"), _unsettled()),
+        (_("Profiles still changing"), _changing()),
     ]
     if not alive:
-        return Liveness(False, _nothing_runs(clocks), _advice_to_start(), command("worker"), facts)
+        return Liveness(False, _nothing_runs(schedulers), _advice_to_start(), command("worker"), facts)
     if _is_stuck(batches, now):
         return Liveness(False, _stuck(batches["oldest"]), _advice_to_look(), "", facts)
-    return Liveness(True, _("Clocks and workers are running."), "", "", facts)
+    return Liveness(True, _("Schedulers and workers are running."), "", "", facts)
 
 
 def _batches(now: datetime) -> dict[str, object]:
@@ -64,30 +64,30 @@ def _batches(now: datetime) -> dict[str, object]:
 
 
 def _is_stuck(batches: dict[str, object], now: datetime) -> bool:
-    """Whether what clocks hand out is taken by nobody; a worker that has just come back is not."""
+    """Whether what schedulers hand out is taken by nobody; a worker that has just come back is not."""
     oldest = batches["oldest"]
     if batches["pushed"] or not isinstance(oldest, datetime) or oldest > now - LATE:
         return False
     return statistics.is_idle(now)
 
 
-def _nothing_runs(clocks: list[Heartbeat]) -> str:
-    if not clocks:
+def _nothing_runs(schedulers: list[Heartbeat]) -> str:
+    if not schedulers:
         return _("Nothing is running: changes are recorded, and not sent.")
     return _("Nothing is running since %(time)s: changes are recorded, and not sent.") % {
-        "time": told(clocks[0].at)
+        "time": told(schedulers[0].at)
     }
 
 
 def _advice_to_start() -> str:
-    return _("Start a worker. What has become owed meanwhile is sent then. The command is")
+    return _("Start a worker. What is waiting is sent then. The command is")
 
 
 def _stuck(oldest: object) -> str:
     assert isinstance(oldest, datetime)
-    return _("A clock is alive, but no worker takes what it hands out; the oldest is due since %(time)s.") % {
-        "time": told(oldest)
-    }
+    return _(
+        "A scheduler is alive, but no worker takes what it hands out; the oldest is due since %(time)s."
+    ) % {"time": told(oldest)}
 
 
 def _advice_to_look() -> str:
@@ -97,11 +97,11 @@ def _advice_to_look() -> str:
     )
 
 
-def _clocks(alive: list[Heartbeat]) -> str:
+def _schedulers(alive: list[Heartbeat]) -> str:
     if not alive:
         return _("none is alive")
     text = ngettext("%(count)s is alive: %(names)s", "%(count)s are alive: %(names)s", len(alive))
-    names = ", ".join(clock.name for clock in alive[:5])
+    names = ", ".join(one.name for one in alive[:5])
     return text % {"count": len(alive), "names": names if len(alive) <= 5 else f"{names} …"}
 
 
@@ -132,10 +132,10 @@ def _tasks_in_redis(name: str) -> int | None:
         return None
 
 
-def _unsettled() -> str:
+def _changing() -> str:
     rows = Profile.objects.filter(first_changed_at__isnull=False)
     oldest = rows.order_by("first_changed_at").values_list("first_changed_at", flat=True).first()
     if oldest is None:
         return pgettext("of several", "none")
     text = _("%(count)s, the oldest changed at %(time)s")
-    return text % {"count": count(rows, MOST_UNSETTLED), "time": told(oldest)}
+    return text % {"count": count(rows, MOST_CHANGING), "time": told(oldest)}

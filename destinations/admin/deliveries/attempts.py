@@ -95,7 +95,7 @@ class DeliveryAttemptAdmin(SendsAgain, ReadOnly, BoundedAdmin):
     def duration(self, attempt: DeliveryAttempt) -> str:
         return f"{grouped(attempt.duration_ms)}\N{NO-BREAK SPACE}ms"
 
-    @admin.display(description=gettext_lazy("sent after it was due by"))
+    @admin.display(description=gettext_lazy("delay"))
     def waited(self, attempt: DeliveryAttempt) -> str:
         return "-" if attempt.lag is None else f"{grouped(attempt.lag, 1)}\N{NO-BREAK SPACE}s"
 

@@ -22,13 +22,13 @@ from tracsync.common.bounded_lists import BoundedAdmin, NullFilter
 SEARCH_HELP = gettext_lazy("The beginning of a profile's ID, or =ID for exactly that one.")
 
 
-class OwedFilter(NullFilter):
-    title = gettext_lazy("owed")
+class WaitingFilter(NullFilter):
+    title = gettext_lazy("waiting")
     parameter_name = "owed"
     field = "due_at"
     answers = {
-        "yes": (gettext_lazy("Something is owed"), False),
-        "no": (gettext_lazy("Nothing is owed"), True),
+        "yes": (gettext_lazy("Something is waiting"), False),
+        "no": (gettext_lazy("Nothing is waiting"), True),
     }
 
 
@@ -43,7 +43,7 @@ class ProfileSyncAdmin(SendsAgain, ReadOnly, BoundedAdmin):
         "attempts",
         "synced_version",
     )
-    list_filter = (DestinationFilter, "state", OwedFilter)
+    list_filter = (DestinationFilter, "state", WaitingFilter)
     search_fields = ("profile_id",)
     search_help_text = SEARCH_HELP
     chosen_from = "syncs"
@@ -52,7 +52,7 @@ class ProfileSyncAdmin(SendsAgain, ReadOnly, BoundedAdmin):
         (None, {"fields": ("of_profile", "at_destination", "state", "explanation")}),
         (gettext_lazy("What the destination knows"), {"fields": ("synced_version", "accepted", "remote_id")}),
         (
-            gettext_lazy("What it is owed"),
+            gettext_lazy("What is waiting"),
             {"fields": ("version", "due", "owed_since", "attempts", "last_problem", "by_person")},
         ),
     )
@@ -68,8 +68,8 @@ class ProfileSyncAdmin(SendsAgain, ReadOnly, BoundedAdmin):
 
         Each destination's rows are spread evenly over the profiles, unlike over the ids.
         """
-        is_owed = request.GET.get(OwedFilter.parameter_name) == "yes"
-        return ("destination_id", "bulk", "due_at") if is_owed else ("profile_id",)
+        is_waiting = request.GET.get(WaitingFilter.parameter_name) == "yes"
+        return ("destination_id", "bulk", "due_at") if is_waiting else ("profile_id",)
 
     def get_search_results(self, request: Any, queryset: Any, search_term: str) -> tuple[Any, bool]:
         return search_profiles(queryset, search_term), False
@@ -92,7 +92,7 @@ class ProfileSyncAdmin(SendsAgain, ReadOnly, BoundedAdmin):
 
     @admin.display(description=gettext_lazy("due"))
     def due(self, sync: ProfileSync) -> str:
-        return times.shown(sync.due_at, _("nothing owed"))
+        return times.shown(sync.due_at, _("nothing is waiting"))
 
     @admin.display(description=gettext_lazy("last error"))
     def last_problem(self, sync: ProfileSync) -> str:
@@ -110,9 +110,9 @@ class ProfileSyncAdmin(SendsAgain, ReadOnly, BoundedAdmin):
     def accepted(self, sync: ProfileSync) -> str:
         return times.shown(sync.synced_at, _("never"))
 
-    @admin.display(description=gettext_lazy("first change owed"))
+    @admin.display(description=gettext_lazy("first change that waits"))
     def owed_since(self, sync: ProfileSync) -> str:
-        return times.shown(sync.first_changed_at, _("nothing owed"))
+        return times.shown(sync.first_changed_at, _("nothing is waiting"))
 
     def buttons(self, request: Any, obj: ProfileSync) -> Iterable[Button]:
         sync_help = _("Send it now, unless nothing has changed.")

@@ -34,12 +34,12 @@ class DestinationActions(ActingAdmin):
         return self.has_operate_permission(request, obj)
 
     @admin.action(
-        description=gettext_lazy("Pause: send nothing, go on recording what is owed"), permissions=["operate"]
+        description=gettext_lazy("Pause: send nothing, go on recording what changes"), permissions=["operate"]
     )
     def pause(self, request: Any, queryset: Any) -> None:
         self._each(request, queryset, operations.pause, gettext_lazy("Paused"))
 
-    @admin.action(description=gettext_lazy("Resume: send what has become owed"), permissions=["operate"])
+    @admin.action(description=gettext_lazy("Resume: send what is waiting"), permissions=["operate"])
     def resume(self, request: Any, queryset: Any) -> None:
         self._each(request, queryset, operations.resume, gettext_lazy("Resumed"))
 
@@ -48,7 +48,7 @@ class DestinationActions(ActingAdmin):
         self._each(request, queryset.filter(enabled=False), operations.enable, gettext_lazy("Enabled"))
 
     @admin.action(
-        description=gettext_lazy("Disable: keep what is owed until enabled again"), permissions=["change"]
+        description=gettext_lazy("Disable: keep what is waiting until enabled again"), permissions=["change"]
     )
     def disable(self, request: Any, queryset: Any) -> None:
         self._each(request, queryset.filter(enabled=True), operations.disable, gettext_lazy("Disabled"))

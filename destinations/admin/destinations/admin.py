@@ -31,7 +31,7 @@ from destinations.admin.destinations.send_one import LiveSending
 from destinations.admin.destinations.trials import DestinationTrials
 from destinations.admin.jobs.base import unfinished_jobs
 from destinations.configuration.history import Author
-from destinations.insight.destination_status import counted, with_owed
+from destinations.insight.destination_status import counted, with_waiting
 from destinations.models import Destination, Resource
 from tracsync.common import times
 from tracsync.common.bounded_lists import LeanAdmin, ShortDeletion
@@ -49,7 +49,7 @@ class DestinationAdmin(
     ShortDeletion,
 ):
     change_form_template = "admin/tracsync/destinations/form.html"
-    list_display = ("name", "resource", "enabled", "state", "owed", "last_accepted", "problem")
+    list_display = ("name", "resource", "enabled", "state", "waiting", "last_accepted", "problem")
     list_filter = (ResourceFilter, "enabled", TagFilter)
     search_fields = ("name", "description", "resource__name")
     search_help_text = gettext_lazy("A part of the name, the description or the resource's name.")
@@ -60,17 +60,17 @@ class DestinationAdmin(
 
     def for_list(self, rows: Any) -> Any:
         secrets = ("settings", "resource__production", "resource__test")
-        return with_owed(rows.select_related("resource", "health").defer("mapping", *secrets))
+        return with_waiting(rows.select_related("resource", "health").defer("mapping", *secrets))
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, destination: Any) -> str:
-        return destination_status.state(destination, destination.oldest_live)
+        return destination_status.state(destination, destination.oldest_change)
 
-    @admin.display(description=gettext_lazy("owed"))
-    def owed(self, destination: Any) -> str:
+    @admin.display(description=gettext_lazy("waiting"))
+    def waiting(self, destination: Any) -> str:
         url = reverse("admin:destinations_profilesync_changelist")
         query = f"?destination={destination.pk}&owed=yes"
-        return format_html('<a href="{}{}">{}</a>', url, query, counted(destination.owed))
+        return format_html('<a href="{}{}">{}</a>', url, query, counted(destination.waiting))
 
     @admin.display(description=gettext_lazy("last accepted"))
     def last_accepted(self, destination: Destination) -> str:
@@ -112,9 +112,9 @@ class DestinationAdmin(
 
     def buttons(self, request: Any, obj: Destination) -> Iterable[Button]:
         if obj.paused_at is None:
-            help = _("Send nothing; go on recording what is owed.")
+            help = _("Send nothing; go on recording what changes.")
             return [Button(_("Pause"), self.url("pause", obj), help)]
-        return [Button(_("Resume"), self.url("resume", obj), _("Send what has become owed meanwhile."))]
+        return [Button(_("Resume"), self.url("resume", obj), _("Send what is waiting by now."))]
 
     def links(self, request: Any, obj: Destination) -> Iterable[Link]:
         if self.has_operate_permission(request, obj):
@@ -126,14 +126,14 @@ class DestinationAdmin(
 
     def panel(self, request: Any, obj: Destination) -> dict[str, Any]:
         health = getattr(obj, "health", None)
-        counted = with_owed(Destination.objects.filter(pk=obj.pk).only("pk")).get()
+        counted = with_waiting(Destination.objects.filter(pk=obj.pk).only("pk")).get()
         return {
-            "state": destination_status.state(obj, counted.oldest_live),
+            "state": destination_status.state(obj, counted.oldest_change),
             "problem": destination_status.problem(obj),
             "problem_at": times.shown(health.problem_at, "") if health else "",
             "failures": health.failures if health else 0,
             "last_accepted": self.last_accepted(obj),
-            "owed": self.owed(counted),
+            "waiting": self.waiting(counted),
             "jobs": unfinished_jobs(request, obj),
             "preview_url": self.url("preview", obj),
             **self.lately(obj),

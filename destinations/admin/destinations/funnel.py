@@ -33,7 +33,7 @@ class DestinationFunnel(ActingAdmin):
             destination,
             stages=stages(destination, found, since, listed),
             chart=charts.chart("funnel", period, found, now),
-            lag=charts.lag(found),
+            delay=charts.delay(found),
             period=period.name,
             periods=charts.titles().items(),
             since=told(since, now),
@@ -46,7 +46,7 @@ class DestinationFunnel(ActingAdmin):
         found = {period: statistics.for_destination(destination, period, now) for period in PERIODS.values()}
         return {
             "charts": [charts.chart("lately", period, mine, now) for period, mine in found.items()],
-            "lag": charts.lag(found[HOUR]),
+            "delay": charts.delay(found[HOUR]),
             "funnel_url": self.url("funnel", destination),
         }
 

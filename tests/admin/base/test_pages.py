@@ -153,13 +153,13 @@ def test_large_tables_are_counted_to_a_limit(db, page, monkeypatch):
     assert "100+" in page("profiles_profile_changelist")
 
 
-def test_owed_is_counted_to_a_limit_in_the_same_query(destination, profile, page, monkeypatch):
+def test_what_waits_is_counted_to_a_limit_in_the_same_query(destination, profile, page, monkeypatch):
     for number in range(4):
         someone = Profile(document={"id": f"p{number}"})
         someone.save()
         ProfileSync.objects.create(profile=someone, destination=destination, due_at=timezone.now())
     assert ">4<" in page("destinations_destination_changelist")
-    monkeypatch.setattr("destinations.insight.destination_status.MOST_OWED", 3)
+    monkeypatch.setattr("destinations.insight.destination_status.MOST_WAITING", 3)
     assert ">3+<" in page("destinations_destination_changelist")
 
 

@@ -45,10 +45,10 @@ def test_all_and_none_are_only_said_of_all_and_none(share, text):
     ("lag", "text"),
     [("lag_0", "0.25 s"), ("lag_7", "32 s"), ("lag_8", "2 min"), ("lag_15", "137 min")],
 )
-def test_lag_is_rounded_up(lag, text):
-    assert charts.lag(figures(HOUR, {lag: 1})) == f"half within {text}, 95 % within {text}"
+def test_delay_is_rounded_up(lag, text):
+    assert charts.delay(figures(HOUR, {lag: 1})) == f"half within {text}, 95 % within {text}"
 
 
 def test_lag_beyond_what_is_told_apart():
-    assert charts.lag(figures(HOUR, {"lag_16": 1})) == "half later than 2 h, 95 % later than 2 h"
-    assert charts.lag(figures(HOUR)) == ""
+    assert charts.delay(figures(HOUR, {"lag_16": 1})) == "half later than 2 h, 95 % later than 2 h"
+    assert charts.delay(figures(HOUR)) == ""

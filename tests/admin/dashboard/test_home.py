@@ -50,7 +50,7 @@ def pushed(destination):
     return destination
 
 
-def owe(destination, number, **fields):
+def let_wait(destination, number, **fields):
     profile = Profile(document={"id": f"p{number}"})
     profile.save()
     given = {"due_at": timezone.now(), **fields}
@@ -140,7 +140,7 @@ def test_of_much_work_the_first_is_shown(home, pushed):
 
 def test_a_worker_that_runs(home, alive, pushed):
     text = home()
-    assert "Clocks and workers are running." in text
+    assert "Schedulers and workers are running." in text
     assert "1 is alive: host:1" in text
     assert "0 being pushed, 0 waiting for a worker" in text
 
@@ -156,23 +156,23 @@ def test_nothing_runs_any_more(home, pushed, frozen):
     assert re.search(r"Nothing is running since 12:00:00 \(\d+ s ago\)", home())
 
 
-def test_a_clock_without_a_worker(home, alive, pushed):
+def test_a_scheduler_without_a_worker(home, alive, pushed):
     late, claimed = timezone.now() - timedelta(seconds=40), timezone.now() + LEASE
     token = "7a1e3f0c-5c7d-4c59-9d3e-3f1a0c8f2b11"
-    owe(pushed, 1, due_at=late, claimed_until=claimed, claim_token=token, state="claimed")
+    let_wait(pushed, 1, due_at=late, claimed_until=claimed, claim_token=token, state="claimed")
     assert "no worker takes what it hands out" in home()
     count(pushed, settled=1)
-    assert "no worker takes what it hands out" in home(), "settling is the clock's work"
+    assert "no worker takes what it hands out" in home(), "settling is the scheduler's work"
     Tally.objects.update(accepted=1)
-    assert "Clocks and workers are running." in home()
+    assert "Schedulers and workers are running." in home()
     assert "0 being pushed, 1 waiting for a worker" in home()
 
 
-def test_queue_and_unsettled_profiles_are_shown(home, alive, pushed, profile):
+def test_queue_and_profiles_still_changing_are_shown(home, alive, pushed, profile):
     OrmQ.objects.create(key="tracsync", payload="", lock=timezone.now())
     text = home()
     assert "1 task" in text
-    assert "Unsettled profiles 1, the oldest changed at" in text
+    assert "Profiles still changing 1, the oldest changed at" in text
 
 
 def test_redis_that_does_not_answer_is_said(home, alive, pushed, settings):
@@ -186,7 +186,7 @@ def test_redis_that_does_not_answer_is_said(home, alive, pushed, settings):
 
 def test_a_destination_that_is_well(home, alive, pushed):
     count(pushed, accepted=99, retry=1, lag_0=60, lag_3=40)
-    owe(pushed, 1, due_at=timezone.now() - timedelta(seconds=5))
+    let_wait(pushed, 1, due_at=timezone.now() - timedelta(seconds=5))
     text = home()
     assert "The destination is well." in text
     assert "Business customers running" in text
@@ -233,7 +233,7 @@ def test_a_limit_that_a_person_has_set_is_nothing_wrong(home, alive, pushed):
 
 def test_changes_that_wait_for_long_are_said_and_a_backfill_is_not(home, alive, pushed):
     late = timezone.now() - timedelta(minutes=3)
-    row = owe(pushed, 1, due_at=late, bulk=True)
+    row = let_wait(pushed, 1, due_at=late, bulk=True)
     assert "Business customers running" in home()
     row.bulk = False
     row.save()
@@ -256,7 +256,7 @@ def test_problems_are_told_in_words_the_latest_first(home, alive, pushed, profil
 
 def test_rejected_ones_are_counted_and_one_click_away(page, alive, pushed):
     for number in range(2):
-        owe(pushed, number, due_at=None, state="rejected")
+        let_wait(pushed, number, due_at=None, state="rejected")
     url = reverse("admin:destinations_profilesync_changelist")
     assert f'<a href="{url}?destination={pushed.pk}&amp;state__exact=rejected">2 rejected</a>' in page(
         "index"
@@ -322,7 +322,7 @@ def test_it_costs_as_many_queries_whatever_the_number_of_destinations(admin_clie
     for number in range(5):
         one = Destination.objects.create(name=f"d{number}", resource=pushed.resource)
         count(one, accepted=1)
-        owe(one, number)
+        let_wait(one, number)
         Backfill.objects.create(destination=one, total=10)
         ImportJob.objects.create(name=f"{number}.csv")
     assert queries() == few
@@ -333,7 +333,7 @@ def test_it_shows_no_secret(page, alive, pushed, secret):
     assert secret not in page("index")
 
 
-def test_owed_rows_are_found_through_the_index(alive, pushed):
+def test_waiting_rows_are_found_through_the_index(alive, pushed):
     from destinations.admin.dashboard import home
 
     plan = home._destinations().explain()

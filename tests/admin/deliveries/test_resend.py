@@ -1,4 +1,4 @@
-"""Retry and replay: what was chosen is shown before anything is owed, and only what was chosen is sent."""
+"""Retry and replay: what was chosen is shown before anything is due, and only what was chosen is sent."""
 
 from datetime import timedelta
 from urllib.parse import urlencode

@@ -43,7 +43,7 @@ def test_the_answer_the_story_and_what_it_would_be_now(sync, profile, plain, pag
     for part in (
         "Rejected: status 422: no such list",
         "status 200",
-        "nothing is owed",
+        "nothing is waiting",
         "The same again is rejected again",
         "profile@data.contact.email.business EXISTS",
         "Differs from what it last accepted",

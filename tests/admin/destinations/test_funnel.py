@@ -108,7 +108,7 @@ def test_a_period_that_there_is_not_is_the_day(funnel, query):
     assert '<a href="?period=day" aria-current="page">' in funnel(query).text
 
 
-def test_unsettled_profiles_are_counted_to_a_limit_and_not_where_it_is_off(
+def test_profiles_still_changing_are_counted_to_a_limit_and_not_where_it_is_off(
     funnel, destination, people, monkeypatch
 ):
     monkeypatch.setattr("destinations.admin.dashboard.funnel_stages.MOST_UNSETTLED", 2)

@@ -94,7 +94,7 @@ def test_who_may_look_only_has_no_actions(begun, allow, page):
     assert both.post(reverse("admin:destinations_backfill_pause", args=[begun.pk])).status_code == 302
 
 
-def test_what_is_owed_is_listed_in_the_order_in_which_it_is_pushed(destination, page):
+def test_what_waits_is_listed_in_the_order_in_which_it_is_pushed(destination, page):
     from destinations.models import ProfileSync
     from profiles.models import Profile
 
