@@ -62,7 +62,7 @@ def count(destination, **counts):
 
 
 def health(destination, **fields):
-    Health.objects.filter(destination=destination).update(**fields)
+    Health.objects.update_or_create(destination=destination, defaults=fields)
 
 
 # First steps
