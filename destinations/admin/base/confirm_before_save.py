@@ -7,13 +7,13 @@ the same object and an hour.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import ValidationError
 from django.db.models import Model
-from django.http import HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
@@ -24,6 +24,7 @@ from tracsync.common.encryption import UndecryptableValue, get_readable
 SEALED = "tracsync_sealed"
 BACK = "_back"
 EXPIRES = 3600  # seconds
+_ANSWER = "tracsync_answer"
 
 
 class _Reopened:
@@ -36,7 +37,7 @@ class _Reopened:
 class AsksBeforeSaving(ActingAdmin):
     """For the models whose rows say when they were updated."""
 
-    def question(self, request: Any, stored: Any, form: Any) -> HttpResponse | None:
+    def question(self, request: HttpRequest, stored: Any, form: Any) -> HttpResponse | None:
         """The page that asks about a valid form, or None to save at once. `stored` is None for a new one.
 
         The page posts `sealed(...)` as SEALED to the form's own address, and BACK to return to the form.
@@ -44,7 +45,11 @@ class AsksBeforeSaving(ActingAdmin):
         return None
 
     def changeform_view(
-        self, request: Any, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: Any = None,
     ) -> Any:
         if request.method == "POST":
             try:
@@ -55,48 +60,59 @@ class AsksBeforeSaving(ActingAdmin):
                 return answer
         return super().changeform_view(request, object_id, form_url, extra_context)
 
-    def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form: Any = super().get_form(request, obj, change, **kwargs)
         return type(form)(form.__name__, (_Reopened, form), {}) if BACK in request.POST else form
 
-    def sealed(self, request: Any, stored: Model | None, typed: Mapping[str, Any]) -> str:
+    def sealed(self, request: HttpRequest, stored: Model | None, typed: Mapping[str, Any]) -> str:
         """What was typed, only for this user and object, as it is now. `typed`: lists of texts by name."""
         content = {"of": self._owner(request, stored), "at": time.time(), "typed": dict(typed)}
         return encryption.encrypt({**content, "stamp": _stamp(stored)})
 
-    def _owner(self, request: Any, stored: Model | None) -> list[Any]:
+    def stored_row(self, object_id: Any) -> Any:
+        """A row of its own: validating a form writes into the one that it was given."""
+        if object_id is None:
+            return None
+        key = unquote(object_id) if isinstance(object_id, str) else object_id
+        try:
+            return get_readable(self.model._default_manager.all(), pk=self.opts.pk.to_python(key))[0]
+        except (self.model.DoesNotExist, ValueError, OverflowError, ValidationError):
+            return None
+
+    def _owner(self, request: HttpRequest, stored: Model | None) -> list[Any]:
         return [request.user.pk, self.opts.label_lower, stored.pk if stored else None]
 
-    def _asked(self, request: Any, object_id: str | None) -> HttpResponse | None:
+    def _asked(self, request: HttpRequest, object_id: str | None) -> HttpResponse | None:
         """The question, or None to go on with `request.POST`, which is then what was typed."""
-        stored = self._stored_row(object_id)
+        stored = self.stored_row(object_id)
         if stored is None and object_id is not None:
             return None
-        may = self.has_change_permission(request, stored) if stored else self.has_add_permission(request)
-        if not may:
+        if not self.may_save(request, stored):
             return None
         if SEALED not in request.POST:
             return self._ask(request, stored)
         return self._answered(request, stored)
 
-    def _answered(self, request: Any, stored: Any) -> HttpResponse | None:
+    def _answered(self, request: HttpRequest, stored: Any) -> HttpResponse | None:
         content = self._opened(request, stored)
         if content is None:
             text = _("What you typed could not be read again, so nothing was saved. Please type it again.")
             self.say(request, text, warning=True)
             return redirect(request.get_full_path())
-        answer, request.POST = request.POST, _typed(content["typed"])
+        answer, typed = request.POST, _typed(content["typed"])
         if BACK in answer:
-            request.POST[BACK] = "yes"
+            typed[BACK] = "yes"
+        put_typed(request, typed)
+        if BACK in answer:
             return None
         why = self._why_again(content, stored)
         if why:
             self.say(request, why, warning=True)
             return self._ask(request, stored)
-        request.tracsync_answer = answer
+        setattr(request, _ANSWER, answer)
         return None
 
-    def _opened(self, request: Any, stored: Any) -> dict[str, Any] | None:
+    def _opened(self, request: HttpRequest, stored: Any) -> dict[str, Any] | None:
         try:
             content: dict[str, Any] = encryption.decrypt(request.POST[SEALED])
         except (UndecryptableValue, ValueError):
@@ -110,21 +126,22 @@ class AsksBeforeSaving(ActingAdmin):
             return _("Some time has passed. Nothing was saved yet: look again.")
         return ""
 
-    def _ask(self, request: Any, stored: Any) -> HttpResponse | None:
-        instance = self._stored_row(stored.pk) if stored else None
+    def _ask(self, request: HttpRequest, stored: Any) -> HttpResponse | None:
+        instance = self.stored_row(stored.pk) if stored else None
         form_class = self.get_form(request, instance, change=instance is not None)
         form = form_class(request.POST, request.FILES, instance=instance)
         return self.question(request, stored, form) if form.is_valid() else None
 
-    def _stored_row(self, object_id: Any) -> Any:
-        """A row of its own: validating a form writes into the one that it was given."""
-        if object_id is None:
-            return None
-        key = unquote(object_id) if isinstance(object_id, str) else object_id
-        try:
-            return get_readable(self.model._default_manager.all(), pk=self.opts.pk.to_python(key))[0]
-        except (self.model.DoesNotExist, ValueError, OverflowError, ValidationError):
-            return None
+
+def answer(request: HttpRequest) -> Container[str]:
+    """The fields that answered the question about what is saved now; none where nothing was asked."""
+    found: Container[str] = getattr(request, _ANSWER, ())
+    return found
+
+
+def put_typed(request: HttpRequest, typed: QueryDict) -> None:
+    """Go on as if this had been posted."""
+    request.POST = typed  # type: ignore[assignment]  # what Django puts there is immutable
 
 
 def _stamp(stored: Any) -> str:

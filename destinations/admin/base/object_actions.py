@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,10 +11,10 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
-from django.http import Http404, HttpResponse, HttpResponseNotAllowed
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
@@ -53,33 +53,47 @@ def before_sending(profile: str, destination: str) -> Question:
     return Question(_("Send it for real?"), (sentences[0] % names, *sentences[1:]), _("Send it"))
 
 
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What a button of an object does, or is asked to do with several: a POST.
+
+    `do(request, model_admin, obj)` may answer a response; otherwise the object's page comes next. What
+    `question(request, model_admin, chosen)` asks comes first; it answers None for what can be undone.
+    """
+
+    do: Callable[..., HttpResponse | None]
+    question: Callable[..., Question | None] | None = None
+
+
 CONFIRMED, CSRF = "confirmed", "csrfmiddlewaretoken"
 
 
 class ActingAdmin(admin.ModelAdmin):
-    """Object pages with buttons above the form.
+    """Object pages with buttons above the form, and pages of their own below an object's page.
 
-    For each name in `acts` there is a method `act_<name>(request, obj)`, which is only called by a POST of
-    somebody who may. It may answer a response; otherwise the object's page comes next. For each name in
-    `views` there is a page of its own, `view_<name>(request, obj)`. What `question_before` asks comes
-    first.
+    `acts` are only called by a POST of somebody who may, and have the address `<id>/act/<name>/`. Each of
+    `object_views` is called as `view(request, model_admin, obj)` for somebody who may see the object, and has
+    the address `<id>/<name>/`. `route` is for other addresses.
     """
 
     change_form_template = "admin/tracsync/base/change_form.html"
-    acts: tuple[str, ...] = ()
-    views: tuple[str, ...] = ()
+    acts: Mapping[str, Act] = {}
+    object_views: Mapping[str, Callable[..., HttpResponse]] = {}
     panel_template = ""
 
-    def get_urls(self) -> list[Any]:
-        return [*map(self._act_path, self.acts), *map(self._view_path, self.views), *super().get_urls()]
+    def get_urls(self) -> list[URLPattern]:
+        acts = {f"act/{name}": (name, partial(_act, act=act)) for name, act in self.acts.items()}
+        views = {name: (name, partial(_view, view=view)) for name, view in self.object_views.items()}
+        own = [
+            self.route(f"<path:object_id>/{place}/", view, name)
+            for place, (name, view) in (acts | views).items()
+        ]
+        return [*own, *super().get_urls()]
 
-    def _act_path(self, name: str) -> Any:
-        view = self.admin_site.admin_view(partial(self._act, name=name))
-        return path(f"<path:object_id>/act/{name}/", view, name=self.url_name(name))
-
-    def _view_path(self, name: str) -> Any:
-        view = self.admin_site.admin_view(partial(self._view, name=name))
-        return path(f"<path:object_id>/{name}/", view, name=self.url_name(name))
+    def route(self, route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
+        """An address of `view(request, model_admin=self, ...)`, which says itself who may call it."""
+        wrapped = self.admin_site.admin_view(partial(view, model_admin=self))
+        return path(route, wrapped, name=self.url_name(name))
 
     def url_name(self, name: str) -> str:
         return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
@@ -87,22 +101,24 @@ class ActingAdmin(admin.ModelAdmin):
     def url(self, name: str, obj: Model) -> str:
         return reverse(f"admin:{self.url_name(name)}", args=[quote(obj.pk)])
 
-    def has_act_permission(self, request: Any, obj: Any = None) -> bool:
+    def has_act_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_change_permission(request, obj)
 
-    def buttons(self, request: Any, obj: Any) -> Iterable[Button]:
+    def may_save(self, request: HttpRequest, obj: Any) -> bool:
+        """Whether somebody may change it, or add one where it is None."""
+        return self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+
+    def buttons(self, request: HttpRequest, obj: Any) -> Iterable[Button]:
         return ()
 
-    def links(self, request: Any, obj: Any) -> Iterable[Link]:
+    def links(self, request: HttpRequest, obj: Any) -> Iterable[Link]:
         return ()
 
-    def question_before(self, request: Any, name: str, chosen: Sequence[Any]) -> Question | None:
-        """For an act or an action of this name with these objects; None for what can be undone."""
-        return None
-
-    def asked_first(self, request: Any, name: str, chosen: Sequence[Any]) -> HttpResponse | None:
+    def ask_first(self, request: HttpRequest, act: Act, chosen: Sequence[Any]) -> HttpResponse | None:
         """The page that asks, where that has to be; it posts all that was posted again."""
-        question = None if CONFIRMED in request.POST else self.question_before(request, name, chosen)
+        if act.question is None or CONFIRMED in request.POST:
+            return None
+        question = act.question(request, self, chosen)
         if question is None:
             return None
         again = [(name, value) for name, values in request.POST.lists() for value in values]
@@ -121,34 +137,18 @@ class ActingAdmin(admin.ModelAdmin):
         """What people call it."""
         return str(obj)
 
-    def panel(self, request: Any, obj: Any) -> dict[str, Any]:
+    def panel(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         """For the page, and for `panel_template` where there is one."""
         return {}
 
-    def _act(self, request: Any, object_id: str, name: str) -> HttpResponse:
-        obj = self._found(request, object_id)
-        if not self.has_act_permission(request, obj):
-            raise PermissionDenied
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        answer: HttpResponse | None = self.asked_first(request, name, [obj])
-        answer = answer or self._if_readable(request, getattr(self, f"act_{name}"), obj)
-        return answer or redirect(self.url("change", obj))
-
-    def _view(self, request: Any, object_id: str, name: str) -> HttpResponse:
-        obj = self._found(request, object_id)
-        if not self.has_view_or_change_permission(request, obj):
-            raise PermissionDenied
-        answer: HttpResponse = self._if_readable(request, getattr(self, f"view_{name}"), obj)
-        return answer
-
-    def _found(self, request: Any, object_id: str) -> Any:
+    def found(self, request: HttpRequest, object_id: str) -> Any:
+        """The object of an address. Raises Http404."""
         obj = self.get_object(request, unquote(object_id))
         if obj is None:
             raise Http404
         return obj
 
-    def get_object(self, request: Any, object_id: str, from_field: str | None = None) -> Any:
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """What no key opens is empty and said to be, so that it can be entered again."""
         if "\0" in object_id:  # PostgreSQL takes no such text
             return None
@@ -161,16 +161,16 @@ class ActingAdmin(admin.ModelAdmin):
             self.say(request, text % {"fields": ", ".join(sealed), "reason": reason}, warning=True)
             return found
 
-    def changeform_view(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        return self._if_readable(request, super().changeform_view, *args, **kwargs)
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return self.if_readable(request, super().changeform_view, *args, **kwargs)
 
-    def delete_view(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        return self._if_readable(request, super().delete_view, *args, **kwargs)
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return self.if_readable(request, super().delete_view, *args, **kwargs)
 
-    def response_action(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        return self._if_readable(request, super().response_action, *args, **kwargs)
+    def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return self.if_readable(request, super().response_action, *args, **kwargs)
 
-    def _if_readable(self, request: Any, view: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def if_readable(self, request: HttpRequest, view: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """What the view answers; where no key opens something that the object uses, why, above the list."""
         try:
             return view(request, *args, **kwargs)
@@ -181,7 +181,7 @@ class ActingAdmin(admin.ModelAdmin):
 
     def render_change_form(
         self,
-        request: Any,
+        request: HttpRequest,
         context: dict[str, Any],
         add: bool = False,
         change: bool = False,
@@ -197,27 +197,48 @@ class ActingAdmin(admin.ModelAdmin):
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def page(
-        self, request: Any, template: str, title: str, obj: Any = None, **context: Any
+        self, request: HttpRequest, template: str, title: str, obj: Any = None, **context: Any
     ) -> TemplateResponse:
         """A page of our own."""
         shared = {**self.admin_site.each_context(request), "title": title, "opts": self.opts}
         shared |= {"object": obj, "object_title": "" if obj is None else self.title_of(obj)}
         return TemplateResponse(request, f"admin/tracsync/{template}", {**shared, **context})
 
-    def say(self, request: Any, text: Any, *, warning: bool = False) -> None:
+    def say(self, request: HttpRequest, text: Any, *, warning: bool = False) -> None:
         self.message_user(request, text, messages.WARNING if warning else messages.SUCCESS)
+
+
+def _act(request: HttpRequest, object_id: str, model_admin: ActingAdmin, act: Act) -> HttpResponse:
+    obj = model_admin.found(request, object_id)
+    if not model_admin.has_act_permission(request, obj):
+        raise PermissionDenied
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    answer = model_admin.ask_first(request, act, [obj])
+    answer = answer or model_admin.if_readable(request, act.do, model_admin, obj)
+    return answer or redirect(model_admin.url("change", obj))
+
+
+def _view(
+    request: HttpRequest, object_id: str, model_admin: ActingAdmin, view: Callable[..., HttpResponse]
+) -> HttpResponse:
+    obj = model_admin.found(request, object_id)
+    if not model_admin.has_view_or_change_permission(request, obj):
+        raise PermissionDenied
+    answer: HttpResponse = model_admin.if_readable(request, view, model_admin, obj)
+    return answer
 
 
 class ReadOnly(admin.ModelAdmin):
     """What the engine writes is looked at, not edited."""
 
-    def has_add_permission(self, request: Any) -> bool:
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: Any, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: Any, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 
@@ -34,11 +35,11 @@ class TagFilter(admin.SimpleListFilter):
     title = _("tag")
     parameter_name = "tag"
 
-    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         lists = model_admin.model._default_manager.values_list("tags", flat=True)
         return [(tag, tag) for tag in sorted({tag for tags in lists for tag in tags})]
 
-    def queryset(self, request: Any, queryset: Any) -> Any:
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         if not self.value():
             return queryset
         rows = queryset.model._default_manager.values_list("pk", "tags")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -28,7 +28,7 @@ class Step:
     next: bool = False
 
 
-def steps(request: Any) -> list[Step]:
+def steps(request: HttpRequest) -> list[Step]:
     """None once a destination has accepted something."""
     if Health.objects.filter(last_accepted_at__isnull=False).exists():
         return []
@@ -39,7 +39,7 @@ def steps(request: Any) -> list[Step]:
     return found
 
 
-def _of_destinations(request: Any) -> list[Step]:
+def _of_destinations(request: HttpRequest) -> list[Step]:
     extensions = _page(request, "destinations.change_extension", "destinations_extension_changelist")
     resources = _page(request, "destinations.add_resource", "destinations_resource_add")
     destinations = _page(request, "destinations.add_destination", "destinations_destination_add")
@@ -65,7 +65,7 @@ def _of_destinations(request: Any) -> list[Step]:
     ]
 
 
-def _profiles(request: Any) -> Step:
+def _profiles(request: HttpRequest) -> Step:
     may_import = request.user.has_perm("profiles.change_profile")  # it replaces profiles, too
     file = _page(request, "profiles.add_profile", "profiles_importjob_add") if may_import else ""
     single = _page(request, "profiles.add_profile", "profiles_profile_add")
@@ -87,7 +87,7 @@ def _worker() -> Step:
     )
 
 
-def _push(request: Any) -> Step:
+def _push(request: HttpRequest) -> Step:
     return Step(
         _("See the first push arrive"),
         _(
@@ -99,5 +99,5 @@ def _push(request: Any) -> Step:
     )
 
 
-def _page(request: Any, permission: str, name: str) -> str:
+def _page(request: HttpRequest, permission: str, name: str) -> str:
     return reverse(f"admin:{name}") if request.user.has_perm(permission) else ""

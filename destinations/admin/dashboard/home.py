@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -61,7 +62,7 @@ class Problem:
     text: str
 
 
-def context(request: Any) -> dict[str, Any]:
+def context(request: HttpRequest) -> dict[str, Any]:
     """Health is for those who may look at destinations, work under way for whoever may see it."""
     user, now = request.user, timezone.now()
     jobs = unfinished_jobs(request)
@@ -71,7 +72,7 @@ def context(request: Any) -> dict[str, Any]:
     return work | _health(request, now)
 
 
-def _health(request: Any, now: datetime) -> dict[str, Any]:
+def _health(request: HttpRequest, now: datetime) -> dict[str, Any]:
     user = request.user
     destinations = list(_destinations())
     rows = sorted(_rows(destinations, now), key=lambda row: row.status.is_well)

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ALL_VAR, PAGE_VAR
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -30,7 +31,7 @@ class AttemptList(LeanChangeList):
             raise IncorrectLookupParameters(unknown)
         return {}
 
-    def get_queryset(self, request: Any, exclude_parameters: Any = None) -> Any:
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> Any:
         rows = super().get_queryset(request, exclude_parameters)
         self.filters = AttemptFilters(request.GET)
         self.end: datetime | None = None

@@ -6,16 +6,19 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import URLPattern
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from destinations.admin.base.filters import HEAVY
 from destinations.admin.base.links import Link, link, pair_url, profile_link, this_pair
-from destinations.admin.base.object_actions import ReadOnly
+from destinations.admin.base.object_actions import ActingAdmin, ReadOnly
+from destinations.admin.deliveries import resend
 from destinations.admin.deliveries.attempt_list import AttemptList
 from destinations.admin.deliveries.masking import masked
-from destinations.admin.deliveries.resend import SendsAgain, until_now
 from destinations.models import DeliveryAttempt
 from destinations.recorded import translated
 from tracsync.common.bounded_lists import BoundedAdmin
@@ -26,9 +29,15 @@ MOST_TRIES = 50  # of one push that are shown
 WIRE = "request", "response"
 
 
+def _until_now(parameters: dict[str, str]) -> dict[str, str]:
+    """The same choice of attempts, without those that are still to come."""
+    return parameters if parameters.get("at__lt") else {**parameters, "at__lt": timezone.now().isoformat()}
+
+
 @admin.register(DeliveryAttempt)
-class DeliveryAttemptAdmin(SendsAgain, ReadOnly, BoundedAdmin):
-    chosen_from = "attempts"
+class DeliveryAttemptAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
+    again = resend.Resend("attempts", _until_now)
+    actions = (again.retry, again.replay)
     change_list_template = "admin/tracsync/deliveries/attempt_list.html"
     panel_template = "admin/tracsync/deliveries/attempt_panel.html"
     list_display = (
@@ -58,20 +67,26 @@ class DeliveryAttemptAdmin(SendsAgain, ReadOnly, BoundedAdmin):
         },
     )
 
-    def get_changelist(self, request: Any, **kwargs: Any) -> type[AttemptList]:
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[AttemptList]:
         return AttemptList
 
-    def changelist_view(self, request: Any, extra_context: Any = None) -> Any:
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         return super().changelist_view(request, {"title": _("Delivery log"), **(extra_context or {})})
 
-    def get_queryset(self, request: Any) -> Any:
+    def get_urls(self) -> list[URLPattern]:
+        return [self.route("again/<slug:how>/", self.again.page, "again"), *super().get_urls()]
+
+    def has_act_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return resend.may_send(request)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
         rows = super().get_queryset(request).select_related("destination__resource")
         return rows.defer("destination__prerequisites", *HEAVY)
 
     def for_list(self, rows: Any) -> Any:
         return rows.defer(*WIRE)
 
-    def get_fieldsets(self, request: Any, obj: Any = None) -> Any:
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         may_see_profiles = request.user.has_perm("profiles.view_profile")
         return [*self.fieldsets, self.wire if may_see_profiles else self.masked_wire]
 
@@ -115,23 +130,20 @@ class DeliveryAttemptAdmin(SendsAgain, ReadOnly, BoundedAdmin):
     def answered_masked(self, attempt: DeliveryAttempt) -> str:
         return _body(attempt.response and masked(str(attempt.response)))
 
-    def bounded(self, parameters: dict[str, str]) -> dict[str, str]:
-        return until_now(parameters)
-
     def title_of(self, obj: DeliveryAttempt) -> str:
         return f"{obj.profile_id} → {obj.destination}"
 
-    def panel(self, request: Any, obj: DeliveryAttempt) -> dict[str, Any]:
+    def panel(self, request: HttpRequest, obj: DeliveryAttempt) -> dict[str, Any]:
         return {"tries": list(_tries(obj))}
 
-    def links(self, request: Any, obj: DeliveryAttempt) -> Iterable[Link]:
+    def links(self, request: HttpRequest, obj: DeliveryAttempt) -> Iterable[Link]:
         if request.user.has_perm("profiles.view_profile"):
             yield Link(_("Why?"), pair_url(obj.profile_id, obj.destination_id))
         yield Link(_("Profile sync"), this_pair("profilesync", obj.profile_id, obj.destination_id))
         if self.has_act_permission(request):
             chosen = {"ids": str(obj.pk)}
-            yield Link(_("Retry…"), self.again_url("retry", chosen))
-            yield Link(_("Replay…"), self.again_url("replay", chosen))
+            yield Link(_("Retry…"), resend.resend_url(self, "retry", chosen))
+            yield Link(_("Replay…"), resend.resend_url(self, "replay", chosen))
 
 
 def _tries(attempt: DeliveryAttempt) -> Iterable[DeliveryAttempt]:

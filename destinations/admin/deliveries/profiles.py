@@ -7,13 +7,16 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import URLPattern
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from destinations.admin.base.links import link, pair_url, this_pair
+from destinations.admin.base.object_actions import ActingAdmin
 from destinations.admin.base.preview_display import in_a_word, judged, whole_destination
-from destinations.admin.deliveries.why import WhyPages
+from destinations.admin.deliveries import resend, why
 from destinations.insight import explain
 from destinations.insight.explain import Prospect
 from destinations.insight.payload_diff import Comparison, accepted_request
@@ -102,18 +105,26 @@ class Row:
 
 
 @admin.register(Profile)
-class ProfileAtDestinationsAdmin(WhyPages, ProfileAdmin):
+class ProfileAtDestinationsAdmin(ActingAdmin, ProfileAdmin):
     change_list_template = "admin/tracsync/deliveries/profile_list.html"
     panel_template = "admin/tracsync/deliveries/profile_panel.html"
+    acts = {"sync_now": why.SYNC_NOW, "replay": why.REPLAY}
 
-    def panel(self, request: Any, obj: Profile) -> dict[str, Any]:
+    def get_urls(self) -> list[URLPattern]:
+        own = self.route("<path:object_id>/why/<int:destination_id>/", why.why_page, "why")
+        return [own, *super().get_urls()]
+
+    def has_act_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return resend.may_send(request)
+
+    def panel(self, request: HttpRequest, obj: Profile) -> dict[str, Any]:
         return {
-            "rows": self._rows(request, obj) if self.may_look(request) else [],
+            "rows": self._rows(request, obj) if why.may_look(request) else [],
             "may_sync": self.has_act_permission(request),
             "sync_url": self.url("sync_now", obj),
         }
 
-    def _rows(self, request: Any, obj: Profile) -> list[Row]:
+    def _rows(self, request: HttpRequest, obj: Profile) -> list[Row]:
         """To compare is to show what the destination makes of the profile: for those who may see both."""
         found = rows(obj)
         return compare(found, obj) if request.user.has_perm("destinations.view_destination") else found

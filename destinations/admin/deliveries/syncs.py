@@ -6,15 +6,25 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import URLPattern
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from destinations.admin.base.filters import HEAVY, DestinationFilter, search_profiles
 from destinations.admin.base.links import Link, link, pair_url, profile_link, this_pair
-from destinations.admin.base.object_actions import Button, Question, ReadOnly, before_sending
-from destinations.admin.deliveries.resend import SendsAgain
+from destinations.admin.base.object_actions import (
+    Act,
+    ActingAdmin,
+    Button,
+    Question,
+    ReadOnly,
+    before_sending,
+)
+from destinations.admin.deliveries import resend
 from destinations.insight import explain
 from destinations.models import ProfileSync
+from destinations.operations import actions as operations
 from destinations.recorded import translated
 from tracsync.common import times
 from tracsync.common.bounded_lists import BoundedAdmin, NullFilter
@@ -32,8 +42,25 @@ class WaitingFilter(NullFilter):
     }
 
 
+def sync_now(request: HttpRequest, model_admin: ActingAdmin, sync: ProfileSync) -> None:
+    count = operations.sync_rows_now(ProfileSync.objects.filter(pk=sync.pk))
+    resend.tell(request, model_admin, count, "retry")
+
+
+def replay(request: HttpRequest, model_admin: ActingAdmin, sync: ProfileSync) -> None:
+    count = operations.replay(ProfileSync.objects.filter(pk=sync.pk))
+    resend.tell(request, model_admin, count, "replay")
+
+
+def before_replay(
+    _request: HttpRequest, _model_admin: ActingAdmin, chosen: Sequence[ProfileSync]
+) -> Question:
+    [sync] = chosen
+    return before_sending(sync.profile_id, str(sync.destination))
+
+
 @admin.register(ProfileSync)
-class ProfileSyncAdmin(SendsAgain, ReadOnly, BoundedAdmin):
+class ProfileSyncAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
     list_display = (
         "id_of_profile",
         "at_destination",
@@ -46,8 +73,9 @@ class ProfileSyncAdmin(SendsAgain, ReadOnly, BoundedAdmin):
     list_filter = (DestinationFilter, "state", WaitingFilter)
     search_fields = ("profile_id",)
     search_help_text = SEARCH_HELP
-    chosen_from = "syncs"
-    acts = ("sync_now", "replay")
+    again = resend.Resend("syncs")
+    actions = (again.retry, again.replay)
+    acts = {"sync_now": Act(sync_now), "replay": Act(replay, before_replay)}
     fieldsets = (
         (None, {"fields": ("of_profile", "at_destination", "state", "explanation")}),
         (gettext_lazy("What the destination knows"), {"fields": ("synced_version", "accepted", "remote_id")}),
@@ -57,13 +85,19 @@ class ProfileSyncAdmin(SendsAgain, ReadOnly, BoundedAdmin):
         ),
     )
 
-    def get_queryset(self, request: Any) -> Any:
+    def get_urls(self) -> list[URLPattern]:
+        return [self.route("again/<slug:how>/", self.again.page, "again"), *super().get_urls()]
+
+    def has_act_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return resend.may_send(request)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
         """With all that the explanation reads, and nothing that is heavy."""
         rows = super().get_queryset(request)
         related = ("profile", "destination__resource", "destination__health")
         return rows.select_related(*related).defer("profile__document", *HEAVY)
 
-    def get_ordering(self, request: Any) -> tuple[str, ...]:
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """By what an index finds the first hundred with, however few there are among millions.
 
         Each destination's rows are spread evenly over the profiles, unlike over the ids.
@@ -71,7 +105,7 @@ class ProfileSyncAdmin(SendsAgain, ReadOnly, BoundedAdmin):
         is_waiting = request.GET.get(WaitingFilter.parameter_name) == "yes"
         return ("destination_id", "bulk", "due_at") if is_waiting else ("profile_id",)
 
-    def get_search_results(self, request: Any, queryset: Any, search_term: str) -> tuple[Any, bool]:
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         return search_profiles(queryset, search_term), False
 
     @admin.display(description=gettext_lazy("destination"))
@@ -114,28 +148,16 @@ class ProfileSyncAdmin(SendsAgain, ReadOnly, BoundedAdmin):
     def owed_since(self, sync: ProfileSync) -> str:
         return times.shown(sync.first_changed_at, _("nothing is waiting"))
 
-    def buttons(self, request: Any, obj: ProfileSync) -> Iterable[Button]:
+    def buttons(self, request: HttpRequest, obj: ProfileSync) -> Iterable[Button]:
         sync_help = _("Send it now, unless nothing has changed.")
         yield Button(_("Sync now"), self.url("sync_now", obj), sync_help)
         replay_help = _("Send it again now, even if nothing has changed.")
         yield Button(_("Replay…"), self.url("replay", obj), replay_help)
 
-    def question_before(self, request: Any, name: str, chosen: Sequence[Any]) -> Question | None:
-        if name != "replay":
-            return super().question_before(request, name, chosen)
-        [sync] = chosen
-        return before_sending(sync.profile_id, str(sync.destination))
-
     def title_of(self, obj: ProfileSync) -> str:
         return f"{obj.profile_id} → {obj.destination}"
 
-    def links(self, request: Any, obj: ProfileSync) -> Iterable[Link]:
+    def links(self, request: HttpRequest, obj: ProfileSync) -> Iterable[Link]:
         if request.user.has_perm("profiles.view_profile"):
             yield Link(_("Why?"), pair_url(obj.profile_id, obj.destination_id))
         yield Link(_("Attempts"), this_pair("deliveryattempt", obj.profile_id, obj.destination_id))
-
-    def act_sync_now(self, request: Any, sync: ProfileSync) -> None:
-        self.sync_rows(request, ProfileSync.objects.filter(pk=sync.pk))
-
-    def act_replay(self, request: Any, sync: ProfileSync) -> None:
-        self.replay_rows(request, ProfileSync.objects.filter(pk=sync.pk))

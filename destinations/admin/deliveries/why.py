@@ -7,9 +7,8 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -17,8 +16,9 @@ from django.utils.translation import ngettext
 from destinations.admin.base import destination_status
 from destinations.admin.base.filters import row_id
 from destinations.admin.base.links import pair_url, this_pair
-from destinations.admin.base.object_actions import ActingAdmin, Button, Question, before_sending
+from destinations.admin.base.object_actions import Act, ActingAdmin, Button, Question, before_sending
 from destinations.admin.base.preview_display import judged, readable, whole_destination
+from destinations.admin.deliveries import resend
 from destinations.insight import explain, payload_diff, timeline
 from destinations.insight.preview import Preview
 from destinations.insight.timeline import MOST_ATTEMPTS, Pair
@@ -30,95 +30,97 @@ from tracsync.common import times
 State = ProfileSync.State
 
 
-class WhyPages(ActingAdmin):
-    acts = ("sync_now", "replay")
+def may_look(request: HttpRequest) -> bool:
+    return request.user.has_perm("destinations.view_profilesync") or resend.may_send(request)
 
-    def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view(self.why_view)
-        own = path("<path:object_id>/why/<int:destination_id>/", view, name=self.url_name("why"))
-        return [own, *super().get_urls()]
 
-    def has_act_permission(self, request: Any, obj: Any = None) -> bool:
-        return request.user.has_perm("destinations.change_profilesync")
+def why_page(
+    request: HttpRequest, model_admin: ActingAdmin, object_id: str, destination_id: int
+) -> HttpResponse:
+    profile = model_admin.found(request, object_id)
+    if not (model_admin.has_view_or_change_permission(request, profile) and may_look(request)):
+        raise PermissionDenied
+    pair = _pair(profile, _destination(destination_id))
+    may_judge = request.user.has_perm("destinations.view_destination")
+    return model_admin.page(
+        request,
+        "deliveries/why.html",
+        _("Why? %(profile)s at %(destination)s") % {"profile": profile.pk, "destination": pair.destination},
+        profile,
+        pair=pair,
+        verdict=timeline.verdict(pair),
+        events=timeline.chronology(pair),
+        buttons=_buttons(request, model_admin, pair),
+        attempts_url=this_pair("deliveryattempt", profile.pk, destination_id),
+        most=MOST_ATTEMPTS,
+        since=_attempts_since(pair),
+        problem=destination_status.problem(pair.destination),
+        accepted_at=times.shown(pair.sync.synced_at if pair.sync else None, ""),
+        accepted=payload_diff.accepted_request(pair.sync) if pair.sync else "",
+        may_judge=may_judge,
+        **(_now(pair) if may_judge else {}),
+    )
 
-    def may_look(self, request: Any) -> bool:
-        return request.user.has_perm("destinations.view_profilesync") or self.has_act_permission(request)
 
-    def why_view(self, request: Any, object_id: str, destination_id: int) -> HttpResponse:
-        profile = self._found(request, object_id)
-        if not (self.has_view_or_change_permission(request, profile) and self.may_look(request)):
-            raise PermissionDenied
-        pair = _pair(profile, _destination(destination_id))
-        may_judge = request.user.has_perm("destinations.view_destination")
-        return self.page(
-            request,
-            "deliveries/why.html",
-            _("Why? %(profile)s at %(destination)s")
-            % {"profile": profile.pk, "destination": pair.destination},
-            profile,
-            pair=pair,
-            verdict=timeline.verdict(pair),
-            events=timeline.chronology(pair),
-            buttons=self._buttons(request, pair),
-            attempts_url=this_pair("deliveryattempt", profile.pk, destination_id),
-            most=MOST_ATTEMPTS,
-            since=_attempts_since(pair),
-            problem=destination_status.problem(pair.destination),
-            accepted_at=times.shown(pair.sync.synced_at if pair.sync else None, ""),
-            accepted=payload_diff.accepted_request(pair.sync) if pair.sync else "",
-            may_judge=may_judge,
-            **(_now(pair) if may_judge else {}),
-        )
+def sync_now(request: HttpRequest, model_admin: ActingAdmin, profile: Profile) -> HttpResponse | None:
+    """To one destination, or to all that are enabled."""
+    count = actions.sync_now(profile, _asked(request))
+    text = ngettext(
+        "Sync now: due at %(count)s destination.", "Sync now: due at %(count)s destinations.", count
+    )
+    return _done(request, model_admin, profile, text % {"count": count}, count)
 
-    def act_sync_now(self, request: Any, profile: Profile) -> HttpResponse | None:
-        """To one destination, or to all that are enabled."""
-        count = actions.sync_now(profile, self._asked(request))
-        text = ngettext(
-            "Sync now: due at %(count)s destination.", "Sync now: due at %(count)s destinations.", count
-        )
-        return self._done(request, profile, text % {"count": count}, count)
 
-    def question_before(self, request: Any, name: str, chosen: Sequence[Any]) -> Question | None:
-        """Where nothing would be sent there is nothing to ask."""
-        asked = self._asked(request) if name == "replay" else []
-        if not asked:
-            return super().question_before(request, name, chosen)
-        return before_sending(chosen[0].pk, ", ".join(map(str, asked)))
+def before_replay(
+    request: HttpRequest, _model_admin: ActingAdmin, chosen: Sequence[Profile]
+) -> Question | None:
+    """Where nothing would be sent there is nothing to ask."""
+    asked = _asked(request)
+    return before_sending(chosen[0].pk, ", ".join(map(str, asked))) if asked else None
 
-    def act_replay(self, request: Any, profile: Profile) -> HttpResponse | None:
-        with transaction.atomic():
-            asked = self._asked(request)
-            actions.sync_now(profile, asked)
-            count = actions.replay(ProfileSync.objects.filter(profile=profile, destination__in=asked))
-        text = ngettext(
-            "Replay: sent again to %(count)s destination, even if unchanged.",
-            "Replay: sent again to %(count)s destinations, even if unchanged.",
-            count,
-        )
-        return self._done(request, profile, text % {"count": count}, count)
 
-    def _asked(self, request: Any) -> list[Destination]:
-        """All that are enabled only where none is named: nonsense must not send to everybody."""
-        chosen = Destination.objects.filter(enabled=True).defer("settings", "mapping")
-        wanted = request.POST.get("destination", "")
-        return list(chosen.filter(pk=row_id(wanted)) if wanted else chosen)
+def replay(request: HttpRequest, model_admin: ActingAdmin, profile: Profile) -> HttpResponse | None:
+    with transaction.atomic():
+        asked = _asked(request)
+        actions.sync_now(profile, asked)
+        count = actions.replay(ProfileSync.objects.filter(profile=profile, destination__in=asked))
+    text = ngettext(
+        "Replay: sent again to %(count)s destination, even if unchanged.",
+        "Replay: sent again to %(count)s destinations, even if unchanged.",
+        count,
+    )
+    return _done(request, model_admin, profile, text % {"count": count}, count)
 
-    def _done(self, request: Any, profile: Profile, text: str, count: int) -> HttpResponse | None:
-        self.say(request, text, warning=not count)
-        wanted = row_id(request.POST.get("destination", ""))
-        back_to_why = request.POST.get("back") == "why" and wanted
-        return redirect(pair_url(profile.pk, wanted)) if back_to_why else None
 
-    def _buttons(self, request: Any, pair: Pair) -> list[Button]:
-        if not (self.has_act_permission(request) and pair.destination.enabled):
-            return []
-        fields = (("destination", str(pair.destination.pk)), ("back", "why"))
-        now = _("Send it without waiting for the quiet period, unless nothing has changed.")
-        again = _("Send it now, even if nothing has changed.")
-        return [
-            Button(_("Sync now"), self.url("sync_now", pair.profile), now, fields),
-            Button(_("Replay…"), self.url("replay", pair.profile), again, fields),
-        ]
+SYNC_NOW, REPLAY = Act(sync_now), Act(replay, before_replay)
+
+
+def _asked(request: HttpRequest) -> list[Destination]:
+    """All that are enabled only where none is named: nonsense must not send to everybody."""
+    chosen = Destination.objects.filter(enabled=True).defer("settings", "mapping")
+    wanted = request.POST.get("destination", "")
+    return list(chosen.filter(pk=row_id(wanted)) if wanted else chosen)
+
+
+def _done(
+    request: HttpRequest, model_admin: ActingAdmin, profile: Profile, text: str, count: int
+) -> HttpResponse | None:
+    model_admin.say(request, text, warning=not count)
+    wanted = row_id(request.POST.get("destination", ""))
+    back_to_why = request.POST.get("back") == "why" and wanted
+    return redirect(pair_url(profile.pk, wanted)) if back_to_why else None
+
+
+def _buttons(request: HttpRequest, model_admin: ActingAdmin, pair: Pair) -> list[Button]:
+    if not (resend.may_send(request) and pair.destination.enabled):
+        return []
+    fields = (("destination", str(pair.destination.pk)), ("back", "why"))
+    now = _("Send it without waiting for the quiet period, unless nothing has changed.")
+    again = _("Send it now, even if nothing has changed.")
+    return [
+        Button(_("Sync now"), model_admin.url("sync_now", pair.profile), now, fields),
+        Button(_("Replay…"), model_admin.url("replay", pair.profile), again, fields),
+    ]
 
 
 def _destination(id: int) -> Destination:

@@ -6,29 +6,46 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.urls import reverse
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from destinations import configuration
 from destinations.admin.base import destination_status
+from destinations.admin.base.confirm_before_save import AsksBeforeSaving
 from destinations.admin.base.filters import ResourceFilter, row_id
 from destinations.admin.base.links import Link
 from destinations.admin.base.object_actions import Button
 from destinations.admin.base.tags import TagFilter
-from destinations.admin.destinations.actions import DestinationActions
-from destinations.admin.destinations.editor import DestinationEditor
+from destinations.admin.destinations import (
+    editor,
+    funnel,
+    history,
+    preview,
+    review,
+    send_one,
+    trials,
+)
+from destinations.admin.destinations.actions import (
+    PAUSE,
+    RESUME,
+    backfill_page,
+    begin_backfill,
+    bring_up_to_date,
+    disable,
+    enable,
+    pause,
+    resume,
+)
 from destinations.admin.destinations.form import (
     DestinationForm,
     destination_form,
     fieldsets,
     is_secret,
 )
-from destinations.admin.destinations.funnel import DestinationFunnel
-from destinations.admin.destinations.history import DestinationHistory
-from destinations.admin.destinations.send_one import LiveSending
-from destinations.admin.destinations.trials import DestinationTrials
 from destinations.admin.jobs.base import unfinished_jobs
 from destinations.configuration.history import Author
 from destinations.insight.destination_status import counted, with_waiting
@@ -38,25 +55,52 @@ from tracsync.common.bounded_lists import LeanAdmin, ShortDeletion
 
 
 @admin.register(Destination)
-class DestinationAdmin(
-    DestinationHistory,
-    DestinationActions,
-    DestinationTrials,
-    DestinationEditor,
-    DestinationFunnel,
-    LiveSending,
-    LeanAdmin,
-    ShortDeletion,
-):
+class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
     change_form_template = "admin/tracsync/destinations/form.html"
     list_display = ("name", "resource", "enabled", "state", "waiting", "last_accepted", "problem")
     list_filter = (ResourceFilter, "enabled", TagFilter)
     search_fields = ("name", "description", "resource__name")
     search_help_text = gettext_lazy("A part of the name, the description or the resource's name.")
     delete_note = gettext_lazy("Its history goes with it. What was sent to the external system stays there.")
-    acts = ("pause", "resume", "test", "send")
-    views = ("backfill", "preview", "funnel", "restore")
     panel_template = "admin/tracsync/destinations/panel.html"
+    actions = (pause, resume, enable, disable, bring_up_to_date)
+    acts = {"pause": PAUSE, "resume": RESUME, "test": trials.TEST, "send": trials.SEND}
+    object_views = {
+        "backfill": backfill_page,
+        "preview": trials.preview_page,
+        "funnel": funnel.funnel_page,
+        "restore": history.restore,
+    }
+
+    def get_urls(self) -> list[URLPattern]:
+        """What the form asks while it is edited, before the addresses of objects."""
+        live = {
+            "preview": preview.live_preview,
+            "profiles": preview.live_profiles,
+            "test": send_one.test,
+            "production": send_one.production,
+            "sent": send_one.sent,
+        }
+        return [
+            self.route("editor/check/", editor.check_text, "editor_check"),
+            self.route("editor/paths/", editor.seen_paths, "editor_paths"),
+            *(self.route(f"live/{name}/", view, f"live_{name}") for name, view in live.items()),
+            *super().get_urls(),
+        ]
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        destination = self.found(request, object_id)
+        if not self.has_view_or_change_permission(request, destination):
+            raise PermissionDenied
+        return history.history_page(request, self, destination)
+
+    def has_act_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may change a destination may also operate it."""
+        may = request.user.has_perm("destinations.operate_destination")
+        return may or self.has_change_permission(request, obj)
+
+    def question(self, request: HttpRequest, stored: Any, form: Any) -> HttpResponse | None:
+        return review.question(request, self, stored, form.instance)
 
     def for_list(self, rows: Any) -> Any:
         secrets = ("settings", "resource__production", "resource__test")
@@ -81,81 +125,84 @@ class DestinationAdmin(
     def problem(self, destination: Destination) -> str:
         return (destination_status.problem(destination) or _("none")).splitlines()[0]
 
-    def add_view(self, request: Any, form_url: str = "", extra_context: Any = None) -> Any:
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
         """First the resource, then the settings that it needs."""
         if self.has_add_permission(request) and self._resource(request, None) is None:
             return self._choose_resource(request)
         return super().add_view(request, form_url, extra_context)
 
-    def get_fieldsets(self, request: Any, obj: Destination | None = None) -> Any:
+    def get_fieldsets(self, request: HttpRequest, obj: Destination | None = None) -> Any:
         sets = fieldsets(self._form(request, obj))
-        may_edit = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
-        return sets if may_edit else [part for part in sets if not is_secret(part)]
+        return sets if self.may_save(request, obj) else [part for part in sets if not is_secret(part)]
 
-    def render_change_form(self, request: Any, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> Any:
         obj = kwargs.get("obj")
         resource = self._resource(request, obj)
         assert resource is not None  # otherwise it is being chosen
-        context |= {"notation": self.vocabulary(), "live": self.live_context(request, obj, resource)}
+        live = send_one.context(request, self, obj, resource)
+        context |= {"notation": editor.vocabulary(self), "live": live}
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         kwargs["form"] = self._form(request, obj)
         return super().get_form(request, obj, change, **kwargs)
 
-    def save_model(self, request: Any, obj: Destination, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Destination, form: Any, change: bool) -> None:
         configuration.save(obj, by=Author.from_user(request.user))
         if not change:
             self._offer_backfill(request, obj)
-        elif self.asked_for_backfill(request):
-            self.begin_backfill(request, obj)
+        elif review.asked_for_backfill(request):
+            begin_backfill(request, self, obj)
 
-    def buttons(self, request: Any, obj: Destination) -> Iterable[Button]:
+    def buttons(self, request: HttpRequest, obj: Destination) -> Iterable[Button]:
         if obj.paused_at is None:
             help = _("Send nothing; go on recording what changes.")
             return [Button(_("Pause"), self.url("pause", obj), help)]
         return [Button(_("Resume"), self.url("resume", obj), _("Send what is waiting by now."))]
 
-    def links(self, request: Any, obj: Destination) -> Iterable[Link]:
-        if self.has_operate_permission(request, obj):
+    def links(self, request: HttpRequest, obj: Destination) -> Iterable[Link]:
+        if self.has_act_permission(request, obj):
             yield Link(_("Backfill…"), self.url("backfill", obj))
         yield Link(_("Funnel"), self.url("funnel", obj))
         for label, model in ((_("Profile syncs"), "profilesync"), (_("Attempts"), "deliveryattempt")):
             url = reverse(f"admin:destinations_{model}_changelist")
             yield Link(label, f"{url}?destination={obj.pk}")
 
-    def panel(self, request: Any, obj: Destination) -> dict[str, Any]:
+    def panel(self, request: HttpRequest, obj: Destination) -> dict[str, Any]:
         health = getattr(obj, "health", None)
-        counted = with_waiting(Destination.objects.filter(pk=obj.pk).only("pk")).get()
+        row = with_waiting(Destination.objects.filter(pk=obj.pk).only("pk")).get()
         return {
-            "state": destination_status.state(obj, counted.oldest_change),
+            "state": destination_status.state(obj, row.oldest_change),
             "problem": destination_status.problem(obj),
             "problem_at": times.shown(health.problem_at, "") if health else "",
             "failures": health.failures if health else 0,
             "last_accepted": self.last_accepted(obj),
-            "waiting": self.waiting(counted),
+            "waiting": self.waiting(row),
             "jobs": unfinished_jobs(request, obj),
             "preview_url": self.url("preview", obj),
-            **self.lately(obj),
+            "funnel_url": self.url("funnel", obj),
+            **funnel.lately(obj),
         }
 
-    def _offer_backfill(self, request: Any, destination: Destination) -> None:
+    def _offer_backfill(self, request: HttpRequest, destination: Destination) -> None:
         said = _("New changes are sent this way from now on; profiles that do not change are not.")
         html = '{} <a class="button tracsync-small" href="{}">{}</a>'
         url = self.url("backfill", destination)
         self.say(request, format_html(html, said, url, _("Bring all profiles up to date…")))
 
-    def _form(self, request: Any, obj: Destination | None) -> type[DestinationForm]:
+    def _form(self, request: HttpRequest, obj: Destination | None) -> type[DestinationForm]:
         resource = self._resource(request, obj)
         assert resource is not None
         return destination_form(resource)
 
-    def _resource(self, request: Any, obj: Destination | None) -> Resource | None:
+    def _resource(self, request: HttpRequest, obj: Destination | None) -> Resource | None:
         if obj is not None:
             return obj.resource
         return Resource.objects.filter(pk=row_id(request.GET.get("resource", ""))).first()
 
-    def _choose_resource(self, request: Any) -> Any:
+    def _choose_resource(self, request: HttpRequest) -> Any:
         choices = [
             {"name": one.name, "text": one.type.name, "query": f"resource={one.pk}"}
             for one in Resource.objects.select_related("type").defer("production", "test")

@@ -6,8 +6,8 @@ import dataclasses
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponse, JsonResponse
-from django.urls import path, reverse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from destinations.admin.base.object_actions import ActingAdmin
@@ -26,61 +26,57 @@ WORDS = (
 )
 
 
-class DestinationEditor(ActingAdmin):
-    def get_urls(self) -> list[Any]:
-        views = {"check": require_POST(self.check_text), "paths": require_GET(self.seen_paths)}
-        own = [
-            path(f"editor/{name}/", self.admin_site.admin_view(view), name=self.url_name(f"editor_{name}"))
-            for name, view in views.items()
-        ]
-        return [*own, *super().get_urls()]
+@require_POST
+def check_text(request: HttpRequest, model_admin: ActingAdmin) -> HttpResponse:
+    """The mistakes in a condition or a mapping, each with its place."""
+    _need_writer(request, model_admin)
+    check, text = CHECKS.get(request.POST.get("kind", "")), request.POST.get("text", "")
+    if check is None:
+        return JsonResponse({"error": "kind is condition or mapping"}, status=400)
+    if len(text) > checking.MAX_CHARACTERS:
+        return JsonResponse({"error": "too long to be checked while it is typed"}, status=413)
+    # Browsers send line ends as two characters; the editor counts them as one.
+    problems = check(text.replace("\r\n", "\n"))
+    return JsonResponse({"problems": [dataclasses.asdict(problem) for problem in problems]})
 
-    def check_text(self, request: Any) -> HttpResponse:
-        """The mistakes in a condition or a mapping, each with its place."""
-        self._need_writer(request)
-        check, text = CHECKS.get(request.POST.get("kind", "")), request.POST.get("text", "")
-        if check is None:
-            return JsonResponse({"error": "kind is condition or mapping"}, status=400)
-        if len(text) > checking.MAX_CHARACTERS:
-            return JsonResponse({"error": "too long to be checked while it is typed"}, status=413)
-        # Browsers send line ends as two characters; the editor counts them as one.
-        problems = check(text.replace("\r\n", "\n"))
-        return JsonResponse({"problems": [dataclasses.asdict(problem) for problem in problems]})
 
-    def seen_paths(self, request: Any) -> HttpResponse:
-        """Paths of real profiles that go on from what was typed, and no value of them."""
-        self._need_writer(request)
-        if not request.user.has_perm("profiles.view_profile"):
-            raise PermissionDenied
-        sample = path_suggestions.sample()
-        found = sample.below(request.GET.get("below", "")[:MOST_TYPED])
-        paths = [
-            {
-                "path": one.path,
-                "kinds": one.kinds,
-                "seen": one.seen,
-                "everywhere": one.seen == sample.profiles,
-            }
-            for one in found
-        ]
-        more = len(found) == path_suggestions.MOST_ANSWERED
-        return JsonResponse({"paths": paths, "profiles": sample.profiles, "more": more})
-
-    def vocabulary(self) -> dict[str, Any]:
-        """What the editors know from the start."""
-        return {
-            "check_url": reverse(f"admin:{self.url_name('editor_check')}"),
-            "paths_url": reverse(f"admin:{self.url_name('editor_paths')}"),
-            "sources": SOURCES,
-            "keywords": KEYWORDS,
-            "words": WORDS,
-            "functions": _functions(),
-            "texts": editor_texts(),
+@require_GET
+def seen_paths(request: HttpRequest, model_admin: ActingAdmin) -> HttpResponse:
+    """Paths of real profiles that go on from what was typed, and no value of them."""
+    _need_writer(request, model_admin)
+    if not request.user.has_perm("profiles.view_profile"):
+        raise PermissionDenied
+    sample = path_suggestions.sample()
+    found = sample.below(request.GET.get("below", "")[:MOST_TYPED])
+    paths = [
+        {
+            "path": one.path,
+            "kinds": one.kinds,
+            "seen": one.seen,
+            "everywhere": one.seen == sample.profiles,
         }
+        for one in found
+    ]
+    more = len(found) == path_suggestions.MOST_ANSWERED
+    return JsonResponse({"paths": paths, "profiles": sample.profiles, "more": more})
 
-    def _need_writer(self, request: Any) -> None:
-        if not (self.has_add_permission(request) or self.has_change_permission(request)):
-            raise PermissionDenied
+
+def vocabulary(model_admin: ActingAdmin) -> dict[str, Any]:
+    """What the editors know from the start."""
+    return {
+        "check_url": reverse(f"admin:{model_admin.url_name('editor_check')}"),
+        "paths_url": reverse(f"admin:{model_admin.url_name('editor_paths')}"),
+        "sources": SOURCES,
+        "keywords": KEYWORDS,
+        "words": WORDS,
+        "functions": _functions(),
+        "texts": editor_texts(),
+    }
+
+
+def _need_writer(request: HttpRequest, model_admin: ActingAdmin) -> None:
+    if not (model_admin.has_add_permission(request) or model_admin.has_change_permission(request)):
+        raise PermissionDenied
 
 
 def _functions() -> list[dict[str, str]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -20,35 +21,34 @@ from tracsync.common.times import told
 LISTED = ("profilesync", "deliveryattempt")
 
 
-class DestinationFunnel(ActingAdmin):
-    def view_funnel(self, request: Any, destination: Destination) -> Any:
-        period = PERIODS.get(request.GET.get("period", ""), DAY)
-        now = timezone.now()
-        found, since = statistics.for_destination(destination, period, now), period.since(now)
-        listed = [name for name in LISTED if request.user.has_perm(f"destinations.view_{name}")]
-        return self.page(
-            request,
-            "destinations/funnel.html",
-            _("Funnel"),
-            destination,
-            stages=stages(destination, found, since, listed),
-            chart=charts.chart("funnel", period, found, now),
-            delay=charts.delay(found),
-            period=period.name,
-            periods=charts.titles().items(),
-            since=told(since, now),
-            rankings=_rankings(destination, since, listed),
-        )
+def funnel_page(request: HttpRequest, model_admin: ActingAdmin, destination: Destination) -> HttpResponse:
+    period = PERIODS.get(request.GET.get("period", ""), DAY)
+    now = timezone.now()
+    found, since = statistics.for_destination(destination, period, now), period.since(now)
+    listed = [name for name in LISTED if request.user.has_perm(f"destinations.view_{name}")]
+    return model_admin.page(
+        request,
+        "destinations/funnel.html",
+        _("Funnel"),
+        destination,
+        stages=stages(destination, found, since, listed),
+        chart=charts.chart("funnel", period, found, now),
+        delay=charts.delay(found),
+        period=period.name,
+        periods=charts.titles().items(),
+        since=told(since, now),
+        rankings=_rankings(destination, since, listed),
+    )
 
-    def lately(self, destination: Destination) -> dict[str, Any]:
-        """For the destination's own page."""
-        now = timezone.now()
-        found = {period: statistics.for_destination(destination, period, now) for period in PERIODS.values()}
-        return {
-            "charts": [charts.chart("lately", period, mine, now) for period, mine in found.items()],
-            "delay": charts.delay(found[HOUR]),
-            "funnel_url": self.url("funnel", destination),
-        }
+
+def lately(destination: Destination) -> dict[str, Any]:
+    """For the destination's own page."""
+    now = timezone.now()
+    found = {period: statistics.for_destination(destination, period, now) for period in PERIODS.values()}
+    return {
+        "charts": [charts.chart("lately", period, mine, now) for period, mine in found.items()],
+        "delay": charts.delay(found[HOUR]),
+    }
 
 
 def _rankings(destination: Destination, since: datetime, listed: list[str]) -> Iterator[reasons.Ranking]:

@@ -8,11 +8,13 @@ from django import forms
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.options import get_content_type_for_model
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse, HttpResponseNotAllowed, QueryDict
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, QueryDict
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
-from destinations.admin.destinations.review import DestinationReview, differing_parts
+from destinations.admin.base.confirm_before_save import AsksBeforeSaving, put_typed
+from destinations.admin.destinations.review import differing_parts, review_page
 from destinations.configuration import history
 from destinations.models import Destination, DestinationVersion, Resource
 
@@ -20,75 +22,83 @@ AT_ONCE = 50
 MOST_NUMBER = 2**31 - 1
 
 
-class DestinationHistory(DestinationReview):
-    def history_view(self, request: Any, object_id: str, extra_context: Any = None) -> HttpResponse:
-        destination = self._found(request, object_id)
-        if not self.has_view_or_change_permission(request, destination):
-            raise PermissionDenied
-        older = destination.versions.filter(number__lt=_number(request.GET.get("before")) or MOST_NUMBER)
-        shown = list(older[: AT_ONCE + 1])
-        return self.page(
-            request,
-            "destinations/history.html",
-            _("History"),
-            destination,
-            versions=_told(shown)[:AT_ONCE],
-            before_asked="before" in request.GET,
-            before=shown[AT_ONCE - 1].number if len(shown) > AT_ONCE else None,
-            compared=_compared(destination, request.GET),
-            entries=self._entries(destination) if "before" not in request.GET else (),
-            may_restore=self.has_change_permission(request, destination),
-            restore_url=self.url("restore", destination),
+def history_page(
+    request: HttpRequest, model_admin: AsksBeforeSaving, destination: Destination
+) -> HttpResponse:
+    older = destination.versions.filter(number__lt=_number(request.GET.get("before")) or MOST_NUMBER)
+    shown = list(older[: AT_ONCE + 1])
+    return model_admin.page(
+        request,
+        "destinations/history.html",
+        _("History"),
+        destination,
+        versions=_told(shown)[:AT_ONCE],
+        before_asked="before" in request.GET,
+        before=shown[AT_ONCE - 1].number if len(shown) > AT_ONCE else None,
+        compared=_compared(destination, request.GET),
+        entries=_entries(destination) if "before" not in request.GET else (),
+        may_restore=model_admin.has_change_permission(request, destination),
+        restore_url=model_admin.url("restore", destination),
+    )
+
+
+def restore(request: HttpRequest, model_admin: AsksBeforeSaving, destination: Destination) -> HttpResponse:
+    """Fills the form from an older version, and asks before it is saved."""
+    if not model_admin.has_change_permission(request, destination):
+        raise PermissionDenied
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    version = _version(destination, request.POST.get("number"))
+    if version is None:
+        raise Http404
+    typed = _restored(request, model_admin, destination, version)
+    draft = model_admin.stored_row(destination.pk)
+    form = model_admin.get_form(request, draft, change=True)(typed, instance=draft)
+    if not form.is_valid():
+        return _with_mistakes(request, model_admin, destination, version, typed)
+    if not form.has_changed():
+        model_admin.say(
+            request, _("Version %s is what is saved now: there is nothing to restore.") % version.number
         )
+        return redirect(model_admin.url("history", destination))
+    return review_page(request, model_admin, destination, form.instance, dict(typed.lists()))
 
-    def view_restore(self, request: Any, destination: Destination) -> HttpResponse:
-        """Fills the form from an older version, and asks before it is saved."""
-        if not self.has_change_permission(request, destination):
-            raise PermissionDenied
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        version = _version(destination, request.POST.get("number"))
-        if version is None:
-            raise Http404
-        typed = self._restored(request, destination, version)
-        draft = self._stored_row(destination.pk)
-        form = self.get_form(request, draft, change=True)(typed, instance=draft)
-        if not form.is_valid():
-            return self._with_mistakes(request, destination, version, typed)
-        if not form.has_changed():
-            self.say(
-                request, _("Version %s is what is saved now: there is nothing to restore.") % version.number
-            )
-            return redirect(self.url("history", destination))
-        return self.review_page(request, destination, form.instance, dict(typed.lists()))
 
-    def _restored(self, request: Any, destination: Destination, version: DestinationVersion) -> QueryDict:
-        """What somebody would type to make it what it was. Secrets, its name and whether it is on stay."""
-        older, content = self._stored_row(destination.pk), version.content
-        for name in history.RESTORED:
-            setattr(older, name, content.get(name, getattr(older, name)))
-        if Resource.objects.filter(pk=content["resource"]).exists():
-            older.resource_id = content["resource"]
-        older.settings = content["settings"]
-        return _as_typed(self.get_form(request, destination, change=True)(instance=older))
+def _restored(
+    request: HttpRequest, model_admin: AsksBeforeSaving, destination: Destination, version: DestinationVersion
+) -> QueryDict:
+    """What somebody would type to make it what it was. Secrets, its name and whether it is on stay."""
+    older, content = model_admin.stored_row(destination.pk), version.content
+    for name in history.RESTORED:
+        setattr(older, name, content.get(name, getattr(older, name)))
+    if Resource.objects.filter(pk=content["resource"]).exists():
+        older.resource_id = content["resource"]
+    older.settings = content["settings"]
+    return _as_typed(model_admin.get_form(request, destination, change=True)(instance=older))
 
-    def _with_mistakes(
-        self, request: Any, destination: Destination, version: DestinationVersion, typed: QueryDict
-    ) -> HttpResponse:
-        text = _("Version %s cannot be saved as it was: mend what is marked below, then save.")
-        self.say(request, text % version.number, warning=True)
-        request.POST = typed
-        answer: HttpResponse = self.changeform_view(
-            request, str(destination.pk), self.url("change", destination)
-        )
-        return answer
 
-    def _entries(self, destination: Destination) -> Any:
-        """What Django's own log says was done with it: backfills, tests, and so on."""
-        entries = LogEntry.objects.filter(
-            content_type=get_content_type_for_model(destination), object_id=str(destination.pk)
-        )
-        return entries.select_related("user").order_by("-action_time")[:AT_ONCE]
+def _with_mistakes(
+    request: HttpRequest,
+    model_admin: AsksBeforeSaving,
+    destination: Destination,
+    version: DestinationVersion,
+    typed: QueryDict,
+) -> HttpResponse:
+    text = _("Version %s cannot be saved as it was: mend what is marked below, then save.")
+    model_admin.say(request, text % version.number, warning=True)
+    put_typed(request, typed)
+    answer: HttpResponse = model_admin.changeform_view(
+        request, str(destination.pk), model_admin.url("change", destination)
+    )
+    return answer
+
+
+def _entries(destination: Destination) -> QuerySet[LogEntry]:
+    """What Django's own log says was done with it: backfills, tests, and so on."""
+    entries = LogEntry.objects.filter(
+        content_type=get_content_type_for_model(destination), object_id=str(destination.pk)
+    )
+    return entries.select_related("user").order_by("-action_time")[:AT_ONCE]
 
 
 def _told(shown: list[DestinationVersion]) -> list[dict[str, Any]]:
@@ -104,7 +114,7 @@ def _told(shown: list[DestinationVersion]) -> list[dict[str, Any]]:
     return told
 
 
-def _compared(destination: Destination, asked: Any) -> dict[str, Any] | None:
+def _compared(destination: Destination, asked: QueryDict) -> dict[str, Any] | None:
     """Two versions, the older one first, and how the second differs."""
     chosen = [_version(destination, asked.get(name)) for name in ("from", "to")]
     found = sorted((one for one in chosen if one), key=lambda one: one.number)
@@ -121,14 +131,14 @@ def _compared(destination: Destination, asked: Any) -> dict[str, Any] | None:
     }
 
 
-def _version(destination: Destination, asked: Any) -> DestinationVersion | None:
+def _version(destination: Destination, asked: str | None) -> DestinationVersion | None:
     number = _number(asked)
     found: DestinationVersion | None = destination.versions.filter(number=number).first() if number else None
     return found
 
 
-def _number(asked: Any) -> int | None:
-    text = str(asked or "")
+def _number(asked: str | None) -> int | None:
+    text = asked or ""
     return min(int(text), MOST_NUMBER) if text.isascii() and text.isdecimal() and len(text) < 12 else None
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.http import Http404, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
@@ -42,104 +42,101 @@ class Draft:
     changed: bool = False
 
 
-class LivePreview(ActingAdmin):
-    def get_urls(self) -> list[Any]:
-        own = [
-            path(f"live/{name}/", self.admin_site.admin_view(view), name=self.url_name(f"live_{name}"))
-            for name, view in self.live_views().items()
-        ]
-        return [*own, *super().get_urls()]
+@require_POST
+def live_preview(request: HttpRequest, model_admin: ActingAdmin) -> HttpResponse:
+    """One profile, chosen or found at random, as the form would treat it. Sends nothing."""
+    draft = draft_of(request, model_admin)
+    profile, problem = _chosen(request, draft)
+    if profile is None:
+        return piece(request, "destinations/preview_nothing.html", problem=problem)
+    shown, compared = _previewed(draft, profile)
+    return piece(
+        request,
+        "destinations/preview.html",
+        profile=profile,
+        preview=readable(shown, compared, draft.mistakes),
+    )
 
-    def live_views(self) -> dict[str, Any]:
-        return {"preview": require_POST(self.live_preview), "profiles": require_GET(self.live_profiles)}
 
-    def live_url(self, name: str) -> str:
-        return reverse(f"admin:{self.url_name(f'live_{name}')}")
+@require_GET
+def live_profiles(request: HttpRequest, model_admin: ActingAdmin) -> HttpResponse:
+    """Some ids that begin as what was typed."""
+    need_reader(request, model_admin)
+    term = request.GET.get("q", "").replace("\0", "").strip()[:255]
+    rows = Profile.objects.filter(id_matches(term)) if term else Profile.objects.all()
+    return JsonResponse({"ids": list(rows.order_by("pk").values_list("pk", flat=True)[:MOST_FOUND])})
 
-    def live_preview(self, request: Any) -> HttpResponse:
-        """One profile, chosen or found at random, as the form would treat it. Sends nothing."""
-        draft = self.draft(request)
-        profile, problem = _chosen(request, draft)
-        if profile is None:
-            return self.piece(request, "destinations/preview_nothing.html", problem=problem)
-        shown, compared = _previewed(draft, profile)
-        return self.piece(
-            request,
-            "destinations/preview.html",
-            profile=profile,
-            preview=readable(shown, compared, draft.mistakes),
-        )
 
-    def live_profiles(self, request: Any) -> HttpResponse:
-        """Some ids that begin as what was typed."""
-        self.need_reader(request)
-        term = request.GET.get("q", "").replace("\0", "").strip()[:255]
-        rows = Profile.objects.filter(id_matches(term)) if term else Profile.objects.all()
-        return JsonResponse({"ids": list(rows.order_by("pk").values_list("pk", flat=True)[:MOST_FOUND])})
-
-    def draft(self, request: Any) -> Draft:
-        """The posted form as a destination; for those who may only look, what is stored."""
-        self.need_reader(request)
-        if int(request.META.get("CONTENT_LENGTH") or 0) > MOST_POSTED:
-            raise RequestDataTooBig
-        stored = self._stored(request)
-        may_edit = self.has_change_permission(request, stored) if stored else self.has_add_permission(request)
-        if not may_edit:
-            if stored is None:
-                raise PermissionDenied
-            return Draft(stored, stored)
-        try:
-            return self._from_form(request, stored)
-        except UndecryptableValue:  # of the resource; the form's page says so
-            raise Http404 from None
-
-    def need_reader(self, request: Any) -> None:
-        """A preview shows a destination and a profile."""
-        may_see = self.has_view_or_change_permission(request) or self.has_add_permission(request)
-        if not (may_see and request.user.has_perm("profiles.view_profile")):
+def draft_of(request: HttpRequest, model_admin: ActingAdmin) -> Draft:
+    """The posted form as a destination; for those who may only look, what is stored."""
+    need_reader(request, model_admin)
+    if int(request.META.get("CONTENT_LENGTH") or 0) > MOST_POSTED:
+        raise RequestDataTooBig
+    stored = _stored(request, model_admin)
+    if not model_admin.may_save(request, stored):
+        if stored is None:
             raise PermissionDenied
-
-    def piece(self, request: Any, template: str, **context: Any) -> TemplateResponse:
-        return TemplateResponse(request, f"admin/tracsync/{template}", context)
-
-    def live_context(self, request: Any, obj: Destination | None, resource: Resource) -> dict[str, Any]:
-        """What the page needs to have the preview beside it; nothing for those who may not see profiles."""
-        if not request.user.has_perm("profiles.view_profile"):
-            return {}
-        query = urlencode({"destination": obj.pk} if obj else {"resource": resource.pk})
-        return {
-            "query": query,
-            "preview_url": f"{self.live_url('preview')}?{query}",
-            "profiles_url": self.live_url("profiles"),
-        }
-
-    def _stored(self, request: Any) -> Destination | None:
-        asked = request.GET.get("destination", "")
-        if not asked:
-            return None
-        try:
-            stored: Destination = get_readable(self.get_queryset(request), pk=row_id(asked))[0]
-        except Destination.DoesNotExist:
-            raise Http404 from None
-        return stored
-
-    def _from_form(self, request: Any, stored: Destination | None) -> Draft:
-        if stored is None and not _is_resource(request.GET.get("resource", "")):
-            raise Http404
-        form_class = self.get_form(request, stored, change=stored is not None)
-        form = form_class(request.POST, instance=stored or Destination())
-        mistakes = tuple(form.errors)
-        draft = form.instance
-        if draft.resource_id is None:
-            raise Http404
-        return Draft(draft, stored, mistakes, form.has_changed())
+        return Draft(stored, stored)
+    try:
+        return _from_form(request, model_admin, stored)
+    except UndecryptableValue:  # of the resource; the form's page says so
+        raise Http404 from None
 
 
-def _is_resource(asked: str) -> bool:
-    return Resource.objects.filter(pk=row_id(asked)).exists()
+def need_reader(request: HttpRequest, model_admin: ActingAdmin) -> None:
+    """A preview shows a destination and a profile."""
+    may_see = model_admin.has_view_or_change_permission(request) or model_admin.has_add_permission(request)
+    if not (may_see and request.user.has_perm("profiles.view_profile")):
+        raise PermissionDenied
 
 
-def _chosen(request: Any, draft: Draft) -> tuple[Profile | None, str]:
+def piece(request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
+    return TemplateResponse(request, f"admin/tracsync/{template}", context)
+
+
+def context(
+    request: HttpRequest, model_admin: ActingAdmin, obj: Destination | None, resource: Resource
+) -> dict[str, Any]:
+    """What the page needs to have the preview beside it; nothing for those who may not see profiles."""
+    if not request.user.has_perm("profiles.view_profile"):
+        return {}
+    query = urlencode({"destination": obj.pk} if obj else {"resource": resource.pk})
+    return {
+        "query": query,
+        "preview_url": f"{live_url(model_admin, 'preview')}?{query}",
+        "profiles_url": live_url(model_admin, "profiles"),
+    }
+
+
+def _stored(request: HttpRequest, model_admin: ActingAdmin) -> Destination | None:
+    asked = request.GET.get("destination", "")
+    if not asked:
+        return None
+    try:
+        stored: Destination = get_readable(model_admin.get_queryset(request), pk=row_id(asked))[0]
+    except Destination.DoesNotExist:
+        raise Http404 from None
+    return stored
+
+
+def _from_form(request: HttpRequest, model_admin: ActingAdmin, stored: Destination | None) -> Draft:
+    resource = row_id(request.GET.get("resource", ""))
+    if stored is None and not Resource.objects.filter(pk=resource).exists():
+        raise Http404
+    form_class = model_admin.get_form(request, stored, change=stored is not None)
+    form = form_class(request.POST, instance=stored or Destination())
+    mistakes = tuple(form.errors)
+    draft = form.instance
+    if draft.resource_id is None:
+        raise Http404
+    return Draft(draft, stored, mistakes, form.has_changed())
+
+
+def live_url(model_admin: ActingAdmin, name: str) -> str:
+    return reverse(f"admin:{model_admin.url_name(f'live_{name}')}")
+
+
+def _chosen(request: HttpRequest, draft: Draft) -> tuple[Profile | None, str]:
     """The profile to show, or why there is none."""
     pick = request.POST.get(PICK, "")
     if pick in ("matching", "failing"):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
-from destinations.admin.base.confirm_before_save import BACK, SEALED, AsksBeforeSaving
+from destinations.admin.base.confirm_before_save import BACK, SEALED, AsksBeforeSaving, answer
 from destinations.admin.destinations.backfill_estimate import expected
 from destinations.configuration import history, saving
 from destinations.configuration.history import Content
@@ -21,35 +22,42 @@ BACKFILL = "_backfill"
 MOST_KEYS = 50
 
 
-class DestinationReview(AsksBeforeSaving):
-    def question(self, request: Any, stored: Any, form: Any) -> HttpResponse | None:
-        """For what is there already; the name, tags and timing are saved at once."""
-        if stored is None or not saving.changes_what_is_sent(stored, form.instance):
-            return None
-        return self.review_page(request, stored, form.instance, dict(request.POST.lists()))
+def question(
+    request: HttpRequest, model_admin: AsksBeforeSaving, stored: Destination | None, draft: Destination
+) -> HttpResponse | None:
+    """For what is there already; the name, tags and timing are saved at once."""
+    if stored is None or not saving.changes_what_is_sent(stored, draft):
+        return None
+    return review_page(request, model_admin, stored, draft, dict(request.POST.lists()))
 
-    def asked_for_backfill(self, request: Any) -> bool:
-        return BACKFILL in getattr(request, "tracsync_answer", ())
 
-    def review_page(
-        self, request: Any, stored: Destination, draft: Destination, typed: dict[str, list[str]]
-    ) -> HttpResponse:
-        may_see_profiles = request.user.has_perm("profiles.view_profile")
-        old, new = history.content_of(stored), history.content_of(draft)
-        return self.page(
-            request,
-            "destinations/review.html",
-            _("Before you save"),
-            stored,
-            differences=history.changes(old, new, secrets_changed=history.secrets_differ(stored, draft)),
-            parts=differing_parts(old, new),
-            expected=expected(stored, draft),
-            payloads=_payloads(stored, draft, show_values=may_see_profiles),
-            unfinished=stored.backfills.filter(finished_at=None).first(),
-            sealed=self.sealed(request, stored, typed),
-            names={"sealed": SEALED, "back": BACK, "backfill": BACKFILL},
-            form_url=self.url("change", stored),
-        )
+def asked_for_backfill(request: HttpRequest) -> bool:
+    return BACKFILL in answer(request)
+
+
+def review_page(
+    request: HttpRequest,
+    model_admin: AsksBeforeSaving,
+    stored: Destination,
+    draft: Destination,
+    typed: Mapping[str, Sequence[object]],
+) -> HttpResponse:
+    may_see_profiles = request.user.has_perm("profiles.view_profile")
+    old, new = history.content_of(stored), history.content_of(draft)
+    return model_admin.page(
+        request,
+        "destinations/review.html",
+        _("Before you save"),
+        stored,
+        differences=history.changes(old, new, secrets_changed=history.secrets_differ(stored, draft)),
+        parts=differing_parts(old, new),
+        expected=expected(stored, draft),
+        payloads=_payloads(stored, draft, show_values=may_see_profiles),
+        unfinished=stored.backfills.filter(finished_at=None).first(),
+        sealed=model_admin.sealed(request, stored, typed),
+        names={"sealed": SEALED, "back": BACK, "backfill": BACKFILL},
+        form_url=model_admin.url("change", stored),
+    )
 
 
 def differing_parts(old: Content, new: Content) -> list[tuple[Any, list[Line]]]:

@@ -12,14 +12,16 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from destinations.admin.base.filters import profile_named, row_id
-from destinations.admin.destinations.preview import PROFILE, Draft, LivePreview
+from destinations.admin.base.object_actions import ActingAdmin
+from destinations.admin.destinations.preview import PROFILE, Draft, draft_of, live_url, need_reader, piece
+from destinations.admin.destinations.preview import context as preview_context
 from destinations.connectors.base import ConnectorError
 from destinations.insight import explain, preview
 from destinations.insight.preview import Trial
@@ -35,105 +37,110 @@ from tracsync.common.encryption import UndecryptableValue
 NEEDED = ("mapping", "resource", "settings", "__all__")  # the fields that a test needs to be right
 
 
-class LiveSending(LivePreview):
-    def live_views(self) -> dict[str, Any]:
-        return {
-            **super().live_views(),
-            "test": require_POST(self.live_test),
-            "production": require_POST(self.live_production),
-            "sent": require_GET(self.live_sent),
-        }
-
-    def live_test(self, request: Any) -> HttpResponse:
-        """Send what the form makes of the profile with the test credentials, now."""
-        draft = self.draft(request)
-        if not self._may_test(request, draft.stored):
-            raise PermissionDenied
-        profile = _asked(request)
-        if spoilt := [name for name in draft.mistakes if name.startswith(NEEDED)]:
-            text = _("The form has mistakes: mend them first (%(fields)s).") % {"fields": ", ".join(spoilt)}
-            return self._refused(request, text)
-        try:
-            trial = _tried(draft.destination, profile)
-        except (ConnectorError, NotationError, InvalidDocument, UndecryptableValue) as error:
-            return self._refused(request, translated(str(error)))
-        if draft.stored is not None:
-            self.log_change(request, draft.stored, "Test sent.")
-        return self.piece(request, "destinations/sent.html", trial=trial, profile=profile)
-
-    def live_production(self, request: Any) -> HttpResponse:
-        """Ask the engine to push the profile next, even what is unchanged."""
-        draft = self.draft(request)
-        if draft.stored is None or not self.may_send(request, draft.stored):
-            raise PermissionDenied
-        profile = _asked(request)
-        refusal = _refusal(draft)
-        if refusal:
-            return self._refused(request, refusal)
-        after = _attempts(profile.pk, draft.stored.pk).order_by("-pk").values_list("pk", flat=True).first()
-        return self._followed(request, self.push_next(request, draft.stored, profile).pk, after or 0)
-
-    def push_next(self, request: Any, destination: Destination, profile: Profile) -> ProfileSync:
-        """Ask the engine for it, even where nothing has changed."""
-        with transaction.atomic():
-            actions.sync_now(profile, [destination])
-            rows = ProfileSync.objects.filter(profile=profile, destination=destination)
-            actions.replay(rows)
-        self.log_change(request, destination, f"Sent profile {profile.pk} from the preview.")
-        return rows.get()
-
-    def live_sent(self, request: Any) -> HttpResponse:
-        """What has come of it meanwhile."""
-        self.need_reader(request)
-        if not request.user.has_perm("destinations.change_profilesync"):
-            raise PermissionDenied
-        sync, after = (row_id(request.GET.get(name, "")) for name in ("sync", "after"))
-        return self._followed(request, sync, after)
-
-    def live_context(self, request: Any, obj: Destination | None, resource: Resource) -> dict[str, Any]:
-        context = super().live_context(request, obj, resource)
-        if not context:
-            return {}
-        may_test, may_send = self._may_test(request, obj), obj is not None and self.may_send(request, obj)
-        return {
-            **context,
-            "test_url": f"{self.live_url('test')}?{context['query']}" if may_test else "",
-            "production_url": f"{self.live_url('production')}?{context['query']}" if may_send else "",
-            "has_test": bool(resource.test),
-        }
-
-    def _may_test(self, request: Any, stored: Destination | None) -> bool:
-        return self.has_change_permission(request, stored) if stored else self.has_add_permission(request)
-
-    def may_send(self, request: Any, stored: Destination) -> bool:
-        """It is a replay too."""
-        may_replay: bool = request.user.has_perm("destinations.change_profilesync")
-        return may_replay and self.has_change_permission(request, stored)
-
-    def _refused(self, request: Any, problem: str) -> HttpResponse:
-        return self.piece(request, "destinations/sent.html", problem=problem)
-
-    def _followed(self, request: Any, sync_id: int, after: int) -> HttpResponse:
-        rows = ProfileSync.objects.select_related("profile", "destination__resource", "destination__health")
-        sync = rows.filter(pk=sync_id).first()
-        if sync is None:
-            raise Http404
-        attempt = _new_attempt(sync, after)
-        waits = attempt is None and sync.due_at is not None
-        poll_url = f"{self.live_url('sent')}?{urlencode({'sync': sync_id, 'after': after})}"
-        return self.piece(
-            request,
-            "destinations/sent.html",
-            sync=sync,
-            profile=sync.profile,
-            attempt=attempt,
-            sentence=explain.sentence(sync),
-            no_worker=waits and not loop.is_alive(),
-            poll_url=poll_url if waits else "",
-        )
+@require_POST
+def test(request: HttpRequest, model_admin: ActingAdmin) -> HttpResponse:
+    """Send what the form makes of the profile with the test credentials, now."""
+    draft = draft_of(request, model_admin)
+    if not model_admin.may_save(request, draft.stored):
+        raise PermissionDenied
+    profile = _asked(request)
+    if spoilt := [name for name in draft.mistakes if name.startswith(NEEDED)]:
+        text = _("The form has mistakes: mend them first (%(fields)s).") % {"fields": ", ".join(spoilt)}
+        return _refused(request, text)
+    try:
+        trial = _tried(draft.destination, profile)
+    except (ConnectorError, NotationError, InvalidDocument, UndecryptableValue) as error:
+        return _refused(request, translated(str(error)))
+    if draft.stored is not None:
+        model_admin.log_change(request, draft.stored, "Test sent.")
+    return piece(request, "destinations/sent.html", trial=trial, profile=profile)
 
 
-def _asked(request: Any) -> Profile:
+@require_POST
+def production(request: HttpRequest, model_admin: ActingAdmin) -> HttpResponse:
+    """Ask the engine to push the profile next, even what is unchanged."""
+    draft = draft_of(request, model_admin)
+    if draft.stored is None or not may_send(request, model_admin, draft.stored):
+        raise PermissionDenied
+    profile = _asked(request)
+    refusal = _refusal(draft)
+    if refusal:
+        return _refused(request, refusal)
+    after = _attempts(profile.pk, draft.stored.pk).order_by("-pk").values_list("pk", flat=True).first()
+    sync = push_next(request, model_admin, draft.stored, profile)
+    return _followed(request, model_admin, sync.pk, after or 0)
+
+
+def push_next(
+    request: HttpRequest, model_admin: ActingAdmin, destination: Destination, profile: Profile
+) -> ProfileSync:
+    """Ask the engine for it, even where nothing has changed."""
+    with transaction.atomic():
+        actions.sync_now(profile, [destination])
+        rows = ProfileSync.objects.filter(profile=profile, destination=destination)
+        actions.replay(rows)
+    model_admin.log_change(request, destination, f"Sent profile {profile.pk} from the preview.")
+    return rows.get()
+
+
+@require_GET
+def sent(request: HttpRequest, model_admin: ActingAdmin) -> HttpResponse:
+    """What has come of it meanwhile."""
+    need_reader(request, model_admin)
+    if not request.user.has_perm("destinations.change_profilesync"):
+        raise PermissionDenied
+    sync, after = (row_id(request.GET.get(name, "")) for name in ("sync", "after"))
+    return _followed(request, model_admin, sync, after)
+
+
+def context(
+    request: HttpRequest, model_admin: ActingAdmin, obj: Destination | None, resource: Resource
+) -> dict[str, Any]:
+    shown = preview_context(request, model_admin, obj, resource)
+    if not shown:
+        return {}
+    test_url, production_url = (
+        f"{live_url(model_admin, name)}?{shown['query']}" for name in ("test", "production")
+    )
+    return {
+        **shown,
+        "test_url": test_url if model_admin.may_save(request, obj) else "",
+        "production_url": production_url if obj and may_send(request, model_admin, obj) else "",
+        "has_test": bool(resource.test),
+    }
+
+
+def may_send(request: HttpRequest, model_admin: ActingAdmin, stored: Destination) -> bool:
+    """It is a replay too."""
+    may_replay: bool = request.user.has_perm("destinations.change_profilesync")
+    return may_replay and model_admin.has_change_permission(request, stored)
+
+
+def _refused(request: HttpRequest, problem: str) -> HttpResponse:
+    return piece(request, "destinations/sent.html", problem=problem)
+
+
+def _followed(request: HttpRequest, model_admin: ActingAdmin, sync_id: int, after: int) -> HttpResponse:
+    rows = ProfileSync.objects.select_related("profile", "destination__resource", "destination__health")
+    sync = rows.filter(pk=sync_id).first()
+    if sync is None:
+        raise Http404
+    attempt = _new_attempt(sync, after)
+    waits = attempt is None and sync.due_at is not None
+    poll_url = f"{live_url(model_admin, 'sent')}?{urlencode({'sync': sync_id, 'after': after})}"
+    return piece(
+        request,
+        "destinations/sent.html",
+        sync=sync,
+        profile=sync.profile,
+        attempt=attempt,
+        sentence=explain.sentence(sync),
+        no_worker=waits and not loop.is_alive(),
+        poll_url=poll_url if waits else "",
+    )
+
+
+def _asked(request: HttpRequest) -> Profile:
     profile = profile_named(request.POST.get(PROFILE, "").strip())
     if profile is None:
         raise Http404

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -27,7 +28,7 @@ class AtDestination(JobAdmin):
     def progress_of(self, job: Any) -> Progress:
         return progress.measure(job)
 
-    def get_queryset(self, request: Any) -> Any:
+    def get_queryset(self, request: HttpRequest) -> Any:
         related = ("destination__resource", "destination__health")
         return super().get_queryset(request).select_related(*related).defer(*HEAVY)
 
@@ -50,7 +51,7 @@ class BackfillAdmin(AtDestination):
     list_display = ("id", "at_destination", "state", "progress", "count", "rate", "left", "requested")
     fields = ("at_destination", "summary", "cursor", "since", "requested", "finished")
 
-    def has_act_permission(self, request: Any, obj: Any = None) -> bool:
+    def has_act_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """As for everything else that is done with a destination."""
         names = ("destinations.operate_destination", "destinations.change_destination")
         return any(map(request.user.has_perm, names))

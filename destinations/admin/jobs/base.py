@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import methodcaller
 from typing import Any, NamedTuple
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from destinations.admin.base.object_actions import ActingAdmin, Button, Question, ReadOnly, in_english
+from destinations.admin.base.object_actions import Act, ActingAdmin, Button, Question, ReadOnly, in_english
 from destinations.models import Destination
 from destinations.scheduler import loop
 from tracsync.common import jobs
@@ -68,6 +68,82 @@ class FinishedFilter(NullFilter):
     answers: Any = {"no": (gettext_lazy("On its way"), True), "yes": (gettext_lazy("Finished"), False)}
 
 
+@admin.action(description=gettext_lazy("Pause until resumed"), permissions=["act"])
+def pause(model_admin: JobAdmin, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+    _each(model_admin, request, queryset, Job.pause, PAUSED)
+
+
+@admin.action(description=gettext_lazy("Resume"), permissions=["act"])
+def resume(model_admin: JobAdmin, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+    _each(model_admin, request, queryset, Job.resume, RESUMED)
+
+
+@admin.action(description=gettext_lazy("Cancel…"), permissions=["act"])
+def cancel(model_admin: JobAdmin, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+    chosen = list(queryset)
+    asked = model_admin.ask_first(request, model_admin.acts["cancel"], chosen)
+    if asked is None:
+        _each(model_admin, request, chosen, CANCEL, CANCELLED)
+    return asked
+
+
+def pause_one(request: HttpRequest, model_admin: JobAdmin, job: Any) -> None:
+    _each(model_admin, request, [job], Job.pause, PAUSED)
+
+
+def resume_one(request: HttpRequest, model_admin: JobAdmin, job: Any) -> None:
+    _each(model_admin, request, [job], Job.resume, RESUMED)
+
+
+def cancel_one(request: HttpRequest, model_admin: JobAdmin, job: Any) -> None:
+    _each(model_admin, request, [job], CANCEL, CANCELLED)
+
+
+def before_cancel(_request: HttpRequest, model_admin: JobAdmin, chosen: Sequence[Any]) -> Question | None:
+    """Of one that has ended there is nothing to ask: it only says so."""
+    unfinished = [job for job in chosen if job.finished_at is None]
+    if not unfinished:
+        return None
+    sentences = [
+        f"{model_admin.title_of(job)}: {model_admin.summary(job)}." for job in unfinished[:MOST_SHOWN]
+    ]
+    if more := len(unfinished) - len(sentences):
+        sentences.append(ngettext("And %(count)s more.", "And %(count)s more.", more) % {"count": more})
+    no_way_back = _("What is cancelled cannot be resumed; to hold it up for a while, pause it.")
+    return Question(
+        model_admin.cancel_title(len(unfinished)),
+        (*sentences, str(model_admin.cancel_note), no_way_back),
+        _("Yes, cancel"),
+    )
+
+
+def progress_piece(request: HttpRequest, model_admin: JobAdmin, job: Any) -> TemplateResponse:
+    """A piece of a page, asked for again and again while the job runs."""
+    shown = {"job": model_admin.shown(request, job)}
+    return TemplateResponse(request, "admin/tracsync/jobs/progress.html", shown)
+
+
+def _each(
+    model_admin: JobAdmin,
+    request: HttpRequest,
+    chosen: Iterable[Any],
+    act: Callable[[Any], None],
+    done: Done,
+) -> None:
+    names = []
+    for job in chosen:
+        name = model_admin.name_of(job)
+        try:
+            act(job)
+            model_admin.log_change(request, job, in_english(done.recorded))
+            names.append(name)
+        except JobEnded as error:
+            text = _("%(name)s: %(error)s.") % {"name": name[:1].upper() + name[1:], "error": error}
+            model_admin.say(request, text, warning=True)
+    if names:
+        model_admin.say(request, done.said % {"names": ", ".join(names)})
+
+
 class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
     """A list of jobs, and the page of each.
 
@@ -77,9 +153,13 @@ class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
 
     change_list_template = "admin/tracsync/jobs/list.html"
     panel_template = "admin/tracsync/jobs/panel.html"
-    actions: Any = ("pause", "resume", "cancel")
-    acts: tuple[str, ...] = ("pause", "resume", "cancel")
-    views: tuple[str, ...] = ("progress",)
+    actions = (pause, resume, cancel)
+    acts: Mapping[str, Act] = {
+        "pause": Act(pause_one),
+        "resume": Act(resume_one),
+        "cancel": Act(cancel_one, before_cancel),
+    }
+    object_views: Mapping[str, Callable[..., HttpResponse]] = {"progress": progress_piece}
     pause_help: Any = gettext_lazy("Do nothing further until it is resumed.")
     about: Any = ""
     cancel_note: Any = ""
@@ -109,7 +189,7 @@ class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
         """The question whether to cancel so many."""
         raise NotImplementedError
 
-    def shown(self, request: Any, job: Any) -> ShownJob:
+    def shown(self, request: HttpRequest, job: Any) -> ShownJob:
         progress, offered = self.progress_of(job), tuple(self.offered(job))
         may_act = self.has_act_permission(request, job)
         next_label, next_url = self.next_step(job) if may_act else ("", "")
@@ -140,72 +220,12 @@ class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
     def _cancel_button(self, job: Any) -> Button:
         return Button(self.cancel_label(job), self.url("cancel", job), _("It asks first."))
 
-    def changelist_view(self, request: Any, extra_context: Any = None) -> Any:
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         return super().changelist_view(request, {**(extra_context or {}), "about": self.about})
 
-    def panel(self, request: Any, obj: Any) -> dict[str, Any]:
+    def panel(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         no_worker = obj.finished_at is None and not loop.is_alive()
         return {"job": self.shown(request, obj), "no_worker": no_worker}
-
-    def view_progress(self, request: Any, job: Any) -> TemplateResponse:
-        """A piece of a page, asked for again and again while the job runs."""
-        return TemplateResponse(
-            request, "admin/tracsync/jobs/progress.html", {"job": self.shown(request, job)}
-        )
-
-    def question_before(self, request: Any, name: str, chosen: Sequence[Any]) -> Question | None:
-        """Of one that has ended there is nothing to ask: it only says so."""
-        unfinished = [job for job in chosen if job.finished_at is None]
-        if name != "cancel" or not unfinished:
-            return super().question_before(request, name, chosen)
-        sentences = [f"{self.title_of(job)}: {self.summary(job)}." for job in unfinished[:MOST_SHOWN]]
-        if more := len(unfinished) - len(sentences):
-            sentences.append(ngettext("And %(count)s more.", "And %(count)s more.", more) % {"count": more})
-        no_way_back = _("What is cancelled cannot be resumed; to hold it up for a while, pause it.")
-        return Question(
-            self.cancel_title(len(unfinished)),
-            (*sentences, str(self.cancel_note), no_way_back),
-            _("Yes, cancel"),
-        )
-
-    @admin.action(description=gettext_lazy("Pause until resumed"), permissions=["act"])
-    def pause(self, request: Any, queryset: Any) -> None:
-        self._each(request, queryset, Job.pause, PAUSED)
-
-    @admin.action(description=gettext_lazy("Resume"), permissions=["act"])
-    def resume(self, request: Any, queryset: Any) -> None:
-        self._each(request, queryset, Job.resume, RESUMED)
-
-    @admin.action(description=gettext_lazy("Cancel…"), permissions=["act"])
-    def cancel(self, request: Any, queryset: Any) -> HttpResponse | None:
-        chosen = list(queryset)
-        asked = self.asked_first(request, "cancel", chosen)
-        if asked is None:
-            self._each(request, chosen, CANCEL, CANCELLED)
-        return asked
-
-    def act_pause(self, request: Any, job: Any) -> None:
-        self._each(request, [job], Job.pause, PAUSED)
-
-    def act_resume(self, request: Any, job: Any) -> None:
-        self._each(request, [job], Job.resume, RESUMED)
-
-    def act_cancel(self, request: Any, job: Any) -> None:
-        self._each(request, [job], CANCEL, CANCELLED)
-
-    def _each(self, request: Any, chosen: Iterable[Any], act: Callable[[Any], None], done: Done) -> None:
-        names = []
-        for job in chosen:
-            name = self.name_of(job)
-            try:
-                act(job)
-                self.log_change(request, job, in_english(done.recorded))
-                names.append(name)
-            except JobEnded as error:
-                text = _("%(name)s: %(error)s.") % {"name": name[:1].upper() + name[1:], "error": error}
-                self.say(request, text, warning=True)
-        if names:
-            self.say(request, done.said % {"names": ", ".join(names)})
 
     def name_of(self, job: Any) -> str:
         return f"{self.opts.verbose_name} {job.pk}"
@@ -251,7 +271,7 @@ class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
         return shown(job.finished_at, _("not yet"))
 
 
-def unfinished_jobs(request: Any, destination: Destination | None = None) -> list[ShownJob]:
+def unfinished_jobs(request: HttpRequest, destination: Destination | None = None) -> list[ShownJob]:
     """Imports, backfills and replays that are under way or wait for somebody, if the user may see them.
 
     Or those at one destination, for whoever may see that. `admin/tracsync/jobs/unfinished_jobs.html` shows
@@ -265,14 +285,14 @@ def unfinished_jobs(request: Any, destination: Destination | None = None) -> lis
     ]
 
 
-def _visible(page: JobAdmin, request: Any, destination: Destination | None) -> QuerySet[Any]:
+def _visible(page: JobAdmin, request: HttpRequest, destination: Destination | None) -> QuerySet[Any]:
     jobs = page.get_queryset(request)
     if destination is None:
         return jobs if page.has_view_permission(request) else jobs.none()
     return jobs.filter(destination=destination) if hasattr(page.model, "destination") else jobs.none()
 
 
-def work_view(request: Any) -> TemplateResponse:
+def work_view(request: HttpRequest) -> TemplateResponse:
     """All that is under way, on a page of its own."""
     shown = unfinished_jobs(request)
     context = {

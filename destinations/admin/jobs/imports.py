@@ -8,12 +8,13 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from destinations.admin.base.object_actions import in_english
+from destinations.admin.base.object_actions import Act, in_english
 from destinations.admin.jobs import import_forms
 from destinations.admin.jobs.base import FinishedFilter, JobAdmin
 from destinations.admin.jobs.import_forms import KIND_LABELS, UploadForm
@@ -48,31 +49,62 @@ class Sample:
     lines: tuple[payload_diff.Line, ...]
 
 
+def columns_page(request: HttpRequest, model_admin: JobAdmin, job: ImportJob) -> HttpResponse:
+    """Where the cells of each column go."""
+    if not model_admin.has_act_permission(request, job):
+        raise PermissionDenied
+    if not _has_columns_to_choose(job):
+        return redirect(model_admin.url("change", job))
+    choices, problem = [], ""
+    try:
+        choices = import_forms.column_choices(job)
+        if request.method == "POST" and import_forms.fill(choices, request.POST):
+            columns = list(import_forms.chosen(choices))
+            _check_columns(columns)
+            import_jobs.check(job, columns)
+            return redirect(model_admin.url("change", job))
+    except (UnusableFile, ValueError) as error:
+        problem = translated(str(error))
+    context = {"choices": choices, "kinds": KIND_LABELS.items(), "problem": problem}
+    cancel_url = model_admin.url("cancel", job)
+    return model_admin.page(
+        request, "jobs/import_columns.html", _("Choose columns"), job, **context, cancel_url=cancel_url
+    )
+
+
+def start(request: HttpRequest, model_admin: JobAdmin, job: ImportJob) -> None:
+    if import_jobs.start(job):
+        model_admin.log_change(request, job, in_english(gettext_lazy("Import started")))
+        model_admin.say(request, _("The import of %(name)s has begun.") % {"name": job.name})
+    else:
+        model_admin.say(request, _("There is nothing to import."), warning=True)
+
+
 @admin.register(ImportJob)
 class ImportJobAdmin(JobAdmin):
     list_display = ("name", "state", "progress", "count", "rate", "left", "requested")
     list_filter = (FinishedFilter,)
     fields = ("name", "bytes", "read_as", "requested", "finished")
     panel_template = "admin/tracsync/jobs/import_panel.html"
-    acts = ("pause", "resume", "cancel", "start")
-    views = ("progress", "columns")
+    acts = {**JobAdmin.acts, "start": Act(start)}
+    object_views = {**JobAdmin.object_views, "columns": columns_page}
     about = gettext_lazy(
         "Files of profiles. Each is first read without changing anything; then you import or discard it."
     )
     pause_help = gettext_lazy("Read and import nothing more until it is resumed.")
     cancel_note = gettext_lazy("What was imported already stays. The uploaded file is deleted.")
 
-    def has_act_permission(self, request: Any, obj: Any = None) -> bool:
+    def has_act_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """An import creates profiles and replaces them."""
         return request.user.has_perms(("profiles.add_profile", "profiles.change_profile"))
 
-    def has_add_permission(self, request: Any) -> bool:
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return self.has_act_permission(request)
 
-    def has_view_permission(self, request: Any, obj: Any = None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_view_permission(request, obj) or self.has_act_permission(request, obj)
 
-    def get_queryset(self, request: Any) -> Any:
+    def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).defer("errors", "samples")
 
     def progress_of(self, job: ImportJob) -> jobs.Progress:
@@ -113,7 +145,7 @@ class ImportJobAdmin(JobAdmin):
     def cancel_title(self, count: int) -> str:
         return ngettext("Cancel this import?", "Cancel these %(count)s imports?", count) % {"count": count}
 
-    def panel(self, request: Any, obj: ImportJob) -> dict[str, Any]:
+    def panel(self, request: HttpRequest, obj: ImportJob) -> dict[str, Any]:
         is_ready = obj.phase == Phase.READY and obj.finished_at is None
         may_act, counts = self.has_act_permission(request, obj), obj.checked or {}
         return {
@@ -127,7 +159,7 @@ class ImportJobAdmin(JobAdmin):
             "columns_url": self.url("columns", obj) if may_act and _has_columns_to_choose(obj) else "",
         }
 
-    def add_view(self, request: Any, form_url: str = "", extra_context: Any = None) -> Any:
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
         if not self.has_add_permission(request):
             raise PermissionDenied
         form = UploadForm()
@@ -138,7 +170,7 @@ class ImportJobAdmin(JobAdmin):
                 return redirect(self.url("columns" if job.phase == Phase.COLUMNS else "change", job))
         return self.page(request, "jobs/import_upload.html", _("Import profiles"), form=form)
 
-    def _receive(self, request: Any, form: UploadForm) -> ImportJob | None:
+    def _receive(self, request: HttpRequest, form: UploadForm) -> ImportJob | None:
         options = {name: form.cleaned_data[name] for name in ("format", "delimiter", "merge")}
         file = form.cleaned_data["file"]
         try:
@@ -148,35 +180,6 @@ class ImportJobAdmin(JobAdmin):
             return None
         self.log_addition(request, job, in_english(gettext_lazy("Uploaded")))
         return job
-
-    def view_columns(self, request: Any, job: ImportJob) -> Any:
-        """Where the cells of each column go."""
-        if not self.has_act_permission(request, job):
-            raise PermissionDenied
-        if not _has_columns_to_choose(job):
-            return redirect(self.url("change", job))
-        choices, problem = [], ""
-        try:
-            choices = import_forms.column_choices(job)
-            if request.method == "POST" and import_forms.fill(choices, request.POST):
-                columns = list(import_forms.chosen(choices))
-                _check_columns(columns)
-                import_jobs.check(job, columns)
-                return redirect(self.url("change", job))
-        except (UnusableFile, ValueError) as error:
-            problem = translated(str(error))
-        context = {"choices": choices, "kinds": KIND_LABELS.items(), "problem": problem}
-        cancel_url = self.url("cancel", job)
-        return self.page(
-            request, "jobs/import_columns.html", _("Choose columns"), job, **context, cancel_url=cancel_url
-        )
-
-    def act_start(self, request: Any, job: ImportJob) -> None:
-        if import_jobs.start(job):
-            self.log_change(request, job, in_english(gettext_lazy("Import started")))
-            self.say(request, _("The import of %(name)s has begun.") % {"name": job.name})
-        else:
-            self.say(request, _("There is nothing to import."), warning=True)
 
     @admin.display(description=gettext_lazy("size"))
     def bytes(self, job: ImportJob) -> str:
@@ -202,7 +205,7 @@ def _check_columns(columns: list[list[str]]) -> None:
     csv_reader.columns_of(columns)
 
 
-def _may_read_profiles(request: Any) -> bool:
+def _may_read_profiles(request: HttpRequest) -> bool:
     user = request.user
     return bool(user.has_perm("profiles.view_profile") or user.has_perm("profiles.change_profile"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -35,11 +36,11 @@ class ReplayAdmin(AtDestination):
     )
     fields = ("at_destination", "kind", "chosen", "summary", "requested", "finished")
 
-    def has_act_permission(self, request: Any, obj: Any = None) -> bool:
+    def has_act_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """As for sending a single one again."""
         return request.user.has_perm("destinations.change_profilesync")
 
-    def has_view_permission(self, request: Any, obj: Any = None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_view_permission(request, obj) or self.has_act_permission(request, obj)
 
     def cancel_title(self, count: int) -> str:

@@ -7,14 +7,14 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Count
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from destinations import configuration
 from destinations.admin.base.confirm_before_save import BACK, SEALED, AsksBeforeSaving
-from destinations.admin.base.object_actions import Button, Question
+from destinations.admin.base.object_actions import Act, ActingAdmin, Button, Question
 from destinations.admin.base.tags import TagFilter
 from destinations.admin.resources.form import SETS, TITLES, ResourceForm, fieldsets, removed, resource_form
 from destinations.admin.resources.schema_texts import translated as in_words
@@ -30,6 +30,15 @@ from tracsync.common.encryption import UndecryptableValue
 MOST_NAMED = 10
 
 
+def check(request: HttpRequest, model_admin: ActingAdmin, resource: Resource) -> None:
+    use_test = request.POST.get("set") == "test"
+    which = TITLES["test" if use_test else "production"]
+    try:
+        model_admin.say(request, f"{which}: {translated(preview.check(resource, use_test))}")
+    except (ConnectorError, UndecryptableValue) as error:
+        model_admin.say(request, f"{which}: {translated(str(error))}", warning=True)
+
+
 @admin.register(Resource)
 class ResourceAdmin(AsksBeforeSaving, LeanAdmin):
     list_display = ("name", "type", "enabled", "destination_count", "tag_list", "edited")
@@ -38,7 +47,7 @@ class ResourceAdmin(AsksBeforeSaving, LeanAdmin):
     search_fields = ("name",)
     search_help_text = gettext_lazy("A part of the name.")
     readonly_fields = ("type_name",)
-    acts = ("check",)
+    acts = {"check": Act(check)}
 
     def for_list(self, rows: Any) -> Any:
         return rows.defer("production", "test").annotate(destination_count=Count("destinations"))
@@ -59,22 +68,21 @@ class ResourceAdmin(AsksBeforeSaving, LeanAdmin):
     def type_name(self, resource: Resource) -> str:
         return resource.type.name
 
-    def add_view(self, request: Any, form_url: str = "", extra_context: Any = None) -> Any:
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
         """First the type, then the fields that it needs."""
         if self.has_add_permission(request) and self._extension(request, None) is None:
             return self._choose_type(request)
         return super().add_view(request, form_url, extra_context)
 
-    def get_fieldsets(self, request: Any, obj: Resource | None = None) -> Any:
+    def get_fieldsets(self, request: HttpRequest, obj: Resource | None = None) -> Any:
         sets = fieldsets(self._form(request, obj))
-        may_edit = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
-        return sets if may_edit else sets[:1]
+        return sets if self.may_save(request, obj) else sets[:1]
 
-    def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         kwargs["form"] = self._form(request, obj)
         return super().get_form(request, obj, change, **kwargs)
 
-    def question(self, request: Any, stored: Any, form: Any) -> HttpResponse | None:
+    def question(self, request: HttpRequest, stored: Any, form: Any) -> HttpResponse | None:
         """What is removed was never shown, so nobody can type it again from what is here."""
         labels = removed(form)
         if stored is None or not labels:
@@ -91,10 +99,10 @@ class ResourceAdmin(AsksBeforeSaving, LeanAdmin):
             back=BACK,
         )
 
-    def save_model(self, request: Any, obj: Resource, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Resource, form: Any, change: bool) -> None:
         configuration.save(obj, by=Author.from_user(request.user))
 
-    def buttons(self, request: Any, obj: Resource) -> Iterable[Button]:
+    def buttons(self, request: HttpRequest, obj: Resource) -> Iterable[Button]:
         for name in SETS:
             if getattr(obj, name):
                 is_test = name == "test"
@@ -102,26 +110,18 @@ class ResourceAdmin(AsksBeforeSaving, LeanAdmin):
                 note = _("Signs in with the stored credentials and changes nothing.")
                 yield Button(label, self.url("check", obj), note, (("set", name),))
 
-    def act_check(self, request: Any, resource: Resource) -> None:
-        use_test = request.POST.get("set") == "test"
-        which = TITLES["test" if use_test else "production"]
-        try:
-            self.say(request, f"{which}: {translated(preview.check(resource, use_test))}")
-        except (ConnectorError, UndecryptableValue) as error:
-            self.say(request, f"{which}: {translated(str(error))}", warning=True)
-
-    def _form(self, request: Any, obj: Resource | None) -> type[ResourceForm]:
+    def _form(self, request: HttpRequest, obj: Resource | None) -> type[ResourceForm]:
         extension = self._extension(request, obj)
         assert extension is not None
         return resource_form(extension, obj)
 
-    def _extension(self, request: Any, obj: Resource | None) -> Extension | None:
+    def _extension(self, request: HttpRequest, obj: Resource | None) -> Extension | None:
         if obj is not None:
             return obj.type
         asked = request.GET.get("type", "").replace("\0", "")
         return Extension.objects.filter(pk=asked, installed_at__isnull=False).first()
 
-    def _choose_type(self, request: Any) -> Any:
+    def _choose_type(self, request: HttpRequest) -> Any:
         choices = [
             {"name": one.name, "text": in_words(one.description), "query": f"type={one.slug}"}
             for one in Extension.objects.filter(installed_at__isnull=False)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from destinations.admin.base.object_actions import ActingAdmin, Button, Question, ReadOnly, in_english
+from destinations.admin.base.object_actions import Act, ActingAdmin, Button, Question, ReadOnly, in_english
 from destinations.admin.resources.schema_texts import translated as in_words
 from destinations.configuration import catalogue
 from destinations.configuration.catalogue import ExtensionInUse
@@ -28,6 +30,72 @@ class InstalledFilter(NullFilter):
     answers = {"yes": (gettext_lazy("Installed"), False), "no": (gettext_lazy("Not installed"), True)}
 
 
+@admin.action(description=gettext_lazy("Install selected extensions"), permissions=["act"])
+def install(model_admin: ActingAdmin, request: HttpRequest, queryset: QuerySet[Extension]) -> None:
+    for extension in queryset:
+        _switch(request, model_admin, extension, install=True)
+
+
+@admin.action(description=gettext_lazy("Uninstall selected extensions"), permissions=["act"])
+def uninstall(
+    model_admin: ActingAdmin, request: HttpRequest, queryset: QuerySet[Extension]
+) -> HttpResponse | None:
+    asked = model_admin.ask_first(request, UNINSTALL, list(queryset))
+    if asked is None:
+        for extension in queryset:
+            _switch(request, model_admin, extension, install=False)
+    return asked
+
+
+def install_one(request: HttpRequest, model_admin: ActingAdmin, extension: Extension) -> HttpResponse | None:
+    _switch(request, model_admin, extension, install=True)
+    return _back(request)
+
+
+def uninstall_one(
+    request: HttpRequest, model_admin: ActingAdmin, extension: Extension
+) -> HttpResponse | None:
+    _switch(request, model_admin, extension, install=False)
+    return _back(request)
+
+
+def before_uninstall(
+    _request: HttpRequest, _model_admin: ActingAdmin, chosen: Sequence[Extension]
+) -> Question | None:
+    """Of those that are in use it is refused anyway."""
+    names = ", ".join(str(one) for one in chosen if not one.resources.exists())
+    if not names:
+        return None
+    return Question(
+        _("Uninstall %s?") % names,
+        (
+            _("No resource can be of this type until it is installed again."),
+            _("Nothing is deleted. It is refused while a resource uses it."),
+        ),
+        _("Yes, uninstall"),
+    )
+
+
+INSTALL, UNINSTALL = Act(install_one), Act(uninstall_one, before_uninstall)
+
+
+def _switch(request: HttpRequest, model_admin: ActingAdmin, extension: Extension, *, install: bool) -> None:
+    done = gettext_lazy("Installed") if install else gettext_lazy("Uninstalled")
+    try:
+        (catalogue.install if install else catalogue.uninstall)(extension.pk)
+    except (ExtensionInUse, ConnectorError) as error:
+        why = {"name": extension.name, "reason": translated(str(error))}
+        model_admin.say(request, _("%(name)s was left as it is: %(reason)s") % why, warning=True)
+        return
+    model_admin.log_change(request, extension, in_english(done))
+    said = _("%(name)s is installed.") if install else _("%(name)s is uninstalled.")
+    model_admin.say(request, said % {"name": extension.name})
+
+
+def _back(request: HttpRequest) -> HttpResponse | None:
+    return redirect("admin:destinations_extension_changelist") if "list" in request.GET else None
+
+
 @admin.register(Extension)
 class ExtensionAdmin(ActingAdmin, ReadOnly, LeanAdmin):
     list_display = ("name", "kind", "about", "is_installed", "switch")
@@ -35,20 +103,20 @@ class ExtensionAdmin(ActingAdmin, ReadOnly, LeanAdmin):
     search_fields = ("name", "slug", "description")
     search_help_text = gettext_lazy("A part of the name or description.")
     fields = ("name", "slug", "kind", "about", "installed_at")
-    actions = ("install", "uninstall")
-    acts = ("install", "uninstall")
+    actions = (install, uninstall)
+    acts = {"install": INSTALL, "uninstall": UNINSTALL}
     ordering = ("type", "name")
 
-    def has_act_permission(self, request: Any, obj: Any = None) -> bool:
+    def has_act_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("destinations.change_extension")
 
-    def changelist_view(self, request: Any, extra_context: Any = None) -> Any:
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """What packages have added since the last look is listed too."""
         if self.has_view_permission(request):
             catalogue.refresh()
         return super().changelist_view(request, extra_context)
 
-    def get_list_display(self, request: Any) -> Any:
+    def get_list_display(self, request: HttpRequest) -> Any:
         return self.list_display if self.has_act_permission(request) else self.list_display[:-1]
 
     @admin.display(description=gettext_lazy("type"), ordering="type")
@@ -66,70 +134,15 @@ class ExtensionAdmin(ActingAdmin, ReadOnly, LeanAdmin):
     @admin.display(description="")
     def switch(self, extension: Extension) -> str:
         """A button in the list's own form, which carries the token that a POST needs."""
-        [button] = self._buttons(extension)
+        button = self._button(extension)
         html = '<button class="button tracsync-small" formaction="{}?list" title="{}">{}</button>'
         return format_html(html, button.url, button.help, button.label)
 
-    def question_before(self, request: Any, name: str, chosen: Sequence[Any]) -> Question | None:
-        """Of those that are in use it is refused anyway."""
-        names = ", ".join(str(one) for one in chosen if not one.resources.exists())
-        if name != "uninstall" or not names:
-            return None
-        return Question(
-            _("Uninstall %s?") % names,
-            (
-                _("No resource can be of this type until it is installed again."),
-                _("Nothing is deleted. It is refused while a resource uses it."),
-            ),
-            _("Yes, uninstall"),
-        )
+    def buttons(self, request: HttpRequest, obj: Extension) -> list[Button]:
+        return [self._button(obj)]
 
-    def buttons(self, request: Any, obj: Extension) -> Iterable[Button]:
-        return self._buttons(obj)
-
-    def _buttons(self, extension: Extension) -> list[Button]:
+    def _button(self, extension: Extension) -> Button:
         if extension.installed:
-            return [
-                Button(
-                    _("Uninstall"),
-                    self.url("uninstall", extension),
-                    _("Refused while a resource uses it."),
-                )
-            ]
-        return [Button(_("Install"), self.url("install", extension), _("Lets resources be of this type."))]
-
-    @admin.action(description=gettext_lazy("Install selected extensions"), permissions=["act"])
-    def install(self, request: Any, queryset: Any) -> None:
-        for extension in queryset:
-            self._switch(request, extension, install=True)
-
-    @admin.action(description=gettext_lazy("Uninstall selected extensions"), permissions=["act"])
-    def uninstall(self, request: Any, queryset: Any) -> Any:
-        asked = self.asked_first(request, "uninstall", list(queryset))
-        if asked is None:
-            for extension in queryset:
-                self._switch(request, extension, install=False)
-        return asked
-
-    def act_install(self, request: Any, extension: Extension) -> Any:
-        self._switch(request, extension, install=True)
-        return self._back(request)
-
-    def act_uninstall(self, request: Any, extension: Extension) -> Any:
-        self._switch(request, extension, install=False)
-        return self._back(request)
-
-    def _switch(self, request: Any, extension: Extension, *, install: bool) -> None:
-        done = gettext_lazy("Installed") if install else gettext_lazy("Uninstalled")
-        try:
-            (catalogue.install if install else catalogue.uninstall)(extension.pk)
-        except (ExtensionInUse, ConnectorError) as error:
-            why = {"name": extension.name, "reason": translated(str(error))}
-            self.say(request, _("%(name)s was left as it is: %(reason)s") % why, warning=True)
-            return
-        self.log_change(request, extension, in_english(done))
-        said = _("%(name)s is installed.") if install else _("%(name)s is uninstalled.")
-        self.say(request, said % {"name": extension.name})
-
-    def _back(self, request: Any) -> Any:
-        return redirect("admin:destinations_extension_changelist") if "list" in request.GET else None
+            help = _("Refused while a resource uses it.")
+            return Button(_("Uninstall"), self.url("uninstall", extension), help)
+        return Button(_("Install"), self.url("install", extension), _("Lets resources be of this type."))
