@@ -55,18 +55,18 @@ class ProfileAdmin(BoundedAdmin, ShortDeletion):
     def shown_id(self, profile: Profile) -> str:
         return profile.pk
 
-    def get_fieldsets(self, request: Any, obj: Profile | None = None) -> Any:
+    def get_fieldsets(self, request: HttpRequest, obj: Profile | None = None) -> Any:
         if obj is None:
             return [(None, {"fields": ["id", "document"]})]
         about = ("version", "changed", "settled", "created")
         return [(None, {"fields": ["shown_id", "document", "read_version"]}), (_("About"), {"fields": about})]
 
-    def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form: Any = super().get_form(request, obj, change, **kwargs)
         form.submitted_utf8 = request.method != "POST" or _is_utf8(request)
         return form
 
-    def get_queryset(self, request: Any) -> Any:
+    def get_queryset(self, request: HttpRequest) -> Any:
         """On saving, the row is locked: nobody comes between the version's check and the write."""
         profiles = super().get_queryset(request)
         match = request.resolver_match
@@ -77,7 +77,7 @@ class ProfileAdmin(BoundedAdmin, ShortDeletion):
     def for_list(self, rows: Any) -> Any:
         return rows.defer("document")
 
-    def get_search_results(self, request: Any, queryset: Any, search_term: str) -> tuple[Any, bool]:
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         term = search_term.strip()
         return (queryset.filter(id_matches(term, queryset.db)) if term else queryset), False
 

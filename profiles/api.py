@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Left
 from django.db.models.lookups import Exact
+from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.urls import path, re_path, reverse
 from django.utils.http import http_date, parse_etags
@@ -18,6 +19,7 @@ from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
 from rest_framework import exceptions, generics, parsers, serializers
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -82,7 +84,7 @@ class ProfileList(generics.ListAPIView[Profile]):
     filterset_class = ProfileFilters
 
     @extend_schema(request=DocumentSerializer, responses={201: DocumentSerializer})
-    def post(self, request: Any) -> Response:
+    def post(self, request: Request) -> Response:
         """Create a profile; its id is generated where the document has none."""
         document = documents.with_id(_body(request))
         id = document["id"]
@@ -99,7 +101,7 @@ class ProfileList(generics.ListAPIView[Profile]):
 
 class ProfileDetail(APIView):
     @extend_schema(responses=DocumentSerializer, parameters=[id_parameter], operation_id="profiles_retrieve")
-    def get(self, request: Any, id: str) -> Response:
+    def get(self, request: Request, id: str) -> Response:
         """The document. ETag is its version, Last-Modified the time of its last change."""
         profile = get_object_or_404(Profile, pk=documents.check_id(id))
         headers = {"ETag": f'"{profile.version}"', "Last-Modified": http_date(profile.changed_at.timestamp())}
@@ -114,14 +116,14 @@ class ProfileDetail(APIView):
         responses={200: DocumentSerializer, 201: DocumentSerializer},
         parameters=[id_parameter, if_match],
     )
-    def put(self, request: Any, id: str) -> Response:
+    def put(self, request: Request, id: str) -> Response:
         """Replace the document, or create it."""
         return self._write(Change(documents.check_id(id), "put", _body(request), expects=_expected(request)))
 
     @extend_schema(
         request=DocumentSerializer, responses=DocumentSerializer, parameters=[id_parameter, if_match]
     )
-    def patch(self, request: Any, id: str) -> Response:
+    def patch(self, request: Request, id: str) -> Response:
         """Merge into the document as RFC 7396 has it: null removes a key."""
         expected, patch = _expected(request), _body(request)
 
@@ -131,7 +133,7 @@ class ProfileDetail(APIView):
         return self._write(Change(documents.check_id(id), "patch", patch, expects=expects), is_patch=True)
 
     @extend_schema(responses={204: None}, parameters=[id_parameter, if_match])
-    def delete(self, request: Any, id: str) -> Response:
+    def delete(self, request: Request, id: str) -> Response:
         """Delete the profile and what the destinations know of it; nothing is sent."""
         expected = _expected(request)
         with transaction.atomic():
@@ -197,9 +199,9 @@ class ProfileBulk(APIView):
         },
         responses=bulk_answer,
     )
-    def post(self, request: Any) -> Response:
+    def post(self, request: Request) -> Response:
         """Write many profiles: documents, or `{"id": ..., "set": {...}}` to merge into them."""
-        parser = request.negotiator.select_parser(request, request.parsers)
+        parser = self.get_content_negotiator().select_parser(request, self.get_parsers())
         if parser is None:
             raise exceptions.UnsupportedMediaType(
                 request.content_type, "Send application/x-ndjson, text/plain or application/json"
@@ -209,9 +211,9 @@ class ProfileBulk(APIView):
         )
         return Response(bulk.load(split(request_stream.chunks(request._request))).as_dict())
 
-    def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+    def http_method_not_allowed(self, request: HttpRequest | Request, *args: Any, **kwargs: Any) -> Response:
         raise exceptions.MethodNotAllowed(
-            request.method, f"“{RESERVED}” is no profile but where many are written: POST"
+            request.method or "", f"“{RESERVED}” is no profile but where many are written: POST"
         )
 
 
@@ -223,13 +225,13 @@ def _answer(written: Written) -> Response:
     )
 
 
-def _body(request: Any) -> Any:
+def _body(request: Request) -> Any:
     if not int(request.META.get("CONTENT_LENGTH") or 0):
         raise exceptions.ParseError("The body is empty: send a JSON object, and its length in Content-Length")
     return request.data
 
 
-def _expected(request: Any) -> Callable[[int], bool]:
+def _expected(request: Request) -> Callable[[int], bool]:
     """What If-Match and If-None-Match say of the version that is to be changed.
 
     A weak tag counts as well: proxies that compress answers make one of ours.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO, cast
 
 from django.conf import settings
+from django.http import HttpRequest
 from rest_framework.exceptions import APIException
 
 CHUNK_SIZE = 65_536
@@ -22,7 +23,7 @@ class BodyTooLarge(APIException):
         super().__init__(f"The request has more than {limit:,} bytes; send it in several parts")
 
 
-def chunks(request: Any) -> Iterator[bytes]:
+def chunks(request: HttpRequest) -> Iterator[bytes]:
     """The body of a Django request, piece by piece. Raises BodyTooLarge."""
     length, limit = int(request.META.get("CONTENT_LENGTH") or 0), settings.TRACSYNC_MAX_REQUEST_BYTES
     if length > limit:
@@ -35,12 +36,11 @@ def chunks(request: Any) -> Iterator[bytes]:
         yield chunk
 
 
-def _stream(request: Any) -> IO[bytes]:
+def _stream(request: HttpRequest) -> IO[bytes]:
     """A chunked body has no length; the server says whether it ends by itself."""
     chunked = not request.META.get("CONTENT_LENGTH") and request.META.get("HTTP_TRANSFER_ENCODING")
     ends = chunked and request.META.get("wsgi.input_terminated")
-    stream: IO[bytes] = request.META["wsgi.input"] if ends else request
-    return stream
+    return request.META["wsgi.input"] if ends else cast("IO[bytes]", request)
 
 
 class Item(bytearray):

@@ -10,6 +10,7 @@ from django.db import transaction
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from destinations.api.backfills import BackfillSerializer
@@ -88,7 +89,7 @@ class DestinationViews(viewsets.ModelViewSet[Destination]):
     filterset_class = DestinationFilters
     ordering = ("pk",)
 
-    def update(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Under a lock: who pauses it meanwhile is not overruled."""
         with transaction.atomic():
             self.queryset = self.queryset.select_for_update(of=("self",))
@@ -96,7 +97,7 @@ class DestinationViews(viewsets.ModelViewSet[Destination]):
 
     @extend_schema(request=TryProfileSerializer, responses=PreviewSerializer)
     @action(detail=True, methods=["post"])
-    def preview(self, request: Any, pk: str) -> Response:
+    def preview(self, request: Request, pk: str) -> Response:
         """What would be sent for a profile, and why or why not. Sends nothing."""
         destination = self.get_object()
         document = checked(TryProfileSerializer, request)["profile"]
@@ -104,7 +105,7 @@ class DestinationViews(viewsets.ModelViewSet[Destination]):
 
     @extend_schema(request=TryProfileSerializer, responses=TrialSerializer)
     @action(detail=True, methods=["post"])
-    def test(self, request: Any, pk: str) -> Response:
+    def test(self, request: Request, pk: str) -> Response:
         """Send a profile for real with the test credentials, whatever the prerequisites say."""
         destination = self.get_object()
         document = checked(TryProfileSerializer, request)["profile"]
@@ -119,7 +120,7 @@ class DestinationViews(viewsets.ModelViewSet[Destination]):
 
     @extend_schema(request=AskBackfillSerializer, responses={202: BackfillSerializer})
     @action(detail=True, methods=["post"])
-    def backfill(self, request: Any, pk: str) -> Response:
+    def backfill(self, request: Request, pk: str) -> Response:
         """Bring all profiles, or those changed since a moment, up to date."""
         destination = self.get_object()
         asked = backfill.request(destination, checked(AskBackfillSerializer, request).get("changed_since"))
@@ -127,7 +128,7 @@ class DestinationViews(viewsets.ModelViewSet[Destination]):
 
     @extend_schema(responses=BackfillSerializer(many=True), filters=False)
     @action(detail=True, filterset_class=None, ordering=("-pk",))
-    def backfills(self, request: Any, pk: str) -> Response:
+    def backfills(self, request: Request, pk: str) -> Response:
         """Its backfills and how far they are, newest first."""
         backfills: Any = self.get_object().backfills.all()
         page: Any = self.paginate_queryset(backfills)
@@ -135,7 +136,7 @@ class DestinationViews(viewsets.ModelViewSet[Destination]):
 
     @extend_schema(responses=VersionSerializer(many=True), filters=False)
     @action(detail=True, filterset_class=None, ordering=("-pk",))
-    def versions(self, request: Any, pk: str) -> Response:
+    def versions(self, request: Request, pk: str) -> Response:
         """What it was from each change on, and who changed it; newest first."""
         found: Any = self.get_object().versions.all()
         page: Any = self.paginate_queryset(found)
@@ -143,7 +144,7 @@ class DestinationViews(viewsets.ModelViewSet[Destination]):
 
     @extend_schema(request=None, responses=DestinationSerializer)
     @action(detail=True, methods=["post"])
-    def pause(self, request: Any, pk: str) -> Response:
+    def pause(self, request: Request, pk: str) -> Response:
         """Send nothing until it is resumed; what is waiting is kept."""
         destination = self.get_object()
         actions.pause(destination, by=author(request))
@@ -151,7 +152,7 @@ class DestinationViews(viewsets.ModelViewSet[Destination]):
 
     @extend_schema(request=None, responses=DestinationSerializer)
     @action(detail=True, methods=["post"])
-    def resume(self, request: Any, pk: str) -> Response:
+    def resume(self, request: Request, pk: str) -> Response:
         """Send what is waiting by now."""
         actions.resume(self.get_object(), by=author(request))
         return Response(self.get_serializer(self.get_object()).data)

@@ -9,6 +9,7 @@ from django.http import Http404
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from destinations.configuration import catalogue
@@ -84,13 +85,13 @@ class ExtensionViews(viewsets.ReadOnlyModelViewSet[Extension]):
 
     @extend_schema(request=None, responses=ExtensionSerializer)
     @action(detail=True, methods=["post"])
-    def install(self, request: Any, pk: str) -> Response:
+    def install(self, request: Request, pk: str) -> Response:
         """Let resources use it."""
         return self._answer(catalogue.install, pk)
 
     @extend_schema(request=None, responses={200: ExtensionSerializer, 409: None})
     @action(detail=True, methods=["post"])
-    def uninstall(self, request: Any, pk: str) -> Response:
+    def uninstall(self, request: Request, pk: str) -> Response:
         """Take it away; refused while resources use it."""
         return self._answer(catalogue.uninstall, pk)
 

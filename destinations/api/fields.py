@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
+from rest_framework.request import Request
 
 from profiles import documents
 
@@ -107,7 +108,7 @@ class StrictModelSerializer(StrictMixin, serializers.ModelSerializer[Any]):
     serializer_related_field = Reference
 
 
-def checked(serializer: type[serializers.Serializer[Any]], request: Any) -> dict[str, Any]:
+def checked(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
     """What a request that is no create and no update says. Raises ValidationError."""
     filled = serializer(data=request.data)
     filled.is_valid(raise_exception=True)

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from destinations.operations import progress
@@ -70,19 +71,19 @@ class JobViews(viewsets.ReadOnlyModelViewSet[Any]):
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
-    def pause(self, request: Any, pk: str) -> Response:
+    def pause(self, request: Request, pk: str) -> Response:
         """Hand no more profiles over until it is resumed."""
         return self._done(Job.pause)
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
-    def resume(self, request: Any, pk: str) -> Response:
+    def resume(self, request: Request, pk: str) -> Response:
         """Go on where it was paused."""
         return self._done(Job.resume)
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
-    def cancel(self, request: Any, pk: str) -> Response:
+    def cancel(self, request: Request, pk: str) -> Response:
         """End it. What was handed over already, a few thousand profiles at most, is still sent."""
         return self._done(Job.cancel)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from destinations.api.fields import Object, StrictSerializer, checked
@@ -54,7 +55,7 @@ class ReplayViews(JobViews):
             )
         },
     )
-    def create(self, request: Any) -> Response:
+    def create(self, request: Request) -> Response:
         """Send all that is chosen again: a few now, many by one replay per destination."""
         asked = checked(AskReplaySerializer, request)
         requested = replay.request(selection.read_request(asked["choice"]), asked["kind"])

@@ -10,6 +10,7 @@ from django.db import transaction
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from destinations import configuration
@@ -142,7 +143,7 @@ class ResourceViews(viewsets.ModelViewSet[Resource]):
         except UndecryptableValue:
             return get_readable(self.get_queryset(), pk=self.kwargs["pk"])[0]
 
-    def update(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Under a lock: two who change a password each lose neither."""
         with transaction.atomic():
             self.queryset = self.queryset.select_for_update(of=("self",))
@@ -150,7 +151,7 @@ class ResourceViews(viewsets.ModelViewSet[Resource]):
 
     @extend_schema(request=WhichCredentialsSerializer, responses=ConnectionSerializer)
     @action(detail=True, methods=["post"])
-    def test(self, request: Any, pk: str) -> Response:
+    def test(self, request: Request, pk: str) -> Response:
         """Try the connection and say what happened; nothing is changed there."""
         resource = self.get_object()
         use_test = checked(WhichCredentialsSerializer, request)["credentials"] == "test"

@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -108,7 +109,7 @@ class SyncViews(viewsets.ReadOnlyModelViewSet[ProfileSync]):
 
     @extend_schema(request=None, responses={202: SyncSerializer})
     @action(detail=True, methods=["post"])
-    def replay(self, request: Any, pk: str) -> Response:
+    def replay(self, request: Request, pk: str) -> Response:
         """Send it again now, even if it is unchanged or was rejected."""
         sync = self.get_object()
         actions.replay(ProfileSync.objects.filter(pk=sync.pk))
@@ -120,7 +121,7 @@ class SyncViews(viewsets.ReadOnlyModelViewSet[ProfileSync]):
         responses={202: Replayed},
     )
     @action(detail=False, methods=["post"], url_path="replay", url_name="replay-many")
-    def replay_many(self, request: Any) -> Response:
+    def replay_many(self, request: Request) -> Response:
         """Send all that match again: a few now, many by replays that can be watched and held up."""
         which = checked(WhichSyncsSerializer, request)
         asked = replays.request(selection.read_request(WhichSyncsSerializer(which).data))
@@ -147,7 +148,7 @@ class ProfileSyncs(APIView):
             },
         ),
     )
-    def get(self, request: Any, id: str) -> Response:
+    def get(self, request: Request, id: str) -> Response:
         """A profile's state at every destination, and when changes that are not settled will be sent."""
         profile = get_object_or_404(Profile.objects.defer("document"), pk=check_id(id))
         return Response(
@@ -171,7 +172,7 @@ class ProfileSyncNow(APIView):
         request=WhereToSerializer,
         responses={202: inline_serializer("Requested", {"requested": serializers.IntegerField()})},
     )
-    def post(self, request: Any, id: str) -> Response:
+    def post(self, request: Request, id: str) -> Response:
         """Send a profile now, without waiting for its changes to end: to one destination, or to all."""
         profile = get_object_or_404(Profile, pk=check_id(id))
         destination = checked(WhereToSerializer, request).get("destination")

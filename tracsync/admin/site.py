@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib.admin import AdminSite
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -29,7 +29,7 @@ class TracsyncAdminSite(AdminSite):
     # django-q2's own pages run any stored task again, and would let an editor schedule any function.
     LEFT_OUT = ("django_q",)
 
-    def index(self, request: Any, extra_context: Any = None) -> Any:
+    def index(self, request: HttpRequest, extra_context: Any = None) -> Any:
         from destinations.admin.dashboard import home  # it needs models, and the site is made before them
 
         return super().index(request, {"home": home.context(request), **(extra_context or {})})
@@ -49,13 +49,13 @@ class TracsyncAdminSite(AdminSite):
         ]
         return [*own, *super().get_urls()]
 
-    def preferences(self, request: Any) -> HttpResponse:
+    def preferences(self, request: HttpRequest) -> HttpResponse:
         return preferences.view(request, **self.each_context(request))
 
-    def documentation(self, request: Any, page: str) -> HttpResponse:
+    def documentation(self, request: HttpRequest, page: str) -> HttpResponse:
         return documentation.view(request, page, **self.each_context(request))
 
-    def get_app_list(self, request: Any, app_label: str | None = None) -> list[Any]:
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """Sections instead of Django apps; whatever is in none keeps its app's section."""
         apps = super().get_app_list(request, app_label)
         models = {model["object_name"]: model for app in apps for model in app["models"]}

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import DateTimeField
+from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -13,6 +14,8 @@ from tracsync.admin import date_and_time
 from tracsync.common import times
 from tracsync.common.bounded_lists import LeanAdmin
 from tracsync.models import ApiToken
+
+TEXT = "tracsync_token_text"  # of the request that makes a token: kept nowhere else
 
 
 class ApiTokenForm(forms.ModelForm):
@@ -49,7 +52,7 @@ class ApiTokenAdmin(LeanAdmin):
     def created(self, token: ApiToken) -> str:
         return times.shown(token.created_at)
 
-    def get_fieldsets(self, request: Any, obj: ApiToken | None = None) -> Any:
+    def get_fieldsets(self, request: HttpRequest, obj: ApiToken | None = None) -> Any:
         fields = (None, {"fields": ["name", "read_only", "expires_at"]})
         if obj is None:
             return [fields]
@@ -59,19 +62,22 @@ class ApiTokenAdmin(LeanAdmin):
         }
         return [fields, (_("About"), about)]
 
-    def save_model(self, request: Any, obj: ApiToken, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
         if not change:
-            generated, request.token_text = ApiToken.generate(obj.name)
+            generated, text = ApiToken.generate(obj.name)
             obj.prefix, obj.digest = generated.prefix, generated.digest
+            setattr(request, TEXT, text)
         super().save_model(request, obj, form, change)
 
-    def response_add(self, request: Any, obj: ApiToken, post_url_continue: Any = None) -> TemplateResponse:
+    def response_add(
+        self, request: HttpRequest, obj: ApiToken, post_url_continue: Any = None
+    ) -> TemplateResponse:
         """The token is in this answer and nowhere else: a message would rest in a cookie or a session."""
         context = {
             **self.admin_site.each_context(request),
             "title": _("API token %(name)s") % {"name": obj.name},
             "opts": self.opts,
             "token": obj,
-            "text": request.token_text,
+            "text": getattr(request, TEXT),
         }
         return TemplateResponse(request, "admin/tracsync/site/token_made.html", context)

@@ -9,6 +9,7 @@ from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import DateTimeField
 from django.forms import CheckboxSelectMultiple
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from tracsync.admin import date_and_time
@@ -20,14 +21,16 @@ class PeopleAdmin(LeanAdmin):
     help_texts: dict[str, Any] = {}
     filter_horizontal = ()  # two boxes with arrows between them are little use by keyboard or on a phone
 
-    def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         return super().get_form(request, obj, change=change, **{**kwargs, "help_texts": self.help_texts})
 
-    def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
+    def formfield_for_manytomany(
+        self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any
+    ) -> Any:
         if db_field.related_model is Permission:
             kwargs["form_class"] = PermissionsField
         kwargs["widget"] = CheckboxSelectMultiple()
-        return super().formfield_for_manytomany(db_field, request, **kwargs)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[arg-type]
 
 
 class GroupAdmin(PeopleAdmin, auth_admin.GroupAdmin):

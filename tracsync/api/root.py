@@ -12,6 +12,7 @@ from drf_spectacular.utils import extend_schema, inline_serializer
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
@@ -35,7 +36,7 @@ class Root(APIView):
         operation_id="root",
         responses=inline_serializer("Root", {name: serializers.URLField() for name in PARTS}),
     )
-    def get(self, request: Any) -> Response:
+    def get(self, request: Request) -> Response:
         """Where everything is."""
         return Response({part: reverse(name, request=request) for part, name in PARTS.items()})
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
 
 from tracsync.models import ApiToken
 
@@ -21,7 +21,7 @@ class BearerAuthentication(BaseAuthentication):
 
     keyword = "Bearer"
 
-    def authenticate(self, request: Any) -> tuple[ApiToken, ApiToken] | None:
+    def authenticate(self, request: Request) -> tuple[ApiToken, ApiToken] | None:
         words = get_authorization_header(request).split()
         if not words or words[0].lower() != b"bearer":
             return None
@@ -35,7 +35,7 @@ class BearerAuthentication(BaseAuthentication):
         _note_use(token)
         return token, token
 
-    def authenticate_header(self, request: Any) -> str:
+    def authenticate_header(self, request: Request) -> str:
         return self.keyword
 
 

@@ -11,6 +11,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db import DataError, connections
 from django.db.models import Q, QuerySet
+from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.utils.functional import Promise, cached_property
 from django.utils.translation import gettext as _
@@ -57,10 +58,10 @@ class NullFilter(admin.SimpleListFilter):
     field = ""
     answers: Mapping[str, tuple[str | Promise, bool]] = {}
 
-    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, Any]]:
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [(value, label) for value, (label, _null) in self.answers.items()]
 
-    def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         answer = self.answers.get(self.value() or "")
         return queryset.filter(**{f"{self.field}__isnull": answer[1]}) if answer else queryset
 
@@ -68,14 +69,14 @@ class NullFilter(admin.SimpleListFilter):
 class LeanChangeList(ChangeList):
     """Reads no more of each row than the list shows."""
 
-    def get_results(self, request: Any) -> None:
+    def get_results(self, request: HttpRequest) -> None:
         """A number or a moment that no database can hold is a filter that makes no sense."""
         try:
             super().get_results(request)
         except (OverflowError, DataError) as error:
             raise IncorrectLookupParameters(error) from None
 
-    def get_queryset(self, request: Any, exclude_parameters: Any = None) -> QuerySet[Any]:
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
         admin: Any = self.model_admin
         rows: QuerySet[Any] = admin.for_list(super().get_queryset(request, exclude_parameters))
         return rows
@@ -86,7 +87,7 @@ class LeanAdmin(admin.ModelAdmin):
 
     show_facets = admin.ShowFacets.NEVER
 
-    def get_changelist(self, request: Any, **kwargs: Any) -> type[ChangeList]:
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return LeanChangeList
 
     def for_list(self, rows: QuerySet[Any]) -> QuerySet[Any]:
@@ -109,7 +110,7 @@ class ShortDeletion(admin.ModelAdmin):
 
     delete_note: str | Promise = ""
 
-    def response_action(self, request: Any, queryset: QuerySet[Any], *args: Any) -> Any:
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any) -> Any:
         """“Select all” may mean millions, and those are not deleted in one request."""
         asked = (request.POST.get("action"), request.POST.get("select_across"))
         if asked == ("delete_selected", "1") and count(queryset, MOST_DELETED + 1) > MOST_DELETED:
@@ -119,7 +120,7 @@ class ShortDeletion(admin.ModelAdmin):
         return super().response_action(request, queryset, *args)
 
     def get_deleted_objects(
-        self, objs: Any, request: Any
+        self, objs: Any, request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         shown = list(objs)
         counts = {str(self.opts.verbose_name_plural): len(shown)}
