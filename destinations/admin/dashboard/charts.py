@@ -46,12 +46,13 @@ class Chart:
 def chart(key: str, period: Period, figures: Figures, now: datetime) -> Chart:
     """`key` is unique on its page."""
     total = ngettext("%(count)s push", "%(count)s pushes", figures.sent) % {"count": grouped(figures.sent)}
+    rate = percent(figures.success_rate)
     return Chart(
         f"{key}-{period.name}",
         titles()[period.name],
         _description(period, figures, now),
         total if figures.sent else _("nothing sent"),
-        _accepted(figures),
+        _("%(rate)s accepted") % {"rate": rate} if rate else "",
         _bars(figures),
     )
 
@@ -84,11 +85,6 @@ def _within(seconds: float) -> str:
         return _("within %(seconds)s s") % {"seconds": short(seconds)}
     minutes = ceil(seconds / 60)
     return _("within %(minutes)s min") % {"minutes": minutes}
-
-
-def _accepted(figures: Figures) -> str:
-    rate = percent(figures.success_rate)
-    return _("%(rate)s accepted") % {"rate": rate} if rate else ""
 
 
 def _description(period: Period, figures: Figures, now: datetime) -> str:

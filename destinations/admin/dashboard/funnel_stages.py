@@ -104,7 +104,8 @@ def stages(
 
 
 def _counts(destination: Destination, found: Figures) -> dict[str, int]:
-    waiting = _unsettled() if destination.enabled else 0
+    changing = Profile.objects.filter(first_changed_at__isnull=False)
+    waiting = count(changing, MOST_UNSETTLED) if destination.enabled else 0
     changed = waiting + found.counts["settled"]
     return {
         **found.counts,
@@ -114,10 +115,6 @@ def _counts(destination: Destination, found: Figures) -> dict[str, int]:
         "met": found.decided - found.counts["skipped"],
         "sent": found.sent,
     }
-
-
-def _unsettled() -> int:
-    return count(Profile.objects.filter(first_changed_at__isnull=False), MOST_UNSETTLED)
 
 
 def _share(key: str, counts: dict[str, int]) -> str:

@@ -77,6 +77,7 @@ def _health(request: HttpRequest, now: datetime) -> dict[str, Any]:
     destinations = list(_destinations())
     rows = sorted(_rows(destinations, now), key=lambda row: row.status.is_well)
     sees_attempts = user.has_perm("destinations.view_deliveryattempt")
+    problems = _problems(destinations, sees_attempts, now)
     return {
         "liveness": worker_status.look(now),
         "steps": first_steps.steps(request),
@@ -84,7 +85,7 @@ def _health(request: HttpRequest, now: datetime) -> dict[str, Any]:
         "is_well": all(row.status.is_well for row in rows),
         "rows": rows[:MOST_SHOWN],
         "left_out": max(0, len(rows) - MOST_SHOWN),
-        "problems": _latest(_problems(destinations, sees_attempts, now)),
+        "problems": sorted(problems, key=lambda one: one.at, reverse=True)[:MOST_PROBLEMS],
         "sees_syncs": user.has_perm("destinations.view_profilesync"),
         "since": at(now),
     }
@@ -145,10 +146,6 @@ def _verdict(rows: list[Row]) -> str:
         unwell,
     )
     return text % {"unwell": unwell, "count": len(rows)}
-
-
-def _latest(problems: Iterable[Problem]) -> list[Problem]:
-    return sorted(problems, key=lambda problem: problem.at, reverse=True)[:MOST_PROBLEMS]
 
 
 def _problems(destinations: Iterable[Any], sees_attempts: bool, now: datetime) -> Iterator[Problem]:

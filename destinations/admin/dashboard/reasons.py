@@ -66,7 +66,16 @@ class Ranking:
 
 def as_of_now(destination: Destination) -> list[Ranking]:
     """Of the rows as they are now."""
-    return [_of_syncs(destination, state, title) for state, title in _titles().items()]
+    titles = {
+        State.SKIPPED: _("Prerequisites not met, as of now"),
+        State.REJECTED: _("Rejected, as of now"),
+        State.RETRYING: _("To be tried again, as of now"),
+    }
+    rows = ProfileSync.objects.filter(destination=destination).order_by()
+    return [
+        _ranking(title, rows.filter(state=state), listing("profilesync", destination, state__exact=state))
+        for state, title in titles.items()
+    ]
 
 
 def failed(destination: Destination, since: datetime) -> Ranking:
@@ -80,19 +89,6 @@ def failed_attempts() -> QuerySet[DeliveryAttempt]:
     """In the words of the indexes of failed attempts: SQLite takes a partial index for nothing else."""
     condition = RawSQL("NOT (outcome = 'accepted')", (), output_field=BooleanField())
     return DeliveryAttempt.objects.filter(condition)
-
-
-def _titles() -> dict[State, str]:
-    return {
-        State.SKIPPED: _("Prerequisites not met, as of now"),
-        State.REJECTED: _("Rejected, as of now"),
-        State.RETRYING: _("To be tried again, as of now"),
-    }
-
-
-def _of_syncs(destination: Destination, state: State, title: str) -> Ranking:
-    rows = ProfileSync.objects.filter(destination=destination, state=state).order_by()
-    return _ranking(title, rows, listing("profilesync", destination, state__exact=state))
 
 
 def _ranking(title: str, rows: QuerySet[Any], url: str) -> Ranking:

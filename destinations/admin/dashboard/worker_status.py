@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, Min, Q
@@ -40,20 +41,29 @@ def look(now: datetime) -> Liveness:
     schedulers = list(Heartbeat.objects.order_by("-at"))
     alive = [one for one in schedulers if one.at > now - ALIVE]
     batches = _batches(now)
+    in_flight = _("%(pushed)s being pushed, %(waiting)s waiting for a worker") % batches
     facts = [
         (_("Schedulers"), _schedulers(alive)),
-        (_("Batches"), _in_words(batches)),
+        (_("Batches"), in_flight),
         (pgettext("tasks", "Queue"), _queue(now)),
         (_("Profiles still changing"), _changing()),
     ]
     if not alive:
-        return Liveness(False, _nothing_runs(schedulers), _advice_to_start(), command("worker"), facts)
-    if _is_stuck(batches, now):
-        return Liveness(False, _stuck(batches["oldest"]), _advice_to_look(), "", facts)
+        advice = _("Start a worker. What is waiting is sent then. The command is")
+        return Liveness(False, _nothing_runs(schedulers), advice, command("worker"), facts)
+    if stuck_since := _stuck_since(batches, now):
+        verdict = _(
+            "A scheduler is alive, but no worker takes what it hands out; the oldest is due since %(time)s."
+        )
+        advice = _(
+            "The worker restarts what hangs by itself. If this is still so in a minute, look into its log"
+            " and restart it."
+        )
+        return Liveness(False, verdict % {"time": told(stuck_since)}, advice, "", facts)
     return Liveness(True, _("Schedulers and workers are running."), "", "", facts)
 
 
-def _batches(now: datetime) -> dict[str, object]:
+def _batches(now: datetime) -> dict[str, Any]:
     """How many are being pushed, how many wait for a worker, and since when the oldest of these was due."""
     waiting = Q(started_at=None)
     return ProfileSync.objects.filter(claimed_until__gt=now).aggregate(
@@ -63,12 +73,12 @@ def _batches(now: datetime) -> dict[str, object]:
     )
 
 
-def _is_stuck(batches: dict[str, object], now: datetime) -> bool:
-    """Whether what schedulers hand out is taken by nobody; a worker that has just come back is not."""
-    oldest = batches["oldest"]
-    if batches["pushed"] or not isinstance(oldest, datetime) or oldest > now - LATE:
-        return False
-    return statistics.is_idle(now)
+def _stuck_since(batches: dict[str, Any], now: datetime) -> datetime | None:
+    """Since when nobody takes what schedulers hand out; a worker that has just come back is not stuck."""
+    oldest: datetime | None = batches["oldest"]
+    if batches["pushed"] or oldest is None or oldest > now - LATE:
+        return None
+    return oldest if statistics.is_idle(now) else None
 
 
 def _nothing_runs(schedulers: list[Heartbeat]) -> str:
@@ -79,35 +89,12 @@ def _nothing_runs(schedulers: list[Heartbeat]) -> str:
     }
 
 
-def _advice_to_start() -> str:
-    return _("Start a worker. What is waiting is sent then. The command is")
-
-
-def _stuck(oldest: object) -> str:
-    assert isinstance(oldest, datetime)
-    return _(
-        "A scheduler is alive, but no worker takes what it hands out; the oldest is due since %(time)s."
-    ) % {"time": told(oldest)}
-
-
-def _advice_to_look() -> str:
-    return _(
-        "The worker restarts what hangs by itself. If this is still so in a minute, look into its log"
-        " and restart it."
-    )
-
-
 def _schedulers(alive: list[Heartbeat]) -> str:
     if not alive:
         return _("none is alive")
     text = ngettext("%(count)s is alive: %(names)s", "%(count)s are alive: %(names)s", len(alive))
     names = ", ".join(one.name for one in alive[:5])
     return text % {"count": len(alive), "names": names if len(alive) <= 5 else f"{names} …"}
-
-
-def _in_words(batches: dict[str, object]) -> str:
-    text = _("%(pushed)s being pushed, %(waiting)s waiting for a worker")
-    return text % {"pushed": batches["pushed"], "waiting": batches["waiting"]}
 
 
 def _queue(now: datetime) -> str:

@@ -135,13 +135,9 @@ def _pair(profile: Profile, destination: Destination) -> Pair:
     if sync is not None:
         sync.profile, sync.destination = profile, destination
     prospects = {one.destination.pk: one for one in explain.prospects(profile)}
-    rows = _attempts(profile, destination).order_by("-at")[:MOST_ATTEMPTS]
+    attempts = DeliveryAttempt.objects.filter(profile=profile, destination=destination)
+    rows = attempts.defer("request", "response").order_by("-at")[:MOST_ATTEMPTS]
     return Pair(profile, destination, sync, prospects.get(destination.pk), timezone.now(), [*reversed(rows)])
-
-
-def _attempts(profile: Profile, destination: Destination) -> Any:
-    rows = DeliveryAttempt.objects.filter(profile=profile, destination=destination)
-    return rows.defer("request", "response")
 
 
 def _attempts_since(pair: Pair) -> int:

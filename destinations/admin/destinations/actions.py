@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -61,14 +62,6 @@ def bring_up_to_date(
     return asked
 
 
-def pause_one(request: HttpRequest, model_admin: ActingAdmin, destination: Destination) -> None:
-    _each(model_admin, request, [destination], operations.pause, gettext_lazy("Paused"))
-
-
-def resume_one(request: HttpRequest, model_admin: ActingAdmin, destination: Destination) -> None:
-    _each(model_admin, request, [destination], operations.resume, gettext_lazy("Resumed"))
-
-
 def begin_backfill(request: HttpRequest, model_admin: ActingAdmin, destination: Destination) -> None:
     begun = backfill.request(destination, asked_by=request.user.get_username())
     model_admin.log_change(request, destination, f"Backfill of {begun.total:,} profiles requested.")
@@ -95,7 +88,35 @@ def before_backfill(
     )
 
 
-PAUSE, RESUME = Act(pause_one), Act(resume_one)
+def _one(
+    request: HttpRequest,
+    model_admin: ActingAdmin,
+    destination: Destination,
+    *,
+    act: Callable[..., Any],
+    done: Promise,
+) -> None:
+    _each(model_admin, request, [destination], act, done)
+
+
+def _each(
+    model_admin: ActingAdmin,
+    request: HttpRequest,
+    destinations: Iterable[Destination],
+    act: Callable[..., Any],
+    done: Promise,
+) -> None:
+    names = []
+    for destination in destinations:
+        act(destination, by=Author.from_user(request.user))
+        model_admin.log_change(request, destination, in_english(done))
+        names.append(destination.name)
+    said = {"done": done, "names": ", ".join(names) or _("none, all were already")}
+    model_admin.say(request, _("%(done)s: %(names)s.") % said)
+
+
+PAUSE = Act(partial(_one, act=operations.pause, done=gettext_lazy("Paused")))
+RESUME = Act(partial(_one, act=operations.resume, done=gettext_lazy("Resumed")))
 BACKFILL = Act(begin_backfill, before_backfill)
 
 
@@ -115,19 +136,3 @@ def backfill_page(request: HttpRequest, model_admin: ActingAdmin, destination: D
         expected=expected(None, destination),
         unfinished=Backfill.objects.filter(destination=destination, finished_at=None).first(),
     )
-
-
-def _each(
-    model_admin: ActingAdmin,
-    request: HttpRequest,
-    destinations: Iterable[Destination],
-    act: Callable[..., Any],
-    done: Promise,
-) -> None:
-    names = []
-    for destination in destinations:
-        act(destination, by=Author.from_user(request.user))
-        model_admin.log_change(request, destination, in_english(done))
-        names.append(destination.name)
-    said = {"done": done, "names": ", ".join(names) or _("none, all were already")}
-    model_admin.say(request, _("%(done)s: %(names)s.") % said)

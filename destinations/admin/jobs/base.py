@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import methodcaller
 from typing import Any, NamedTuple
 
@@ -87,18 +88,6 @@ def cancel(model_admin: JobAdmin, request: HttpRequest, queryset: QuerySet[Any])
     return asked
 
 
-def pause_one(request: HttpRequest, model_admin: JobAdmin, job: Any) -> None:
-    _each(model_admin, request, [job], Job.pause, PAUSED)
-
-
-def resume_one(request: HttpRequest, model_admin: JobAdmin, job: Any) -> None:
-    _each(model_admin, request, [job], Job.resume, RESUMED)
-
-
-def cancel_one(request: HttpRequest, model_admin: JobAdmin, job: Any) -> None:
-    _each(model_admin, request, [job], CANCEL, CANCELLED)
-
-
 def before_cancel(_request: HttpRequest, model_admin: JobAdmin, chosen: Sequence[Any]) -> Question | None:
     """Of one that has ended there is nothing to ask: it only says so."""
     unfinished = [job for job in chosen if job.finished_at is None]
@@ -121,6 +110,12 @@ def progress_piece(request: HttpRequest, model_admin: JobAdmin, job: Any) -> Tem
     """A piece of a page, asked for again and again while the job runs."""
     shown = {"job": model_admin.shown(request, job)}
     return TemplateResponse(request, "admin/tracsync/jobs/progress.html", shown)
+
+
+def _one(
+    request: HttpRequest, model_admin: JobAdmin, job: Any, *, act: Callable[[Any], None], done: Done
+) -> None:
+    _each(model_admin, request, [job], act, done)
 
 
 def _each(
@@ -155,9 +150,9 @@ class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
     panel_template = "admin/tracsync/jobs/panel.html"
     actions = (pause, resume, cancel)
     acts: Mapping[str, Act] = {
-        "pause": Act(pause_one),
-        "resume": Act(resume_one),
-        "cancel": Act(cancel_one, before_cancel),
+        "pause": Act(partial(_one, act=Job.pause, done=PAUSED)),
+        "resume": Act(partial(_one, act=Job.resume, done=RESUMED)),
+        "cancel": Act(partial(_one, act=CANCEL, done=CANCELLED), before_cancel),
     }
     object_views: Mapping[str, Callable[..., HttpResponse]] = {"progress": progress_piece}
     pause_help: Any = gettext_lazy("Do nothing further until it is resumed.")
@@ -206,19 +201,17 @@ class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
             next_label=next_label,
             next_url=next_url,
             buttons=tuple(self._button(name, job) for name in offered if name != "cancel") if may_act else (),
-            cancel=self._cancel_button(job) if may_act and "cancel" in offered else None,
+            cancel=self._button("cancel", job) if may_act and "cancel" in offered else None,
         )
 
     def _button(self, name: str, job: Any) -> Button:
         labels = {
             "pause": (_("Pause"), str(self.pause_help)),
             "resume": (_("Resume"), _("Go on where it was paused.")),
+            "cancel": (self.cancel_label(job), _("It asks first.")),
         }
         label, help = labels[name]
         return Button(label, self.url(name, job), help)
-
-    def _cancel_button(self, job: Any) -> Button:
-        return Button(self.cancel_label(job), self.url("cancel", job), _("It asks first."))
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         return super().changelist_view(request, {**(extra_context or {}), "about": self.about})

@@ -37,6 +37,7 @@ COUNTS = {
     "unchanged": gettext_lazy("unchanged"),
     "refused": gettext_lazy("refused"),
 }
+READ = ("profiles.view_profile", "profiles.change_profile")
 LINE_SHOWN = 200  # characters
 
 
@@ -154,7 +155,7 @@ class ImportJobAdmin(JobAdmin):
             "is_ready": is_ready,
             "is_counted": obj.records > 0 or is_ready,
             "importable": obj.records - obj.refused if is_ready and may_act and not obj.problem else 0,
-            "samples": list(_samples(obj)) if is_ready and _may_read_profiles(request) else [],
+            "samples": list(_samples(obj)) if is_ready and any(map(request.user.has_perm, READ)) else [],
             "start_url": self.url("start", obj),
             "columns_url": self.url("columns", obj) if may_act and _has_columns_to_choose(obj) else "",
         }
@@ -203,11 +204,6 @@ def _check_columns(columns: list[list[str]]) -> None:
     if not columns:
         raise ValueError(_("Say of at least one column where its cells go."))
     csv_reader.columns_of(columns)
-
-
-def _may_read_profiles(request: HttpRequest) -> bool:
-    user = request.user
-    return bool(user.has_perm("profiles.view_profile") or user.has_perm("profiles.change_profile"))
 
 
 def _samples(job: ImportJob) -> Iterator[Sample]:

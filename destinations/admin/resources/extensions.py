@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -47,18 +48,6 @@ def uninstall(
     return asked
 
 
-def install_one(request: HttpRequest, model_admin: ActingAdmin, extension: Extension) -> HttpResponse | None:
-    _switch(request, model_admin, extension, install=True)
-    return _back(request)
-
-
-def uninstall_one(
-    request: HttpRequest, model_admin: ActingAdmin, extension: Extension
-) -> HttpResponse | None:
-    _switch(request, model_admin, extension, install=False)
-    return _back(request)
-
-
 def before_uninstall(
     _request: HttpRequest, _model_admin: ActingAdmin, chosen: Sequence[Extension]
 ) -> Question | None:
@@ -76,9 +65,6 @@ def before_uninstall(
     )
 
 
-INSTALL, UNINSTALL = Act(install_one), Act(uninstall_one, before_uninstall)
-
-
 def _switch(request: HttpRequest, model_admin: ActingAdmin, extension: Extension, *, install: bool) -> None:
     done = gettext_lazy("Installed") if install else gettext_lazy("Uninstalled")
     try:
@@ -92,8 +78,15 @@ def _switch(request: HttpRequest, model_admin: ActingAdmin, extension: Extension
     model_admin.say(request, said % {"name": extension.name})
 
 
-def _back(request: HttpRequest) -> HttpResponse | None:
+def _switch_one(
+    request: HttpRequest, model_admin: ActingAdmin, extension: Extension, *, install: bool
+) -> HttpResponse | None:
+    _switch(request, model_admin, extension, install=install)
     return redirect("admin:destinations_extension_changelist") if "list" in request.GET else None
+
+
+INSTALL = Act(partial(_switch_one, install=True))
+UNINSTALL = Act(partial(_switch_one, install=False), before_uninstall)
 
 
 @admin.register(Extension)
