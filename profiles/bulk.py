@@ -8,6 +8,7 @@ from typing import Any
 from profiles import changes, documents, request_stream
 from profiles.changes import Change, Written
 from profiles.documents import InvalidDocument
+from tracsync.common.messages import message
 
 BATCH_BYTES = 8_000_000  # a batch of large documents is written before it has all its records
 MOST_ERRORS = 1000
@@ -51,7 +52,7 @@ class Batch:
 
     def add(self, line: int, text: request_stream.Item) -> None:
         if text.too_long:
-            self.counts.refuse(line, "the record is too long")
+            self.counts.refuse(line, message("the record is too long"))
             return
         try:
             change = changes.change_from(documents.parse(bytes(text)))

@@ -16,12 +16,13 @@ from django.utils import timezone
 from profiles import documents, sql
 from profiles.documents import JSON, InvalidDocument
 from profiles.models import Profile, ProfileConflict
+from tracsync.common.messages import message
 
 # Sent inside the transaction, with `ids`, after a batch that changed these profiles.
 profiles_changed = Signal()
 
 BATCH_SIZE = 500
-CONFLICT = "the stored version is not the one that this change was made for"
+CONFLICT = message("the stored version is not the one that this change was made for")
 
 
 def any_version(version: int) -> bool:
@@ -74,9 +75,11 @@ def change_from(record: JSON) -> Change:
     """
     if isinstance(record, dict) and "set" in record and record.keys() <= {"id", "set", "at"}:
         if not isinstance(record["set"], dict):
-            raise InvalidDocument(f"set must be an object, not {documents.kind_of(record['set'])}")
+            raise InvalidDocument(
+                message("set must be an object, not %(kind)s", kind=documents.kind_of(record["set"]))
+            )
         if "id" not in record:
-            raise InvalidDocument("set needs an id beside it")
+            raise InvalidDocument(message("set needs an id beside it"))
         return Change(record["id"], "set", record["set"])
     document = documents.with_id(record)
     return Change(document["id"], "put", document)
@@ -141,7 +144,7 @@ class _Draft:
         except InvalidDocument as error:
             return Written(self.id, error=str(error))
         except RecursionError:  # a merge walks down before the depth of its result is known
-            return Written(self.id, error="nested too deeply")
+            return Written(self.id, error=message("nested too deeply"))
         if sealed.digest == self.digest:
             return Written(self.id, version=self.version, document=document)
         created = self.is_new and not self.changed

@@ -12,12 +12,45 @@ from typing import Any, NamedTuple
 import orjson
 from django.conf import settings
 
+from tracsync.common.messages import message
+
 JSON = Any
 MAX_ID_LENGTH = 255
 
 
 class InvalidDocument(ValueError):
     """The document cannot be stored; the message says why and never repeats its content."""
+
+
+_KINDS = {
+    dict: message("an object"),
+    list: message("a list"),
+    str: message("text"),
+    bool: message("true or false"),
+    type(None): message("null"),
+    **dict.fromkeys((int, float), message("a number")),
+}
+_PYTHON_SAYS: dict[str, str] = {
+    one: one
+    for one in (
+        message("Expecting value"),
+        message("Expecting property name enclosed in double quotes"),
+        message("Expecting ',' delimiter"),
+        message("Expecting ':' delimiter"),
+        message("Extra data"),
+        message("Unterminated string starting"),
+        message("Invalid control character"),
+        message("Invalid \\escape"),
+        message("Illegal trailing comma before end of object"),
+        message("Illegal trailing comma before end of array"),
+    )
+}
+
+
+def python_says(error: json.JSONDecodeError) -> str:
+    """What is wrong with a text that is no JSON."""
+    said = error.msg.removesuffix(" at")
+    return _PYTHON_SAYS.get(said, said)
 
 
 def parse(text: bytes | str) -> JSON:
@@ -30,41 +63,51 @@ def parse(text: bytes | str) -> JSON:
             text = text.decode("utf-8-sig")
         return json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     except UnicodeDecodeError as error:
-        raise InvalidDocument(f"not UTF-8: byte {error.start + 1} cannot be read") from None
-    except json.JSONDecodeError as error:
-        line = f"line {error.lineno}, " if "\n" in error.doc.strip() else ""
         raise InvalidDocument(
-            f"not JSON: {error.msg.removesuffix(' at')} at {line}column {error.colno}"
+            message("not UTF-8: byte %(number)s cannot be read", number=error.start + 1)
         ) from None
+    except json.JSONDecodeError as error:
+        place = {"reason": python_says(error), "line": error.lineno, "column": error.colno}
+        if "\n" in error.doc.strip():
+            problem = message("not JSON: %(reason)s at line %(line)s, column %(column)s", **place)
+        else:
+            problem = message("not JSON: %(reason)s at column %(column)s", **place)
+        raise InvalidDocument(problem) from None
     except RecursionError:
-        raise InvalidDocument("nested too deeply") from None
+        raise InvalidDocument(message("nested too deeply")) from None
     except ValueError as error:  # a number of thousands of digits
         raise (
-            error if isinstance(error, InvalidDocument) else InvalidDocument("a number is too long")
+            error if isinstance(error, InvalidDocument) else InvalidDocument(message("a number is too long"))
         ) from None
 
 
 def _no_constant(name: str) -> None:
-    raise InvalidDocument(f"{name} is not a JSON value")
+    raise InvalidDocument(message("%(name)s is not a JSON value", name=name))
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        raise InvalidDocument("a number is too large")
+        raise InvalidDocument(message("a number is too large"))
     return number
 
 
 def check_id(value: JSON) -> str:
     """A profile's id: text of 1 to 255 characters. Raises InvalidDocument."""
     if not isinstance(value, str):
-        raise InvalidDocument(f"id must be text, not {kind_of(value)}")
+        raise InvalidDocument(message("id must be text, not %(kind)s", kind=kind_of(value)))
     if not value:
-        raise InvalidDocument("id must not be empty")
+        raise InvalidDocument(message("id must not be empty"))
     if len(value) > MAX_ID_LENGTH:
-        raise InvalidDocument(f"id has {len(value)} characters, at most {MAX_ID_LENGTH} are allowed")
+        raise InvalidDocument(
+            message(
+                "id has %(number)s characters, at most %(most)s are allowed",
+                number=len(value),
+                most=MAX_ID_LENGTH,
+            )
+        )
     if "\0" in value:
-        raise InvalidDocument("id with a null byte cannot be stored")
+        raise InvalidDocument(message("id with a null byte cannot be stored"))
     _encode(value)
     return value
 
@@ -75,12 +118,14 @@ def with_id(document: JSON, id: str | None = None) -> dict[str, JSON]:
     Raises InvalidDocument when the two differ or the document is not an object.
     """
     if not isinstance(document, dict):
-        raise InvalidDocument(f"a profile must be a JSON object, not {kind_of(document)}")
+        raise InvalidDocument(
+            message("a profile must be a JSON object, not %(kind)s", kind=kind_of(document))
+        )
     if "id" not in document:
         return {"id": check_id(id) if id else str(uuid.uuid4()), **document}
     own = check_id(document["id"])
     if id and own != id:
-        raise InvalidDocument("the id in the document is not the id it is stored under")
+        raise InvalidDocument(message("the id in the document is not the id it is stored under"))
     return document
 
 
@@ -119,7 +164,13 @@ def seal(document: JSON) -> Sealed:
 def _sized(text: str) -> bytes:
     data, limit = _encode(text), settings.TRACSYNC_MAX_DOCUMENT_BYTES
     if len(data) > limit:
-        raise InvalidDocument(f"the document has {len(data):,} bytes, at most {limit:,} are allowed")
+        raise InvalidDocument(
+            message(
+                "the document has %(number)s bytes, at most %(most)s are allowed",
+                number=f"{len(data):,}",
+                most=f"{limit:,}",
+            )
+        )
     return data
 
 
@@ -128,7 +179,7 @@ def _canonical_text(document: JSON, floats: "_Floats") -> str:
         document = _integral(document)
     text = _CANONICAL.encode(document) if floats.small else _sorted_text(document)
     if r"\u0000" in text and any("\0" in part for part in _texts(document)):
-        raise InvalidDocument("text with a null byte cannot be stored")
+        raise InvalidDocument(message("text with a null byte cannot be stored"))
     return text
 
 
@@ -165,8 +216,7 @@ def merge_set(target: JSON, changes: JSON) -> JSON:
 
 def kind_of(value: JSON) -> str:
     """What a JSON value is called in messages."""
-    names = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
-    return names.get(type(value), "a number" if isinstance(value, int | float) else type(value).__name__)
+    return _KINDS.get(type(value)) or type(value).__name__
 
 
 # What is written has passed `_check`: its depth is known, so nothing in it contains itself.
@@ -212,26 +262,27 @@ def _check(document: JSON) -> _Floats:
                 floats.append(value)
             elif kind is int:
                 if not -_LARGEST <= value <= _LARGEST:
-                    raise InvalidDocument("a number is too large")
+                    raise InvalidDocument(message("a number is too large"))
             elif kind is not bool and value is not None:
-                raise InvalidDocument(f"{kind.__name__} is not a JSON value")
+                raise InvalidDocument(message("%(name)s is not a JSON value", name=kind.__name__))
         _check_keys(keys)
         if not below:
             return _checked_floats(floats) if floats else _NO_FLOATS
         level = below
-    raise InvalidDocument(f"nested deeper than {settings.TRACSYNC_MAX_DOCUMENT_DEPTH} levels")
+    levels = settings.TRACSYNC_MAX_DOCUMENT_DEPTH
+    raise InvalidDocument(message("nested deeper than %(number)s levels", number=levels))
 
 
 def _check_keys(keys: list[str]) -> None:
     try:
         "".join(keys)  # the quickest way to ask whether every key is text
     except TypeError:
-        raise InvalidDocument("the keys of an object must be text") from None
+        raise InvalidDocument(message("the keys of an object must be text")) from None
 
 
 def _checked_floats(floats: list[float]) -> _Floats:
     if not all(map(math.isfinite, floats)):
-        raise InvalidDocument("NaN and Infinity are not JSON values")
+        raise InvalidDocument(message("NaN and Infinity are not JSON values"))
     return _Floats(any(map(float.is_integer, floats)), any(0 < abs(number) < _SMALL for number in floats))
 
 
@@ -264,4 +315,4 @@ def _encode(text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        raise InvalidDocument("text with half a surrogate pair cannot be stored") from None
+        raise InvalidDocument(message("text with half a surrogate pair cannot be stored")) from None

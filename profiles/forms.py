@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from profiles import documents
 from profiles.documents import InvalidDocument
 from profiles.models import Profile
-from profiles.recorded import translated
+from tracsync.common.translation import translated
 
 NOT_UTF8 = gettext_lazy("What was sent is not UTF-8. Nothing was saved.")
 

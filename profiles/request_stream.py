@@ -10,6 +10,8 @@ from django.conf import settings
 from django.http import HttpRequest
 from rest_framework.exceptions import APIException
 
+from tracsync.common.messages import message
+
 CHUNK_SIZE = 65_536
 LONGEST = 8  # times the largest document: escapes and blanks make its text longer than what is stored
 
@@ -83,10 +85,10 @@ def elements(pieces: Iterator[bytes]) -> Iterator[Item]:
     for piece in pieces:
         yield from array.feed(piece)
     if not array.has_ended:
-        raise BrokenArray("the array has no end" if array.has_begun else _NO_ARRAY)
+        raise BrokenArray(message("the array has no end") if array.has_begun else _NO_ARRAY)
 
 
-_NO_ARRAY = "the body is not a JSON array; send one record per line as application/x-ndjson instead"
+_NO_ARRAY = message("the body is not a JSON array; send one record per line as application/x-ndjson instead")
 _MARKS = re.compile(rb'\\(?s:.)?|["\[\]{},]')
 _BLANK = b" \t\r\n"
 
@@ -123,7 +125,7 @@ class Array:
         if not self.has_ended:
             self.item.add(rest)
         elif rest.strip(_BLANK):
-            raise BrokenArray("there is more text after the end of the array")
+            raise BrokenArray(message("there is more text after the end of the array"))
 
     def _begin(self, piece: bytes) -> int:
         """Where the elements begin: after the first bracket."""
@@ -146,7 +148,7 @@ class Array:
             self.depth += 1 if mark in b"[{" else -1
             self.has_ended = self.depth == 0
             if self.has_ended and mark != b"]":
-                raise BrokenArray("the array ends with a wrong bracket")
+                raise BrokenArray(message("the array ends with a wrong bracket"))
         return self.has_ended
 
     def _finished(self) -> Iterator[Item]:

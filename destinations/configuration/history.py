@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from destinations.connectors import registry, schemas
 from destinations.connectors.base import ConnectorError, Schema
 from destinations.models import Destination, DestinationVersion, Resource
+from tracsync.common.messages import message
 
 Content = dict[str, Any]
 
@@ -66,7 +67,7 @@ def record(destination: Destination, before: Destination | None, by: Author | No
     new_secrets = before is not None and secrets_differ(before, destination)
     content = content_of(destination)
     if last is None or new_secrets or not _same(last.content, content):
-        by, number = by or Author(_("the command line")), last.number + 1 if last else 1
+        by, number = by or Author(message("the command line")), last.number + 1 if last else 1
         _add(destination, by, number, content=content, secrets_changed=new_secrets)
 
 

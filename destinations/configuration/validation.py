@@ -13,8 +13,8 @@ from destinations.connectors import registry, schemas
 from destinations.connectors.base import Connector, ConnectorError
 from destinations.models import Destination, Extension, Resource
 from destinations.notation import NotationError, parse_condition, parse_template
-from destinations.recorded import translated
 from tracsync.common.encryption import get_readable
+from tracsync.common.translation import translated
 
 Errors = dict[str, list[str]]
 LONGEST_WAIT = 366 * 24 * 3600  # seconds

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from destinations.insight import json_spans
 from destinations.notation import NotationError, parse_condition, parse_template
-from destinations.recorded import translated
 from profiles import documents
 from profiles.documents import InvalidDocument
+from tracsync.common.messages import message
+from tracsync.common.translation import translated
 
 MAX_CHARACTERS = 1_200_000  # of a text that is checked: more than any that can be stored
 
@@ -58,8 +59,8 @@ def check_mapping(text: str) -> list[Problem]:
 def _problem(error: NotationError, text: str, offset: int, length: int) -> Problem:
     line, column = _line_and_column(text, offset)
     hint, expected = translated(error.hint or ""), tuple(map(translated, error.expected))
-    message = translated(error.message)
-    return Problem(message, line, column, length, hint=hint, expected=expected, path=error.path or "")
+    said = translated(error.message)
+    return Problem(said, line, column, length, hint=hint, expected=expected, path=error.path or "")
 
 
 def _place_in_json(text: str, error: NotationError) -> tuple[int, int]:
@@ -72,16 +73,16 @@ def _place_in_json(text: str, error: NotationError) -> tuple[int, int]:
     return json_spans.offset_in_string(text, span, error.offset), 1
 
 
-def _not_json(text: str, message: str) -> Problem:
+def _not_json(text: str, problem: str) -> Problem:
     try:
         json.loads(text)
     except json.JSONDecodeError as error:
         # The place is shown as such; the message need not repeat it.
-        said = f"not JSON: {error.msg.removesuffix(' at')}"
+        said = message("not JSON: %(reason)s", reason=documents.python_says(error))
         return Problem(translated(said), error.lineno, error.colno)
     except (ValueError, RecursionError):
         pass
-    return Problem(translated(message), 1, 1, max(len(text), 1))
+    return Problem(translated(problem), 1, 1, max(len(text), 1))
 
 
 def _line_and_column(text: str, offset: int) -> tuple[int, int]:

@@ -11,10 +11,10 @@ from django.utils.translation import gettext as _
 from destinations.insight import destination_status
 from destinations.insight.destination_status import OBSTACLES, Condition, Kind
 from destinations.models import Destination, ProfileSync
-from destinations.recorded import translated
 from profiles.models import Profile
 from tracsync.common.numbers import grouped
 from tracsync.common.times import at, told
+from tracsync.common.translation import translated
 
 State = ProfileSync.State
 

@@ -18,10 +18,10 @@ from typing import Any
 from django.core.cache import cache
 
 from destinations.notation.paths import NAME_CHARACTERS
-from destinations.recorded import translated
 from profiles import documents
 from profiles.models import Profile
 from tracsync.common.messages import message
+from tracsync.common.translation import translated
 
 MOST_PROFILES = 100
 MOST_VALUES = 2_000  # of one profile that are looked at

@@ -16,9 +16,9 @@ from destinations.insight import payload_diff
 from destinations.insight.payload_diff import Line
 from destinations.models import DeliveryAttempt, Destination
 from destinations.notation import NotationError, parse_condition, parse_template
-from destinations.recorded import translated
 from profiles.documents import InvalidDocument, canonical
 from profiles.models import Profile
+from tracsync.common.translation import translated
 
 MOST_PROFILES = 10
 MOST_SECONDS = 3.0

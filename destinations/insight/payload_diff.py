@@ -17,12 +17,12 @@ from destinations.connectors.base import ConnectorError
 from destinations.connectors.redaction import EXCERPT_LIMIT
 from destinations.insight.preview import Preview
 from destinations.models import DeliveryAttempt, Destination, ProfileSync
-from destinations.recorded import translated
 from destinations.sync.decide import Decider
 from profiles.documents import InvalidDocument
 from profiles.models import Profile
 from tracsync.common.encryption import UndecryptableValue
 from tracsync.common.times import told
+from tracsync.common.translation import translated
 
 MOST_LINES = 400
 MOST_WIDTH = 2_000  # characters of a line

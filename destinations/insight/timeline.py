@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from destinations.insight import explain
 from destinations.insight.explain import Prospect
 from destinations.models import DeliveryAttempt, Destination, ProfileSync
-from destinations.recorded import translated
 from profiles.models import Profile
+from tracsync.common.translation import translated
 
 State = ProfileSync.State
 MOST_ATTEMPTS = 20

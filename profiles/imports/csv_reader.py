@@ -15,11 +15,16 @@ from profiles.changes import Change
 from profiles.documents import JSON, InvalidDocument
 from profiles.imports.files import Place, Source, UnusableFile, longest
 from profiles.imports.records import TOO_LONG, Record
+from tracsync.common.messages import message
 
 Kind = Literal["text", "number", "boolean"]
 KINDS = get_args(Kind)
 BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 ID = ("id",)
+_NOT_A = {
+    "number": message("column %(name)s: not a number"),
+    "boolean": message("column %(name)s: not a boolean"),
+}
 
 _KEY = re.compile(r'\.((?:\\\.|[^.\[\]"])+)|\["((?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*)"\]')
 
@@ -38,7 +43,7 @@ class Column:
         number = _number(cell)
         value = number if self.kind == "number" else BOOLEANS.get(cell.strip().lower())
         if value is None:
-            raise InvalidDocument(f"column {self.name}: not a {self.kind}")
+            raise InvalidDocument(_NOT_A[self.kind].with_values(name=self.name))
         return value
 
 
@@ -60,7 +65,8 @@ def parse_path(text: str) -> tuple[str, ...]:
     while rest:
         match = _KEY.match(rest)
         if not match:
-            raise ValueError(f'{text} is not a path: write keys joined by dots, or ["any key"]')
+            problem = message('%(path)s is not a path: write keys joined by dots, or ["any key"]', path=text)
+            raise ValueError(problem)
         bare, quoted = match.groups()
         keys.append(bare.replace(r"\.", ".") if bare else json.loads(f'"{quoted}"'))
         rest = rest[match.end() :]
@@ -103,7 +109,10 @@ def _pair(text: str, wanted: str) -> tuple[str, str]:
 
 def _kind(name: str) -> Kind:
     if name not in KINDS:
-        raise ValueError(f"{name} is not a type: choose one of {', '.join(KINDS)}")
+        problem = message(
+            "%(name)s is not a type: choose one of %(names)s", name=name, names=", ".join(KINDS)
+        )
+        raise ValueError(problem)
     return cast(Kind, name)
 
 
@@ -112,7 +121,7 @@ def _check_places(columns: Sequence[Column]) -> None:
     places = sorted(column.keys for column in columns)
     for one, other in itertools.pairwise(places):
         if other[: len(one)] == one:
-            raise ValueError(f"two columns go to {'.'.join(one)}")
+            raise ValueError(message("two columns go to %(name)s", name=".".join(one)))
 
 
 def read_csv(
@@ -143,14 +152,17 @@ def beginning(source: Source, delimiter: str, most: int) -> tuple[list[str], lis
     try:
         _check_text(heading)
     except InvalidDocument as error:
-        raise UnusableFile(f"has no heading that can be read: it is {error}") from None
+        raise UnusableFile(
+            message("has no heading that can be read: it is %(reason)s", reason=str(error))
+        ) from None
     return heading, [row for row in itertools.islice(rows, most) if isinstance(row, list)]
 
 
 def _heading(rows: Iterator[list[str] | InvalidDocument]) -> list[str]:
     heading = next(rows, None)
     if not isinstance(heading, list):
-        raise UnusableFile(f"has no heading: {heading or 'it is empty'}")
+        reason = message("it is empty") if heading is None else str(heading)
+        raise UnusableFile(message("has no heading: %(reason)s", reason=reason))
     return [name.strip() for name in heading]
 
 
@@ -191,18 +203,29 @@ def _rows(lines: _Lines, delimiter: str) -> Iterator[list[str] | InvalidDocument
         except InvalidDocument as error:
             yield error
         except csv.Error as error:
-            yield InvalidDocument(f"not CSV: {error}")
+            yield InvalidDocument(message("not CSV: %(said)s", said=error))
         else:
             if any(cell.strip() for cell in row):
                 yield row
 
 
+_NAMED = {  # whether there are many, and whether it holds the id
+    (False, False): message("has no column named %(name)s in its heading"),
+    (True, False): message("has several columns named %(name)s in its heading"),
+    (False, True): message(
+        "has no column named %(name)s in its heading: --map COLUMN=id says which one holds the id"
+    ),
+    (True, True): message(
+        "has several columns named %(name)s in its heading: --map COLUMN=id says which one holds the id"
+    ),
+}
+
+
 def _places(heading: list[str], columns: Sequence[Column]) -> list[tuple[int, Column]]:
     for column in columns:
         if heading.count(column.name) != 1:
-            many = "several columns" if column.name in heading else "no column"
-            hint = ": --map COLUMN=id says which one holds the id" if column.keys == ID else ""
-            raise UnusableFile(f"has {many} named {column.name} in its heading{hint}")
+            many = column.name in heading
+            raise UnusableFile(_NAMED[many, column.keys == ID].with_values(name=column.name))
     return [(heading.index(column.name), column) for column in columns]
 
 
@@ -212,12 +235,14 @@ def _change(
     if isinstance(row, InvalidDocument):
         raise row
     if len(row) != width:
-        raise InvalidDocument(f"{len(row)} cells, the heading has {width}")
+        raise InvalidDocument(
+            message("%(number)s cells, the heading has %(most)s", number=len(row), most=width)
+        )
     _check_text(row)
     document = _document(row, places)
     id = document.get("id")
     if id is None:
-        raise InvalidDocument("the id is blank")
+        raise InvalidDocument(message("the id is blank"))
     if not merge:
         return Change(id, "put", document)
     return Change(id, "set", {key: value for key, value in document.items() if key != "id"})
@@ -227,7 +252,7 @@ def _check_text(row: list[str]) -> None:
     try:
         "".join(row).encode()
     except UnicodeEncodeError:
-        raise InvalidDocument("not UTF-8") from None
+        raise InvalidDocument(message("not UTF-8")) from None
 
 
 def _document(row: list[str], places: list[tuple[int, Column]]) -> dict[str, JSON]:

@@ -13,6 +13,8 @@ from typing import IO, Any, NamedTuple
 
 from django.conf import settings
 
+from tracsync.common.messages import message
+
 LONGEST = 8  # times the largest document: escapes and blanks make its text longer than what is stored
 CHUNK_SIZE = 65_536
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -85,7 +87,7 @@ class Source:
         try:
             return self.stream.readline(limit)
         except (OSError, EOFError, zlib.error) as error:
-            raise UnusableFile(f"cannot be read any further: {_reason(error)}") from None
+            raise UnusableFile(message("cannot be read any further: %(said)s", said=_reason(error))) from None
 
 
 @contextmanager
@@ -97,7 +99,7 @@ def open_source(name: str) -> Iterator[Source]:
     try:
         file = open(name, "rb")  # noqa: SIM115 (closed below; only opening may fail as unusable)
     except (OSError, ValueError) as error:
-        raise UnusableFile(f"cannot be opened: {_reason(error)}") from None
+        raise UnusableFile(message("cannot be opened: %(said)s", said=_reason(error))) from None
     with file:
         stream: Any = gzip.GzipFile(fileobj=file) if name.lower().endswith(".gz") else file
         is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)

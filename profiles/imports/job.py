@@ -13,7 +13,6 @@ from typing import IO, Any
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from profiles import changes
 from profiles.changes import Written
@@ -23,6 +22,7 @@ from profiles.imports.files import Place, Source, UnusableFile
 from profiles.imports.models import ImportChunk, ImportJob
 from profiles.imports.records import Record
 from tracsync.common.jobs import NOTED
+from tracsync.common.messages import message, pack
 
 logger = logging.getLogger(__name__)
 
@@ -103,10 +103,10 @@ def _advance_one(job: ImportJob, now: datetime) -> bool:
     except DatabaseError:
         raise
     except UnusableFile as error:
-        problem = _("The file %(reason)s.") % {"reason": error}
+        problem = message("The file %(reason)s.", reason=str(error))
     except Exception as error:  # one bad file must not stop the scheduler, and its text may repeat the file's
         logger.error("import %s failed (%s)", job.pk, type(error).__name__)
-        problem = _("It failed: %(kind)s.") % {"kind": type(error).__name__}
+        problem = message("It failed: %(kind)s.", kind=type(error).__name__)
     with transaction.atomic():
         locked = _lock(job)
         if locked is not None:
@@ -168,7 +168,7 @@ def _count(job: ImportJob, before: Place, record: Record, written: Written) -> N
     if written.error:
         job.refused += 1
         if len(job.errors) < MOST_ERRORS:
-            job.errors.append([record.line, written.error])
+            job.errors.append([record.line, pack(written.error)])
     elif written.created:
         job.created += 1
     elif written.changed:
@@ -185,7 +185,7 @@ def _end(job: ImportJob, now: datetime) -> None:
         return
     job.phase, job.done = Phase.READY, job.total
     if not job.records:
-        job.problem = _("The file holds no profiles.")
+        job.problem = message("The file holds no profiles.")
 
 
 def _give_up(job: ImportJob, problem: str, now: datetime) -> None:
@@ -212,6 +212,6 @@ def expire(now: datetime | None = None) -> int:
     old = list(ImportJob.objects.filter(waiting | Q(paused_at__lt=before), finished_at=None).only("pk"))
     for job in old:
         ended = {"finished_at": timezone.now(), "cancelled_at": timezone.now()}
-        ImportJob.objects.filter(pk=job.pk).update(**ended, problem=_("It was left alone for a day."))
+        ImportJob.objects.filter(pk=job.pk).update(**ended, problem=message("It was left alone for a day."))
         ImportChunk.objects.filter(job=job).delete()
     return len(old)

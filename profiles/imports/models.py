@@ -33,7 +33,7 @@ class ImportJob(Job):
     changed = models.PositiveBigIntegerField(default=0)
     unchanged = models.PositiveBigIntegerField(default=0)
     refused = models.PositiveBigIntegerField(default=0)
-    errors = models.JSONField(default=list)  # [line, reason] of the first that are refused
+    errors = models.JSONField(default=list)  # [line, packed message] of the first that are refused
     samples = models.JSONField(default=list)  # [offset, line] before some records that would change something
     checked = models.JSONField(null=True)
     problem = MessageField(blank=True)  # of the file as a whole

@@ -12,6 +12,7 @@ from typing import Any
 from profiles.imports import csv_reader
 from profiles.imports.files import BYTE_ORDER_MARK, Place, Source, UnusableFile
 from profiles.imports.records import Record, read_array, read_ndjson
+from tracsync.common.messages import message
 
 FORMATS = ("ndjson", "json", "csv")
 DELIMITERS = {",": ",", ";": ";", "tab": "\t", "|": "|"}
@@ -53,6 +54,6 @@ def records(source: Source, options: Any, start: Place) -> Iterator[Record]:
     try:
         columns = csv_reader.columns_of(options["columns"])
     except ValueError as error:
-        raise UnusableFile(f"cannot be read: {error}") from None
+        raise UnusableFile(message("cannot be read: %(reason)s", reason=str(error))) from None
     resumed = start if start.offset else None
     return csv_reader.read_csv(source, columns, options["delimiter"], options["merge"], resumed)

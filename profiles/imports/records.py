@@ -14,9 +14,10 @@ from profiles import changes, documents, request_stream
 from profiles.changes import Change, Written
 from profiles.documents import InvalidDocument
 from profiles.imports.files import CHUNK_SIZE, Place, Source, UnusableFile
+from tracsync.common.messages import message
 
 BATCH_BYTES = 8_000_000  # a batch of large documents is written before it has all its records
-TOO_LONG = "the line is too long"
+TOO_LONG = message("the line is too long")
 NAMESPACE = uuid.UUID("5b1a64f5-3c43-4d5c-9c0e-6f5d5a3f1c7e")
 
 
@@ -51,9 +52,9 @@ def read_array(source: Source, start: Place) -> Iterator[Record]:
                 yield Record(number, 0, None, TOO_LONG) if item.too_long else _record(number, text)
             begun += len(piece)
     except request_stream.BrokenArray as error:
-        raise UnusableFile(f"is not a JSON array: {error}") from None
+        raise UnusableFile(message("is not a JSON array: %(reason)s", reason=str(error))) from None
     if not array.has_ended:
-        raise UnusableFile("is not a JSON array: it has no end")
+        raise UnusableFile(message("is not a JSON array: it has no end"))
 
 
 def _record(number: int, line: bytes) -> Record:

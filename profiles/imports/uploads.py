@@ -16,6 +16,7 @@ from django.conf import settings
 
 from profiles.imports.files import Source, UnusableFile
 from profiles.imports.models import ImportChunk, ImportJob
+from tracsync.common.messages import message
 
 CHUNK_SIZE = 262_144  # bytes, before they are compressed
 QUICK = 1  # zlib's level; documents shrink to a fifth with it
@@ -33,10 +34,11 @@ def store(job: ImportJob, file: IO[bytes]) -> None:
             _check_kind(piece)
         job.size += len(piece)
         if job.size > settings.TRACSYNC_MAX_UPLOAD_BYTES:
-            raise UnusableFile(f"has more than {settings.TRACSYNC_MAX_UPLOAD_BYTES:,} bytes")
+            most = f"{settings.TRACSYNC_MAX_UPLOAD_BYTES:,}"
+            raise UnusableFile(message("has more than %(number)s bytes", number=most))
         ImportChunk.objects.create(job=job, number=number, data=zlib.compress(piece, QUICK))
     if not job.size:
-        raise UnusableFile("is empty")
+        raise UnusableFile(message("is empty"))
 
 
 def source(job: ImportJob) -> Source:
@@ -52,13 +54,13 @@ def _pieces(file: IO[bytes]) -> Iterator[bytes]:
         while piece := stream.read(CHUNK_SIZE):
             yield piece
     except (OSError, EOFError, zlib.error) as error:
-        raise UnusableFile(f"cannot be unpacked: {error}") from None
+        raise UnusableFile(message("cannot be unpacked: %(said)s", said=error)) from None
 
 
 def _check_kind(piece: bytes) -> None:
     for mark, name in ENCODINGS.items():
         if piece.startswith(mark):
-            raise UnusableFile(f"is {name}: save it as UTF-8 text")
+            raise UnusableFile(message("is %(name)s: save it as UTF-8 text", name=name))
 
 
 class _Content(io.RawIOBase):
@@ -95,6 +97,6 @@ class _Content(io.RawIOBase):
         if number != self.number:
             stored = self.job.chunks.filter(number=number).values_list("data", flat=True).first()
             if stored is None:
-                raise UnusableFile("is not kept any more")
+                raise UnusableFile(message("is not kept any more"))
             self.number, self.piece = number, zlib.decompress(stored)
         return self.piece

@@ -1,4 +1,4 @@
-"""What our templates ask for: help, empty lists, times, commands, recorded texts in the reader's language."""
+"""What our templates ask for: help, empty lists, times, commands, messages in the reader's language."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import Any
 
 from django import template
 
-from destinations import recorded
 from tracsync.admin import documentation, empty_lists
-from tracsync.common import numbers, times
+from tracsync.common import messages, numbers, times, translation
 from tracsync.common.bounded_lists import AtLeast
 from tracsync.common.installation import command
 
@@ -41,7 +40,7 @@ def grouped(value: int | AtLeast) -> str:
     return str(value) if isinstance(value, AtLeast) else numbers.grouped(value)
 
 
-@register.filter(name="recorded")
-def recorded_text(text: str) -> str:
-    """What the engine has recorded, in the reader's language where it is one of our own messages."""
-    return recorded.translated(text)
+@register.filter
+def translated(text: str) -> str:
+    """A message, also as it is stored, in the reader's language."""
+    return translation.translated(messages.unpack(text))

@@ -12,9 +12,9 @@ from django.utils.translation import gettext_lazy
 from destinations.insight import explain
 from destinations.insight.destination_status import Condition, Kind, conditions, find
 from destinations.models import Destination
-from destinations.recorded import translated
 from tracsync.common import times
 from tracsync.common.times import told
+from tracsync.common.translation import translated
 
 LABELS = {
     Kind.RUNNING: gettext_lazy("running"),

@@ -16,11 +16,10 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import override
 
 from destinations.admin.base.links import Link
-from destinations.recorded import translated
 from tracsync.common.encryption import UndecryptableValue, get_readable
+from tracsync.common.translation import translated
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,9 +239,3 @@ class ReadOnly(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-
-def in_english(text: Any) -> str:
-    """For the history, which people of any language read: it is translated when it is shown."""
-    with override("en"):
-        return f"{text}."

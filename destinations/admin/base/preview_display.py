@@ -14,9 +14,9 @@ from destinations.insight import payload_diff, preview
 from destinations.insight.payload_diff import Comparison
 from destinations.insight.preview import Preview
 from destinations.models import Destination
-from destinations.recorded import translated
 from profiles.models import Profile
 from tracsync.common.encryption import UndecryptableValue, get_readable
+from tracsync.common.translation import translated
 
 MOST_PARTS = 100  # of one AND or OR
 MOST_PLACES = 200

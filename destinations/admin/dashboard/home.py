@@ -24,9 +24,9 @@ from destinations.insight import destination_status, statistics
 from destinations.insight.destination_status import MOST_WAITING, Kind
 from destinations.insight.statistics import PERIODS, Figures
 from destinations.models import Destination, ProfileSync
-from destinations.recorded import translated
 from tracsync.common import times
 from tracsync.common.times import at
+from tracsync.common.translation import translated
 
 MOST_SHOWN = 50
 MOST_PROBLEMS = 10

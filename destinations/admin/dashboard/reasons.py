@@ -16,8 +16,8 @@ from destinations.admin.base.links import listing
 from destinations.admin.dashboard import charts
 from destinations.insight.attempt_search import FAILED
 from destinations.models import DeliveryAttempt, Destination, ProfileSync
-from destinations.recorded import translated
 from tracsync.common.numbers import grouped
+from tracsync.common.translation import translated
 
 MOST_READ = 2000  # rows of one kind
 MOST_REASONS = 10

@@ -20,10 +20,10 @@ from destinations.admin.deliveries import resend
 from destinations.admin.deliveries.attempt_list import AttemptList
 from destinations.admin.deliveries.masking import masked
 from destinations.models import DeliveryAttempt
-from destinations.recorded import translated
 from tracsync.common.bounded_lists import BoundedAdmin
 from tracsync.common.numbers import grouped
 from tracsync.common.times import shown
+from tracsync.common.translation import translated
 
 MOST_TRIES = 50  # of one push that are shown
 WIRE = "request", "response"

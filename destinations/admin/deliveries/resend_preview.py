@@ -16,12 +16,12 @@ from destinations.insight.payload_diff import Comparison
 from destinations.models import DeliveryAttempt, Destination, ProfileSync
 from destinations.operations import selection
 from destinations.operations.selection import Choice
-from destinations.recorded import translated
 from profiles.models import Profile
 from tracsync.common.bounded_lists import AtLeast
 from tracsync.common.encryption import UndecryptableValue
 from tracsync.common.numbers import grouped
 from tracsync.common.times import duration
+from tracsync.common.translation import translated
 
 MOST_COUNTED = 10_000
 SAMPLE = 20

@@ -25,9 +25,9 @@ from destinations.admin.deliveries import resend
 from destinations.insight import explain
 from destinations.models import ProfileSync
 from destinations.operations import actions as operations
-from destinations.recorded import translated
 from tracsync.common import times
 from tracsync.common.bounded_lists import BoundedAdmin, NullFilter
+from tracsync.common.translation import translated
 
 SEARCH_HELP = gettext_lazy("The beginning of a profile's ID, or =ID for exactly that one.")
 

@@ -11,36 +11,37 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from destinations.admin.base.object_actions import Act, ActingAdmin, Question, in_english
+from destinations.admin.base.object_actions import Act, ActingAdmin, Question
 from destinations.admin.destinations.backfill_estimate import expected
 from destinations.configuration.history import Author
 from destinations.models import Backfill, Destination
 from destinations.operations import actions as operations
 from destinations.operations import backfill
 from profiles.models import Profile
+from tracsync.common.messages import message, pack
 from tracsync.common.numbers import grouped
+from tracsync.common.translation import translated
 
 
 @admin.action(
     description=gettext_lazy("Pause: send nothing, go on recording what changes"), permissions=["act"]
 )
 def pause(model_admin: ActingAdmin, request: HttpRequest, queryset: QuerySet[Destination]) -> None:
-    _each(model_admin, request, queryset, operations.pause, gettext_lazy("Paused"))
+    _each(model_admin, request, queryset, operations.pause, message("Paused."))
 
 
 @admin.action(description=gettext_lazy("Resume: send what is waiting"), permissions=["act"])
 def resume(model_admin: ActingAdmin, request: HttpRequest, queryset: QuerySet[Destination]) -> None:
-    _each(model_admin, request, queryset, operations.resume, gettext_lazy("Resumed"))
+    _each(model_admin, request, queryset, operations.resume, message("Resumed."))
 
 
 @admin.action(description=gettext_lazy("Enable"), permissions=["change"])
 def enable(model_admin: ActingAdmin, request: HttpRequest, queryset: QuerySet[Destination]) -> None:
     off = queryset.filter(enabled=False)
-    _each(model_admin, request, off, operations.enable, gettext_lazy("Enabled"))
+    _each(model_admin, request, off, operations.enable, message("Enabled."))
 
 
 @admin.action(
@@ -48,7 +49,7 @@ def enable(model_admin: ActingAdmin, request: HttpRequest, queryset: QuerySet[De
 )
 def disable(model_admin: ActingAdmin, request: HttpRequest, queryset: QuerySet[Destination]) -> None:
     on = queryset.filter(enabled=True)
-    _each(model_admin, request, on, operations.disable, gettext_lazy("Disabled"))
+    _each(model_admin, request, on, operations.disable, message("Disabled."))
 
 
 @admin.action(description=gettext_lazy("Backfill: bring all profiles up to date"), permissions=["act"])
@@ -64,7 +65,8 @@ def bring_up_to_date(
 
 def begin_backfill(request: HttpRequest, model_admin: ActingAdmin, destination: Destination) -> None:
     begun = backfill.request(destination, asked_by=request.user.get_username())
-    model_admin.log_change(request, destination, f"Backfill of {begun.total:,} profiles requested.")
+    requested = message("Backfill of %(number)s profiles requested.", number=f"{begun.total:,}")
+    model_admin.log_change(request, destination, pack(requested))
     said = ngettext(
         "%(destination)s: a backfill of %(count)s profile was requested.",
         "%(destination)s: a backfill of %(count)s profiles was requested.",
@@ -94,7 +96,7 @@ def _one(
     destination: Destination,
     *,
     act: Callable[..., Any],
-    done: Promise,
+    done: str,
 ) -> None:
     _each(model_admin, request, [destination], act, done)
 
@@ -104,19 +106,20 @@ def _each(
     request: HttpRequest,
     destinations: Iterable[Destination],
     act: Callable[..., Any],
-    done: Promise,
+    done: str,
 ) -> None:
     names = []
     for destination in destinations:
         act(destination, by=Author.from_user(request.user))
-        model_admin.log_change(request, destination, in_english(done))
+        model_admin.log_change(request, destination, done)
         names.append(destination.name)
-    said = {"done": done, "names": ", ".join(names) or _("none, all were already")}
+    named = ", ".join(names) or _("none, all were already")
+    said = {"done": translated(done).removesuffix("."), "names": named}
     model_admin.say(request, _("%(done)s: %(names)s.") % said)
 
 
-PAUSE = Act(partial(_one, act=operations.pause, done=gettext_lazy("Paused")))
-RESUME = Act(partial(_one, act=operations.resume, done=gettext_lazy("Resumed")))
+PAUSE = Act(partial(_one, act=operations.pause, done=message("Paused.")))
+RESUME = Act(partial(_one, act=operations.resume, done=message("Resumed.")))
 BACKFILL = Act(begin_backfill, before_backfill)
 
 

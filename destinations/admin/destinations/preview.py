@@ -22,10 +22,10 @@ from destinations.admin.base.preview_display import judged, readable
 from destinations.insight import payload_diff, preview, sample
 from destinations.models import Destination, Resource
 from destinations.notation import NotationError
-from destinations.recorded import translated
 from profiles.models import Profile
 from tracsync.common.bounded_lists import id_matches
 from tracsync.common.encryption import UndecryptableValue, get_readable
+from tracsync.common.translation import translated
 
 PROFILE, PICK = "tracsync_profile", "tracsync_pick"  # beside the form's own fields
 MOST_FOUND = 20

@@ -28,11 +28,12 @@ from destinations.insight.preview import Trial
 from destinations.models import DeliveryAttempt, Destination, ProfileSync, Resource
 from destinations.notation import NotationError
 from destinations.operations import actions
-from destinations.recorded import translated
 from destinations.scheduler import loop
 from profiles.documents import InvalidDocument
 from profiles.models import Profile
 from tracsync.common.encryption import UndecryptableValue
+from tracsync.common.messages import message, pack
+from tracsync.common.translation import translated
 
 NEEDED = ("mapping", "resource", "settings", "__all__")  # the fields that a test needs to be right
 
@@ -52,7 +53,7 @@ def test(request: HttpRequest, model_admin: ActingAdmin) -> HttpResponse:
     except (ConnectorError, NotationError, InvalidDocument, UndecryptableValue) as error:
         return _refused(request, translated(str(error)))
     if draft.stored is not None:
-        model_admin.log_change(request, draft.stored, "Test sent.")
+        model_admin.log_change(request, draft.stored, message("Test sent."))
     return piece(request, "destinations/sent.html", trial=trial, profile=profile)
 
 
@@ -79,7 +80,8 @@ def push_next(
         actions.sync_now(profile, [destination])
         rows = ProfileSync.objects.filter(profile=profile, destination=destination)
         actions.replay(rows)
-    model_admin.log_change(request, destination, f"Sent profile {profile.pk} from the preview.")
+    sent = message("Sent profile %(name)s from the preview.", name=profile.pk)
+    model_admin.log_change(request, destination, pack(sent))
     return rows.get()
 
 
@@ -153,7 +155,8 @@ def _tried(destination: Destination, profile: Profile) -> Trial:
     except (ConnectorError, NotationError, InvalidDocument, UndecryptableValue):
         raise
     except Exception as error:  # a connector's own mistake, whose text may hold anything
-        raise ConnectorError(f"the connector failed with {type(error).__name__}") from None
+        failed = message("the connector failed with %(name)s", name=type(error).__name__)
+        raise ConnectorError(failed) from None
 
 
 def _refusal(draft: Draft) -> str:

@@ -20,10 +20,11 @@ from destinations.connectors.base import ConnectorError
 from destinations.insight import payload_diff, preview
 from destinations.models import Destination
 from destinations.notation import NotationError
-from destinations.recorded import translated
 from profiles.documents import InvalidDocument
 from profiles.models import Profile
 from tracsync.common.encryption import UndecryptableValue
+from tracsync.common.messages import message
+from tracsync.common.translation import translated
 
 
 def preview_page(request: HttpRequest, model_admin: ActingAdmin, destination: Destination) -> HttpResponse:
@@ -47,7 +48,7 @@ def test(request: HttpRequest, model_admin: ActingAdmin, destination: Destinatio
         trial = preview.send_test(destination, profile.document, f"test:{uuid.uuid4()}")
     except (ConnectorError, NotationError, InvalidDocument, UndecryptableValue) as error:
         return _page(request, model_admin, destination, asked, profile, trial_error=translated(str(error)))
-    model_admin.log_change(request, destination, "Test sent.")
+    model_admin.log_change(request, destination, message("Test sent."))
     return _page(request, model_admin, destination, asked, profile, trial=trial)
 
 

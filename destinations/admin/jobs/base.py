@@ -16,12 +16,13 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from destinations.admin.base.object_actions import Act, ActingAdmin, Button, Question, ReadOnly, in_english
+from destinations.admin.base.object_actions import Act, ActingAdmin, Button, Question, ReadOnly
 from destinations.models import Destination
 from destinations.scheduler import loop
 from tracsync.common import jobs
 from tracsync.common.bounded_lists import BoundedAdmin, NullFilter
 from tracsync.common.jobs import Job, JobEnded
+from tracsync.common.messages import message
 from tracsync.common.numbers import grouped
 from tracsync.common.times import duration, shown
 
@@ -34,13 +35,13 @@ CANCEL: Callable[[Any], None] = methodcaller("cancel")  # of its own kind: an im
 class Done(NamedTuple):
     """What was done with jobs: as the history keeps it, and as it is said."""
 
-    recorded: Any
+    recorded: str
     said: Any
 
 
-PAUSED = Done(gettext_lazy("Paused"), gettext_lazy("Paused: %(names)s."))
-RESUMED = Done(gettext_lazy("Resumed"), gettext_lazy("Resumed: %(names)s."))
-CANCELLED = Done(gettext_lazy("Cancelled"), gettext_lazy("Cancelled: %(names)s."))
+PAUSED = Done(message("Paused."), gettext_lazy("Paused: %(names)s."))
+RESUMED = Done(message("Resumed."), gettext_lazy("Resumed: %(names)s."))
+CANCELLED = Done(message("Cancelled."), gettext_lazy("Cancelled: %(names)s."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def _each(
         name = model_admin.name_of(job)
         try:
             act(job)
-            model_admin.log_change(request, job, in_english(done.recorded))
+            model_admin.log_change(request, job, done.recorded)
             names.append(name)
         except JobEnded as error:
             text = _("%(name)s: %(error)s.") % {"name": name[:1].upper() + name[1:], "error": error}

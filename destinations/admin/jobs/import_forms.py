@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from profiles.imports import csv_reader, uploads
 from profiles.imports.csv_reader import KINDS
 from profiles.imports.models import ImportJob
+from tracsync.common.messages import message
 
 MOST_COLUMNS = 400  # two fields each; Django takes a thousand
 ROWS_SHOWN = 3
@@ -91,8 +92,13 @@ def column_choices(job: ImportJob) -> list[ColumnChoice]:
     """All columns, each as it is chosen already or as its name suggests. Raises UnusableFile."""
     heading, rows = csv_reader.beginning(uploads.source(job), job.options["delimiter"], ROWS_SHOWN)
     if len(heading) > MOST_COLUMNS:
-        text = _("has %(count)d columns; at most %(most)d can be chosen here")
-        raise uploads.UnusableFile(text % {"count": len(heading), "most": MOST_COLUMNS})
+        raise uploads.UnusableFile(
+            message(
+                "has %(number)s columns; at most %(most)s can be chosen here",
+                number=len(heading),
+                most=MOST_COLUMNS,
+            )
+        )
     chosen = {name: (path, kind) for name, path, kind in job.options["columns"] or ()}
     return [
         ColumnChoice(number, name, _cells(rows, number), *chosen.get(name, (_suggested(name), "text")))

@@ -14,12 +14,11 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from destinations.admin.base.object_actions import Act, in_english
+from destinations.admin.base.object_actions import Act
 from destinations.admin.jobs import import_forms
 from destinations.admin.jobs.base import FinishedFilter, JobAdmin
 from destinations.admin.jobs.import_forms import KIND_LABELS, UploadForm
 from destinations.insight import payload_diff
-from destinations.recorded import translated
 from profiles import documents
 from profiles.documents import InvalidDocument
 from profiles.imports import csv_reader, uploads
@@ -29,6 +28,8 @@ from profiles.imports.models import ImportJob
 from profiles.imports.records import Record
 from profiles.models import Profile
 from tracsync.common import jobs
+from tracsync.common.messages import message
+from tracsync.common.translation import translated
 
 Phase = ImportJob.Phase
 COUNTS = {
@@ -75,7 +76,7 @@ def columns_page(request: HttpRequest, model_admin: JobAdmin, job: ImportJob) ->
 
 def start(request: HttpRequest, model_admin: JobAdmin, job: ImportJob) -> None:
     if import_jobs.start(job):
-        model_admin.log_change(request, job, in_english(gettext_lazy("Import started")))
+        model_admin.log_change(request, job, message("Import started."))
         model_admin.say(request, _("The import of %(name)s has begun.") % {"name": job.name})
     else:
         model_admin.say(request, _("There is nothing to import."), warning=True)
@@ -179,7 +180,7 @@ class ImportJobAdmin(JobAdmin):
         except UnusableFile as error:
             form.add_error("file", _("The file %(reason)s.") % {"reason": translated(str(error))})
             return None
-        self.log_addition(request, job, in_english(gettext_lazy("Uploaded")))
+        self.log_addition(request, job, message("Uploaded."))
         return job
 
     @admin.display(description=gettext_lazy("size"))

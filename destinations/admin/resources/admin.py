@@ -22,10 +22,10 @@ from destinations.configuration.history import Author
 from destinations.connectors.base import ConnectorError
 from destinations.insight import preview
 from destinations.models import Extension, Resource
-from destinations.recorded import translated
 from tracsync.common import times
 from tracsync.common.bounded_lists import LeanAdmin
 from tracsync.common.encryption import UndecryptableValue
+from tracsync.common.translation import translated
 
 MOST_NAMED = 10
 

@@ -14,14 +14,15 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from destinations.admin.base.object_actions import Act, ActingAdmin, Button, Question, ReadOnly, in_english
+from destinations.admin.base.object_actions import Act, ActingAdmin, Button, Question, ReadOnly
 from destinations.admin.resources.schema_texts import translated as in_words
 from destinations.configuration import catalogue
 from destinations.configuration.catalogue import ExtensionInUse
 from destinations.connectors.base import ConnectorError
 from destinations.models import Extension
-from destinations.recorded import translated
 from tracsync.common.bounded_lists import LeanAdmin, NullFilter
+from tracsync.common.messages import message
+from tracsync.common.translation import translated
 
 
 class InstalledFilter(NullFilter):
@@ -66,14 +67,14 @@ def before_uninstall(
 
 
 def _switch(request: HttpRequest, model_admin: ActingAdmin, extension: Extension, *, install: bool) -> None:
-    done = gettext_lazy("Installed") if install else gettext_lazy("Uninstalled")
+    done = message("Installed.") if install else message("Uninstalled.")
     try:
         (catalogue.install if install else catalogue.uninstall)(extension.pk)
     except (ExtensionInUse, ConnectorError) as error:
         why = {"name": extension.name, "reason": translated(str(error))}
         model_admin.say(request, _("%(name)s was left as it is: %(reason)s") % why, warning=True)
         return
-    model_admin.log_change(request, extension, in_english(done))
+    model_admin.log_change(request, extension, done)
     said = _("%(name)s is installed.") if install else _("%(name)s is uninstalled.")
     model_admin.say(request, said % {"name": extension.name})
 

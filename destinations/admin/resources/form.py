@@ -16,7 +16,7 @@ from destinations.configuration import validation
 from destinations.connectors import registry, schemas
 from destinations.connectors.base import Connector, ConnectorError
 from destinations.models import Extension, Resource
-from destinations.recorded import translated
+from tracsync.common.translation import translated
 
 SETS = ("production", "test")
 REMOVE_TEST = "test.remove_all"
