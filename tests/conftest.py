@@ -1,7 +1,9 @@
 """What all tests share: a connector that remembers, and short ways to make things."""
 
+import os
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import pytest
 import time_machine
@@ -13,7 +15,28 @@ from destinations.models import Destination, Extension, Resource
 from destinations.sync import push, sessions
 from profiles.models import Profile
 
+AT_ONCE = 3 * (os.cpu_count() or 1)
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+WAITING_MOST = ("faults", "services", "docs", "browser", "commands")
+
+
+def pytest_xdist_auto_num_workers(config):
+    """How many processes share the modules: most of them wait for browsers, workers and the clock.
+
+    A few modules, or single tests, are not worth starting processes for.
+    """
+    modules = {Path(argument.partition("::")[0]) for argument in config.args}
+    if all(path.is_file() for path in modules):
+        return 0 if len(modules) == 1 else min(len(modules), AT_ONCE)
+    return AT_ONCE
+
+
+def pytest_collection_modifyitems(items):
+    """What waits longest is begun first, so that it does not hold up the end."""
+    folders = [Path(__file__).parent / name for name in WAITING_MOST]
+    items.sort(key=lambda item: not any(folder in item.path.parents for folder in folders))
 
 
 @pytest.fixture(autouse=True)

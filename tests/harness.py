@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,7 +14,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,6 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 POSTGRES = os.environ.get("TRACSYNC_TEST_POSTGRES", "postgres://postgres@127.0.0.1:5432/postgres")
 REDIS = os.environ.get("TRACSYNC_TEST_REDIS", "redis://127.0.0.1:6379/0")
 RABBITMQ = os.environ.get("TRACSYNC_TEST_RABBITMQ", "amqp://guest:guest@127.0.0.1:5672/%2F")
+FIXTURES = ROOT / "tests" / "fixtures"
+PATIENCE = 180.0  # seconds; a busy machine is slow, and only a test that fails waits this long
 
 
 def missing(server: str, error: Exception) -> None:
@@ -33,7 +38,7 @@ def missing(server: str, error: Exception) -> None:
     pytest.skip(message)
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 30.0, what: str = "") -> object:
+def wait_for(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> object:
     """Wait until a condition holds; fail with what was waited for when it does not in time."""
     ends_at = time.monotonic() + seconds
     while time.monotonic() < ends_at:
@@ -41,7 +46,17 @@ def wait_for(condition: Callable[[], object], seconds: float = 30.0, what: str =
         if value:
             return value
         time.sleep(0.05)
-    raise AssertionError(f"not within {seconds} s: {what or condition}")
+    raise AssertionError(f"not within {seconds} s: {what}")
+
+
+def free_port() -> int:
+    """A port that is free, as is the next one, and that no connection is given before it is bound."""
+    while True:
+        port = secrets.choice(range(10_000, 32_000))  # below those of connections
+        with suppress(OSError), socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", port))
+            second.bind(("127.0.0.1", port + 1))
+            return port
 
 
 def _stat(pid: int) -> list[str]:
@@ -102,6 +117,50 @@ class Receiver:
         self.server.server_close()
 
 
+SHELL = """
+import contextlib, io, json, sys, traceback
+import django
+django.setup()
+from django.db import connections
+for line in sys.stdin:
+    said, failed = io.StringIO(), ""
+    try:
+        with contextlib.redirect_stdout(said):
+            exec(compile(json.loads(line), "the code of a test", "exec"), {})
+    except Exception:
+        failed = traceback.format_exc()
+    connections.close_all()
+    print(json.dumps([said.getvalue(), failed]), flush=True)
+"""
+
+
+class Shell:
+    """A process of an installation that runs code again and again: starting one each time takes a second."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", SHELL],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, code: str) -> str:
+        self.process.stdin.write(json.dumps(code) + "\n")
+        self.process.stdin.flush()
+        said, failed = json.loads(self.process.stdout.readline())
+        if failed:
+            raise AssertionError(failed)
+        return said
+
+    def close(self) -> None:
+        with self.process:  # closes its input, at which it ends
+            pass
+
+
 class Installation:
     """tracsync in a directory of its own, with its commands, workers and web server."""
 
@@ -119,18 +178,34 @@ class Installation:
             **environment,
         }
         self.processes: list[subprocess.Popen] = []
+        self.shell: Shell | None = None
         self.port = 0
-        self.manage("migrate", "-v0")
+        if "DATABASE_URL" in environment:
+            self.manage("migrate", "-v0")
+        else:
+            self._copy_migrated(directory)
+
+    def _copy_migrated(self, directory: Path) -> None:
+        """Take what `migrate` makes; who needs it first makes it for all processes of this run."""
+        name = "tracsync.sqlite3"
+        shared = Path(os.environ["TESTS_DIRECTORY"])
+        with (shared / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (shared / name).exists():
+                made = shared / "migrating"
+                self.manage("migrate", "-v0", env={**self.environment, "TRACSYNC_DATA_DIR": str(made)})
+                (made / name).rename(shared / name)
+        directory.mkdir(parents=True, exist_ok=True)
+        shutil.copy(shared / name, directory)
 
     def manage(self, *arguments: str, check: bool = True, **options) -> subprocess.CompletedProcess:
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
-            env=self.environment,
             capture_output=True,
             text=True,
-            timeout=300,
-            **options,
+            timeout=PATIENCE,
+            **{"env": self.environment, **options},
         )
         if check and done.returncode:
             raise AssertionError(f"{arguments} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
@@ -138,7 +213,9 @@ class Installation:
 
     def python(self, code: str) -> str:
         """Run code inside the installation; what it printed."""
-        return self.manage("shell", "--no-imports", "-c", code).stdout
+        if self.shell is None:
+            self.shell = Shell(self.environment)
+        return self.shell.run(code)
 
     def start(self, *arguments: str) -> subprocess.Popen:
         process = subprocess.Popen(
@@ -150,24 +227,18 @@ class Installation:
     def start_worker(self) -> subprocess.Popen:
         return self.start("manage.py", "worker")
 
-    def choose_port(self) -> int:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        return self.port
-
     def start_up(self, command: list[str], directory: Path) -> subprocess.Popen:
         """Start `up` on this installation's port; returns when it answers."""
-        port = self.choose_port()
+        self.port = free_port()
         process = subprocess.Popen(
-            [*command, "--port", str(port)], cwd=directory, env=self.environment, start_new_session=True
+            [*command, "--port", str(self.port)], cwd=directory, env=self.environment, start_new_session=True
         )
         self.processes.append(process)
-        wait_for(self._answers, 60, "the web server")
+        wait_for(self._answers, "the web server")
         return process
 
     def start_web(self) -> str:
-        self.choose_port()
+        self.port = free_port()
         self.start(
             "-m",
             "gunicorn",
@@ -176,7 +247,7 @@ class Installation:
             "--threads=4",
             "--log-level=error",
         )
-        wait_for(self._answers, what="the web server")
+        wait_for(self._answers, "the web server")
         return f"http://127.0.0.1:{self.port}"
 
     def _answers(self) -> bool:
@@ -185,6 +256,8 @@ class Installation:
         return False
 
     def stop(self) -> None:
+        if self.shell is not None:
+            self.shell.close()
         for process in self.processes:
             with suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
@@ -199,14 +272,15 @@ class Installation:
                 os.kill(pid, signal.SIGKILL)
 
     def pids(self) -> list[int]:
-        """Every process of this installation, also those whose parent is gone; oldest first."""
+        """Every process of this installation but our shell, also those whose parent is gone; oldest first."""
+        shell = self.shell and self.shell.process.pid
         mark = f"TRACSYNC_QUEUE={self.environment['TRACSYNC_QUEUE']}".encode()
         found = []
         for entry in Path("/proc").iterdir():
             with suppress(OSError):
                 if entry.name.isdigit() and mark in (entry / "environ").read_bytes().split(b"\0"):
                     found.append(int(entry.name))
-        return sorted(pid for pid in found if state(pid) not in ("Z", ""))
+        return sorted(pid for pid in found if pid != shell and state(pid) not in ("Z", ""))
 
     def worker_processes(self) -> dict[str, int]:
         """The processes of the one running worker by kind; fewer kinds while some are being started."""
@@ -226,7 +300,7 @@ class Installation:
 
     def complete_worker(self) -> dict[str, int]:
         """The processes of the worker, once all of them run."""
-        return wait_for(lambda: len(kinds := self.worker_processes()) == 6 and kinds, 60, "a complete worker")
+        return wait_for(lambda: len(kinds := self.worker_processes()) == 6 and kinds, "a complete worker")
 
     def add_destination(self, receiver: Receiver, name: str = "crm", **fields: object) -> None:
         fields = {"mapping": {"id": "profile@id", "visits": "profile@stats.visits"}, **fields}
@@ -242,8 +316,13 @@ configuration.save(Destination(name={name!r}, resource=resource, **{fields!r}))
 """
         )
 
-    def save_profiles(self, documents: list[dict]) -> None:
-        self.manage("import_profiles", "-", input="\n".join(map(json.dumps, documents)))
+    def save_profiles(self, documents: Iterable[dict]) -> None:
+        self.python(
+            f"""
+from profiles.changes import Change, write
+write([Change(document["id"], "put", document) for document in {list(documents)!r}])
+"""
+        )
 
 
 @contextmanager

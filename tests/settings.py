@@ -1,12 +1,16 @@
 """Settings of the tests: an own data directory and keys, tasks run where they are enqueued."""
 
+import atexit
 import os
+import shutil
 import tempfile
 
 from cryptography.fernet import Fernet
 
-directory = tempfile.TemporaryDirectory(prefix="tracsync-tests-")  # gone when the tests end
-os.environ["TRACSYNC_DATA_DIR"] = directory.name
+if "TESTS_DIRECTORY" not in os.environ:  # all processes of a run have it in common; gone when the tests end
+    os.environ["TESTS_DIRECTORY"] = tempfile.mkdtemp(prefix="tracsync-tests-")
+    atexit.register(shutil.rmtree, os.environ["TESTS_DIRECTORY"])
+os.environ["TRACSYNC_DATA_DIR"] = os.path.join(os.environ["TESTS_DIRECTORY"], "data")
 os.environ["SECRET_KEY"] = "for tests only, and as long as a key must be"
 os.environ["TRACSYNC_ENCRYPTION_KEYS"] = Fernet.generate_key().decode()
 for name in ("DATABASE_URL", "REDIS_URL", "TRACSYNC_QUIET_PERIOD", "TRACSYNC_ALLOWED_INTERNAL_NETWORKS"):

@@ -1,11 +1,7 @@
 """Profiles over HTTP."""
 
-import threading
-
 import pytest
-from django.db import connection
 from django.utils.http import http_date, urlencode
-from rest_framework.test import APIClient
 
 from profiles.models import Profile
 
@@ -236,30 +232,3 @@ def test_bad_filters_are_named(api, query, field):
     response = api.get(f"/api/profiles/?{query}")
     assert response.status_code == 400
     assert field in response.json()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_two_patches_at_once_lose_nothing(api, make_profile):
-    make_profile("p1", n={})
-    authorization = api.client._credentials["HTTP_AUTHORIZATION"]
-
-    stored = []
-
-    def work(name):
-        client = APIClient(HTTP_AUTHORIZATION=authorization)
-        for n in range(5):
-            answer = client.patch("/api/profiles/p1/", {"n": {f"{name}{n}": n}}, format="json")
-            if answer.status_code == 200:
-                stored.append(f"{name}{n}")
-            else:
-                assert answer.status_code == 503  # SQLite in memory does not wait for another writer
-        connection.close()
-
-    threads = [threading.Thread(target=work, args=(name,)) for name in "ab"]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    profile = Profile.objects.get()
-    assert sorted(profile.document["n"]) == sorted(stored)
-    assert profile.version == 1 + len(stored) > 5

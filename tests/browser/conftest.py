@@ -6,21 +6,21 @@ import shutil
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 from tests.harness import Installation, Receiver
 
-PATIENCE = 20_000  # milliseconds
+PATIENCE = 60_000  # milliseconds
+# The first one has no windows: a page costs a third of what it costs in the others.
+CHROMIUMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 LAUNCH = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync")
 QUIET = ("--disable-background-networking", "--disable-component-update")
 SEED = """
 import json
-from django.contrib.auth import get_user_model
 from django.utils import timezone
 from destinations import configuration
 from destinations.models import *
 from profiles.models import Profile
-get_user_model().objects.create_superuser("operator", password="operator")
 Extension.objects.filter(slug="http_api").update(installed_at=timezone.now())
 url = {{"url": {url!r}}}
 resource = Resource.objects.create(name="Receiver", type_id="http_api", production=url, test=url)
@@ -40,14 +40,27 @@ for name in {names!r}:
     found[name] = made.pk
 print(json.dumps(found))
 """
+SIGN_IN = """
+from django.contrib.auth import get_user_model
+from django.test import Client
+client = Client()
+client.force_login(get_user_model().objects.create_superuser("operator", password="operator"))
+print(client.cookies["sessionid"].value)
+"""
 SERIOUS = ("serious", "critical")
+LOOK = """options => {
+    // What is on its way from one colour to another has neither.
+    document.getAnimations().filter(one => one instanceof CSSTransition).forEach(one => one.finish());
+    return axe.run({...options, resultTypes: ["violations"]}).then(found => found.violations);
+}"""
+OF_COLOURS = ["color-contrast", "link-in-text-block"]  # the rules that light and dark make a difference to
 NAMES = ("editor", "preview", "plain", "review")
 
 
 def chromium() -> str:
     """Skips on a user's machine that has none, and fails in CI."""
     named = os.environ.get("TRACSYNC_TEST_CHROMIUM")
-    names = (named,) if named else ("chromium", "chromium-browser", "google-chrome")
+    names = (named,) if named else CHROMIUMS
     found = next(filter(None, map(shutil.which, names)), None)
     if found is None:
         message = "no Chromium: install it, or set TRACSYNC_TEST_CHROMIUM to its path"
@@ -65,15 +78,61 @@ def browser():
         browser.close()
 
 
-class Site:
-    """Where the pages are."""
+class Visitor:
+    """Somebody at a browser, signed in at an installation as one who may do everything.
 
-    def __init__(self, base: str, found: dict, installation: Installation) -> None:
-        self.base, self.found, self.installation = base, found, installation
+    Pages are used again by the next test: a new one costs a second, more than most tests do with it.
+    """
+
+    def __init__(self, browser: Browser, installation: Installation) -> None:
+        self.browser, self.installation = browser, installation
         self.python = installation.python  # runs code inside of it
+        self.session = self.python(SIGN_IN).strip()
+        self.base = installation.start_web()
+        self.pages: dict[tuple, Page] = {}
+        self.complaints: list[str] = []
 
     def url(self, path: str) -> str:
         return f"{self.base}/admin/{path}"
+
+    def open(self, url: str, width: int = 1600, **options: object) -> Page:
+        """A page that must not complain: not to the console, and not by asking anybody else for anything."""
+        key = tuple(options.items())
+        if key not in self.pages:
+            self.pages[key] = self._new_page(options)
+        page = self.pages[key]
+        page.set_viewport_size({"width": width, "height": 1000 if width > 1000 else 844})
+        page.goto(url)
+        return page
+
+    def _new_page(self, options: dict) -> Page:
+        context = self.browser.new_context(reduced_motion="reduce", color_scheme="light", **options)
+        context.set_default_timeout(PATIENCE)
+        context.add_cookies([{"name": "sessionid", "value": self.session, "url": self.base}])
+        page = context.new_page()
+        page.on("console", lambda message: self.complaints.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        page.on("request", self._asked)
+        return page
+
+    def _asked(self, request: Request) -> None:
+        if not request.url.startswith((self.base, "data:")):
+            self.complaints.append(f"asked {request.url}")
+
+    def leave(self) -> None:
+        """Leave all pages as they were in the beginning, and say what they complained of."""
+        complaints = list(self.complaints)
+        for page in self.pages.values():
+            page.unroute_all()
+            page.goto("about:blank")
+        self.complaints.clear()
+        assert complaints == []
+
+
+class Site(Visitor):
+    """Where the pages are."""
+
+    found: dict
 
     def destination(self, name: str, rest: str = "change/") -> str:
         return self.url(f"destinations/destination/{self.found[name]}/{rest}")
@@ -89,61 +148,25 @@ def site(browser, tmp_path_factory):
     directory = tmp_path_factory.mktemp("browser")
     installation = Installation(directory, TRACSYNC_ATTEMPT_BODIES="all")
     try:
-        found = json.loads(installation.python(SEED.format(url=receiver.url, names=NAMES)))
-        base = installation.start_web()
+        site = Site(browser, installation)
+        site.found = json.loads(installation.python(SEED.format(url=receiver.url, names=NAMES)))
         installation.start_worker()
-        yield Site(base, found, installation)
+        yield site
     finally:
         installation.stop()
         receiver.close()
 
 
-@pytest.fixture(scope="package")
-def signed_in(browser, site):
-    """The cookies of somebody who may do everything."""
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(site.url("login/"))
-    page.fill("#id_username", "operator")
-    page.fill("#id_password", "operator")
-    page.click("[type=submit]")
-    page.wait_for_url(site.url(""))
-    state = context.storage_state()
-    context.close()
-    return state
-
-
 @pytest.fixture
-def open_page(browser, site, signed_in):
-    """Open pages that must not complain: not to the console, and not by asking anybody else for anything."""
-    contexts, complaints = [], []
+def open_page(site):
+    yield site.open
+    site.leave()
 
-    def asked(request):
-        if not request.url.startswith((site.base, "data:")):
-            complaints.append(f"asked {request.url}")
 
-    def open_one(url, width=1600, scheme="light", **options):
-        height = 1000 if width > 1000 else 844
-        context = browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=scheme,
-            reduced_motion="reduce",
-            storage_state=signed_in,
-            **options,
-        )
-        context.set_default_timeout(PATIENCE)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
-        page.on("request", asked)
-        page.goto(url)
-        return page
-
-    yield open_one
-    for context in contexts:
-        context.close()
-    assert complaints == []
+@pytest.fixture(params=[390, 1600])
+def view(request):
+    """Narrow and wide, for pages that axe is put into."""
+    return {"width": request.param, "bypass_csp": True}
 
 
 @pytest.fixture
@@ -151,7 +174,9 @@ def editor():
     """An editor by its label, with what was in it selected, so that typing replaces it."""
 
     def find(page, label, select=True):
-        box = page.get_by_role("textbox", name=label, exact=False)
+        box = page.locator(".cm-content").and_(
+            page.get_by_role("textbox", name=label)
+        )  # no plain field any more
         box.click()
         if select:
             page.keyboard.press("ControlOrMeta+a")
@@ -165,17 +190,21 @@ def axe() -> str:
     return (Path(__file__).parent / "axe" / "axe.min.js").read_text()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def barriers(axe):
-    """What axe finds to be serious on a page."""
+    """What axe finds to be serious on a page, in light and dark, and whether it is wider than its window."""
 
-    def look(page):
+    def look(page, impacts=SERIOUS):
         page.evaluate(axe)
-        found = page.evaluate("axe.run()")["violations"]
-        return [
+        found = page.evaluate(LOOK, {})
+        page.emulate_media(color_scheme="dark")
+        found += page.evaluate(LOOK, {"runOnly": OF_COLOURS})
+        page.emulate_media(color_scheme="light")
+        wider = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+        return ["it is wider than its window"] * wider + [
             f"{one['id']}: {node['html'][:160]} ({node['any'][0]['message'] if node['any'] else ''})"
             for one in found
-            if one["impact"] in SERIOUS
+            if one["impact"] in impacts
             for node in one["nodes"]
         ]
 

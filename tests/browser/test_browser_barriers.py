@@ -4,12 +4,6 @@ import pytest
 from playwright.sync_api import expect
 
 
-@pytest.fixture(params=[(390, "light"), (390, "dark"), (1600, "light"), (1600, "dark")], ids=str)
-def view(request):
-    width, scheme = request.param
-    return {"width": width, "scheme": scheme, "bypass_csp": True}  # axe is put into the page
-
-
 def test_a_destination_with_mistakes_and_suggestions(view, site, open_page, editor, barriers):
     page = open_page(site.destination("preview"), **view)
     page.get_by_label("Profile", exact=True).fill("p2")

@@ -5,22 +5,22 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import PATIENCE
+from tests.browser.conftest import Visitor
 from tests.harness import Installation, Receiver, wait_for
 
-SIZES = [(390, "light"), (390, "dark"), (1600, "light"), (1600, "dark")]
-SERIOUS = ("serious", "critical")
-USER = """
-from django.contrib.auth import get_user_model
-get_user_model().objects.create_superuser("operator", password="operator")
+INSTALL = """
+from django.utils import timezone
+from destinations.models import Extension
+Extension.objects.filter(slug="http_api").update(installed_at=timezone.now())
 """
 DESTINATION = """
+from destinations import configuration
 from destinations.models import *
 from profiles.models import Profile
 made = Resource.objects.create(name="Receiver", type_id="http_api", production={{"url": {url!r}}})
-Destination.objects.create(
+configuration.save(Destination(
     name="crm", resource=made, prerequisites="profile@mail EXISTS", mapping={{"id": "profile@id"}},
-    quiet_period=0.1)
+    quiet_period=0.1))
 for document in ({{"id": "anna", "mail": "anna@x.example"}}, {{"id": "ben"}}):
     Profile(document=document).save()
 """
@@ -28,119 +28,74 @@ RESTING = """
 from datetime import timedelta
 from django.utils import timezone
 from destinations.models import *
-from destinations.sync import tally
-made = Destination.objects.create(name="resting", resource=Resource.objects.get())
+from destinations import configuration
+from destinations.sync import counters
+made = Destination(name="resting", resource=Resource.objects.get())
+configuration.save(made)
 now = timezone.now()
 Health.objects.filter(destination=made).update(
     held_until=now + timedelta(hours=1), held_since=now, hold_reason="status 503: gone")
 for ago in range(300):
     Tally.objects.create(
-        destination=made, slot=tally.slot(now) - ago, settled=9, skipped=4, accepted=ago % 7, rejected=1,
+        destination=made, slot=counters.slot(now) - ago, settled=9, skipped=4, accepted=ago % 7, rejected=1,
         lag_1=ago % 7)
 """
 
 
-class Visitor:
-    """Somebody who may do everything, signed in at an installation of his own."""
+class Beginner(Visitor):
+    """A visitor of an installation where nothing is set up and no worker runs."""
 
-    def __init__(self, browser, installation):
-        self.browser, self.installation, self.complaints = browser, installation, []
+    def __init__(self, browser, directory):
+        super().__init__(browser, Installation(directory))
         self.receiver = Receiver()
-        installation.python(USER)
-        self.base = f"{installation.start_web()}/admin/"
-        self.state = None
-        page = self.open("login/")
-        page.fill("#id_username", "operator")
-        page.fill("#id_password", "operator")
-        page.click("[type=submit]")
-        page.wait_for_url(self.base)
-        self.state = page.context.storage_state()
-
-    def open(self, path="", width=1600, scheme="light", **options):
-        context = self.browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, storage_state=self.state, **options
-        )
-        context.set_default_timeout(PATIENCE)
-        page = context.new_page()
-        page.on("console", lambda message: self.complaints.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
-        page.goto(f"{self.base}{path}")
-        return page
+        self.home = self.url("")
 
     def close(self):
         self.installation.stop()
         self.receiver.close()
 
 
-@pytest.fixture(scope="module")
-def make_visitor(browser, tmp_path_factory):
-    made = []
-
-    def make():
-        made.append(Visitor(browser, Installation(tmp_path_factory.mktemp("home"))))
-        return made[-1]
-
-    yield make
-    for visitor in made:
-        visitor.close()
-    assert [one for visitor in made for one in visitor.complaints] == []
+@pytest.fixture
+def beginner(browser, tmp_path):
+    beginner = Beginner(browser, tmp_path)
+    yield beginner
+    beginner.close()
+    beginner.leave()
 
 
 @pytest.fixture(scope="module")
-def visitor(make_visitor):
+def busy(browser, tmp_path_factory):
     """Where something was pushed, and one destination rests."""
-    visitor = make_visitor()
-    visitor.installation.python("from destinations.models import *\n" + INSTALL)
-    visitor.installation.python(DESTINATION.format(url=visitor.receiver.url))
-    visitor.installation.start_worker()
-    wait_for(lambda: visitor.receiver.arrivals, what="the first push")
-    visitor.installation.python(RESTING)
-    return visitor
+    busy = Beginner(browser, tmp_path_factory.mktemp("home"))
+    busy.python(INSTALL)
+    busy.python(DESTINATION.format(url=busy.receiver.url))
+    busy.installation.start_worker()
+    wait_for(lambda: busy.receiver.arrivals, "the first push")
+    busy.python(RESTING)
+    yield busy
+    busy.close()
 
 
-INSTALL = """
-from django.utils import timezone
-Extension.objects.filter(slug="http_api").update(installed_at=timezone.now())
-"""
+@pytest.fixture
+def visitor(busy):
+    yield busy
+    busy.leave()
 
 
-def check(page, axe):
-    """No serious barrier, and nothing that is wider than the screen."""
-    page.evaluate(axe)
-    found = page.evaluate("axe.run()")["violations"]
-    barriers = [
-        f"{one['id']}: {node['html'][:160]}"
-        for one in found
-        if one["impact"] in SERIOUS
-        for node in one["nodes"]
-    ]
-    assert barriers == []
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-
-
-@pytest.mark.parametrize(("width", "scheme"), SIZES)
-def test_home_and_the_funnel_are_for_everybody(visitor, axe, width, scheme):
-    page = visitor.open("", width, scheme, bypass_csp=True)  # axe is put into the page
+def test_home_and_the_funnel_are_for_everybody(visitor, view, barriers):
+    page = visitor.open(visitor.home, **view)
     row = page.locator("tr", has=page.get_by_role("link", name="resting", exact=True))
     expect(row).to_contain_text("status 503: gone")
     expect(row.get_by_role("img")).to_have_count(3)
-    check(page, axe)
+    assert barriers(page) == []
     page.get_by_role("link", name="Funnel of resting").click()
     expect(page.get_by_role("heading", name="Funnel")).to_be_visible()
     expect(page.locator(".tracsync-stage-accepted")).to_contain_text("of what was sent")
-    check(page, axe)
-    page.context.close()
-
-
-@pytest.mark.parametrize(("width", "scheme"), SIZES[1:3])
-def test_first_steps_are_for_everybody(make_visitor, axe, width, scheme):
-    page = make_visitor().open("", width, scheme, bypass_csp=True)
-    expect(page.get_by_role("heading", name="First steps")).to_be_visible()
-    check(page, axe)
+    assert barriers(page) == []
 
 
 def test_from_home_to_why_it_was_not_sent(visitor):
-    page = visitor.open()
+    page = visitor.open(visitor.home)
     expect(page.get_by_text("Schedulers and workers are running.")).to_be_visible()
     page.get_by_role("link", name="Funnel of crm").click()
     page.get_by_role("link", name="Last hour").click()
@@ -153,23 +108,26 @@ def test_from_home_to_why_it_was_not_sent(visitor):
     expect(page.get_by_text("not sent: profile@mail is missing")).to_be_visible()
 
 
-def test_an_empty_installation_leads_from_step_to_step(make_visitor):
-    visitor = make_visitor()
-    page = visitor.open()
+def test_an_empty_installation_leads_from_step_to_step(beginner, barriers):
+    for width in (390, 1600):
+        page = beginner.open(beginner.home, width, bypass_csp=True)
+        expect(page.get_by_role("heading", name="First steps")).to_be_visible()
+        assert barriers(page) == []
+    page = beginner.open(beginner.home)
     now = page.locator("[aria-current=step]")
     expect(now).to_contain_text("Install an extension")
     now.get_by_role("link").click()
     page.get_by_role("row", name=re.compile("HTTP API")).get_by_role("button", name="Install").click()
-    page.goto(visitor.base)
+    page.goto(beginner.home)
     expect(now).to_contain_text("Add a resource")
     now.get_by_role("link").click()
     expect(page.get_by_role("heading", name="Add resource")).to_be_visible()
-    visitor.installation.python(DESTINATION.format(url=visitor.receiver.url))
-    page.goto(visitor.base)
+    beginner.python(DESTINATION.format(url=beginner.receiver.url))
+    page.goto(beginner.home)
     expect(now).to_contain_text("Start a worker")
     expect(page.get_by_text("Nothing is running")).to_be_visible()
-    visitor.installation.start_worker()
-    wait_for(lambda: visitor.receiver.arrivals, what="the first push")
+    beginner.installation.start_worker()
+    wait_for(lambda: beginner.receiver.arrivals, "the first push")
     page.reload()
     expect(page.get_by_role("status")).to_contain_text("Schedulers and workers are running.")
     expect(page.get_by_role("heading", name="First steps")).to_have_count(0)

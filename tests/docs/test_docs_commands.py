@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import ROOT, Installation
+from tests.harness import PATIENCE, ROOT, Installation
 
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -42,7 +42,7 @@ class Page:
             env={**self.installation.environment, **self.variables},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
         )
         assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
         values = done.stdout.partition(MARKER)[2].split("\0")
@@ -51,9 +51,7 @@ class Page:
     def adapted(self, block):
         port = self.installation.port
         block = block.replace(".venv/bin/python manage.py", f"{sys.executable} {ROOT / 'manage.py'}")
-        return block.replace("127.0.0.1:8000", f"127.0.0.1:{port}").replace(
-            "../shared", str(ROOT.parent / "shared")
-        )
+        return block.replace("127.0.0.1:8000", f"127.0.0.1:{port}")
 
     def start(self, command):
         self.running = self.installation.start_up(shlex.split(command), self.directory)

@@ -10,7 +10,6 @@ from tests.faults.conftest import assert_in_order, documents
 from tests.harness import wait_for
 
 KINDS = ("worker", "pusher", "monitor", "sentinel", "clock", "supervisor")
-WITHIN = 30.0  # seconds
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -19,9 +18,7 @@ def test_idle(stack, kind):
     os.kill(installation.complete_worker()[kind], signal.SIGKILL)
     run = f"idle-{kind}"
     installation.save_profiles(documents(run, 1, 1))
-    began = time.monotonic()
-    wait_for(lambda: f"{run}-000" in receiver.last(), WITHIN, f"a push after the {kind} was killed")
-    assert time.monotonic() - began < WITHIN
+    wait_for(lambda: f"{run}-000" in receiver.last(), f"a push after the {kind} was killed")
     assert_in_order(receiver)
 
 
@@ -32,7 +29,7 @@ def test_busy(stack, kind):
     installation.complete_worker()
     receiver.answer = lambda payload: time.sleep(0.02) or 200
     installation.save_profiles(documents(run, 200, 1))
-    wait_for(lambda: sum(id.startswith(run) for id in receiver.last()) > 20, 30, "the first pushes")
+    wait_for(lambda: sum(id.startswith(run) for id in receiver.last()) > 20, "the first pushes")
     os.kill(installation.complete_worker()[kind], signal.SIGKILL)
     installation.save_profiles(documents(run, 200, 2))
     expected = {document["id"]: 2 for document in documents(run, 200, 2)}
@@ -40,5 +37,5 @@ def test_busy(stack, kind):
     def arrived():
         return {id: payload["visits"] for id, payload in receiver.last().items() if id in expected}
 
-    wait_for(lambda: arrived() == expected, 2 * WITHIN, f"all last states after the {kind} was killed")
+    wait_for(lambda: arrived() == expected, f"all last states after the {kind} was killed")
     assert_in_order(receiver)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import POSTGRES, ROOT, missing, need_redis, wait_for
+from tests.harness import PATIENCE, POSTGRES, ROOT, missing, need_redis, wait_for
 
 KILLED = {"clock", "worker", "pusher", "monitor", "sentinel", "supervisor", "broker emptied"}
 
@@ -47,7 +47,7 @@ def prove(environment, *options):
 @pytest.mark.parametrize("stack", ["sqlite", "postgres and redis"])
 def test_nothing_is_lost_or_stale(stack, tmp_path):
     run = prove(environment(tmp_path, stack), "--seed=8", "--profiles=600", "--seconds=15", "--json")
-    out, said = run.communicate(timeout=240)
+    out, said = run.communicate(timeout=PATIENCE)
     assert run.returncode == 0, out + said
     ledger = json.loads(out)
     assert ledger["proven"] is True
@@ -62,12 +62,12 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path):
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     run = prove({**environment(tmp_path, "sqlite"), "TMPDIR": str(scratch)}, "--profiles=200")
-    wait_for(lambda: list(scratch.glob("*/workers.log")), 60, "running workers")
+    wait_for(lambda: list(scratch.glob("*/workers.log")), "running workers")
     run.send_signal(signal.SIGINT)
-    _, said = run.communicate(timeout=120)
+    _, said = run.communicate(timeout=PATIENCE)
     assert (run.returncode, "everything is cleaned up" in said) == (1, True), said
     assert list(scratch.iterdir()) == []
-    wait_for(lambda: not left_behind(scratch), 10, "the end of all processes")
+    wait_for(lambda: not left_behind(scratch), "the end of all processes")
 
 
 def left_behind(directory):
@@ -85,7 +85,7 @@ def left_behind(directory):
 
 def test_the_real_database_is_not_touched(tmp_path):
     run = prove(environment(tmp_path, "sqlite"), "--profiles=20", "--seconds=1", "--no-kills")
-    out, said = run.communicate(timeout=120)
+    out, said = run.communicate(timeout=PATIENCE)
     assert run.returncode == 0, out + said
     assert "Nothing lost, nothing stale" in out
     assert not (tmp_path / "tracsync.sqlite3").exists()

@@ -32,17 +32,17 @@ def process_of(installation, words):
 def test_what_is_killed_is_started_again(running):
     installation, receiver, _ = running
     for words in ("tracsync worker", "gunicorn"):
-        killed = wait_for(lambda words=words: process_of(installation, words), what=words)
+        killed = wait_for(lambda words=words: process_of(installation, words), words)
         os.kill(killed, signal.SIGKILL)
-        wait_for(lambda killed=killed: killed not in installation.pids(), what="its end")
-    wait_for(installation._answers, 30, "the web server")
+        wait_for(lambda killed=killed: killed not in installation.pids(), "its end")
+    wait_for(installation._answers, "the web server")
     installation.save_profiles([{"id": "p1", "stats": {"visits": 1}}])
-    wait_for(receiver.last, 30, "a push")
+    wait_for(receiver.last, "a push")
 
 
 def test_when_up_is_killed_nothing_stays_behind(running):
     installation, _, process = running
-    wait_for(lambda: process_of(installation, "tracsync worker"), what="the worker")
+    wait_for(lambda: process_of(installation, "tracsync worker"), "the worker")
     process.kill()
     process.wait()
-    wait_for(lambda: not installation.pids(), 60, "the end of all processes")
+    wait_for(lambda: not installation.pids(), "the end of all processes")

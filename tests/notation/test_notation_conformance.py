@@ -1,4 +1,4 @@
-"""The shared cases of both languages, where they are checked out beside the project."""
+"""The conformance cases of both languages."""
 
 import json
 from pathlib import Path
@@ -7,13 +7,11 @@ import pytest
 
 from destinations.notation import NotationError, parse_condition, parse_template
 
-FOLDER = Path(__file__).parents[3] / "shared" / "conformance"
+FOLDER = Path(__file__).parents[1] / "fixtures" / "conformance"
 
 
 def cases(name):
-    """The cases of a file with their data; one that says why there are none."""
-    if not (FOLDER / name).exists():
-        return [pytest.param(None, None, marks=pytest.mark.skip(reason=f"no {name} beside the project"))]
+    """The cases of a file with their data."""
     document = json.loads((FOLDER / name).read_text(encoding="utf-8"))
     return [
         pytest.param(case, document["sources"][case["sources"]], id=case["id"]) for case in document["cases"]

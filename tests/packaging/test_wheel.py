@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from contextlib import contextmanager, suppress
@@ -14,13 +13,15 @@ import pytest
 import requests
 from packaging.requirements import Requirement
 
-from tests.harness import ROOT, wait_for
+from tests.harness import PATIENCE, ROOT, free_port, wait_for
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}  # and no settings of the tests
 
 
 def python(*arguments):
-    done = subprocess.run([sys.executable, *map(str, arguments)], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, *map(str, arguments)], capture_output=True, text=True, timeout=PATIENCE
+    )
     assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
 
 
@@ -72,17 +73,6 @@ def link_dependencies(packages):
                     (packages / name).symlink_to(needed.locate_file(name))
 
 
-def free_port():
-    """With the next one free as well: that is the receiver's."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
-            with suppress(OSError, OverflowError):
-                second.bind(("127.0.0.1", port + 1))
-                return port
-
-
 @contextmanager
 def running(command, log, **options):
     with log.open("w") as output:
@@ -127,8 +117,8 @@ def test_an_installed_wheel_runs(wheel, tmp_path):
     base, receiver = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port + 1}/"
     command = [program, "up", "--demo", "--port", str(port)]
     with running(command, log, cwd=work, env={**ENVIRONMENT, "HOME": str(home)}) as up:
-        wait_for(lambda: "pushes so far" in page(receiver), 180, "a push")
-        wait_for(lambda: page(f"{base}/healthz"), 30, "the web server")
+        wait_for(lambda: "pushes so far" in page(receiver), "a push")
+        wait_for(lambda: page(f"{base}/healthz"), "the web server")
         session = signed_in(base, re.search(r"with the password (\S+)", log.read_text())[1])
         assert "Demo receiver" in session.get(f"{base}/admin/", timeout=30).text
         style = session.get(f"{base}/static/tracsync/admin.css", timeout=30)
@@ -141,7 +131,7 @@ def test_an_installed_wheel_runs(wheel, tmp_path):
         assert "nur auf Englisch" in help_page
         assert "tracsync create_token" in page(f"{base}/api/")
         up.send_signal(signal.SIGINT)
-        assert up.wait(60) == 0
+        assert up.wait(PATIENCE) == 0
     assert "Stopped." in log.read_text()
     assert not files([*packages, work]) ^ before
     kept = {path.name for path in (home / ".local/share/tracsync").iterdir()}

@@ -16,7 +16,10 @@ from profiles.imports import files, records
 from profiles.models import Profile
 
 pytestmark = pytest.mark.django_db
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+CHINOOK = {
+    name: Path(__file__).parents[2] / "fixtures" / "chinook" / f"chinook_{name}.jsonl"
+    for name in ("profiles", "changes", "profiles_final")
+}
 
 
 @pytest.fixture
@@ -258,24 +261,17 @@ def test_the_database_fails(load, monkeypatch, error, shown):
     assert (code, said) == (1, [f"The database failed ({shown}). Nothing is imported."])
 
 
-@pytest.fixture
-def chinook():
-    if not DATA.is_dir():
-        pytest.skip("the sample data is not beside the project")
-    return {name: DATA / f"chinook_{name}.jsonl" for name in ("profiles", "changes", "profiles_final")}
-
-
-def test_chinook(load, chinook):
+def test_chinook(load):
     final = {
         document["id"]: document
-        for document in map(json.loads, chinook["profiles_final"].read_text().splitlines())
+        for document in map(json.loads, CHINOOK["profiles_final"].read_text().splitlines())
     }
-    assert load(chinook["profiles"])[:2] == (0, "created 59, changed 0, unchanged 0, failed 0")
-    assert load(chinook["profiles"])[:2] == (0, "created 0, changed 0, unchanged 59, failed 0")
-    assert load(chinook["changes"])[:2] == (0, "created 0, changed 412, unchanged 0, failed 0")
+    assert load(CHINOOK["profiles"])[:2] == (0, "created 59, changed 0, unchanged 0, failed 0")
+    assert load(CHINOOK["profiles"])[:2] == (0, "created 0, changed 0, unchanged 59, failed 0")
+    assert load(CHINOOK["changes"])[:2] == (0, "created 0, changed 412, unchanged 0, failed 0")
     assert stored() == final
-    assert load(chinook["profiles_final"])[:2] == (0, "created 0, changed 0, unchanged 59, failed 0")
+    assert load(CHINOOK["profiles_final"])[:2] == (0, "created 0, changed 0, unchanged 59, failed 0")
     # From the beginning again: the first file takes the changes back, the second one makes them again.
-    assert load(chinook["profiles"])[:2] == (0, "created 0, changed 59, unchanged 0, failed 0")
-    load(chinook["changes"])
+    assert load(CHINOOK["profiles"])[:2] == (0, "created 0, changed 59, unchanged 0, failed 0")
+    load(CHINOOK["changes"])
     assert stored() == final
