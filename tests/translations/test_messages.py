@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from django.utils import translation
 from django.utils.html import escape
 from rest_framework.test import APIClient
 
+from destinations import configuration
 from destinations.connectors.base import Rejected, Retry
 from destinations.connectors.http import client as http
 from destinations.models import ProfileSync
@@ -252,6 +254,16 @@ class TestRead:
         )
         [answer] = api("/api/destinations/")
         assert "profile@id is text, where a number is needed" in answer["health"]["problem"]
+
+    def test_what_was_done_by_whom(self, push, page, admin_client):
+        destination = push().destination
+        configuration.save(destination)
+        page_of = partial(page, "destinations_destination_history", destination.pk)
+        assert "die Befehlszeile" in page_of()
+        admin_client.post(reverse("admin:destinations_destination_backfill", args=[destination.pk]))
+        assert "Nachholen von 1 Profilen beauftragt." in page_of()
+        admin_client.post(reverse("admin:destinations_destination_pause", args=[destination.pk]))
+        assert "Angehalten." in page_of()
 
     def test_an_import(self, page):
         refused = message("id must be text, not %(kind)s", kind=message("a number"))

@@ -17,7 +17,6 @@ from destinations.admin.base.confirm_before_save import BACK, SEALED, AsksBefore
 from destinations.admin.base.object_actions import Act, ActingAdmin, Button, Question
 from destinations.admin.base.tags import TagFilter
 from destinations.admin.resources.form import SETS, TITLES, ResourceForm, fieldsets, removed, resource_form
-from destinations.admin.resources.schema_texts import translated as in_words
 from destinations.configuration.history import Author
 from destinations.connectors.base import ConnectorError
 from destinations.insight import preview
@@ -123,7 +122,7 @@ class ResourceAdmin(AsksBeforeSaving, LeanAdmin):
 
     def _choose_type(self, request: HttpRequest) -> Any:
         choices = [
-            {"name": one.name, "text": in_words(one.description), "query": f"type={one.slug}"}
+            {"name": one.name, "text": translated(one.description), "query": f"type={one.slug}"}
             for one in Extension.objects.filter(installed_at__isnull=False)
         ]
         return self.page(

@@ -15,7 +15,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from destinations.admin.base.object_actions import Act, ActingAdmin, Button, Question, ReadOnly
-from destinations.admin.resources.schema_texts import translated as in_words
 from destinations.configuration import catalogue
 from destinations.configuration.catalogue import ExtensionInUse
 from destinations.connectors.base import ConnectorError
@@ -119,7 +118,7 @@ class ExtensionAdmin(ActingAdmin, ReadOnly, LeanAdmin):
 
     @admin.display(description=gettext_lazy("description"))
     def about(self, extension: Extension) -> str:
-        return in_words(extension.description)
+        return translated(extension.description)
 
     @admin.display(description=gettext_lazy("installed"), boolean=True)
     def is_installed(self, extension: Extension) -> bool:

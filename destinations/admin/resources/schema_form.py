@@ -14,10 +14,10 @@ from django import forms
 from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.translation import gettext as _
 
-from destinations.admin.resources.schema_texts import translated
 from destinations.connectors import schemas
 from destinations.connectors.redaction import MASK
 from profiles.forms import JSONText, JSONTextField
+from tracsync.common.translation import translated
 
 Value = dict[str, Any]
 

@@ -51,7 +51,7 @@ class RabbitMQ:
 
     slug: ClassVar[str] = "rabbitmq"
     name: ClassVar[str] = "RabbitMQ"
-    description: ClassVar[str] = "Publishes a message for each changed profile."
+    description: ClassVar[str] = message("Publishes a message for each changed profile.")
     icon: ClassVar[str] = (
         '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linejoin="round">'
         '<path d="M3 6h18v12H3zM3 7l9 7 9-7"/></svg>'
@@ -62,16 +62,18 @@ class RabbitMQ:
         "properties": {
             "uri": {
                 "type": "string",
-                "title": "URI",
-                "description": "amqp://user:password@host:5672/vhost, or amqps:// for TLS.",
+                "title": message("URI"),
+                "description": message("amqp://user:password@host:5672/vhost, or amqps:// for TLS."),
                 "pattern": r"^[Aa][Mm][Qq][Pp][Ss]?://[^/?#\s]+[^?#\s]*$",
                 "hint": message("must start with amqp:// or amqps://, name a host and hold no ?"),
                 "secret": True,
             },
             "timeout": {
                 "type": "number",
-                "title": "Timeout",
-                "description": "Seconds to wait for a connection, and for the broker to confirm a message.",
+                "title": message("Timeout"),
+                "description": message(
+                    "Seconds to wait for a connection, and for the broker to confirm a message."
+                ),
                 "exclusiveMinimum": 0,
                 "maximum": 60,
                 "default": 10,
@@ -85,53 +87,57 @@ class RabbitMQ:
         "properties": {
             "queue": {
                 "type": "object",
-                "title": "Queue",
-                "description": "Where messages go.",
+                "title": message("Queue"),
+                "description": message("Where messages go."),
                 "properties": {
                     "name": {
                         "type": "string",
-                        "title": "Name",
-                        "description": "The name of the exchange and of the queue bound to it.",
+                        "title": message("Name"),
+                        "description": message("The name of the exchange and of the queue bound to it."),
                         "minLength": 1,
                         "maxLength": 255,
                     },
                     "routing_key": {
                         "type": "string",
-                        "title": "Routing key",
-                        "description": "The routing key of messages, and of the binding.",
+                        "title": message("Routing key"),
+                        "description": message("The routing key of messages, and of the binding."),
                         "maxLength": 255,
                         "default": "",
                     },
                     "queue_type": {
                         "type": "string",
-                        "title": "Type",
-                        "description": "The type of the exchange.",
+                        "title": message("Type"),
+                        "description": message("The type of the exchange."),
                         "enum": ["direct", "fanout", "topic", "headers"],
                         "default": "direct",
                     },
                     "durable": {
                         "type": "boolean",
-                        "title": "Durable",
-                        "description": "Whether the exchange outlives a broker's restart; queues always do.",
+                        "title": message("Durable"),
+                        "description": message(
+                            "Whether the exchange outlives a broker's restart; queues always do."
+                        ),
                         "default": True,
                     },
                     "auto_declare": {
                         "type": "boolean",
-                        "title": "Declare automatically",
-                        "description": "Create exchange, queue and binding where they are missing.",
+                        "title": message("Declare automatically"),
+                        "description": message("Create exchange, queue and binding where they are missing."),
                         "default": True,
                     },
                     "compression": {
                         "type": "string",
-                        "title": "Compression",
-                        "description": "How messages are compressed; gzip is a zlib stream, as in Tracardi.",
+                        "title": message("Compression"),
+                        "description": message(
+                            "How messages are compressed; gzip is a zlib stream, as in Tracardi."
+                        ),
                         "enum": ["none", "gzip", "bzip2"],
                         "default": "none",
                     },
                     "serializer": {
                         "type": "string",
-                        "title": "Serializer",
-                        "description": "How messages are written.",
+                        "title": message("Serializer"),
+                        "description": message("How messages are written."),
                         "enum": ["json"],
                         "default": "json",
                     },

@@ -33,7 +33,7 @@ class HttpApi:
 
     slug: ClassVar[str] = "http_api"
     name: ClassVar[str] = "HTTP API"
-    description: ClassVar[str] = "Calls a web service once for each changed profile."
+    description: ClassVar[str] = message("Calls a web service once for each changed profile.")
     icon: ClassVar[str] = (
         '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round">'
         '<circle cx="12" cy="12" r="9"/><path d="M3 12h18M12 3c5 5 5 13 0 18M12 3c-5 5-5 13 0 18"/></svg>'
@@ -44,44 +44,46 @@ class HttpApi:
         "properties": {
             "url": {
                 "type": "string",
-                "title": "URL",
-                "description": "The address to call. Its password and query values are not shown again.",
+                "title": message("URL"),
+                "description": message(
+                    "The address to call. Its password and query values are not shown again."
+                ),
                 "format": "uri",
                 "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^/?#\s]+\S*$",
                 "hint": message("must start with http:// or https:// and hold no spaces"),
             },
             "username": {
                 "type": "string",
-                "title": "User name",
-                "description": "For basic authentication, together with the password.",
+                "title": message("User name"),
+                "description": message("For basic authentication, together with the password."),
                 "default": "",
             },
             "password": {
                 "type": "string",
-                "title": "Password",
-                "description": "For basic authentication.",
+                "title": message("Password"),
+                "description": message("For basic authentication."),
                 "secret": True,
                 "default": "",
             },
             "token": {
                 "type": "string",
-                "title": "Token",
-                "description": "Sent as Authorization: Bearer. Not together with a user name.",
+                "title": message("Token"),
+                "description": message("Sent as Authorization: Bearer. Not together with a user name."),
                 "secret": True,
                 "default": "",
             },
             "headers": {
                 "type": "object",
-                "title": "Secret headers",
-                "description": "Headers that carry keys, by name; kept secret.",
+                "title": message("Secret headers"),
+                "description": message("Headers that carry keys, by name; kept secret."),
                 "additionalProperties": {"type": "string"},
                 "secret": True,
                 "default": {},
             },
             "proxy": {
                 "type": "string",
-                "title": "Proxy",
-                "description": "The proxy to go through, such as http://user:password@proxy:3128.",
+                "title": message("Proxy"),
+                "description": message("The proxy to go through, such as http://user:password@proxy:3128."),
                 "pattern": r"^$|^[Hh][Tt][Tt][Pp][Ss]?://[^/?#\s]+/?$",
                 "hint": message("must start with http:// or https:// and name a host"),
                 "secret": True,
@@ -96,38 +98,40 @@ class HttpApi:
         "properties": {
             "method": {
                 "type": "string",
-                "title": "Method",
-                "description": "With GET the payload becomes query parameters.",
+                "title": message("Method"),
+                "description": message("With GET the payload becomes query parameters."),
                 "enum": ["GET", "POST", "PUT", "PATCH", "DELETE"],
                 "default": "POST",
             },
             "timeout": {
                 "type": "number",
-                "title": "Timeout",
-                "description": "Seconds to wait for data; a whole exchange may take twice as long.",
+                "title": message("Timeout"),
+                "description": message("Seconds to wait for data; a whole exchange may take twice as long."),
                 "exclusiveMinimum": 0,
                 "maximum": 60,
                 "default": 10,
             },
             "headers": {
                 "type": "object",
-                "title": "Headers",
-                "description": "Headers to send, by name. A Content-Type other than JSON changes the body.",
+                "title": message("Headers"),
+                "description": message(
+                    "Headers to send, by name. A Content-Type other than JSON changes the body."
+                ),
                 "additionalProperties": {"type": "string"},
                 "default": {},
             },
             "cookies": {
                 "type": "object",
-                "title": "Cookies",
-                "description": "Cookies to send, by name.",
+                "title": message("Cookies"),
+                "description": message("Cookies to send, by name."),
                 "additionalProperties": {"type": "string"},
                 "secret": True,
                 "default": {},
             },
             "ssl_check": {
                 "type": "boolean",
-                "title": "Verify TLS",
-                "description": "Verify the server's certificate.",
+                "title": message("Verify TLS"),
+                "description": message("Verify the server's certificate."),
                 "default": True,
             },
         },

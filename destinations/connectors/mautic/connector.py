@@ -44,7 +44,9 @@ class Mautic:
 
     slug: ClassVar[str] = "mautic"
     name: ClassVar[str] = "Mautic"
-    description: ClassVar[str] = "Creates and updates contacts in Mautic, found by their e-mail address."
+    description: ClassVar[str] = message(
+        "Creates and updates contacts in Mautic, found by their e-mail address."
+    )
     icon: ClassVar[str] = (
         '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linejoin="round">'
         '<circle cx="9" cy="8" r="4"/><path d="M2 21c0-5 3-7 7-7s7 2 7 7M15 5h7v6h-6z"/></svg>'
@@ -55,22 +57,22 @@ class Mautic:
         "properties": {
             "api_url": {
                 "type": "string",
-                "title": "API URL",
-                "description": "Where Mautic is, with or without /api at the end.",
+                "title": message("API URL"),
+                "description": message("Where Mautic is, with or without /api at the end."),
                 "format": "uri",
                 "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^/?#@\s]+(/[^?#\s]*)?$",
                 "hint": message("must start with http:// or https:// and hold no user name and no ?"),
             },
             "public_key": {
                 "type": "string",
-                "title": "Public key",
-                "description": "The client id of API credentials of the type OAuth 2.",
+                "title": message("Public key"),
+                "description": message("The client id of API credentials of the type OAuth 2."),
                 "minLength": 1,
             },
             "private_key": {
                 "type": "string",
-                "title": "Secret key",
-                "description": "The client secret that belongs to the public key.",
+                "title": message("Secret key"),
+                "description": message("The client secret that belongs to the public key."),
                 "minLength": 1,
                 "secret": True,
             },
@@ -83,8 +85,8 @@ class Mautic:
         "properties": {
             "overwrite_with_blank": {
                 "type": "boolean",
-                "title": "Overwrite with blank",
-                "description": "Let blank values clear fields in Mautic; otherwise it ignores them.",
+                "title": message("Overwrite with blank"),
+                "description": message("Let blank values clear fields in Mautic; otherwise it ignores them."),
                 "default": False,
             },
         },
@@ -95,8 +97,8 @@ class Mautic:
         "properties": {
             "email": {
                 "type": "string",
-                "title": "E-mail",
-                "description": "What Mautic finds the contact by.",
+                "title": message("E-mail"),
+                "description": message("What Mautic finds the contact by."),
                 "pattern": r"\S",
                 "hint": message("must not be blank"),
             },
