@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
+import hypothesis
 import pytest
 import time_machine
 
@@ -17,6 +18,12 @@ from profiles.models import Profile
 
 AT_ONCE = 3 * (os.cpu_count() or 1)
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile(
+    "tracsync", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("tracsync")
 
 
 WAITING_MOST = ("faults", "services", "docs", "browser", "commands")
