@@ -25,6 +25,7 @@ UNSHOWN: Final = "(cannot be shown)"
 MAX_VALUE: Final = 60  # characters of a value in the sentence
 MAX_PART: Final = 120  # and of a part of the condition
 MAX_SUMMARY: Final = 1_000
+_AND: Final = message(" and ")
 MAX_REASONS: Final = 100  # more than a summary has room for
 
 
@@ -74,7 +75,7 @@ class Explanation:
     def why_not(self, show_values: bool = True) -> str:
         """The parts that are to blame where it is not met, as in the summary."""
         reasons = islice(_reasons(self, show_values), MAX_REASONS)
-        return shortened(joined(message(" and "), reasons), MAX_SUMMARY)
+        return shortened(joined(_AND, reasons), MAX_SUMMARY)
 
     def as_dict(self) -> dict[str, Any]:
         """The tree as JSON."""

@@ -14,11 +14,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 SEPARATOR = "\x1e"  # ASCII's record separator: between a stored text and what it is made of
 _PLACEHOLDER = re.compile(r"%(?:%|\((\w+)\)s)")
-_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Message(str):
@@ -116,7 +116,7 @@ def pack(text: str) -> str:
     if not isinstance(text, Message) or not text.values:
         return text
     if text._packed is None:
-        text._packed = f"{text}{SEPARATOR}{_as_json(_spans(text))}"
+        text._packed = f"{text}{SEPARATOR}{_spans(text)}"
     return text._packed
 
 
@@ -131,15 +131,18 @@ def unpack(stored: str) -> str:
         return stored
 
 
-def _spans(text: Message) -> list[list[Any]]:
-    """Of each value the name ("" in a list), begin and end within the text and, of a message, its spans."""
-    spans: list[list[Any]] = []
+def _spans(text: Message) -> str:
+    """As JSON, written out as every reason passes through here: of each value the name ("" in a list), begin
+    and end within the text and, of a message, its spans.
+    """
+    spans: list[str] = []
     end = 0
     for before, name, value in _in_list(text) if isinstance(text.values, tuple) else _in_template(text):
         start = end + before
         end = start + len(value)
-        spans.append([name, start, end, *([_spans(value)] if isinstance(value, Message) else [])])
-    return spans
+        within = f",{_spans(value)}" if isinstance(value, Message) else ""
+        spans.append(f'["{name}",{start},{end}{within}]')
+    return f"[{','.join(spans)}]"
 
 
 def _in_list(text: Message) -> Iterator[tuple[int, str, str]]:
@@ -150,15 +153,24 @@ def _in_list(text: Message) -> Iterator[tuple[int, str, str]]:
 
 def _in_template(text: Message) -> Iterator[tuple[int, str, str]]:
     assert isinstance(text.values, Mapping)
+    for before, name in _places(text.template):
+        yield before, name, text.values[name]
+
+
+@lru_cache(maxsize=1000)
+def _places(template: str) -> list[tuple[int, str]]:
+    """The placeholders of a template, each with how many characters come before it."""
+    places: list[tuple[int, str]] = []
     before = end = 0
-    for place in _PLACEHOLDER.finditer(text.template):
+    for place in _PLACEHOLDER.finditer(template):
         before += place.start() - end
         end = place.end()
         if place[1] is None:
             before += len("%")
         else:
-            yield before, place[1], text.values[place[1]]
+            places.append((before, place[1]))
             before = 0
+    return places
 
 
 def _restored(text: str, spans: list[Any]) -> Message:
