@@ -16,7 +16,7 @@ from django.utils import timezone
 from destinations.models import Destination, Heartbeat
 from destinations.operations import backfill, replay
 from destinations.scheduler import cleanup
-from destinations.sync import claim, settle
+from destinations.sync import claim, push, settle
 from profiles.imports import job
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,13 @@ def _next(now: datetime) -> list[Destination]:
         return []
     schedulers = Heartbeat.objects.filter(at__gt=now - ALIVE).count()
     queue = QUEUED_PER_PROCESS * settings.TRACSYNC_WORKERS * max(1, schedulers)
-    return ready[: max(0, queue - claim.unstarted(now))]
+    ready = ready[: max(0, queue - claim.unstarted(now))]
+    slow = [one for one in ready if claim.is_slow(one)]
+    if not slow:
+        return ready
+    background = push.BACKGROUND_BATCHES * settings.TRACSYNC_WORKERS * max(1, schedulers)
+    surplus = slow[max(0, background - claim.slow_batches(now)) :]
+    return [one for one in ready if one not in surplus]
 
 
 def run(stopped: Callable[[], bool]) -> None:
