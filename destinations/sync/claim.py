@@ -26,7 +26,7 @@ from django_q.tasks import async_task
 
 from destinations.connectors import registry
 from destinations.connectors.base import ConnectorError
-from destinations.models import Destination, Health, ProfileSync, Resource
+from destinations.models import DeliveryAttempt, Destination, Health, ProfileSync, Resource
 from destinations.sync import database, limits, retry
 from tracsync.common.messages import message
 
@@ -65,9 +65,15 @@ def ready(now: datetime) -> list[Destination]:
     return sorted(found, key=lambda one: (_waiting_since(one), one.pk))
 
 
-def _waiting_since(destination: Any) -> datetime:
+def due_since(destination: Any) -> datetime:
+    """Since when something is due at one of those that are `ready`."""
     oldest: datetime = min(due for due in (destination.live, destination.bulk) if due is not None)
+    return oldest
+
+
+def _waiting_since(destination: Destination) -> datetime:
     health = _health(destination)
+    oldest = due_since(destination)
     return max(oldest, health.claimed_at) if health and health.claimed_at else oldest
 
 
@@ -86,6 +92,12 @@ def is_slow(destination: Destination) -> bool:
     """Whether its calls are known to take long."""
     health = _health(destination)
     return health is not None and (health.call_seconds or 0.0) >= SLOW_CALL
+
+
+def has_started_since(moment: datetime) -> bool:
+    """Whether any push has begun since a moment."""
+    in_flight = ProfileSync.objects.filter(claimed_until__isnull=False, started_at__gte=moment)
+    return in_flight.exists() or DeliveryAttempt.objects.filter(at__gte=moment).exists()
 
 
 def slow_batches(now: datetime) -> int:

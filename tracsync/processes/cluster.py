@@ -22,6 +22,7 @@ from django_q.conf import Conf
 
 from destinations.sync import push, shutdown
 from destinations.sync.concurrency import Background
+from tracsync.processes import orphans
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ FROZEN_AFTER = 5.0  # seconds with tasks in the queue and nobody working
 def run(beat: Any) -> None:
     """Be the sentinel of a cluster until SIGTERM. `beat` is shared: the time of the last sign of life."""
     push.background = Background(push.BACKGROUND_BATCHES)
-    util.register_after_fork(push.background, _end_in_time)
+    util.register_after_fork(push.background, _begin_process)
     stop = _StopFlag()
     signal.signal(signal.SIGTERM, stop.set)
     try:
@@ -41,8 +42,9 @@ def run(beat: Any) -> None:
         sys.exit(f"the cluster cannot reach its broker: {error}")
 
 
-def _end_in_time(background: Background) -> None:
-    """In each process of the cluster: its end waits for the calls that are under way in the background."""
+def _begin_process(background: Background) -> None:
+    """Each process of the cluster ends with the sentinel, and otherwise not before its calls in the background."""
+    orphans.end_with_parent(signal.SIGKILL)
     util.Finalize(background, background.wait, args=(LAST_CALLS,), exitpriority=0)
 
 
