@@ -47,7 +47,7 @@ def prune() -> int:
 
 
 def _prune_history(now: datetime) -> int:
-    """One batch each of ended jobs, of all versions of destinations but the newest, of the admin's log, and of
+    """One batch each of ended jobs, of versions of destinations but the newest, of the admin's log, and of
     expired sessions; how many."""
     old = now - timedelta(days=settings.TRACSYNC_HISTORY_DAYS)
     newest = DestinationVersion.objects.filter(destination=OuterRef("destination")).order_by("-number")
