@@ -23,6 +23,7 @@ class Health(models.Model):
     hold_reason = MessageField(blank=True)
     last_accepted_at = models.DateTimeField(null=True)
     recovered_at = models.DateTimeField(null=True)  # until all that waits for a retry is brought forward
+    edited_at = models.DateTimeField(null=True)  # until all that was rejected before is tried again
     claimed_at = models.DateTimeField(null=True)  # its last turn
     call_seconds = models.FloatField(null=True)  # that the last calls took, in the middle
     problem = MessageField(blank=True)  # of its condition, mapping, settings or credentials

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from destinations.connectors.base import Accepted, Hold, Rejected, Retry, Stop, Unknown
@@ -61,19 +61,27 @@ def unusable(
 
 
 def mended(destination: Destination) -> None:
-    """A person has changed the destination, or starts it again: its problem and its rest are over."""
-    Health.objects.filter(destination=destination).update(
-        failures=0,
-        held_until=None,
-        held_since=None,
-        hold_reason="",
-        problem="",
-        problem_at=None,
-        refusals=0,
-        refused_since=None,
-        refusal="",
-        stopped_at=None,
-    )
+    """A person starts the destination again: its problem and its rest are over."""
+    Health.objects.filter(destination=destination).update(**_WELL)
+
+
+def edited(destination: Destination) -> None:
+    """A person has changed what or where it sends: what was rejected gets another chance, too."""
+    Health.objects.filter(destination=destination).update(**_WELL, edited_at=timezone.now())
+
+
+_WELL: dict[str, Any] = {
+    "failures": 0,
+    "held_until": None,
+    "held_since": None,
+    "hold_reason": "",
+    "problem": "",
+    "problem_at": None,
+    "refusals": 0,
+    "refused_since": None,
+    "refusal": "",
+    "stopped_at": None,
+}
 
 
 def is_sick(health: Health) -> bool:
@@ -149,29 +157,44 @@ def _problem(health: Health, text: str) -> None:
 
 
 def bring_forward(now: datetime) -> int:
-    """A batch of what waits for a retry at destinations that are well again; how many rows that were.
+    """A batch of what waits for a retry at destinations that are well again, and of what was rejected at
+    those that have been edited; how many rows that were.
 
     What is locked at this moment is being settled or changed by a person, and has a new due time.
     """
-    found = 0
-    for pk in list(Health.objects.filter(recovered_at__isnull=False).values_list("pk", flat=True)):
-        waiting = ProfileSync.objects.filter(destination=pk, state=ProfileSync.State.RETRYING, due_at__gt=now)
-        moved = database.update(_first(waiting, "due_at"), skip_locked=True, due_at=now)
+    state, found = ProfileSync.State, 0
+    for health in Health.objects.filter(Q(recovered_at__isnull=False) | Q(edited_at__isnull=False)):
+        rows = ProfileSync.objects.filter(destination=health.pk)
+        moved = 0
+        if health.recovered_at is not None:
+            waiting = rows.filter(state=state.RETRYING, due_at__gt=now)
+            moved += database.update(_first(waiting, "due_at"), skip_locked=True, due_at=now)
+        if health.edited_at is not None:
+            rejected = rows.filter(state=state.REJECTED, due_at=None, state_since__lt=health.edited_at)
+            moved += _try_again(_first(rejected, "pk"), now, attempts=0)
         if moved == 0:
-            Health.objects.filter(pk=pk).update(recovered_at=None)
+            unchanged = Health.objects.filter(recovered_at=health.recovered_at, edited_at=health.edited_at)
+            unchanged.filter(pk=health.pk).update(recovered_at=None, edited_at=None)
         found += moved
     return found
 
 
+def _try_again(rows: QuerySet[ProfileSync], now: datetime, **fields: Any) -> int:
+    again = {
+        "state": ProfileSync.State.PENDING,
+        "state_since": now,
+        "due_at": now,
+        "bulk": True,
+        "reason": "",
+    }
+    return database.update(rows, skip_locked=True, **again, **fields)
+
+
 def _second_chance(destination: Destination, since: datetime) -> None:
     """What was refused in a row, until another was accepted, is tried once more."""
-    now, state = timezone.now(), ProfileSync.State
-    refused = ProfileSync.objects.filter(
-        destination=destination, state=state.REJECTED, state_since__gte=since
-    )
-    again: dict[str, Any] = {"state": state.PENDING, "state_since": now, "due_at": now, "bulk": True}
-    first = _first(refused.filter(second_chance=False), "state_since")
-    database.update(first, skip_locked=True, **again, second_chance=True, reason="")
+    rows = ProfileSync.objects.filter(destination=destination, state=ProfileSync.State.REJECTED)
+    refused = rows.filter(state_since__gte=since, second_chance=False)
+    _try_again(_first(refused, "state_since"), timezone.now(), second_chance=True)
 
 
 def _first(rows: QuerySet[ProfileSync], order: str) -> QuerySet[ProfileSync]:
