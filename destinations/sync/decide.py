@@ -107,7 +107,7 @@ class Decider:
     def idempotency_key(self, epoch: UUID, sync: ProfileSync, version: int, payload_hash: str) -> str:
         """The same for all repeats of one push and for nothing else; 43 characters.
 
-        `payload_hash` tells content, way and place. The destination's `generation` tells two pushes of the same
+        `payload_hash` tells content, way and place. The destination's `generation` tells two pushes of one
         content apart between which another was sent, `sync.replays` those that a person asked for, and `epoch`
         those of other installations and of the time before a backup was restored.
         """
