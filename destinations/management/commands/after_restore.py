@@ -8,7 +8,7 @@ from destinations.operations import backfill, replay, selection
 
 class Command(BaseCommand):
     help = (
-        "Run this once after a backup was restored, before the workers start. What destinations were sent since"
+        "Run this once after a backup was restored, before workers start. What destinations were sent since"
         " the backup is not known any more: every profile is sent to every enabled destination again, in the"
         " background, with idempotency keys that were never used before."
     )
