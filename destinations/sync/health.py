@@ -17,6 +17,9 @@ from destinations.connectors.base import Accepted, Rejected, Retry, Unknown
 from destinations.models import Destination, Health, ProfileSync
 from destinations.sync import database, limits, retry
 from destinations.sync.decide import Refuse
+from tracsync.common.messages import message
+
+ASKED_TO_WAIT = message("it allows no more calls for now")
 
 
 def note(destination: Destination, results: Sequence[Any], sent_at: Sequence[datetime]) -> None:
@@ -61,6 +64,8 @@ def _count(health: Health, result: Any) -> None:
         health.failures = 0
         if not health.is_held(timezone.now()):  # a rest that another worker was just asked for stays
             health.held_until, health.held_since, health.hold_reason = None, None, ""
+        if result.after is not None:  # its rate limit is used up; that is no failure
+            _hold(health, retry.retry_after(result.after), ASKED_TO_WAIT)
     elif isinstance(result, Retry | Unknown):
         _fail(health, result)
     elif isinstance(result, Refuse) and result.problem:

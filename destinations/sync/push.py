@@ -237,11 +237,12 @@ class _Batch:
             outcomes.record(self.destination, self.token, unrecorded)
 
     def _count(self, outcome: Outcome) -> None:
-        if isinstance(outcome, Retry) and outcome.after is not None:
+        is_told = isinstance(outcome, Accepted | Rejected | Retry) and outcome.after is not None
+        if is_told:
             self.told_to_wait = True  # and no answer to a call beside this one takes that back
-        elif isinstance(outcome, Accepted | Rejected):
+        if isinstance(outcome, Accepted | Rejected):
             self.failures = 0
-        else:
+        elif not is_told:
             self.failures += 1
 
 
