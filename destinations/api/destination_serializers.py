@@ -142,7 +142,7 @@ class DestinationSerializer(StrictModelSerializer):
         connector = find_connector(destination.resource.type_id)
         if connector is not None and "settings" in data:
             destination.settings = schemas.unmask(connector.settings_schema, data["settings"], stored)
-        validation.check_destination(destination)
+        validation.check_destination(destination, entered=data.get("settings"))
         configuration.save(destination, by=author(self.context["request"]))
         return destination
 

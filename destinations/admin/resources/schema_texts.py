@@ -34,6 +34,7 @@ TEXTS = (
     _("Cookies to send, by name."),
     _("Verify TLS"),
     _("Verify the server's certificate."),
+    _("Verify the server's certificate; off is off for all its destinations."),
     # Mautic
     _("Creates and updates contacts in Mautic, found by their e-mail address."),
     _("API URL"),
