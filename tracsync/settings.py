@@ -3,6 +3,7 @@
 Every variable is described in docs/configuration.md.
 """
 
+import os
 from pathlib import Path
 
 from csp.constants import NONCE, NONE, SELF
@@ -101,6 +102,10 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# SQLite has one writer at a time; other databases serve several processes.
+_PROCESSES = 1 if DATABASES["default"]["ENGINE"].endswith("sqlite3") else max(2, min(4, os.cpu_count() or 1))
+TRACSYNC_WEB_PROCESSES = env.int("TRACSYNC_WEB_PROCESSES", default=_PROCESSES)
 
 REDIS_URL = env.str("REDIS_URL", default="")
 if REDIS_URL:
@@ -207,5 +212,9 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("TRACSYNC_LOG_LEVEL", default="INFO")},
-    "loggers": {"django-q": {"level": "WARNING"}, "pika": {"level": "CRITICAL"}},
+    "loggers": {
+        "django-q": {"level": "WARNING"},
+        "pika": {"level": "CRITICAL"},
+        "waitress.queue": {"level": "ERROR"},
+    },
 }

@@ -31,7 +31,7 @@ def process_of(installation, words):
 
 def test_what_is_killed_is_started_again(running):
     installation, receiver, _ = running
-    for words in ("tracsync worker", "gunicorn"):
+    for words in ("tracsync worker", "tracsync web"):
         killed = wait_for(lambda words=words: process_of(installation, words), words)
         os.kill(killed, signal.SIGKILL)
         wait_for(lambda killed=killed: killed not in installation.pids(), "its end")

@@ -15,7 +15,6 @@ from django.db import models
 
 from tracsync.common.messages import message
 
-
 DUMPED = "encrypted:"  # what a value begins with in a dump
 
 
