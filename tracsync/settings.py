@@ -34,6 +34,7 @@ TRACSYNC_WORKERS = env.int("TRACSYNC_WORKERS", default=4)
 # What is let in, out and kept.
 TRACSYNC_MAX_DOCUMENT_BYTES = env.int("TRACSYNC_MAX_DOCUMENT_BYTES", default=1_000_000)
 TRACSYNC_MAX_DOCUMENT_DEPTH = env.int("TRACSYNC_MAX_DOCUMENT_DEPTH", default=64)
+TRACSYNC_MAX_BULK_RECORDS = env.int("TRACSYNC_MAX_BULK_RECORDS", default=50_000)
 TRACSYNC_MAX_REQUEST_BYTES = env.int("TRACSYNC_MAX_REQUEST_BYTES", default=50_000_000)
 TRACSYNC_MAX_UPLOAD_BYTES = env.int("TRACSYNC_MAX_UPLOAD_BYTES", default=200 * 1024**2)
 TRACSYNC_ALLOWED_INTERNAL_NETWORKS = env.list("TRACSYNC_ALLOWED_INTERNAL_NETWORKS", default=[])
@@ -174,7 +175,8 @@ STATIC_URL = "static/"
 # Static files are served from the packages they come in: nothing to collect before the first start.
 WHITENOISE_USE_FINDERS = True
 
-DATA_UPLOAD_MAX_MEMORY_SIZE = TRACSYNC_MAX_REQUEST_BYTES
+# A form's: a document in it becomes three times as long. The API's bodies have limits of their own.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000 + 3 * 3 * TRACSYNC_MAX_DOCUMENT_BYTES
 FILE_UPLOAD_HANDLERS = [
     "profiles.imports.upload_limit.BoundedUpload",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",

@@ -103,7 +103,10 @@ class _Channel(HTTPChannel):
         return HEADER_SECONDS + BODY_SECONDS * (1 + request.body_bytes_received / BODY_BYTES)
 
     def cut(self) -> None:
-        if self.request is not None and not self.total_outbufs_len:
+        if self.total_outbufs_len:
+            self.handle_close()  # its socket takes nothing: waitress would wait until it does
+            return
+        if self.request is not None:
             with suppress(OSError):
                 self.socket.send(TIMED_OUT)
         self.will_close = True

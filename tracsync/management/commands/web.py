@@ -7,8 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 class Command(BaseCommand):
     help = (
         "Serve the admin and the API. Slow clients are cut off and keep nobody else waiting. Any number of"
-        " web servers may run, on any number of hosts. Ends on Ctrl-C or SIGTERM after finishing what is under"
-        " way."
+        " web servers may run, on any number of hosts. Ends on Ctrl-C or SIGTERM after finishing what is"
+        " under way."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
