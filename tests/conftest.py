@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
+import hypothesis
 import pytest
 import time_machine
 
@@ -19,7 +20,12 @@ AT_ONCE = 3 * (os.cpu_count() or 1)
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
-WAITING_MOST = ("faults", "services", "docs", "browser", "commands")
+# What properties are tried with: the same few each time; HYPOTHESIS_PROFILE=thorough tries many others.
+hypothesis.settings.register_profile("quick", deadline=None, derandomize=True, max_examples=50)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=1000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+WAITING_MOST = ("faults", "services", "prove", "docs", "browser", "packaging", "processes", "bench")
 
 
 def pytest_xdist_auto_num_workers(config):
