@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Any
 
 from django import forms
@@ -104,7 +105,7 @@ def _entries(destination: Destination) -> QuerySet[LogEntry]:
 def _told(shown: list[DestinationVersion]) -> list[dict[str, Any]]:
     """Each with what was changed since the one before it, which is the next one in the list."""
     told = []
-    for version, older in zip(shown, [*shown[1:], None], strict=True):
+    for version, older in zip_longest(shown, shown[1:]):
         sentences = (
             history.changes(older.content, version.content, secrets_changed=version.secrets_changed)
             if older
