@@ -192,10 +192,7 @@ class ProfileBulk(APIView):
     @extend_schema(
         request={
             "application/x-ndjson": OpenApiTypes.STR,
-            "application/json": {
-                "type": "array",
-                "items": {"type": "object", "additionalProperties": {}},
-            },
+            "application/json": {"type": "array", "items": {"type": "object", "additionalProperties": {}}},
         },
         responses=bulk_answer,
     )

@@ -116,9 +116,7 @@ class SyncViews(viewsets.ReadOnlyModelViewSet[ProfileSync]):
         return Response(self.get_serializer(self.get_object()).data, status=202)
 
     @extend_schema(
-        operation_id="api_syncs_replay_many",
-        request=WhichSyncsSerializer,
-        responses={202: Replayed},
+        operation_id="api_syncs_replay_many", request=WhichSyncsSerializer, responses={202: Replayed}
     )
     @action(detail=False, methods=["post"], url_path="replay", url_name="replay-many")
     def replay_many(self, request: Request) -> Response:

@@ -81,19 +81,21 @@ class Guard:
 
     def check_target(self, host: str) -> None:
         """Refuse a host that a proxy will resolve, as far as its text tells; raises ConfigurationError."""
-        if _plain(host) in self._names:
+        plain = _plain(host)
+        if plain in self._names:
             return
         literal = _literal(host)
         if literal is not None and not self.permits(literal):
             raise _refusal(host, str(literal))
-        if literal is None and _has_internal_name(_plain(host)):
+        if literal is None and any(f".{plain}".endswith(f".{name}") for name in _INTERNAL_NAMES):
             raise _refusal(host, host)
 
     def permits(self, address: IPAddress | None) -> bool:
         """Whether an address is public or allowed; None, an unreadable one, is neither."""
         if address is None:
             return False
-        forms = [address, *_embedded(address)]
+        inner = _inner_ipv4(address) if isinstance(address, ipaddress.IPv6Address) else None
+        forms = [address] if inner is None else [address, inner]
         if any(form in network for form in forms for network in self._networks):
             return True
         return not any(is_internal(form) for form in forms)
@@ -117,15 +119,8 @@ def parse(text: str) -> IPAddress | None:
         return None
 
 
-def _embedded(address: IPAddress) -> Iterator[IPAddress]:
-    """IPv4 addresses that packets to an IPv6 address end up at."""
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = _inner_ipv4(address)
-        if inner is not None:
-            yield inner
-
-
 def _inner_ipv4(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that packets to an IPv6 address end up at."""
     if address.ipv4_mapped is not None:
         return address.ipv4_mapped
     if address.sixtofour is not None:
@@ -153,10 +148,6 @@ def _literal(host: str) -> IPAddress | None:
         with contextlib.suppress(OSError, ValueError):
             return ipaddress.IPv4Address(socket.inet_aton(host))
     return address
-
-
-def _has_internal_name(host: str) -> bool:
-    return any(host == name or host.endswith(f".{name}") for name in _INTERNAL_NAMES)
 
 
 def _plain(host: str) -> str:

@@ -56,7 +56,8 @@ class Redactor:
         """
         text = text[:SCAN_LIMIT]
         found = text.lower()
-        pieces = {piece for value in texts(payload) for piece in _pieces(value)}
+        # A long text in parts, because servers cut what they echo.
+        pieces = {value[at : at + PIECE] for value in texts(payload) for at in range(0, len(value), PIECE)}
         echoed = {form for piece in pieces for form in _forms(piece) if form.lower() in found}
         personal = _any_of(echoed, re.IGNORECASE)
         masked = self.text(personal.sub(MASK, text) if personal else text)
@@ -125,11 +126,6 @@ def texts(value: JSON) -> Iterator[str]:
 def basic(username: str, password: str) -> str:
     """The credentials part of an `Authorization: Basic` header (RFC 7617, in UTF-8)."""
     return base64.b64encode(f"{username}:{password}".encode("utf-8", "replace")).decode()
-
-
-def _pieces(value: str) -> list[str]:
-    """A long text in parts, because servers cut what they echo."""
-    return [value[at : at + PIECE] for at in range(0, len(value), PIECE)]
 
 
 def _forms(value: str) -> set[str]:

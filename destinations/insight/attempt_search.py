@@ -16,12 +16,12 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from destinations.insight.filter_fields import ChosenIds, DestinationChoice
-from destinations.models import DeliveryAttempt
+from destinations.models import DeliveryAttempt, Destination
 from profiles.models import Profile
 from tracsync.common.bounded_lists import id_matches
 from tracsync.common.times import check_years
 
+MOST_IDS = 1000  # rows that are chosen one by one
 REACH = 100_000  # attempts that are searched through
 FEW_PROFILES = 500  # whose attempts an index finds, however old they are
 FAILED = "failed"  # any outcome but accepted
@@ -30,6 +30,32 @@ STATUS = RegexValidator(
 )
 ACCEPTED = DeliveryAttempt.Outcome.ACCEPTED
 Rows = QuerySet[DeliveryAttempt]
+
+
+class ChosenIds(forms.CharField):
+    """Numbers with commas between them."""
+
+    default_validators = [RegexValidator(r"^\d{1,18}(,\d{1,18})*$")]
+
+    def __init__(self) -> None:
+        super().__init__(required=False, max_length=20 * MOST_IDS, widget=forms.HiddenInput)
+
+    def clean(self, value: str) -> list[int]:
+        text = super().clean(value)
+        return [int(id) for id in text.split(",")] if text else []
+
+
+class DestinationChoice(forms.ModelChoiceField):
+    """Reads names only: the rest of the rows is large, or costly to decrypt."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Destination.objects.only("name"),
+            required=False,
+            label=_("Destination"),
+            empty_label=_("All"),
+            help_text=_("Where it was sent."),
+        )
 
 
 class AttemptFilters(forms.Form):

@@ -14,18 +14,7 @@ from .casts import cast
 from .compiled import write_node, write_operand
 from .limits import is_moderate_template
 from .render import left, render
-from .template_tree import (
-    Choice,
-    Constant,
-    Each,
-    Formula,
-    List,
-    Lookup,
-    Object,
-    Part,
-    Table,
-    Text,
-)
+from .template_tree import Choice, Constant, Each, Formula, List, Lookup, Object, Part, Table, Text
 from .values import ATOMS, copy, plain
 from .writer import Writer
 
@@ -69,7 +58,8 @@ class _TemplateWriter(Writer):
 
     def value(self, part: Part, optional: bool) -> str:
         if isinstance(part, Choice):
-            return self._choice(part, optional)
+            branches = {f"if {write_node(self, part.condition)}": part.then, "else": part.otherwise}
+            return self._one_of(branches, optional)
         if isinstance(part, Table):
             return self._table(part, optional)
         self.weight += COST
@@ -87,12 +77,10 @@ class _TemplateWriter(Writer):
         if isinstance(part, Text):
             return self._text(part)
         if isinstance(part, Formula):
-            return self._atom(write_operand(self, part.operand), "PLAIN_ATOMS", self._made_plain)
+            value = write_operand(self, part.operand)
+            return self._atom(value, "PLAIN_ATOMS", lambda x: f"plain(counted({x}, {self._copies}))")
         value = self._atom(self.path(part.reference, sure=not optional), "ATOMS", self._copied)
         return f"cast({value})" if part.cast else value
-
-    def _made_plain(self, value: str) -> str:
-        return f"plain(counted({value}, {self._copies}))"
 
     def _copied(self, value: str) -> str:
         return f"copied({value}, {self._copies})"
@@ -154,10 +142,6 @@ class _TemplateWriter(Writer):
         shown = f"[{', '.join(self.value(item, optional) for item in part.items)}]"
         return f"left({shown}, True)" if optional and part.items else shown
 
-    def _choice(self, part: Choice, optional: bool) -> str:
-        condition = write_node(self, part.condition)
-        return self._one_of({f"if {condition}": part.then, "else": part.otherwise}, optional)
-
     def _table(self, part: Table, optional: bool) -> str:
         """A table of constants is looked into at once."""
         key = self.variable()
@@ -165,7 +149,7 @@ class _TemplateWriter(Writer):
         text = f"written({key}, {self._copies})"
         self.line(f"if {key}.__class__ is not str and {key} is not None: {key} = {text}")
         entries = (*part.entries.values(), part.otherwise)
-        if all(map(_is_atom, entries)):
+        if all(isinstance(one, Constant) and type(one.value) in ATOMS for one in entries):
             self.weight += max(map(weight, map(_constant, entries)))
             values = dict(zip(part.entries, map(_constant, entries), strict=False))
             return f"{self.constant(values.get)}({key}, {self.constant(_constant(part.otherwise))})"
@@ -219,10 +203,6 @@ class _TemplateWriter(Writer):
         if not isinstance(part, Lookup):
             return self.value(part, optional)
         return f"cast({self.path(part.reference)})" if part.cast else self.path(part.reference)
-
-
-def _is_atom(part: Part) -> bool:
-    return isinstance(part, Constant) and type(part.value) in ATOMS
 
 
 def _constant(part: Part) -> Any:

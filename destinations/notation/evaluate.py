@@ -166,8 +166,5 @@ def _answer(argument: Operand | Node, scope: Scope) -> Any:
 
 
 def _located(scope: Scope, part: Operand | Node, mismatch: MismatchError) -> NotationError:
-    return NotationError(mismatch.about(_shown(part, scope)), scope.text, part.start)
-
-
-def _shown(part: Operand | Node, scope: Scope) -> str:
-    return shortened(" ".join(scope.words(part).split()), MAX_WORDS)
+    words = shortened(" ".join(scope.words(part).split()), MAX_WORDS)
+    return NotationError(mismatch.about(words), scope.text, part.start)

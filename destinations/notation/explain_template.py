@@ -160,9 +160,8 @@ class _Walk:
         if len(self.places) >= MAX_PLACES:
             return value
         values, missing = _seen(part, scope)
-        outcome: Outcome = "given" if value is not None else "left out" if where.optional else "missing"
-        if isinstance(part, Constant) and not where.optional:
-            outcome = "given"
+        is_null = isinstance(part, Constant) and not where.optional
+        outcome: Outcome = "given" if is_null else _outcome(value, where)
         self._note(
             Place(
                 *(where.path, _origin(part), outcome, value, _source(part), getattr(part, "cast", False)),

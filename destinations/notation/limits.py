@@ -31,11 +31,12 @@ def is_moderate_template(part: Part) -> bool:
     parts, paths = list(template_tree.parts_below(part)), template_tree.references(part)
     asked = [inner for below in parts if (inner := template_tree.expression(below)) is not None]
     within = [below for inner in asked for below in tree.parts_below(inner)]
+    pieces = [piece for below in parts if isinstance(below, Text) for piece in below.parts]
     return (
         len(parts) + len(paths) + len(within) <= MAX_PARTS
         and all(len(path.keys) <= MAX_KEYS for path in paths)
         and _depth(part) + max(map(tree.depth, asked), default=0) <= MAX_DEPTH
-        and sum(map(_reads, within)) + sum(map(_pieces, parts)) <= MAX_READS
+        and sum(map(_reads, within)) + sum(isinstance(piece, Reference) for piece in pieces) <= MAX_READS
     )
 
 
@@ -47,7 +48,3 @@ def _reads(part: Node | Operand) -> bool:
     if isinstance(part, Call):
         return part.function.quick is not None
     return isinstance(part, Test) and not is_bounded(part)
-
-
-def _pieces(part: Part) -> int:
-    return sum(isinstance(piece, Reference) for piece in part.parts) if isinstance(part, Text) else 0

@@ -24,7 +24,10 @@ def write(part: Node | Operand) -> str:
         return _test(part)
     if isinstance(part, Call):
         return f"{part.function.name}({', '.join(map(write, part.arguments))})"
-    return _path(part) if isinstance(part, Reference) else _value(part.written)
+    if isinstance(part, Reference):
+        keys = [_key(key, first=position == 0) for position, key in enumerate(part.keys)]
+        return f"{part.source}@{''.join(keys) or WHOLE}"
+    return _value(part.written)
 
 
 def _logic(node: Logic) -> str:
@@ -48,11 +51,6 @@ def _test(test: Test) -> str:
     if operator == "BETWEEN":
         return f"{subject} BETWEEN {others[0]} AND {others[1]}"
     return " ".join([subject, *(["NOT"] if test.negated else []), operator, *others])
-
-
-def _path(reference: Reference) -> str:
-    keys = [_key(key, first=position == 0) for position, key in enumerate(reference.keys)]
-    return f"{reference.source}@{''.join(keys) or WHOLE}"
 
 
 def _key(key: Key, first: bool) -> str:

@@ -35,7 +35,7 @@ def value_of_part(part: Part, scope: Scope, optional: bool) -> Any:
     if isinstance(part, Object):
         return _object(part, scope, optional)
     if isinstance(part, List):
-        return _list(part, scope, optional)
+        return left([value_of_part(item, scope, optional) for item in part.items], optional)
     if isinstance(part, Each):
         items = looked_at(part.over, scope, optional)
         return each(part, items, scope, optional, lambda inner: value_of_part(part.to, inner, optional))
@@ -92,10 +92,6 @@ def _object(part: Object, scope: Scope, optional: bool) -> dict[str, Any] | None
         if value is not None or not leave_out:
             result[field.name] = value
     return None if optional and part.fields and not result else result
-
-
-def _list(part: List, scope: Scope, optional: bool) -> list[Any] | None:
-    return left([value_of_part(item, scope, optional) for item in part.items], optional)
 
 
 def left(values: list[Any], optional: bool) -> list[Any] | None:

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from destinations.insight import attempt_search
-from destinations.insight.filter_fields import ChosenIds, DestinationChoice
+from destinations.insight.attempt_search import ChosenIds, DestinationChoice
 from destinations.models import DeliveryAttempt, ProfileSync
 from profiles.models import Profile
 from tracsync.common.bounded_lists import id_matches

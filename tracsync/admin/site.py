@@ -71,10 +71,4 @@ class TracsyncAdminSite(AdminSite):
         """Takes its members out of `models`."""
         listed = [models.pop(member) for member in members if member in models]
         url = listed[0]["admin_url"] if listed else ""
-        return {
-            "name": name,
-            "app_label": label,
-            "app_url": url,
-            "has_module_perms": True,
-            "models": listed,
-        }
+        return {"name": name, "app_label": label, "app_url": url, "has_module_perms": True, "models": listed}

@@ -18,15 +18,7 @@ from django.utils.translation import gettext_lazy
 from tracsync.common.times import at, duration
 
 STALLED = timedelta(minutes=10)  # without a batch; the rate before it says nothing about the one after
-CHANGING = (
-    "done",
-    "rated_since",
-    "rated_from",
-    "advanced_at",
-    "paused_at",
-    "cancelled_at",
-    "finished_at",
-)
+CHANGING = ("done", "rated_since", "rated_from", "advanced_at", "paused_at", "cancelled_at", "finished_at")
 NOTED = ("rated_since", "rated_from", "advanced_at", "done", "finished_at")
 
 

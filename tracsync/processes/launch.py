@@ -17,7 +17,5 @@ def module(
     """
     path = os.pathsep.join([*filter(None, sys.path), os.getcwd()])
     return subprocess.Popen(  # noqa: S603 - our own command line
-        [sys.executable, "-P", "-m", name, *arguments],
-        env={**environment, "PYTHONPATH": path},
-        **options,
+        [sys.executable, "-P", "-m", name, *arguments], env={**environment, "PYTHONPATH": path}, **options
     )

@@ -35,14 +35,7 @@ class Answer(StrEnum):
 
 
 _TAKING = frozenset(
-    {
-        Answer.OK,
-        Answer.WRONG_JSON,
-        Answer.SLOW_BODY,
-        Answer.LATE,
-        Answer.CUT_OFF,
-        Answer.FAILED_AFTERWARDS,
-    }
+    {Answer.OK, Answer.WRONG_JSON, Answer.SLOW_BODY, Answer.LATE, Answer.CUT_OFF, Answer.FAILED_AFTERWARDS}
 )
 
 

@@ -20,15 +20,7 @@ from destinations.admin.base.filters import ResourceFilter, row_id
 from destinations.admin.base.links import Link
 from destinations.admin.base.object_actions import Button
 from destinations.admin.base.tags import TagFilter
-from destinations.admin.destinations import (
-    editor,
-    funnel,
-    history,
-    preview,
-    review,
-    send_one,
-    trials,
-)
+from destinations.admin.destinations import editor, funnel, history, preview, review, send_one, trials
 from destinations.admin.destinations.actions import (
     PAUSE,
     RESUME,
@@ -40,12 +32,7 @@ from destinations.admin.destinations.actions import (
     pause,
     resume,
 )
-from destinations.admin.destinations.form import (
-    DestinationForm,
-    destination_form,
-    fieldsets,
-    is_secret,
-)
+from destinations.admin.destinations.form import DestinationForm, destination_form, fieldsets, is_secret
 from destinations.admin.jobs.base import unfinished_jobs
 from destinations.configuration.history import Author
 from destinations.insight.destination_status import counted, with_waiting

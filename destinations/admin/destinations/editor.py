@@ -49,12 +49,7 @@ def seen_paths(request: HttpRequest, model_admin: ActingAdmin) -> HttpResponse:
     sample = path_suggestions.sample()
     found = sample.below(request.GET.get("below", "")[:MOST_TYPED])
     paths = [
-        {
-            "path": one.path,
-            "kinds": one.kinds,
-            "seen": one.seen,
-            "everywhere": one.seen == sample.profiles,
-        }
+        {"path": one.path, "kinds": one.kinds, "seen": one.seen, "everywhere": one.seen == sample.profiles}
         for one in found
     ]
     more = len(found) == path_suggestions.MOST_ANSWERED

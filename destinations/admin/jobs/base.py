@@ -120,11 +120,7 @@ def _one(
 
 
 def _each(
-    model_admin: JobAdmin,
-    request: HttpRequest,
-    chosen: Iterable[Any],
-    act: Callable[[Any], None],
-    done: Done,
+    model_admin: JobAdmin, request: HttpRequest, chosen: Iterable[Any], act: Callable[[Any], None], done: Done
 ) -> None:
     names = []
     for job in chosen:

@@ -86,9 +86,7 @@ def resource_form(extension: Extension, resource: Resource | None) -> type[Resou
             members |= schema_form.secret_fields(connector.credentials_schema, name, stored)
     if resource is not None and resource.test:
         members[REMOVE_TEST] = forms.BooleanField(
-            required=False,
-            label=_("Remove the test credentials"),
-            help_text=_("All of them, when you save."),
+            required=False, label=_("Remove the test credentials"), help_text=_("All of them, when you save.")
         )
     return type("ResourceForm", (ResourceForm,), members)
 
@@ -115,10 +113,7 @@ def fieldsets(form: type[ResourceForm]) -> list[tuple[Any, dict[str, Any]]]:
     return [
         (None, {"fields": what}),
         (TITLES["production"], {"fields": _rows("production", declared), "description": about}),
-        (
-            TITLES["test"],
-            {"fields": _rows("test", declared), "description": TEST, "classes": ["collapse"]},
-        ),
+        (TITLES["test"], {"fields": _rows("test", declared), "description": TEST, "classes": ["collapse"]}),
     ]
 
 

@@ -119,11 +119,7 @@ class Topology:
         return self._do(link, look, tolerated=(404,), what=what)
 
     def _do(
-        self,
-        link: Link,
-        action: Action,
-        tolerated: tuple[int, ...] = (),
-        what: str = "exchange",
+        self, link: Link, action: Action, tolerated: tuple[int, ...] = (), what: str = "exchange"
     ) -> bool:
         """Whether it succeeded. The broker closes the channel on an error; the link opens another."""
         try:

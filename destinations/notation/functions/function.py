@@ -21,10 +21,6 @@ _FEW: Final = {
 }
 
 
-def _anything(value: Any) -> Any:
-    return value
-
-
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """What an argument is, and what the function gets for it.
@@ -37,7 +33,7 @@ class Parameter:
     """
 
     name: str
-    read: Reader = _anything
+    read: Reader = lambda value: value
     lazy: bool = False
     each: bool = False
     condition: bool = False

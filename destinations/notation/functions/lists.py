@@ -23,10 +23,6 @@ def _count(value: Any) -> int:
     return len(value)
 
 
-def _filter(items: list[Any], keeps: Each) -> list[Any]:
-    return [item for item in items if keeps(item)]
-
-
 def _map(items: list[Any], make: Each) -> list[Any]:
     """What is missing for an item is null, so that the others keep their places."""
     return [None if absent(made := make(item)) else made for item in items]
@@ -37,6 +33,10 @@ TABLE: Final = (
     Function("first", (LIST,), lambda items: items[0] if items else MISSING),
     Function("last", (LIST,), lambda items: items[-1] if items else MISSING),
     Function("unique", (replace(LIST, deep=True),), distinct),
-    Function("filter", (LIST, Parameter("condition", each=True, condition=True)), _filter),
+    Function(
+        "filter",
+        (LIST, Parameter("condition", each=True, condition=True)),
+        lambda items, keeps: [item for item in items if keeps(item)],
+    ),
     Function("map", (LIST, Parameter("value", each=True)), _map),
 )

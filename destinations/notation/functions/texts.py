@@ -15,14 +15,6 @@ from .function import Function
 from .parameters import ANY, ANY_DEPTH, INTEGER, LIST, TEXT
 
 
-def _lower(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) else value
-
-
-def _upper(value: Any) -> Any:
-    return value.upper() if isinstance(value, str) else value
-
-
 def _replace(text: str, old: str, new: str) -> str:
     if not old:
         raise MismatchError("%(subject)s cannot be searched for an empty text")
@@ -41,10 +33,6 @@ def _join(items: list[Any], separator: str) -> str:
     texts = [as_text(item) for item in items if not absent(item)]
     check_length(sum(map(len, texts)) + len(texts) * len(separator))
     return separator.join(texts)
-
-
-def _concat(*values: Any) -> str:
-    return _join(list(values), "")
 
 
 def _substring(text: str, start: int, length: int | None = None) -> str:
@@ -77,11 +65,11 @@ def _hash(algorithm: Callable[..., Any], prepare: Callable[[str], str]) -> Calla
 _SEPARATOR: Final = TEXT.named("separator")
 
 TABLE: Final = (
-    Function("lowercase", (ANY,), _lower, quick=str.lower),
-    Function("uppercase", (ANY,), _upper, quick=str.upper),
+    Function("lowercase", (ANY,), lambda x: x.lower() if isinstance(x, str) else x, quick=str.lower),
+    Function("uppercase", (ANY,), lambda x: x.upper() if isinstance(x, str) else x, quick=str.upper),
     Function("trim", (TEXT,), str.strip, quick=str.strip),
     Function("text", (ANY_DEPTH,), as_text),
-    Function("concat", (ANY_DEPTH,), _concat, repeats=True),
+    Function("concat", (ANY_DEPTH,), lambda *values: _join(list(values), ""), repeats=True),
     Function("join", (replace(LIST, deep=True), _SEPARATOR), _join),
     Function("split", (TEXT, _SEPARATOR), _split),
     Function("replace", (TEXT, TEXT.named("old"), TEXT.named("new")), _replace),
