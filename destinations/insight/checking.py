@@ -57,7 +57,7 @@ def check_mapping(text: str) -> list[Problem]:
 
 
 def _problem(error: NotationError, text: str, offset: int, length: int) -> Problem:
-    line, column = _line_and_column(text, offset)
+    line, column = text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
     hint, expected = translated(error.hint or ""), tuple(map(translated, error.expected))
     said = translated(error.message)
     return Problem(said, line, column, length, hint=hint, expected=expected, path=error.path or "")
@@ -83,7 +83,3 @@ def _not_json(text: str, problem: str) -> Problem:
     except (ValueError, RecursionError):
         pass
     return Problem(translated(problem), 1, 1, max(len(text), 1))
-
-
-def _line_and_column(text: str, offset: int) -> tuple[int, int]:
-    return text.count("\n", 0, offset) + 1, offset - (text.rfind("\n", 0, offset) + 1) + 1

@@ -58,11 +58,8 @@ class Estimate:
         if self.exact:
             return grouped(self.found)
         low, high = self.margins
-        return _("about %(about)s (%(low)s to %(high)s)") % {
-            "about": grouped(self.about),
-            "low": grouped(low),
-            "high": grouped(high),
-        }
+        numbers = {"about": grouped(self.about), "low": grouped(low), "high": grouped(high)}
+        return _("about %(about)s (%(low)s to %(high)s)") % numbers
 
 
 @dataclass
@@ -104,18 +101,15 @@ def look_at_profiles(look: Callable[[list[Profile]], Iterator[set[str]]]) -> Est
     found = Estimates(total)
     ends_at = time.monotonic() + MOST_SECONDS
     for start in range(0, len(ids), AT_ONCE):
-        profiles: dict[Any, Profile] = Profile.objects.in_bulk(ids[start : start + AT_ONCE])
-        for holds in look(_in_order(profiles, ids[start : start + AT_ONCE])):
+        part = ids[start : start + AT_ONCE]
+        profiles: dict[Any, Profile] = Profile.objects.in_bulk(part)
+        # In the order of the ids, at random: where time ends them, those before are a sample, too.
+        for holds in look([profiles[id] for id in part if id in profiles]):
             found.looked_at += 1
             found.held.update(holds)
             if time.monotonic() > ends_at:
                 return found
     return found
-
-
-def _in_order(profiles: dict[Any, Profile], ids: list[str]) -> list[Profile]:
-    """At random, as they were picked: where time ends them, those that were looked at are a sample too."""
-    return [profiles[id] for id in ids if id in profiles]
 
 
 def _chosen() -> tuple[list[str], int]:

@@ -97,11 +97,16 @@ def in_words(destination: Destination, obstacle: Condition, now: datetime) -> st
         Kind.RESTING: _("the destination rests until %(time)s: %(reason)s"),
         Kind.LIMITED: _("the limit of %(limit)s is used up until %(time)s"),
     }
-    moment = obstacle.until or obstacle.since
-    return texts[obstacle.kind] % {
+    return texts[obstacle.kind] % values(destination, obstacle, now)
+
+
+def values(destination: Destination, found: Condition, now: datetime) -> dict[str, str | None]:
+    """What the words about a condition may name: `name`, `time`, `reason` and `limit`."""
+    moment = found.until or found.since
+    return {
         "name": destination.resource.name,
-        "time": moment and told(moment, now),
-        "reason": translated(obstacle.reason),
+        "time": told(moment, now) if moment else None,
+        "reason": translated(found.reason),
         "limit": rate(destination),
     }
 
@@ -114,9 +119,8 @@ def rate(destination: Destination) -> str:
         Destination.RatePeriod.HOUR: _("%(count)s an hour"),
         Destination.RatePeriod.DAY: _("%(count)s a day"),
     }
-    return texts[Destination.RatePeriod(destination.rate_period)] % {
-        "count": grouped(destination.rate_limit or 0)
-    }
+    text = texts[Destination.RatePeriod(destination.rate_period)]
+    return text % {"count": grouped(destination.rate_limit or 0)}
 
 
 def _due(sync: ProfileSync, now: datetime) -> str:

@@ -25,7 +25,8 @@ def find(text: str, path: str) -> Span | None:
     """The span of the value at a JSON path, or of what is nearest above it. `text` is valid JSON."""
     best, span = "", None
     for found, where in _values(text):
-        if len(found) >= len(best) and _leads_to(found, path):
+        leads_there = path == found or path.startswith((f"{found}.", f"{found}["))
+        if leads_there and len(found) >= len(best):
             best, span = found, where
     return span
 
@@ -38,10 +39,6 @@ def offset_in_string(text: str, string: Span, offset: int) -> int:
             break
         position = match.end()
     return position
-
-
-def _leads_to(found: str, path: str) -> bool:
-    return path == found or (path.startswith(found) and path[len(found)] in ".[")
 
 
 @dataclass(slots=True)
@@ -69,17 +66,10 @@ def _values(text: str) -> Iterator[tuple[str, Span]]:
             closed = open_now.pop()
             yield closed.path, Span(closed.start, match.end())
         elif found == ",":
-            _next(last)
+            if last is not None:
+                last.key, last.index = None, None if last.index is None else last.index + 1
         elif found != ":":
             if last is not None and last.index is None and last.key is None:
                 last.key = json.loads(found, strict=False)
             else:
                 yield last.inner() if last else "$", Span(match.start(), match.end())
-
-
-def _next(container: _Container | None) -> None:
-    if container is None:
-        return
-    container.key = None
-    if container.index is not None:
-        container.index += 1

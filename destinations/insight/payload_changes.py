@@ -77,15 +77,12 @@ def changes(before: Destination, after: Destination, profiles: list[Profile]) ->
     found: list[Change] = []
     ends_at = time.monotonic() + MOST_SECONDS
     for profile in profiles:
-        found.append(_change(before, after, profile))
+        old, new = _made(before, profile), _made(after, profile)
+        lines = tuple(payload_diff.difference(old.payload, new.payload))
+        found.append(Change(profile.pk, old, new, lines))
         if time.monotonic() > ends_at:
             break
     return found
-
-
-def _change(before: Destination, after: Destination, profile: Profile) -> Change:
-    old, new = _made(before, profile), _made(after, profile)
-    return Change(profile.pk, old, new, tuple(payload_diff.difference(old.payload, new.payload)))
 
 
 def _made(destination: Destination, profile: Profile) -> Made:

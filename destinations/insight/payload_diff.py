@@ -105,8 +105,7 @@ def _with_lines(accepted: str, sentence: str, request: dict[str, Any]) -> Compar
     if not _is_whole(accepted):
         only_hash = _("How it differs is not known: only a hash of it was kept.")
         return Comparison(False, f"{sentence} {only_hash}", accepted=accepted)
-    before, after = _lines_of_text(accepted), _lines_of_request(request)
-    lines = tuple(_diff(before, after))
+    lines = tuple(_diff(_lines_of_text(accepted), _lines_of_request(request)))
     if not lines:
         same = _("The request reads the same: the settings, the address or what is masked have changed.")
         sentence = f"{sentence} {same}"
@@ -172,8 +171,5 @@ def _differing(before: list[str], after: list[str]) -> Iterator[Line]:
             yield Line("…", _("the rest is left out"))
             return
         if number > 2:  # after the two names and the place of the first difference
-            yield Line("…", "") if line.startswith("@@") else Line(line[0], _narrow(line[1:]))
-
-
-def _narrow(text: str) -> str:
-    return text if len(text) <= MOST_WIDTH else f"{text[:MOST_WIDTH]}…"
+            text = line[1:] if len(line) <= MOST_WIDTH + 1 else f"{line[1 : MOST_WIDTH + 1]}…"
+            yield Line("…", "") if line.startswith("@@") else Line(line[0], text)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from destinations.connectors import registry, schemas
-from destinations.connectors.base import Accepted, Connector, ConnectorError, Delivery, Outcome
+from destinations.connectors.base import Accepted, Connector, ConnectorError, Delivery
 from destinations.models import Destination, Resource
 from destinations.notation import NotationError, parse_condition, parse_template
 from destinations.sync.runtime import trial_runtime
@@ -78,13 +78,21 @@ def send_test(destination: Destination, document: dict[str, Any], key: str) -> T
     if problems:
         raise ConnectorError(joined("; ", (sentence for _, sentence in problems)))
     if not destination.resource.test:
-        raise ConnectorError(
-            message("the resource %(name)s has no test credentials", name=destination.resource.name)
-        )
+        problem = message("the resource %(name)s has no test credentials", name=destination.resource.name)
+        raise ConnectorError(problem)
     began = time.monotonic()
     with connector.open(destination.resource.test, destination.settings, trial_runtime()) as session:
         [outcome] = session.push([Delivery(payload, key)])
-    return _trial(outcome, time.monotonic() - began)
+    exchange = outcome.exchange
+    return Trial(
+        accepted=isinstance(outcome, Accepted),
+        outcome=type(outcome).__name__.lower(),
+        detail=outcome.detail if isinstance(outcome, Accepted) else outcome.reason,
+        status=exchange.status if exchange else None,
+        request=exchange.request if exchange else "",
+        response=exchange.response if exchange else "",
+        duration=time.monotonic() - began,
+    )
 
 
 def check(resource: Resource, use_test: bool, settings: dict[str, Any] | None = None) -> str:
@@ -94,15 +102,11 @@ def check(resource: Resource, use_test: bool, settings: dict[str, Any] | None = 
     """
     connector = registry.get(resource.type_id)
     if settings is None:
-        settings = _settings_of_a_destination(resource) or _stand_in(connector.settings_schema)
+        destination = resource.destinations.only("settings").order_by("-enabled", "pk").first()
+        settings = (destination and destination.settings) or _stand_in(connector.settings_schema)
     filled = schemas.with_defaults(connector.settings_schema, settings)
     with connector.open(resource.credentials(use_test), filled, trial_runtime()) as session:
         return session.check()
-
-
-def _settings_of_a_destination(resource: Resource) -> Any:
-    destination = resource.destinations.only("settings").order_by("-enabled", "pk").first()
-    return destination.settings if destination else None
 
 
 def _stand_in(schema: Any) -> dict[str, Any]:
@@ -139,16 +143,3 @@ def _met(
         return condition.evaluate(sources), explanation.as_dict(), summary, []
     except NotationError as error:
         return None, None, "", [str(error)]
-
-
-def _trial(outcome: Outcome, duration: float) -> Trial:
-    exchange = outcome.exchange
-    return Trial(
-        accepted=isinstance(outcome, Accepted),
-        outcome=type(outcome).__name__.lower(),
-        detail=outcome.detail if isinstance(outcome, Accepted) else outcome.reason,
-        status=exchange.status if exchange else None,
-        request=exchange.request if exchange else "",
-        response=exchange.response if exchange else "",
-        duration=duration,
-    )

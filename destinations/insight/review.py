@@ -38,21 +38,14 @@ def _look(
     for profile in profiles:
         old = _meets(before, profile) if before else False
         new = _meets(after, profile)
-        holds = {name for name, holds in _compared(old, new).items() if holds}
+        compared = {
+            **{OLD: old, NEW: new, STARTS: new and not old, STOPS: old and not new},
+            **{OLD_FAILS: old is None, NEW_FAILS: new is None},
+        }
+        holds = {name for name, holds in compared.items() if holds}
         if new:
             holds |= _pushed(decider, known.get(profile.pk), profile)
         yield holds
-
-
-def _compared(old: bool | None, new: bool | None) -> dict[str, bool]:
-    return {
-        OLD: old is True,
-        NEW: new is True,
-        STARTS: new is True and old is not True,
-        STOPS: old is True and new is not True,
-        OLD_FAILS: old is None,
-        NEW_FAILS: new is None,
-    }
 
 
 def _meets(destination: Destination, profile: Profile) -> bool | None:

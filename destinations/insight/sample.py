@@ -102,11 +102,6 @@ def _between(low: str, high: str) -> str:
     shared = next((at for at, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
     first, last = sorted((ord((low[shared:] or "0")[0]), ord((high[shared:] or "z")[0])))
     between = random.randint(first, last)  # noqa: S311 - a sample, no secret
-    if _is_half(between):
+    if 0xD800 <= between < 0xE000:  # half of a surrogate pair, which no database takes
         between = first
     return low[:shared] + chr(between) + "".join(random.choices("0123456789abcdef", k=6))  # noqa: S311
-
-
-def _is_half(character: int) -> bool:
-    """Half of a surrogate pair, which no database takes."""
-    return 0xD800 <= character < 0xE000

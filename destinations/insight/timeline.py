@@ -82,22 +82,23 @@ def _never(pair: Pair) -> str:
 
 def chronology(pair: Pair) -> list[Event]:
     """Changed, quiet, handed over, decided, tried; then what comes next."""
-    past = [*_changes(pair), *map(_tried, pair.attempts), *_decided(pair)]
+    tried = [Event(attempt.at, _("Tried"), attempt=attempt) for attempt in pair.attempts]
+    past = [*_changes(pair), *tried, *_decided(pair)]
     past.sort(key=lambda event: event.at or pair.now)
     return [*past, _next(pair)]
 
 
 def _changes(pair: Pair) -> Iterator[Event]:
     profile = pair.profile
-    if (sync := pair.sync) and sync.synced_at and not _shows_accepted(pair):
+    shows_accepted = any(one.outcome == DeliveryAttempt.Outcome.ACCEPTED for one in pair.attempts)
+    if (sync := pair.sync) and sync.synced_at and not shows_accepted:
         words = _("version %(version)s") % {"version": sync.synced_version}
         yield Event(sync.synced_at, _("Accepted last"), words)
     first = profile.first_changed_at or profile.changed_at
     if first < profile.changed_at:
         yield Event(first, _("Changed"), _("the first change that is not handed over yet"))
-    yield Event(
-        profile.changed_at, _("Changed"), _("for the last time; now version %(v)s") % {"v": profile.version}
-    )
+    last = _("for the last time; now version %(v)s") % {"v": profile.version}
+    yield Event(profile.changed_at, _("Changed"), last)
     quiet = pair.destination.due_at(profile.changed_at, first)
     if profile.is_settled and quiet <= pair.now:
         yield Event(quiet, _("Quiet"), _handed_over(pair))
@@ -110,14 +111,6 @@ def _handed_over(pair: Pair) -> str:
     return _("for %(seconds)s, but the change was not handed to this destination") % {"seconds": seconds}
 
 
-def _shows_accepted(pair: Pair) -> bool:
-    return any(one.outcome == DeliveryAttempt.Outcome.ACCEPTED for one in pair.attempts)
-
-
-def _tried(attempt: DeliveryAttempt) -> Event:
-    return Event(attempt.at, _("Tried"), attempt=attempt)
-
-
 def _decided(pair: Pair) -> Iterator[Event]:
     """What the row says beyond the attempts."""
     sync = pair.sync
@@ -125,14 +118,12 @@ def _decided(pair: Pair) -> Iterator[Event]:
         return
     last = pair.attempts[-1].reason if pair.attempts else None
     if sync.state == State.SKIPPED:
-        yield Event(
-            sync.state_since, _("Decided"), _("not wanted: %(why)s") % {"why": translated(sync.reason)}
-        )
+        why = _("not wanted: %(why)s") % {"why": translated(sync.reason)}
+        yield Event(sync.state_since, _("Decided"), why)
     elif sync.state == State.REJECTED and sync.reason != last:
         yield Event(sync.state_since, _("Stopped"), translated(sync.reason))
     elif sync.state == State.SYNCED and sync.synced_at and sync.state_since > sync.synced_at:
-        unchanged = sync.reason != last
-        if unchanged:
+        if sync.reason != last:
             yield Event(sync.state_since, _("Decided"), translated(sync.reason))
     elif sync.state == State.PENDING and sync.asked:
         yield Event(sync.state_since, _("Asked for"), _("by a person"))
@@ -143,9 +134,8 @@ def _decided(pair: Pair) -> Iterator[Event]:
 def _next(pair: Pair) -> Event:
     title = _("Next")
     if not pair.is_owed:
-        return Event(
-            None, title, _("nothing is waiting: a change, a backfill or a person starts it"), ahead=True
-        )
+        text = _("nothing is waiting: a change, a backfill or a person starts it")
+        return Event(None, title, text, ahead=True)
     if pair.obstacle:
         return Event(None, title, _("kept: %(obstacle)s") % {"obstacle": pair.obstacle}, ahead=True)
     dues = [pair.sync.due_at if pair.sync else None, pair.prospect.due_at if pair.prospect else None]

@@ -23,16 +23,14 @@ def main(text: str) -> int:
     asked = json.loads(text)
     call_command("migrate", verbosity=0, interactive=False)
     try:
-        report = SUBJECTS[asked["subject"]].measure(asked["options"], _progress)
+        report = SUBJECTS[asked["subject"]].measure(
+            asked["options"], lambda text: sys.stderr.write(f"measuring {text} ...\n")
+        )
     except CannotMeasureError as error:
         sys.stdout.write(json.dumps({"error": str(error)}))
         return 1
     sys.stdout.write(json.dumps({"report": report.as_dict()}))
     return 0
-
-
-def _progress(text: str) -> None:
-    sys.stderr.write(f"measuring {text} ...\n")
 
 
 if __name__ == "__main__":

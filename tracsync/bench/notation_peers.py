@@ -8,6 +8,7 @@ library allows it (cel-python), which is to its favour.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -116,11 +117,7 @@ def _json_logic() -> Ways:
         },
         "ranges": {"and": [{"<=": [5, visits, 50]}, {"in": [country, ["PL", "DE", "FR"]]}]},
     }
-    return {name: _by_rule(logic, rule) for name, rule in rules.items()}
-
-
-def _by_rule(logic: Callable[[Any, Any], Any], rule: Any) -> Way:
-    return lambda sources: logic(rule, sources["profile"])
+    return {name: _with_profile(partial(logic, rule)) for name, rule in rules.items()}
 
 
 def _cel() -> Ways:

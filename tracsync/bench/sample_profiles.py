@@ -20,10 +20,8 @@ def people(count: int, seed: int = 1, *, sparse: bool = False) -> list[dict[str,
     profiles = [_person(chance, number) for number in range(count)]
     if sparse:
         profiles = [_thinned(profile, chance) for profile in profiles]
-    profiles = [_filled(profile, chance) for profile in profiles]
-    return [
-        json.loads(json.dumps(profile)) for profile in profiles
-    ]  # with texts of their own, as in real data
+    # with texts of their own, as in real data
+    return [json.loads(json.dumps(_filled(profile, chance))) for profile in profiles]
 
 
 def _person(chance: random.Random, number: int) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import IO, Any
 
 
 def module(
@@ -19,3 +20,14 @@ def module(
     return subprocess.Popen(  # noqa: S603 - our own command line
         [sys.executable, "-P", "-m", name, *arguments], env={**environment, "PYTHONPATH": path}, **options
     )
+
+
+@contextmanager
+def server(name: str, *arguments: str) -> Iterator[str]:
+    """A module that prints its address first, which is what this gives; it is killed afterwards."""
+    with module(name, *arguments, stdout=subprocess.PIPE, text=True) as process:
+        stdout: IO[str] = process.stdout  # type: ignore[assignment] # it is a pipe
+        try:
+            yield stdout.readline().strip()
+        finally:
+            process.kill()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -50,9 +50,6 @@ class Row:
     @property
     def holds(self) -> bool:
         return self.lost == 0 and self.stale == 0
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def expected(destination: Destination, documents: Iterable[Payload]) -> dict[str, Payload]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import fields
+from dataclasses import asdict, fields
 
 from rich.console import Console
 from rich.table import Table
@@ -30,7 +30,7 @@ def as_json(result: Result) -> str:
             "seconds": round(result.seconds, 1),
             "faults": result.faults,
             "answers": result.answers,
-            "destinations": [row.as_dict() for row in result.rows],
+            "destinations": [asdict(row) for row in result.rows],
         },
         indent=2,
     )
@@ -43,7 +43,7 @@ def as_table(result: Result) -> None:
     for name in COLUMNS:
         table.add_column(name, justify="right")
     for row in result.rows:
-        values = row.as_dict()
+        values = asdict(row)
         table.add_row(row.destination, *(_cell(name, values[name]) for name in COLUMNS))
     console.print(table)
     faults = {SHOWN.get(kind, kind): count for kind, count in result.faults.items()}

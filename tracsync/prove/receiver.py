@@ -28,7 +28,9 @@ class Notes:
 
     def __init__(self, seed: str) -> None:
         self.places = {place.name: place for place in PLACES}
-        self.scripts = {name: place.script(_rng(seed, name)) for name, place in self.places.items()}
+        # Repeatable, and guards nothing.
+        rngs = {name: random.Random(f"{seed}:{name}") for name in self.places}  # noqa: S311
+        self.scripts = {name: place.script(rngs[name]) for name, place in self.places.items()}
         self.arrivals: list[tuple[float, str, str, dict[str, Any], str, bool]] = []
         self.counts: dict[str, int] = defaultdict(int)
         self.is_calm = False
@@ -51,10 +53,6 @@ class Notes:
         if place.away and place.away[0] <= count < place.away[1]:
             return Answer.RESET
         return script[count % len(script)]
-
-
-def _rng(seed: str, name: str) -> random.Random:
-    return random.Random(f"{seed}:{name}")  # noqa: S311 - repeatable, guards nothing
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import requests
 from django.conf import settings
@@ -57,7 +55,8 @@ def run(plan: Plan) -> Result:
     began = time.monotonic()
     call_command("migrate", verbosity=0, interactive=False)
     log_path = Path(settings.DATA_DIR) / "workers.log"
-    with log_path.open("wb") as log, _receiver(plan) as url, Workers(plan.workers, log) as workers:
+    receiver = launch.server("tracsync.prove.receiver", str(plan.seed))
+    with log_path.open("wb") as log, receiver as url, Workers(plan.workers, log) as workers:
         environments.install(url)
         faults = Faults(plan, workers)
         documents = _change_under_fire(plan, faults)
@@ -66,7 +65,8 @@ def run(plan: Plan) -> Result:
         workers.stop()
         arrivals = [ledger.Arrival(*one) for one in requests.get(f"{url}/arrivals", timeout=60).json()]
     rows = _rows(documents, arrivals, [at for at, _ in faults.done])
-    result = Result(plan, rows, faults.counts(), _answers(arrivals), waiting, time.monotonic() - began)
+    answers = dict(sorted(Counter(arrival.answer for arrival in arrivals).items()))
+    result = Result(plan, rows, faults.counts(), answers, waiting, time.monotonic() - began)
     if not result.proven:
         console.print("".join(log_path.read_text(errors="replace").splitlines(True)[-LOG_LINES:]))
     return result
@@ -77,17 +77,6 @@ def _check(plan: Plan) -> None:
         raise RuntimeError("the settings do not take the database from DATABASE_URL: nothing was touched")
     if plan.kills and not can_find_processes():
         raise RuntimeError("processes can only be found where there is a /proc: use --no-kills")
-
-
-@contextmanager
-def _receiver(plan: Plan) -> Iterator[str]:
-    process = launch.module("tracsync.prove.receiver", str(plan.seed), stdout=subprocess.PIPE, text=True)
-    try:
-        stdout: IO[str] = process.stdout  # type: ignore[assignment] # it is a pipe
-        yield stdout.readline().strip()
-    finally:
-        process.kill()
-        process.wait()
 
 
 def _change_under_fire(plan: Plan, faults: Faults) -> dict[str, dict[str, Any]]:
@@ -127,16 +116,14 @@ def _steadily(work: Callable[[], Any], tries: int = 30) -> Any:
 
 def _wait_for_quiet(workers: Workers) -> int:
     """Until nothing is waiting any more; how much still is after a long while."""
-    ends_at = time.monotonic() + CALM_WITHIN
     began = time.monotonic()
     with console.status("waiting for quiet") as status:
-        while (waiting := _steadily(_waiting)) and time.monotonic() < ends_at:
+        while (waiting := _steadily(_waiting)) and time.monotonic() < began + CALM_WITHIN:
             status.update(f"nothing fails any more; still waiting: {waiting}")
             workers.keep_running()
             time.sleep(LOOK_EVERY)
-    console.print(
-        f"quiet after {time.monotonic() - began:.0f} s" if not waiting else f"still waiting: {waiting}"
-    )
+    seconds = time.monotonic() - began
+    console.print(f"still waiting: {waiting}" if waiting else f"quiet after {seconds:.0f} s")
     return waiting
 
 
@@ -170,10 +157,3 @@ def _troubles(destination: Destination) -> dict[str, list[float]]:
     for profile, at in failed.values_list("profile_id", "at"):
         found[profile].append(at.timestamp())
     return found
-
-
-def _answers(arrivals: list[ledger.Arrival]) -> dict[str, int]:
-    counts: dict[str, int] = defaultdict(int)
-    for arrival in arrivals:
-        counts[arrival.answer] += 1
-    return dict(sorted(counts.items()))

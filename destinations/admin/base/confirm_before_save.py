@@ -85,13 +85,9 @@ class AsksBeforeSaving(ActingAdmin):
     def _asked(self, request: HttpRequest, object_id: str | None) -> HttpResponse | None:
         """The question, or None to go on with `request.POST`, which is then what was typed."""
         stored = self.stored_row(object_id)
-        if stored is None and object_id is not None:
+        if (stored is None and object_id is not None) or not self.may_save(request, stored):
             return None
-        if not self.may_save(request, stored):
-            return None
-        if SEALED not in request.POST:
-            return self._ask(request, stored)
-        return self._answered(request, stored)
+        return self._answered(request, stored) if SEALED in request.POST else self._ask(request, stored)
 
     def _answered(self, request: HttpRequest, stored: Any) -> HttpResponse | None:
         content = self._opened(request, stored)
@@ -99,14 +95,15 @@ class AsksBeforeSaving(ActingAdmin):
             text = _("What you typed could not be read again, so nothing was saved. Please type it again.")
             self.say(request, text, warning=True)
             return redirect(request.get_full_path())
-        answer, typed = request.POST, _typed(content["typed"])
+        answer, typed = request.POST, QueryDict(mutable=True)
+        for name, values in content["typed"].items():
+            typed.setlist(name, values)
         if BACK in answer:
             typed[BACK] = "yes"
         put_typed(request, typed)
         if BACK in answer:
             return None
-        why = self._why_again(content, stored)
-        if why:
+        if why := self._why_again(content, stored):
             self.say(request, why, warning=True)
             return self._ask(request, stored)
         setattr(request, _ANSWER, answer)
@@ -146,10 +143,3 @@ def put_typed(request: HttpRequest, typed: QueryDict) -> None:
 
 def _stamp(stored: Any) -> str:
     return stored.updated_at.isoformat() if stored else ""
-
-
-def _typed(fields: Mapping[str, list[str]]) -> QueryDict:
-    data = QueryDict(mutable=True)
-    for name, values in fields.items():
-        data.setlist(name, values)
-    return data

@@ -13,7 +13,6 @@ from destinations.insight import explain
 from destinations.insight.destination_status import Condition, Kind, conditions, find
 from destinations.models import Destination
 from tracsync.common import times
-from tracsync.common.times import told
 from tracsync.common.translation import translated
 
 LABELS = {
@@ -74,13 +73,7 @@ def state(destination: Destination, oldest: datetime | None = None) -> str:
         Kind.BEHIND: _("behind: the oldest change is due since %(time)s"),
         Kind.RUNNING: _("running"),
     }
-    moment = found.until or found.since
-    return texts[found.kind] % {
-        "name": destination.resource.name,
-        "time": moment and told(moment, now),
-        "reason": translated(found.reason),
-        "limit": explain.rate(destination),
-    }
+    return texts[found.kind] % explain.values(destination, found, now)
 
 
 def problem(destination: Destination) -> str:

@@ -4,7 +4,6 @@ than a page can hold."""
 from __future__ import annotations
 
 import json
-from itertools import islice
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -57,15 +56,13 @@ def readable(
     shown: Preview, comparison: Comparison | None = None, mistakes: tuple[str, ...] = ()
 ) -> dict[str, Any]:
     """`mistakes` are those of a form that is not saved: (what has them), which is then not shown."""
-    condition_is_broken, mapping_is_broken = "prerequisites" in mistakes, "mapping" in mistakes
+    is_unknown, mapping_is_broken = "prerequisites" in mistakes, "mapping" in mistakes
     request = {} if mapping_is_broken else shown.request or {}
     return {
         "mistakes": mistakes,
         "verdict": _verdict(shown, comparison, mistakes),
         "summary": _summary(shown, comparison, mistakes),
-        "explanation": (
-            _explained(shown.explanation) if shown.explanation and not condition_is_broken else None
-        ),
+        "explanation": None if is_unknown or not shown.explanation else _explained(shown.explanation),
         "errors": [] if mapping_is_broken else [translated(error) for error in shown.errors],
         "payload": "" if mapping_is_broken or shown.payload is None else _pretty(shown.payload),
         "places": [] if mapping_is_broken else [_place(one) for one in shown.places[:MOST_PLACES]],
@@ -107,15 +104,13 @@ def _summary(shown: Preview, comparison: Comparison | None, mistakes: tuple[str,
 
 
 def _explained(part: dict[str, Any]) -> dict[str, Any]:
-    values = [{**seen, "shown": _short(seen["value"])} for seen in part["values"][:MOST_PARTS]]
-    children = [_explained(child) for child in islice(part["children"], MOST_PARTS)]
     return {
         **part,
         "shown_result": _RESULTS[part["result"]],
         "message": translated(part["message"]),
         "text": _cut(part["text"], MOST_VALUE),
-        "values": values,
-        "children": children,
+        "values": [{**seen, "shown": _short(seen["value"])} for seen in part["values"][:MOST_PARTS]],
+        "children": [_explained(child) for child in part["children"][:MOST_PARTS]],
         "left_out": max(0, len(part["children"]) - MOST_PARTS),
     }
 

@@ -32,7 +32,13 @@ def steps(request: HttpRequest) -> list[Step]:
     """None once a destination has accepted something."""
     if Health.objects.filter(last_accepted_at__isnull=False).exists():
         return []
-    found = [*_of_destinations(request), _profiles(request), _worker(), _push(request)]
+    worker = Step(
+        _("Start a worker"),
+        _("It sends. Without one, changes are recorded and wait."),
+        loop.is_alive(),
+        command=command("worker"),
+    )
+    found = [*_of_destinations(request), _profiles(request), worker, _push(request)]
     first = next((step for step in found if not step.done), None)
     for step in found:
         step.next = step is first
@@ -40,27 +46,24 @@ def steps(request: HttpRequest) -> list[Step]:
 
 
 def _of_destinations(request: HttpRequest) -> list[Step]:
-    extensions = _page(request, "destinations.change_extension", "destinations_extension_changelist")
-    resources = _page(request, "destinations.add_resource", "destinations_resource_add")
-    destinations = _page(request, "destinations.add_destination", "destinations_destination_add")
     return [
         Step(
             _("Install an extension"),
             _("It is the kind of system that you want to send to, such as HTTP API."),
             Extension.objects.filter(installed_at__isnull=False).exists(),
-            extensions,
+            _page(request, "destinations.change_extension", "destinations_extension_changelist"),
         ),
         Step(
             _("Add a resource"),
             _("It is the system itself, and how to sign in there. “Test connection” tells whether it works."),
             Resource.objects.exists(),
-            resources,
+            _page(request, "destinations.add_resource", "destinations_resource_add"),
         ),
         Step(
             _("Add a destination"),
             _("It says what is sent to the resource, for whom and when. Its live preview shows it."),
             Destination.objects.exists(),
-            destinations,
+            _page(request, "destinations.add_destination", "destinations_destination_add"),
         ),
     ]
 
@@ -75,15 +78,6 @@ def _profiles(request: HttpRequest) -> Step:
         Profile.objects.exists(),
         file or single,
         more=(Link(_("Add a single profile"), single),) if file else (),
-    )
-
-
-def _worker() -> Step:
-    return Step(
-        _("Start a worker"),
-        _("It sends. Without one, changes are recorded and wait."),
-        loop.is_alive(),
-        command=command("worker"),
     )
 
 

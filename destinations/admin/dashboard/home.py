@@ -155,9 +155,8 @@ def _problems(destinations: Iterable[Any], sees_attempts: bool, now: datetime) -
             if found.kind in kinds and found.since:
                 yield _problem(one, found.since, kinds[found.kind], found.reason)
         if sees_attempts and one.failed_at and one.failed_at > now - PROBLEM_AGE:
-            yield _problem(
-                one, one.failed_at, _("last failed attempt"), one.failed_reason or _("no reason was given")
-            )
+            reason = one.failed_reason or _("no reason was given")
+            yield _problem(one, one.failed_at, _("last failed attempt"), reason)
 
 
 def _problem(destination: Destination, moment: datetime, kind: str, text: str) -> Problem:

@@ -97,7 +97,8 @@ def _ranking(title: str, rows: QuerySet[Any], url: str) -> Ranking:
     page = f"admin:{rows.model._meta.app_label}_{rows.model._meta.model_name}_change"
     by_text: dict[str, Reason] = {}
     for text, pk, profile_id in read:
-        short = _short(translated(text))
+        short = " ".join(translated(text).split()) or _("no reason was given")
+        short = short if len(short) <= MOST_TEXT else f"{short[: MOST_TEXT - 1]}…"
         reason = by_text.setdefault(short, Reason(short))
         reason.count += 1
         if len(reason.samples) < SAMPLES and profile_id not in dict(reason.samples):
@@ -107,8 +108,3 @@ def _ranking(title: str, rows: QuerySet[Any], url: str) -> Ranking:
         reason.share = charts.percent(reason.count / len(read))
     is_all = len(found) == len(read)
     return Ranking(title, ranked[:MOST_REASONS], len(read), is_all, max(0, len(ranked) - MOST_REASONS), url)
-
-
-def _short(text: str) -> str:
-    text = " ".join(text.split()) or _("no reason was given")
-    return text if len(text) <= MOST_TEXT else f"{text[: MOST_TEXT - 1]}…"

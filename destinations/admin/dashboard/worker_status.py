@@ -84,9 +84,8 @@ def _stuck_since(batches: dict[str, Any], now: datetime) -> datetime | None:
 def _nothing_runs(schedulers: list[Heartbeat]) -> str:
     if not schedulers:
         return _("Nothing is running: changes are recorded, and not sent.")
-    return _("Nothing is running since %(time)s: changes are recorded, and not sent.") % {
-        "time": told(schedulers[0].at)
-    }
+    text = _("Nothing is running since %(time)s: changes are recorded, and not sent.")
+    return text % {"time": told(schedulers[0].at)}
 
 
 def _schedulers(alive: list[Heartbeat]) -> str:

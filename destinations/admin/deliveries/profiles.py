@@ -66,9 +66,7 @@ class Row:
 
     @property
     def attempts_url(self) -> str:
-        return (
-            this_pair("deliveryattempt", self.sync.profile_id, self.sync.destination_id) if self.sync else ""
-        )
+        return this_pair("deliveryattempt", self.profile_id, self.destination.pk) if self.sync else ""
 
     @property
     def sync_link(self) -> str:
@@ -118,16 +116,14 @@ class ProfileAtDestinationsAdmin(ActingAdmin, ProfileAdmin):
         return resend.may_send(request)
 
     def panel(self, request: HttpRequest, obj: Profile) -> dict[str, Any]:
+        found = rows(obj) if why.may_look(request) else []
+        if request.user.has_perm("destinations.view_destination"):  # it shows what that makes of the profile
+            found = compare(found, obj)
         return {
-            "rows": self._rows(request, obj) if why.may_look(request) else [],
+            "rows": found,
             "may_sync": self.has_act_permission(request),
             "sync_url": self.url("sync_now", obj),
         }
-
-    def _rows(self, request: HttpRequest, obj: Profile) -> list[Row]:
-        """To compare is to show what the destination makes of the profile: for those who may see both."""
-        found = rows(obj)
-        return compare(found, obj) if request.user.has_perm("destinations.view_destination") else found
 
 
 def rows(profile: Profile) -> list[Row]:

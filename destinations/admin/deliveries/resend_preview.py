@@ -96,7 +96,13 @@ def _why(found: Pace, count: int) -> str:
 
 def sample(choice: Choice) -> list[Sampled]:
     """The latest of the chosen pairs, each as its destination would treat the profile now."""
-    found = _of_attempts(choice) if choice.of == "attempts" else _of_syncs(choice)
+    found: list[tuple[Profile, int, DeliveryAttempt | None]]
+    if choice.of == "attempts":
+        latest = selection.latest(choice).select_related("profile").defer("request", "response")
+        found = [(one.profile, one.destination_id, one) for one in latest[:SAMPLE]]
+    else:
+        syncs = selection.syncs(choice).order_by("profile_id").select_related("profile")[:SAMPLE]
+        found = [(one.profile, one.destination_id, _last_attempt(one)) for one in syncs]
     ids = {destination_id for _profile, destination_id, _attempt in found}
     known = Destination.objects.select_related("resource").in_bulk(ids)
     return [_sampled(profile, known[id], attempt) for profile, id, attempt in found]
@@ -115,17 +121,6 @@ def kinds(sampled: Iterable[Sampled]) -> list[tuple[str, int]]:
     return [(words[kind], counts[kind]) for kind in KINDS if counts[kind]]
 
 
-def _of_attempts(choice: Choice) -> list[tuple[Profile, int, DeliveryAttempt | None]]:
-    rows = selection.latest(choice).select_related("profile").defer("request", "response")
-    return [(one.profile, one.destination_id, one) for one in rows[:SAMPLE]]
-
-
-def _of_syncs(choice: Choice) -> list[tuple[Profile, int, DeliveryAttempt | None]]:
-    """With the last attempt of each."""
-    rows = selection.syncs(choice).order_by("profile_id").select_related("profile")[:SAMPLE]
-    return [(one.profile, one.destination_id, _last_attempt(one)) for one in rows]
-
-
 def _last_attempt(sync: ProfileSync) -> DeliveryAttempt | None:
     rows = DeliveryAttempt.objects.filter(profile=sync.profile_id, destination=sync.destination_id)
     return rows.defer("request", "response").order_by("-at").first()
@@ -140,11 +135,8 @@ def _sampled(profile: Profile, destination: Destination, attempt: DeliveryAttemp
     if shown.met is False:
         return Sampled(*about, "skipped", _("Not wanted now: %(why)s.") % {"why": translated(shown.summary)})
     if shown.met is None or shown.errors:
-        return Sampled(
-            *about,
-            "error",
-            _("Cannot be made: %(why)s.") % {"why": "; ".join(map(translated, shown.errors))[:500]},
-        )
+        why = "; ".join(map(translated, shown.errors))[:500]
+        return Sampled(*about, "error", _("Cannot be made: %(why)s.") % {"why": why})
     if attempt is None:
         return Sampled(*about, "unknown", _("Would be sent; nothing was tried there before."))
     found = payload_diff.with_attempt(attempt, destination, profile, shown)

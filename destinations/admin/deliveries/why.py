@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -41,7 +42,10 @@ def why_page(
     if not (model_admin.has_view_or_change_permission(request, profile) and may_look(request)):
         raise PermissionDenied
     pair = _pair(profile, _destination(destination_id))
-    may_judge = request.user.has_perm("destinations.view_destination")
+    now: dict[str, Any] = {}
+    if may_judge := request.user.has_perm("destinations.view_destination"):
+        shown, compared = judged(pair.destination, profile)
+        now = {"preview": readable(shown, compared), "hint": _hint(pair, shown)}
     return model_admin.page(
         request,
         "deliveries/why.html",
@@ -58,7 +62,7 @@ def why_page(
         accepted_at=times.shown(pair.sync.synced_at if pair.sync else None, ""),
         accepted=payload_diff.accepted_request(pair.sync) if pair.sync else "",
         may_judge=may_judge,
-        **(_now(pair) if may_judge else {}),
+        **now,
     )
 
 
@@ -142,18 +146,8 @@ def _pair(profile: Profile, destination: Destination) -> Pair:
 
 def _attempts_since(pair: Pair) -> int:
     """Since the last accepted one, of those that are shown."""
-    since = 0
-    for attempt in reversed(pair.attempts):
-        if attempt.outcome == DeliveryAttempt.Outcome.ACCEPTED:
-            break
-        since += 1
-    return since
-
-
-def _now(pair: Pair) -> dict[str, Any]:
-    """How the destination judges the profile as it is now, and the difference to what it last accepted."""
-    shown, compared = judged(pair.destination, pair.profile)
-    return {"preview": readable(shown, compared), "hint": _hint(pair, shown)}
+    accepted = DeliveryAttempt.Outcome.ACCEPTED
+    return len(list(takewhile(lambda one: one.outcome != accepted, reversed(pair.attempts))))
 
 
 def _hint(pair: Pair, shown: Preview) -> str:

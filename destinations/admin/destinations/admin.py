@@ -115,7 +115,19 @@ class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
         """First the resource, then the settings that it needs."""
         if self.has_add_permission(request) and self._resource(request, None) is None:
-            return self._choose_resource(request)
+            choices = [
+                {"name": one.name, "text": one.type.name, "query": f"resource={one.pk}"}
+                for one in Resource.objects.select_related("type").defer("production", "test")
+            ]
+            return self.page(
+                request,
+                "base/choose.html",
+                _("Add destination: at which resource?"),
+                choices=choices,
+                nothing=_("There is no resource yet, and a destination needs one."),
+                elsewhere=reverse("admin:destinations_resource_add"),
+                elsewhere_text=_("Add a resource"),
+            )
         return super().add_view(request, form_url, extra_context)
 
     def get_fieldsets(self, request: HttpRequest, obj: Destination | None = None) -> Any:
@@ -188,18 +200,3 @@ class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
         if obj is not None:
             return obj.resource
         return Resource.objects.filter(pk=row_id(request.GET.get("resource", ""))).first()
-
-    def _choose_resource(self, request: HttpRequest) -> Any:
-        choices = [
-            {"name": one.name, "text": one.type.name, "query": f"resource={one.pk}"}
-            for one in Resource.objects.select_related("type").defer("production", "test")
-        ]
-        return self.page(
-            request,
-            "base/choose.html",
-            _("Add destination: at which resource?"),
-            choices=choices,
-            nothing=_("There is no resource yet, and a destination needs one."),
-            elsewhere=reverse("admin:destinations_resource_add"),
-            elsewhere_text=_("Add a resource"),
-        )

@@ -58,13 +58,14 @@ def seen_paths(request: HttpRequest, model_admin: ActingAdmin) -> HttpResponse:
 
 def vocabulary(model_admin: ActingAdmin) -> dict[str, Any]:
     """What the editors know from the start."""
+    known = filter(None, map(functions.get, functions.names()))
     return {
         "check_url": reverse(f"admin:{model_admin.url_name('editor_check')}"),
         "paths_url": reverse(f"admin:{model_admin.url_name('editor_paths')}"),
         "sources": SOURCES,
         "keywords": KEYWORDS,
         "words": WORDS,
-        "functions": _functions(),
+        "functions": [{"name": one.name, "arguments": one.usage().removeprefix(one.name)} for one in known],
         "texts": editor_texts(),
     }
 
@@ -72,8 +73,3 @@ def vocabulary(model_admin: ActingAdmin) -> dict[str, Any]:
 def _need_writer(request: HttpRequest, model_admin: ActingAdmin) -> None:
     if not (model_admin.has_add_permission(request) or model_admin.has_change_permission(request)):
         raise PermissionDenied
-
-
-def _functions() -> list[dict[str, str]]:
-    known = filter(None, map(functions.get, functions.names()))
-    return [{"name": one.name, "arguments": one.usage().removeprefix(one.name)} for one in known]

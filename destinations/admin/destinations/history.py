@@ -58,9 +58,8 @@ def restore(request: HttpRequest, model_admin: AsksBeforeSaving, destination: De
     if not form.is_valid():
         return _with_mistakes(request, model_admin, destination, version, typed)
     if not form.has_changed():
-        model_admin.say(
-            request, _("Version %s is what is saved now: there is nothing to restore.") % version.number
-        )
+        text = _("Version %s is what is saved now: there is nothing to restore.")
+        model_admin.say(request, text % version.number)
         return redirect(model_admin.url("history", destination))
     return review_page(request, model_admin, destination, form.instance, dict(typed.lists()))
 
@@ -88,9 +87,8 @@ def _with_mistakes(
     text = _("Version %s cannot be saved as it was: mend what is marked below, then save.")
     model_admin.say(request, text % version.number, warning=True)
     put_typed(request, typed)
-    answer: HttpResponse = model_admin.changeform_view(
-        request, str(destination.pk), model_admin.url("change", destination)
-    )
+    url = model_admin.url("change", destination)
+    answer: HttpResponse = model_admin.changeform_view(request, str(destination.pk), url)
     return answer
 
 
@@ -106,12 +104,9 @@ def _told(shown: list[DestinationVersion]) -> list[dict[str, Any]]:
     """Each with what was changed since the one before it, which is the next one in the list."""
     told = []
     for version, older in zip_longest(shown, shown[1:]):
-        sentences = (
-            history.changes(older.content, version.content, secrets_changed=version.secrets_changed)
-            if older
-            else []
-        )
-        told.append({"version": version, "changes": sentences})
+        differ = version.secrets_changed
+        changes = history.changes(older.content, version.content, secrets_changed=differ) if older else []
+        told.append({"version": version, "changes": changes})
     return told
 
 
@@ -133,8 +128,7 @@ def _compared(destination: Destination, asked: QueryDict) -> dict[str, Any] | No
 
 
 def _version(destination: Destination, asked: str | None) -> DestinationVersion | None:
-    number = _number(asked)
-    found: DestinationVersion | None = destination.versions.filter(number=number).first() if number else None
+    found: DestinationVersion | None = destination.versions.filter(number=_number(asked)).first()
     return found
 
 

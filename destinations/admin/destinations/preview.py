@@ -50,12 +50,8 @@ def live_preview(request: HttpRequest, model_admin: ActingAdmin) -> HttpResponse
     if profile is None:
         return piece(request, "destinations/preview_nothing.html", problem=problem)
     shown, compared = _previewed(draft, profile)
-    return piece(
-        request,
-        "destinations/preview.html",
-        profile=profile,
-        preview=readable(shown, compared, draft.mistakes),
-    )
+    found = readable(shown, compared, draft.mistakes)
+    return piece(request, "destinations/preview.html", profile=profile, preview=found)
 
 
 @require_GET
@@ -125,11 +121,10 @@ def _from_form(request: HttpRequest, model_admin: ActingAdmin, stored: Destinati
         raise Http404
     form_class = model_admin.get_form(request, stored, change=stored is not None)
     form = form_class(request.POST, instance=stored or Destination())
-    mistakes = tuple(form.errors)
-    draft = form.instance
-    if draft.resource_id is None:
+    mistakes = tuple(form.errors)  # this fills the instance
+    if form.instance.resource_id is None:
         raise Http404
-    return Draft(draft, stored, mistakes, form.has_changed())
+    return Draft(form.instance, stored, mistakes, form.has_changed())
 
 
 def live_url(model_admin: ActingAdmin, name: str) -> str:

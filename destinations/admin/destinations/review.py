@@ -16,7 +16,6 @@ from destinations.configuration.history import Content
 from destinations.insight import payload_changes, payload_diff, sample
 from destinations.insight.payload_diff import Line
 from destinations.models import Destination
-from profiles.models import Profile
 
 BACKFILL = "_backfill"
 MOST_KEYS = 50
@@ -73,7 +72,10 @@ def _payloads(stored: Destination, draft: Destination, *, show_values: bool) -> 
     """Of the profiles accepted last, or else of a few that are wanted. Values only for who may see them."""
     profiles = payload_changes.last_accepted(stored)
     accepted = bool(profiles)
-    found = payload_changes.changes(stored, draft, profiles or _some(draft))
+    if not accepted:  # one that would be sent, so that there is something to see
+        profile = sample.random_profile(draft.prerequisites, wanted=True).profile
+        profiles = [profile] if profile else []
+    found = payload_changes.changes(stored, draft, profiles)
     keys = payload_changes.by_key(found)
     return {
         "accepted": accepted,
@@ -85,9 +87,3 @@ def _payloads(stored: Destination, draft: Destination, *, show_values: bool) -> 
         "changes": found if show_values else [],
         "hidden": not show_values,
     }
-
-
-def _some(draft: Destination) -> list[Profile]:
-    """One that would be sent, so that there is something to see."""
-    profile = sample.random_profile(draft.prerequisites, wanted=True).profile
-    return [profile] if profile else []

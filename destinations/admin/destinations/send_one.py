@@ -64,8 +64,7 @@ def production(request: HttpRequest, model_admin: ActingAdmin) -> HttpResponse:
     if draft.stored is None or not may_send(request, model_admin, draft.stored):
         raise PermissionDenied
     profile = _asked(request)
-    refusal = _refusal(draft)
-    if refusal:
+    if refusal := _refusal(draft):
         return _refused(request, refusal)
     after = _attempts(profile.pk, draft.stored.pk).order_by("-pk").values_list("pk", flat=True).first()
     sync = push_next(request, model_admin, draft.stored, profile)
@@ -101,13 +100,11 @@ def context(
     shown = preview_context(request, model_admin, obj, resource)
     if not shown:
         return {}
-    test_url, production_url = (
-        f"{live_url(model_admin, name)}?{shown['query']}" for name in ("test", "production")
-    )
+    urls = {name: f"{live_url(model_admin, name)}?{shown['query']}" for name in ("test", "production")}
     return {
         **shown,
-        "test_url": test_url if model_admin.may_save(request, obj) else "",
-        "production_url": production_url if obj and may_send(request, model_admin, obj) else "",
+        "test_url": urls["test"] if model_admin.may_save(request, obj) else "",
+        "production_url": urls["production"] if obj and may_send(request, model_admin, obj) else "",
         "has_test": bool(resource.test),
     }
 

@@ -64,9 +64,8 @@ def send(request: HttpRequest, model_admin: ActingAdmin, destination: Destinatio
         model_admin.say(request, obstacle, warning=True)
         return redirect(back)
     sync = push_next(request, model_admin, destination, profile)
-    model_admin.say(
-        request, _("Handed to the engine, which pushes it next. Reload the page to see what came of it.")
-    )
+    text = _("Handed to the engine, which pushes it next. Reload the page to see what came of it.")
+    model_admin.say(request, text)
     return redirect("admin:destinations_profilesync_change", sync.pk)
 
 

@@ -92,13 +92,8 @@ def column_choices(job: ImportJob) -> list[ColumnChoice]:
     """All columns, each as it is chosen already or as its name suggests. Raises UnusableFile."""
     heading, rows = csv_reader.beginning(uploads.source(job), job.options["delimiter"], ROWS_SHOWN)
     if len(heading) > MOST_COLUMNS:
-        raise uploads.UnusableFile(
-            message(
-                "has %(number)s columns; at most %(most)s can be chosen here",
-                number=len(heading),
-                most=MOST_COLUMNS,
-            )
-        )
+        too_many = message("has %(number)s columns; at most %(most)s can be chosen here")
+        raise uploads.UnusableFile(too_many.with_values(number=len(heading), most=MOST_COLUMNS))
     chosen = {name: (path, kind) for name, path, kind in job.options["columns"] or ()}
     return [
         ColumnChoice(number, name, _cells(rows, number), *chosen.get(name, (_suggested(name), "text")))

@@ -70,7 +70,19 @@ class ResourceAdmin(AsksBeforeSaving, LeanAdmin):
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
         """First the type, then the fields that it needs."""
         if self.has_add_permission(request) and self._extension(request, None) is None:
-            return self._choose_type(request)
+            choices = [
+                {"name": one.name, "text": translated(one.description), "query": f"type={one.slug}"}
+                for one in Extension.objects.filter(installed_at__isnull=False)
+            ]
+            return self.page(
+                request,
+                "base/choose.html",
+                _("Add resource: of which type?"),
+                choices=choices,
+                nothing=_("No extension is installed yet, and a resource needs one."),
+                elsewhere=reverse("admin:destinations_extension_changelist"),
+                elsewhere_text=_("Install an extension"),
+            )
         return super().add_view(request, form_url, extra_context)
 
     def get_fieldsets(self, request: HttpRequest, obj: Resource | None = None) -> Any:
@@ -119,21 +131,6 @@ class ResourceAdmin(AsksBeforeSaving, LeanAdmin):
             return obj.type
         asked = request.GET.get("type", "").replace("\0", "")
         return Extension.objects.filter(pk=asked, installed_at__isnull=False).first()
-
-    def _choose_type(self, request: HttpRequest) -> Any:
-        choices = [
-            {"name": one.name, "text": translated(one.description), "query": f"type={one.slug}"}
-            for one in Extension.objects.filter(installed_at__isnull=False)
-        ]
-        return self.page(
-            request,
-            "base/choose.html",
-            _("Add resource: of which type?"),
-            choices=choices,
-            nothing=_("No extension is installed yet, and a resource needs one."),
-            elsewhere=reverse("admin:destinations_extension_changelist"),
-            elsewhere_text=_("Install an extension"),
-        )
 
 
 def _question(labels: list[str], users: list[str]) -> Question:

@@ -50,7 +50,9 @@ class ResourceForm(forms.ModelForm):
         except ValidationError as error:
             for field, problems in error.message_dict.items():
                 if field in SETS:
-                    self._add_set_error(field, problems)
+                    # What concerns a set as a whole; what concerns a field was said under it.
+                    if not any(known.startswith(f"{field}.") for known in self.errors):
+                        self.add_error(None, [f"{TITLES[field]}: {problem}" for problem in problems])
                 else:
                     self.add_error(field if field in self.fields else None, problems)
 
@@ -62,11 +64,6 @@ class ResourceForm(forms.ModelForm):
         setattr(self.instance, name, value)
         if value or name == "production":
             self._complain(name, schemas.validate(schema, schemas.with_defaults(schema, value)))
-
-    def _add_set_error(self, name: str, problems: list[str]) -> None:
-        """What concerns a set as a whole; what concerns a field was said under it."""
-        if not any(field.startswith(f"{name}.") for field in self.errors):
-            self.add_error(None, [f"{TITLES[name]}: {problem}" for problem in problems])
 
     def _complain(self, name: str, problems: list[tuple[str, str]]) -> None:
         assert self.connector is not None

@@ -72,15 +72,11 @@ def _measure(options: dict[str, Any], progress: Callable[[str], None], log_path:
         everything = Run(receiver=other_side, installation=installation(), **shared)
         progress("nothing yet: the workers start")
         engine.warm_up(other_side)
-        for name in options["only"] or _possible(options):
+        for name in options["only"] or [one for one in SECTIONS if one != "rabbitmq" or options["rabbitmq"]]:
             progress(name)
             report.sections.append(import_module(f".{SECTIONS[name]}", __name__).measure(everything))
         running.stop()
     return report
-
-
-def _possible(options: dict[str, Any]) -> list[str]:
-    return [name for name in SECTIONS if name != "rabbitmq" or options["rabbitmq"]]
 
 
 def _sections(text: str) -> list[str]:

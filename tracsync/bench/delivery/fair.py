@@ -11,7 +11,7 @@ from tracsync.bench.report import Section
 
 from . import engine
 from .delay import QUIET, delays_of, percentiles, save_steadily
-from .receiving import Receiver, States, completed, wait_until
+from .receiving import Receiver, completed, wait_until
 from .shared import Run
 from .traffic import Traffic
 
@@ -72,12 +72,9 @@ def _burst(receiver: Receiver, traffic: Traffic, paths: Sequence[str]) -> float:
     receiver.forget()
     states, documents = traffic.next_round()
     due = engine.write(documents).timestamp() + QUIET
-    return len(states) * len(paths) / (_last(receiver, states, paths) - due)
-
-
-def _last(receiver: Receiver, states: States, paths: Sequence[str]) -> float:
-    arrivals = receiver.wait_for(states, paths)
-    return max(at for (path, _), at in completed(states, arrivals).items() if path in paths)
+    moments = completed(states, receiver.wait_for(states, paths))
+    last = max(at for (path, _), at in moments.items() if path in paths)
+    return len(states) * len(paths) / (last - due)
 
 
 def _calm(sick: Destination) -> None:

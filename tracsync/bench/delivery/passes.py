@@ -24,17 +24,11 @@ def in_turns(ways: Mapping[str, Pass], repetitions: int) -> dict[str, list[float
     return {name: found[name] for name in names}
 
 
-def rows(found: Mapping[str, Sequence[float]], compared_with: Sequence[str]) -> list[tuple[Cell, ...]]:
+def rows(found: Mapping[str, Sequence[float]], peers: Sequence[str]) -> list[tuple[Cell, ...]]:
     """Median, least and most of each way, and its median as a multiple of others'."""
     medians = {name: median(rates) for name, rates in found.items()}
     return [
-        (
-            name,
-            medians[name],
-            min(rates),
-            max(rates),
-            *(medians[name] / medians[one] for one in compared_with),
-        )
+        (name, medians[name], min(rates), max(rates), *(medians[name] / medians[peer] for peer in peers))
         for name, rates in found.items()
     ]
 

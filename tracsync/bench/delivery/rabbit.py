@@ -85,9 +85,8 @@ def _connect(uri: str) -> Any:
     try:
         return pika.BlockingConnection(_parameters(uri))
     except (amqp.AMQPError, OSError) as error:
-        raise CannotMeasureError(
-            f"RabbitMQ cannot be reached at {_broker(uri)}: {type(error).__name__}"
-        ) from None
+        problem = f"RabbitMQ cannot be reached at {_broker(uri)}: {type(error).__name__}"
+        raise CannotMeasureError(problem) from None
 
 
 @contextmanager
@@ -140,7 +139,7 @@ def _connector_pass(run: Run, destination: Destination, channel: Any, traffic: T
     states, documents = traffic.next_round()
     last = {document["id"]: document for document in documents}
     ready = [Delivery(payload, f"{n}:1") for n, payload in enumerate(payloads(list(last.values())))]
-    work = partial(_push, destination.credentials, destination.settings)
+    work = partial(_push, destination)
 
     def once() -> float:
         span = together(work, shares(ready, run.workers))
@@ -150,15 +149,10 @@ def _connector_pass(run: Run, destination: Destination, channel: Any, traffic: T
     return once
 
 
-def _push(
-    credentials: dict[str, Any],
-    options: dict[str, Any],
-    deliveries: Sequence[Delivery],
-    begin: Callable[[], object],
-) -> None:
+def _push(destination: Destination, deliveries: Sequence[Delivery], begin: Callable[[], object]) -> None:
     """Raises RuntimeError where the broker does not confirm all."""
     connector = registry.get("rabbitmq")
-    with connector.open(credentials, options, trial_runtime()) as session:
+    with connector.open(destination.credentials, destination.settings, trial_runtime()) as session:
         session.check()
         begin()
         for start in range(0, len(deliveries), connector.batch_size):

@@ -66,7 +66,8 @@ class Connection(asyncio.Protocol):
 
     def _handle(self, method: str, path: str, body: bytes) -> None:
         if method == "GET":
-            self._answer(_with_body(self._asked(path)))
+            answer = self._asked(path)
+            self._answer(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(answer) + answer)
         elif path == "/forget":
             self.notes.clear()
             self._answer(OK)
@@ -108,10 +109,6 @@ def _length(head: bytes) -> int | None:
     if at >= 0:
         return int(low[at + 17 :].split(b"\r\n", 1)[0])
     return None if b"\r\ntransfer-encoding:" in low else 0
-
-
-def _with_body(body: bytes) -> bytes:
-    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
 
 async def serve() -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import requests
 
@@ -98,12 +97,8 @@ def completed(states: States, arrivals: Sequence[Arrival]) -> dict[tuple[str, st
 
 @contextmanager
 def receiver() -> Iterator[Receiver]:
-    with launch.module("tracsync.bench.delivery.receiver", stdout=subprocess.PIPE, text=True) as process:
-        stdout: IO[str] = process.stdout  # type: ignore[assignment] # it is a pipe
-        try:
-            yield Receiver(stdout.readline().strip())
-        finally:
-            process.kill()
+    with launch.server("tracsync.bench.delivery.receiver") as url:
+        yield Receiver(url)
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:

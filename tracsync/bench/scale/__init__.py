@@ -65,7 +65,8 @@ def measure(options: dict[str, Any], progress: Callable[[str], None]) -> Report:
     progress("pages")
     lists = pages.pages(destinations, profiles)
     progress("claims")
-    note = f"{options['few']:,} and {options['owed']:,} waiting, {3 * profiles:,} rows; a batch of {_batch()}"
+    batch = int(settings.TRACSYNC_BATCH_SIZE)
+    note = f"{options['few']:,} and {options['owed']:,} waiting, {3 * profiles:,} rows; a batch of {batch}"
     claims = Section("claiming a batch", engine.CLAIM_COLUMNS, note=note)
     claims.rows.append(engine.claims("as filled", shop, crm, repetitions))
     memory = push.memory(crm, min(options["pushes"], options["owed"] // 2 or 1), progress)
@@ -98,10 +99,6 @@ def _aims(claims: Section, memory: Section, admin: Section) -> Section:
 
 def _numbers(section: Section, column: int) -> list[float]:
     return [float(row[column] or 0) for row in section.rows]
-
-
-def _batch() -> int:
-    return int(settings.TRACSYNC_BATCH_SIZE)
 
 
 def _complete(options: dict[str, Any]) -> dict[str, Any]:

@@ -65,12 +65,10 @@ def profile_id(number: int) -> str:
 
 def analyze() -> None:
     """What autovacuum would have done by now: the planner's statistics, and which pages all may see."""
+    command = "VACUUM (ANALYZE)" if connection.vendor == "postgresql" else "ANALYZE"
     with connection.cursor() as cursor:
-        tables = [model._meta.db_table for model in (Profile, ProfileSync, DeliveryAttempt)]
-        for table in tables:
-            cursor.execute(
-                f"VACUUM (ANALYZE) {table}" if connection.vendor == "postgresql" else f"ANALYZE {table}"
-            )
+        for model in (Profile, ProfileSync, DeliveryAttempt):
+            cursor.execute(f"{command} {model._meta.db_table}")
 
 
 def _destinations() -> list[Destination]:

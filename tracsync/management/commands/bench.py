@@ -29,7 +29,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            report = SUBJECTS[options["subject"]].run(options, self._progress)
+            subject = SUBJECTS[options["subject"]]
+            report = subject.run(options, lambda text: self.stderr.write(f"measuring {text} ..."))
         except CannotMeasureError as error:
             raise CommandError(str(error)) from None
         except KeyboardInterrupt:
@@ -39,6 +40,3 @@ class Command(BaseCommand):
         else:
             width = None if self.stdout.isatty() else WIDTH
             report.show(Console(file=cast(IO[str], self.stdout), width=width))
-
-    def _progress(self, text: str) -> None:
-        self.stderr.write(f"measuring {text} ...")
