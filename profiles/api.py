@@ -90,7 +90,7 @@ class ProfileList(generics.ListAPIView[Profile]):
         id = document["id"]
         if id == RESERVED or id.endswith(("/sync", "/syncs")):
             raise exceptions.ValidationError({"id": [f"{id} is a reserved path: choose another id"]})
-        [written] = changes.write([Change(id, "put", document, expects=_absent)])
+        [written] = changes.write([Change(id, "put", document, expects=lambda version: version == 0)])
         if written.conflict:
             hint = "PUT to its address replaces it, PATCH merges into it"
             raise ProfileConflict(f"A profile with this id exists: {hint}")
@@ -126,11 +126,10 @@ class ProfileDetail(APIView):
     def patch(self, request: Request, id: str) -> Response:
         """Merge into the document as RFC 7396 has it: null removes a key."""
         expected, patch = _expected(request), _body(request)
-
-        def expects(version: int) -> bool:
-            return version > 0 and expected(version)
-
-        return self._write(Change(documents.check_id(id), "patch", patch, expects=expects), is_patch=True)
+        change = Change(
+            documents.check_id(id), "patch", patch, expects=lambda version: version > 0 and expected(version)
+        )
+        return self._write(change, is_patch=True)
 
     @extend_schema(responses={204: None}, parameters=[id_parameter, if_match])
     def delete(self, request: Request, id: str) -> Response:
@@ -200,12 +199,10 @@ class ProfileBulk(APIView):
         """Write many profiles: documents, or `{"id": ..., "set": {...}}` to merge into them."""
         parser = self.get_content_negotiator().select_parser(request, self.get_parsers())
         if parser is None:
-            raise exceptions.UnsupportedMediaType(
-                request.content_type, "Send application/x-ndjson, text/plain or application/json"
-            )
-        split = (
-            request_stream.elements if parser.media_type == ArrayParser.media_type else request_stream.lines
-        )
+            accepted = "Send application/x-ndjson, text/plain or application/json"
+            raise exceptions.UnsupportedMediaType(request.content_type, accepted)
+        is_array = parser.media_type == ArrayParser.media_type
+        split = request_stream.elements if is_array else request_stream.lines
         return Response(bulk.load(split(request_stream.chunks(request._request))).as_dict())
 
     def http_method_not_allowed(self, request: HttpRequest | Request, *args: Any, **kwargs: Any) -> Response:
@@ -217,9 +214,8 @@ class ProfileBulk(APIView):
 def _answer(written: Written) -> Response:
     if written.error:
         raise documents.InvalidDocument(written.error)
-    return Response(
-        written.document, status=201 if written.created else 200, headers={"ETag": f'"{written.version}"'}
-    )
+    headers = {"ETag": f'"{written.version}"'}
+    return Response(written.document, status=201 if written.created else 200, headers=headers)
 
 
 def _body(request: Request) -> Any:
@@ -236,9 +232,8 @@ def _expected(request: Request) -> Callable[[int], bool]:
     match, none_match = (request.headers.get(name) for name in ("If-Match", "If-None-Match"))
 
     def holds(version: int) -> bool:
-        return (match is None or _has(match, version)) and (
-            none_match is None or not _has(none_match, version)
-        )
+        is_excluded = none_match is not None and _has(none_match, version)
+        return (match is None or _has(match, version)) and not is_excluded
 
     return holds
 
@@ -246,10 +241,6 @@ def _expected(request: Request) -> Callable[[int], bool]:
 def _has(tags: str, version: int) -> bool:
     known = parse_etags(tags)
     return version > 0 and (known == ["*"] or f'"{version}"' in [tag.removeprefix("W/") for tag in known])
-
-
-def _absent(version: int) -> bool:
-    return version == 0
 
 
 urlpatterns = [

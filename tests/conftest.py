@@ -60,11 +60,11 @@ def recording(monkeypatch):
         "recording", "destinations.connectors.testing:RecordingConnector", "tracsync.connectors"
     )
     monkeypatch.setitem(registry._declared(), "recording", point)
-    registry._load.cache_clear()
+    registry.find.cache_clear()
     RecordingConnector.reset()
     yield RecordingConnector
     RecordingConnector.reset()
-    registry._load.cache_clear()
+    registry.find.cache_clear()
 
 
 @pytest.fixture

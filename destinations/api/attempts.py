@@ -16,17 +16,8 @@ class AttemptSerializer(serializers.ModelSerializer[DeliveryAttempt]):
     class Meta:
         model = DeliveryAttempt
         fields: tuple[str, ...] = (
-            "id",
-            "profile",
-            "destination",
-            "version",
-            "idempotency_key",
-            "at",
-            "duration_ms",
-            "outcome",
-            "status_code",
-            "reason",
-            "remote_id",
+            *("id", "profile", "destination", "version", "idempotency_key", "at", "duration_ms"),
+            *("outcome", "status_code", "reason", "remote_id"),
         )
         read_only_fields = fields
 

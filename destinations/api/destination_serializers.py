@@ -12,11 +12,10 @@ from rest_framework.request import Request
 from rest_framework.reverse import reverse
 
 from destinations import configuration
-from destinations.api.extensions import find as find_connector
 from destinations.api.fields import Object, Reference, StrictModelSerializer
 from destinations.configuration import validation
 from destinations.configuration.history import Author
-from destinations.connectors import schemas
+from destinations.connectors import registry, schemas
 from destinations.insight.destination_status import Kind, find
 from destinations.models import Destination, DestinationVersion, Health, Resource
 
@@ -35,14 +34,8 @@ class HealthSerializer(serializers.ModelSerializer[Health]):
     class Meta:
         model = Health
         fields = (
-            "failures",
-            "held_until",
-            "held_seconds",
-            "held_since",
-            "hold_reason",
-            "last_accepted_at",
-            "problem",
-            "problem_at",
+            *("failures", "held_until", "held_seconds", "held_since", "hold_reason"),
+            *("last_accepted_at", "problem", "problem_at"),
         )
         read_only_fields = fields
 
@@ -71,35 +64,15 @@ class DestinationSerializer(StrictModelSerializer):
     class Meta:
         model = Destination
         fields = (
-            "id",
-            "name",
-            "description",
-            "resource",
-            "prerequisites",
-            "mapping",
-            "settings",
-            "quiet_period",
-            "max_wait",
-            "effective_quiet_period",
-            "effective_max_wait",
-            "concurrency",
-            "effective_concurrency",
-            "rate_limit",
-            "rate_period",
-            "use_test_credentials",
-            "enabled",
-            "paused",
-            "paused_at",
-            "tags",
-            "health",
-            "backfill_suggested",
-            "backfill_url",
-            "created_at",
-            "updated_at",
+            *("id", "name", "description", "resource", "prerequisites", "mapping", "settings"),
+            *("quiet_period", "max_wait", "effective_quiet_period", "effective_max_wait"),
+            *("concurrency", "effective_concurrency", "rate_limit", "rate_period"),
+            *("use_test_credentials", "enabled", "paused", "paused_at", "tags", "health"),
+            *("backfill_suggested", "backfill_url", "created_at", "updated_at"),
         )
 
     def to_representation(self, instance: Destination) -> dict[str, Any]:
-        connector = find_connector(instance.resource.type_id)
+        connector = registry.find(instance.resource.type_id)
         shown = super().to_representation(instance)
         shown["settings"] = schemas.mask(connector.settings_schema if connector else {}, instance.settings)
         return shown
@@ -139,7 +112,7 @@ class DestinationSerializer(StrictModelSerializer):
         stored = destination.settings
         for name, value in data.items():
             setattr(destination, name, value)
-        connector = find_connector(destination.resource.type_id)
+        connector = registry.find(destination.resource.type_id)
         if connector is not None and "settings" in data:
             destination.settings = schemas.unmask(connector.settings_schema, data["settings"], stored)
         validation.check_destination(destination)

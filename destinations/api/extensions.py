@@ -14,7 +14,6 @@ from rest_framework.response import Response
 
 from destinations.configuration import catalogue
 from destinations.connectors import registry
-from destinations.connectors.base import Connector, ConnectorError
 from destinations.models import Extension
 from tracsync.common.filters import StrictFilters, TrueFalse
 
@@ -31,20 +30,13 @@ class ExtensionSerializer(serializers.ModelSerializer[Extension]):
     class Meta:
         model = Extension
         fields = (
-            "slug",
-            "name",
-            "description",
-            "type",
-            "installed",
-            "icon",
-            "credentials_schema",
-            "settings_schema",
-            "payload_schema",
+            *("slug", "name", "description", "type", "installed", "icon"),
+            *("credentials_schema", "settings_schema", "payload_schema"),
         )
         read_only_fields = fields
 
     def get_icon(self, extension: Extension) -> str | None:
-        connector = find(extension.slug)
+        connector = registry.find(extension.slug)
         return connector.icon if connector else None
 
     @extend_schema_field({"type": "object", "nullable": True, "additionalProperties": {}})
@@ -61,15 +53,8 @@ class ExtensionSerializer(serializers.ModelSerializer[Extension]):
 
 
 def _of_connector(extension: Extension, name: str) -> Any:
-    connector = find(extension.slug)
+    connector = registry.find(extension.slug)
     return getattr(connector, name) if connector else None
-
-
-def find(slug: str) -> Connector | None:
-    try:
-        return registry.get(slug)
-    except ConnectorError:
-        return None
 
 
 class ExtensionFilters(StrictFilters):

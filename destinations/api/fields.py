@@ -76,21 +76,16 @@ class StrictMixin:
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict):
-            self._refuse_unknown(data)
+            # What is only shown may come back: what was read can be changed and sent as a whole.
+            if unknown := sorted(set(data) - set(self.fields)):
+                known = ", ".join(name for name, field in self.fields.items() if not field.read_only)
+                problem = f"There is no such field; known are: {known}"
+                raise serializers.ValidationError({name: [problem] for name in unknown})
             try:
                 documents.canonical(data)
             except documents.InvalidDocument as error:
                 raise serializers.ValidationError({"detail": str(error)}) from None
         return super().to_internal_value(data)  # type: ignore[misc]
-
-    def _refuse_unknown(self, data: dict[str, Any]) -> None:
-        # What is only shown may come back: what was read can be changed and sent as a whole.
-        unknown = sorted(set(data) - set(self.fields))
-        if unknown:
-            known = ", ".join(name for name, field in self.fields.items() if not field.read_only)
-            raise serializers.ValidationError(
-                {name: [f"There is no such field; known are: {known}"] for name in unknown}
-            )
 
 
 class StrictSerializer(StrictMixin, serializers.Serializer[Any]):

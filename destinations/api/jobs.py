@@ -13,18 +13,12 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from destinations.insight.explain import HEAVY
 from destinations.operations import progress
 from tracsync.common.filters import StrictFilters, Whole
 from tracsync.common.jobs import Job
 
 State = Job.State
-# Nothing that is large or encrypted: `defer` it wherever a job is read with its destination.
-HEAVY = (
-    "destination__mapping",
-    "destination__settings",
-    "destination__resource__production",
-    "destination__resource__test",
-)
 PACE = ("state", "summary", "total", "done", "percent", "rate", "seconds_left")
 TIMES = ("created_at", "paused_at", "cancelled_at", "finished_at")
 

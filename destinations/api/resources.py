@@ -15,10 +15,9 @@ from rest_framework.response import Response
 
 from destinations import configuration
 from destinations.api.destination_serializers import author
-from destinations.api.extensions import find
 from destinations.api.fields import Object, StrictModelSerializer, StrictSerializer, checked
 from destinations.configuration import validation
-from destinations.connectors import schemas
+from destinations.connectors import registry, schemas
 from destinations.connectors.base import ConnectorError
 from destinations.insight import preview
 from destinations.models import Extension, Resource
@@ -57,22 +56,15 @@ class ResourceSerializer(StrictModelSerializer):
     class Meta:
         model = Resource
         fields = (
-            "id",
-            "name",
-            "type",
-            "credentials",
-            "credentials_set",
-            "enabled",
-            "tags",
-            "created_at",
-            "updated_at",
+            *("id", "name", "type", "credentials", "credentials_set"),
+            *("enabled", "tags", "created_at", "updated_at"),
         )
 
     @extend_schema_field(CredentialsSetSerializer)
     def get_credentials_set(self, resource: Resource) -> dict[str, list[str]]:
-        return {
-            name: [key for key, value in getattr(resource, name).items() if _holds(value)] for name in SETS
-        }
+        blank: tuple[Any, ...] = ("", None, [], {})
+        stored = {name: getattr(resource, name) for name in SETS}
+        return {name: [key for key in of if of[key] not in blank] for name, of in stored.items()}
 
     def validate_type(self, type: Extension) -> Extension:
         resource = self.instance
@@ -100,14 +92,10 @@ class ResourceSerializer(StrictModelSerializer):
         return resource
 
     def _credentials(self, resource: Resource, stored: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-        connector = find(resource.type_id)
+        connector = registry.find(resource.type_id)
         sent = schemas.unmask(connector.credentials_schema, new, stored) if connector else new
         kept = stored if self.partial else {}
         return {name: value for name, value in {**kept, **sent}.items() if value is not None}
-
-
-def _holds(value: Any) -> bool:
-    return value not in ("", None, [], {})
 
 
 def _as_sent(error: ValidationError) -> dict[str, Any]:

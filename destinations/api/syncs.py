@@ -24,13 +24,9 @@ from profiles.documents import check_id
 from profiles.models import Profile
 from tracsync.common.filters import Moment, StrictFilters, TrueFalse, Whole
 
-# All that the sentence about a row needs, and nothing that is large or encrypted.
+# All that the sentence about a row needs.
 SYNCS = ProfileSync.objects.select_related("profile", "destination__resource", "destination__health").defer(
-    "profile__document",
-    "destination__mapping",
-    "destination__settings",
-    "destination__resource__production",
-    "destination__resource__test",
+    "profile__document", *explain.HEAVY
 )
 
 
@@ -41,20 +37,8 @@ class SyncSerializer(serializers.ModelSerializer[ProfileSync]):
     class Meta:
         model = ProfileSync
         fields = (
-            "id",
-            "profile",
-            "destination",
-            "state",
-            "state_since",
-            "reason",
-            "owed",
-            "due_at",
-            "version",
-            "synced_version",
-            "synced_at",
-            "attempts",
-            "last_error",
-            "remote_id",
+            *("id", "profile", "destination", "state", "state_since", "reason", "owed", "due_at"),
+            *("version", "synced_version", "synced_at", "attempts", "last_error", "remote_id"),
         )
         read_only_fields = fields
 

@@ -32,7 +32,7 @@ class UnknownConnector(ConnectorError, KeyError):
 
 def get(slug: str) -> Connector:
     """The connector of this slug. Raises UnknownConnector, also when its package is broken."""
-    connector = _load(slug)
+    connector = find(slug)
     if connector is None:
         raise UnknownConnector(
             message(
@@ -51,19 +51,19 @@ def slugs() -> list[str]:
 
 def all_connectors() -> list[Connector]:
     """All usable connectors by slug; broken ones are logged and left out."""
-    return [connector for slug in sorted(_declared()) if (connector := _load(slug)) is not None]
+    return [connector for slug in sorted(_declared()) if (connector := find(slug)) is not None]
 
 
 def forget() -> None:
     """Look at the installed packages anew on the next call (for tests and after installing one)."""
     _declared.cache_clear()
-    _load.cache_clear()
+    find.cache_clear()
 
 
 def add(slug: str, value: str) -> None:
     """Declare a connector, `module:Class`, in this process only (for measurements and trials)."""
     _declared()[slug] = EntryPoint(slug, value, GROUP)
-    _load.cache_clear()
+    find.cache_clear()
 
 
 @cache
@@ -81,7 +81,8 @@ def _declared() -> dict[str, EntryPoint]:
 
 
 @cache
-def _load(slug: str) -> Connector | None:
+def find(slug: str) -> Connector | None:
+    """As `get`, or None."""
     entry = _declared().get(slug)
     if entry is None:
         return None

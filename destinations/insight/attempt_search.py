@@ -119,7 +119,9 @@ def within_reach(filters: dict[str, Any]) -> tuple[Rows, datetime | None]:
     """Those that match within the reach of a search; and where it ended, None if it saw all."""
     few = _few_profiles(filters)
     rows = _indexed(filters, few)
-    end = _end_of_reach(rows) if few is None and _needs_search(filters) else None
+    end = None
+    if few is None and _needs_search(filters):  # when the first attempt beyond the reach was made
+        end = next(iter(rows.order_by("-at").values_list("at", flat=True)[REACH : REACH + 1]), None)
     return _searched(rows if end is None else rows.filter(at__gt=end), filters), end
 
 
@@ -189,8 +191,3 @@ def _few_profiles(filters: dict[str, Any]) -> list[str] | None:
     found = Profile.objects.filter(id_matches(filters["q"])).order_by().values_list("pk", flat=True)
     ids = list(found[: FEW_PROFILES + 1])
     return ids if len(ids) <= FEW_PROFILES else None
-
-
-def _end_of_reach(rows: Rows) -> datetime | None:
-    """When the first attempt beyond the reach was made."""
-    return next(iter(rows.order_by("-at").values_list("at", flat=True)[REACH : REACH + 1]), None)

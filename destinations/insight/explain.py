@@ -17,6 +17,11 @@ from tracsync.common.times import at, told
 from tracsync.common.translation import translated
 
 State = ProfileSync.State
+# Large or costly to decrypt, and shown in no list: `defer` it where rows are read with their destination.
+HEAVY = (
+    *("destination__settings", "destination__mapping"),
+    *("destination__resource__production", "destination__resource__test"),
+)
 
 
 @dataclass(frozen=True, slots=True)

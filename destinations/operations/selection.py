@@ -64,10 +64,7 @@ class SyncFilters(forms.Form):
     ids = ChosenIds()
 
 
-FILTERS: dict[str, type[forms.Form]] = {
-    "attempts": attempt_search.AttemptFilters,
-    "syncs": SyncFilters,
-}
+FILTERS: dict[str, type[forms.Form]] = {"attempts": attempt_search.AttemptFilters, "syncs": SyncFilters}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +124,8 @@ def read_request(said: Any) -> Choice:
     if not isinstance(said, dict) or not said:
         raise InvalidChoice(_("Say which: by destination, state, outcome or another part of a choice."))
     if unknown := sorted(set(said) - set(NAMES)):
-        raise InvalidChoice(
-            _("There is no choice by %(names)s; known are: %(known)s.")
-            % {"names": ", ".join(unknown)[:200], "known": ", ".join(NAMES)}
-        )
+        text = _("There is no choice by %(names)s; known are: %(known)s.")
+        raise InvalidChoice(text % {"names": ", ".join(unknown)[:200], "known": ", ".join(NAMES)})
     lists = [one for one in ("syncs", "attempts") if all(one in NAMES[name][2] for name in said)]
     if not lists:
         raise InvalidChoice(_("Choose by the state of profile syncs or by attempts, not by both."))
@@ -258,10 +253,7 @@ def _next_by_attempt(choice: Choice, after: list[Any] | None) -> tuple[list[int]
 
     No more than LOOKED_THROUGH attempts are looked through, so that no step takes long where few match.
     """
-    ahead, rows = (
-        attempt_search.around(choice.found).order_by("at", "pk"),
-        pairs(choice).order_by("at", "pk"),
-    )
+    ahead, rows = (some.order_by("at", "pk") for some in (attempt_search.around(choice.found), pairs(choice)))
     if after is not None:
         at, pk = datetime.fromisoformat(after[0]), int(after[1])
         beyond = Q(at__gt=at) | Q(at=at, pk__gt=pk)

@@ -42,7 +42,8 @@ def receive(file: IO[bytes], name: str, asked_by: str = "", **options: Any) -> I
 
     Raises UnusableFile, after which nothing of it is left.
     """
-    job = ImportJob.objects.create(name=_storable(name), asked_by=asked_by)
+    storable = name.replace("\0", "").encode(errors="replace").decode()[-200:]
+    job = ImportJob.objects.create(name=storable or "file", asked_by=asked_by)
     try:
         uploads.store(job, file)
         job.options = import_options.choose(job.name, uploads.source(job), **options)
@@ -53,10 +54,6 @@ def receive(file: IO[bytes], name: str, asked_by: str = "", **options: Any) -> I
     job.total = job.size
     job.save()
     return job
-
-
-def _storable(name: str) -> str:
-    return name.replace("\0", "").encode(errors="replace").decode()[-200:] or "file"
 
 
 def check(job: ImportJob, columns: list[list[str]]) -> bool:

@@ -26,7 +26,9 @@ def choose(name: str, source: Source, format: str = "", delimiter: str = "", mer
     format = format or _format(name, head)
     if format != "csv":
         return {"format": format}
-    delimiter = DELIMITERS.get(delimiter) or _delimiter(head)
+    heading = head.partition(b"\n")[0]
+    most = max(DELIMITERS.values(), key=lambda one: heading.count(one.encode()))
+    delimiter = DELIMITERS.get(delimiter) or most
     return {"format": format, "delimiter": delimiter, "merge": merge, "columns": None}
 
 
@@ -36,12 +38,6 @@ def _format(name: str, head: bytes) -> str:
     if head.startswith(b"{") or not name.lower().removesuffix(".gz").endswith(TABLES):
         return "ndjson"
     return "csv"
-
-
-def _delimiter(head: bytes) -> str:
-    """The one that the heading has most of."""
-    heading = head.partition(b"\n")[0]
-    return max(DELIMITERS.values(), key=lambda delimiter: heading.count(delimiter.encode()))
 
 
 def records(source: Source, options: Any, start: Place) -> Iterator[Record]:

@@ -95,7 +95,8 @@ class Import:
 
     def _write(self, batch: list[Record]) -> None:
         if self.stop:
-            batch = _until_error(batch)
+            errors = (place for place, record in enumerate(batch) if not record.change)
+            batch = batch[: next(errors, len(batch)) + 1]
         wanted = [record.change for record in batch if record.change]
         answers = iter(changes.write(wanted, stop_at_error=self.stop))
         for record in batch:
@@ -114,11 +115,6 @@ class Import:
             self.changed += 1
         else:
             self.unchanged += 1
-
-
-def _until_error(batch: list[Record]) -> list[Record]:
-    errors = (index for index, record in enumerate(batch) if not record.change)
-    return batch[: next(errors, len(batch)) + 1]
 
 
 def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:

@@ -49,7 +49,9 @@ def in_force(request: HttpRequest) -> tuple[str, tzinfo]:
     chosen = _chosen(request)
     asked = translation.get_language_from_request(request)
     known = chosen.language in dict(settings.LANGUAGES)
-    return chosen.language if known else asked, _zone(chosen.time_zone)
+    has_zone = chosen.time_zone in _zones()
+    zone = ZoneInfo(chosen.time_zone) if has_zone else timezone.get_default_timezone()
+    return chosen.language if known else asked, zone
 
 
 def _chosen(request: HttpRequest) -> Preferences:
@@ -59,17 +61,9 @@ def _chosen(request: HttpRequest) -> Preferences:
     return Preferences.objects.filter(user=user).first() or Preferences(user_id=user)
 
 
-def _zone(name: str) -> tzinfo:
-    return ZoneInfo(name) if name in _zones() else timezone.get_default_timezone()
-
-
 @cache
 def _zones() -> tuple[str, ...]:
     return tuple(sorted(available_timezones() - {"localtime"}))
-
-
-def _language_choices() -> list[tuple[str, Any]]:
-    return [("", _("As the browser asks for")), *settings.LANGUAGES]
 
 
 def _zone_choices() -> list[tuple[str, Any]]:
@@ -80,7 +74,7 @@ def _zone_choices() -> list[tuple[str, Any]]:
 class PreferencesForm(forms.ModelForm):
     language = forms.ChoiceField(
         required=False,
-        choices=_language_choices,
+        choices=lambda: [("", _("As the browser asks for")), *settings.LANGUAGES],
         label=gettext_lazy("Language"),
         help_text=gettext_lazy(
             "Of all pages for you. What other systems have answered stays in their language."

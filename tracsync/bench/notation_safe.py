@@ -126,7 +126,9 @@ def with_functions(sources: Sources) -> dict[str, Any]:
         "email_sha256": _hashed(email) if isinstance(email, str) else None,
         "level": "regular" if is_number(visits) and visits > 30 else "visitor",
         "country": _NAMES.get(country, "other") if isinstance(country, str) else "other",
-        "items": [_item(order) for order in orders if _is_ordered(order)]
+        "items": [
+            {"id": order.get("sku"), "price": order.get("price")} for order in orders if _is_ordered(order)
+        ]
         if isinstance(orders, list)
         else None,
     }
@@ -138,7 +140,3 @@ def _hashed(email: str) -> str:
 
 def _is_ordered(order: Any) -> bool:
     return isinstance(order, dict) and is_number(quantity := order.get("qty")) and quantity > 0
-
-
-def _item(order: dict[str, Any]) -> dict[str, Any]:
-    return {"id": order.get("sku"), "price": order.get("price")}

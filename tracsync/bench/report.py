@@ -27,22 +27,22 @@ class Report:
     sections: list[Section] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        return {
-            "subject": self.subject,
-            "sections": [
-                {
-                    "title": section.title,
-                    "rows": [dict(zip(section.columns, row, strict=True)) for row in section.rows],
-                    "note": section.note,
-                }
-                for section in self.sections
-            ],
-        }
+        sections = []
+        for one in self.sections:
+            rows = [dict(zip(one.columns, row, strict=True)) for row in one.rows]
+            sections.append({"title": one.title, "rows": rows, "note": one.note})
+        return {"subject": self.subject, "sections": sections}
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> Report:
         """The same report again, if every section has a row."""
-        return cls(value["subject"], [_section(one) for one in value["sections"]])
+        sections = [
+            Section(
+                one["title"], tuple(one["rows"][0]), [tuple(row.values()) for row in one["rows"]], one["note"]
+            )
+            for one in value["sections"]
+        ]
+        return cls(value["subject"], sections)
 
     def show(self, console: Console) -> None:
         for section in self.sections:
@@ -52,11 +52,6 @@ class Report:
             for row in section.rows:
                 table.add_row(*map(_shown, row))
             console.print(table)
-
-
-def _section(value: dict[str, Any]) -> Section:
-    rows = [tuple(row.values()) for row in value["rows"]]
-    return Section(value["title"], tuple(value["rows"][0]), rows, value["note"])
 
 
 def _shown(cell: Cell) -> str:

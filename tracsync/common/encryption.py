@@ -14,6 +14,10 @@ from django.db import models
 
 from tracsync.common.messages import message
 
+_LACKS_KEY = message(
+    "a stored secret cannot be decrypted: TRACSYNC_ENCRYPTION_KEYS lacks the key it was written with"
+)
+
 
 class UndecryptableValue(Exception):
     """None of the keys opens a stored value; it is never treated as empty."""
@@ -70,12 +74,7 @@ def decrypt(text: str) -> Any:
     try:
         return json.loads(_keys(tuple(settings.TRACSYNC_ENCRYPTION_KEYS)).decrypt(text.encode()))
     except InvalidToken:
-        raise UndecryptableValue(
-            message(
-                "a stored secret cannot be decrypted:"
-                " TRACSYNC_ENCRYPTION_KEYS lacks the key it was written with"
-            )
-        ) from None
+        raise UndecryptableValue(_LACKS_KEY) from None
 
 
 @lru_cache(maxsize=4)

@@ -117,13 +117,9 @@ def progress(job: Job, obstacle: str = "") -> Progress:
     runs = job.state == job.State.RUNNING and not obstacle
     rate = _rate(job)
     left = timedelta(seconds=round(max(0, job.total - job.done) / rate)) if runs and rate else None
-    return Progress(_percent(job), rate, left, _summary(job, obstacle, left))
-
-
-def _percent(job: Job) -> int:
-    if job.state == job.State.FINISHED:
-        return 100
-    return min(99, 100 * job.done // max(job.total, 1))
+    is_finished = job.state == job.State.FINISHED
+    percent = 100 if is_finished else min(99, 100 * job.done // max(job.total, 1))
+    return Progress(percent, rate, left, _summary(job, obstacle, left))
 
 
 def _rate(job: Job) -> float | None:

@@ -40,15 +40,6 @@ class ResourceFilter(ChoiceOfRow):
     model = Resource
 
 
-# A profile's document and secrets are large or costly to decrypt, and no list shows them.
-HEAVY = (
-    "destination__settings",
-    "destination__mapping",
-    "destination__resource__production",
-    "destination__resource__test",
-)
-
-
 def row_id(text: str) -> int:
     """The id that an address or a form names; 0, which no row has, where it is none."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0

@@ -38,7 +38,16 @@ def steps(request: HttpRequest) -> list[Step]:
         loop.is_alive(),
         command=command("worker"),
     )
-    found = [*_of_destinations(request), _profiles(request), worker, _push(request)]
+    push = Step(
+        _("See the first push arrive"),
+        _(
+            "A profile is sent when its changes have ended, after the quiet period. Profiles that were there"
+            " before the destination are sent by a backfill, which the destination's page offers."
+        ),
+        False,
+        _page(request, "destinations.view_destination", "destinations_destination_changelist"),
+    )
+    found = [*_of_destinations(request), _profiles(request), worker, push]
     first = next((step for step in found if not step.done), None)
     for step in found:
         step.next = step is first
@@ -78,18 +87,6 @@ def _profiles(request: HttpRequest) -> Step:
         Profile.objects.exists(),
         file or single,
         more=(Link(_("Add a single profile"), single),) if file else (),
-    )
-
-
-def _push(request: HttpRequest) -> Step:
-    return Step(
-        _("See the first push arrive"),
-        _(
-            "A profile is sent when its changes have ended, after the quiet period. Profiles that were there"
-            " before the destination are sent by a backfill, which the destination's page offers."
-        ),
-        False,
-        _page(request, "destinations.view_destination", "destinations_destination_changelist"),
     )
 
 

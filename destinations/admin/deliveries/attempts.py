@@ -13,12 +13,12 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from destinations.admin.base.filters import HEAVY
 from destinations.admin.base.links import Link, link, pair_url, profile_link, this_pair
 from destinations.admin.base.object_actions import ActingAdmin, ReadOnly
 from destinations.admin.deliveries import resend
 from destinations.admin.deliveries.attempt_list import AttemptList
 from destinations.admin.deliveries.masking import masked
+from destinations.insight.explain import HEAVY
 from destinations.models import DeliveryAttempt
 from tracsync.common.bounded_lists import BoundedAdmin
 from tracsync.common.numbers import grouped
@@ -41,14 +41,8 @@ class DeliveryAttemptAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
     change_list_template = "admin/tracsync/deliveries/attempt_list.html"
     panel_template = "admin/tracsync/deliveries/attempt_panel.html"
     list_display = (
-        "began",
-        "of_profile",
-        "at_destination",
-        "outcome",
-        "status_code",
-        "said",
-        "duration",
-        "version",
+        *("began", "of_profile", "at_destination", "outcome"),
+        *("status_code", "said", "duration", "version"),
     )
     ordering = ("-at",)
     fieldsets = (

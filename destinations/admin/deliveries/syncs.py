@@ -11,7 +11,7 @@ from django.urls import URLPattern
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from destinations.admin.base.filters import HEAVY, DestinationFilter, search_profiles
+from destinations.admin.base.filters import DestinationFilter, search_profiles
 from destinations.admin.base.links import Link, link, pair_url, profile_link, this_pair
 from destinations.admin.base.object_actions import (
     Act,
@@ -62,13 +62,8 @@ def before_replay(
 @admin.register(ProfileSync)
 class ProfileSyncAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
     list_display = (
-        "id_of_profile",
-        "at_destination",
-        "state",
-        "explanation",
-        "due",
-        "attempts",
-        "synced_version",
+        *("id_of_profile", "at_destination", "state"),
+        *("explanation", "due", "attempts", "synced_version"),
     )
     list_filter = (DestinationFilter, "state", WaitingFilter)
     search_fields = ("profile_id",)
@@ -95,7 +90,7 @@ class ProfileSyncAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
         """With all that the explanation reads, and nothing that is heavy."""
         rows = super().get_queryset(request)
         related = ("profile", "destination__resource", "destination__health")
-        return rows.select_related(*related).defer("profile__document", *HEAVY)
+        return rows.select_related(*related).defer("profile__document", *explain.HEAVY)
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """By what an index finds the first hundred with, however few there are among millions.

@@ -15,9 +15,8 @@ from django.utils.translation import gettext_lazy
 from destinations.admin.base.links import with_help
 from destinations.admin.base.tags import TagsField
 from destinations.admin.resources import schema_form
-from destinations.admin.resources.form import connector_of
 from destinations.configuration import validation
-from destinations.connectors import schemas
+from destinations.connectors import registry, schemas
 from destinations.connectors.base import Connector
 from destinations.models import Destination, Resource
 from profiles.forms import JSONText, JSONTextField
@@ -71,19 +70,8 @@ class DestinationForm(forms.ModelForm):
     class Meta:
         model = Destination
         fields = (
-            "name",
-            "description",
-            "resource",
-            "use_test_credentials",
-            "prerequisites",
-            "mapping",
-            "quiet_period",
-            "max_wait",
-            "concurrency",
-            "rate_limit",
-            "rate_period",
-            "enabled",
-            "tags",
+            *("name", "description", "resource", "use_test_credentials", "prerequisites", "mapping"),
+            *("quiet_period", "max_wait", "concurrency", "rate_limit", "rate_period", "enabled", "tags"),
         )
         widgets = {"description": forms.Textarea({"rows": 2, "class": "vLargeTextField"})}
 
@@ -125,7 +113,7 @@ class DestinationForm(forms.ModelForm):
 
 def destination_form(resource: Resource) -> type[DestinationForm]:
     """The form for destinations at resources of this one's type."""
-    connector = connector_of(resource.type_id)
+    connector = registry.find(resource.type_id)
     members: dict[str, Any] = {"connector": connector, "__module__": __name__}
     if connector is not None:
         members |= schema_form.settings_fields(connector.settings_schema, PREFIX)

@@ -128,7 +128,7 @@ def _compared(destination: Destination, asked: QueryDict) -> dict[str, Any] | No
 
 
 def _version(destination: Destination, asked: str | None) -> DestinationVersion | None:
-    found: DestinationVersion | None = destination.versions.filter(number=_number(asked)).first()
+    found: DestinationVersion | None = destination.versions.filter(number=_number(asked) or 0).first()
     return found
 
 

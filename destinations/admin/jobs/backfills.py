@@ -9,9 +9,10 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from destinations.admin.base.filters import HEAVY, DestinationFilter
+from destinations.admin.base.filters import DestinationFilter
 from destinations.admin.base.links import link
 from destinations.admin.jobs.base import FinishedFilter, JobAdmin
+from destinations.insight.explain import HEAVY
 from destinations.models import Backfill
 from destinations.operations import progress
 from tracsync.common.jobs import Progress

@@ -23,16 +23,8 @@ class ReplayAdmin(AtDestination):
         " attempts: filter, select all, and choose Replay."
     )
     list_display = (
-        "id",
-        "at_destination",
-        "kind",
-        "chosen",
-        "state",
-        "progress",
-        "count",
-        "rate",
-        "left",
-        "requested",
+        *("id", "at_destination", "kind", "chosen", "state"),
+        *("progress", "count", "rate", "left", "requested"),
     )
     fields = ("at_destination", "kind", "chosen", "summary", "requested", "finished")
 

@@ -14,7 +14,7 @@ from destinations.admin.base.tags import TagsField
 from destinations.admin.resources import schema_form
 from destinations.configuration import validation
 from destinations.connectors import registry, schemas
-from destinations.connectors.base import Connector, ConnectorError
+from destinations.connectors.base import Connector
 from destinations.models import Extension, Resource
 from tracsync.common.translation import translated
 
@@ -75,7 +75,7 @@ class ResourceForm(forms.ModelForm):
 
 def resource_form(extension: Extension, resource: Resource | None) -> type[ResourceForm]:
     """The form for this type; the stored resource tells which fields are set."""
-    connector = connector_of(extension.pk)
+    connector = registry.find(extension.pk)
     members: dict[str, Any] = {"extension": extension, "connector": connector, "__module__": __name__}
     if connector is not None:
         for name in SETS:
@@ -121,13 +121,6 @@ WRITE_ONLY = gettext_lazy(
 TEST = gettext_lazy(
     "For trying things out: “Send test” and destinations that use test credentials. Leave all blank for none."
 )
-
-
-def connector_of(slug: str) -> Connector | None:
-    try:
-        return registry.get(slug)
-    except ConnectorError:
-        return None
 
 
 def _rows(name: str, declared: dict[str, Any]) -> list[Any]:

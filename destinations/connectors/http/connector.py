@@ -183,9 +183,8 @@ class _Plan:
         if self.method == "GET":
             headers["Idempotency-Key"] = delivery.idempotency_key
             query = urlencode(payload.flatten(delivery.payload))
-            return http.Request(
-                "GET", _extend(self.url, query), headers, shown_url=_extend(self.shown_url, query)
-            )
+            url, shown_url = _extend(self.url, query), _extend(self.shown_url, query)
+            return http.Request("GET", url, headers, shown_url=shown_url)
         body, content_type = payload.serialise(delivery.payload, self.headers.get("Content-Type", ""))
         headers |= {"Content-Type": content_type, "Idempotency-Key": delivery.idempotency_key}
         return http.Request(self.method, self.url, headers, body, self.shown_url)
@@ -206,15 +205,11 @@ class HttpApiSession:
             reply = self._client.send(http.Request("HEAD", self._plan.url, self._plan.headers))
         except (http.NotSent, http.NoAnswer) as error:
             raise Unreachable(str(error)) from None
-        if reply.status == 407:
-            raise ConfigurationError(
-                message("the proxy refused the credentials: it answered %(status)s to HEAD", status=407)
-            )
-        if reply.status in (401, 403):
-            refused = message(
-                "the service refused the credentials: it answered %(status)s to HEAD", status=reply.status
-            )
-            raise ConfigurationError(refused)
+        if reply.status in (401, 403, 407):
+            by_proxy = message("the proxy refused the credentials: it answered %(status)s to HEAD")
+            by_service = message("the service refused the credentials: it answered %(status)s to HEAD")
+            refused = by_proxy if reply.status == 407 else by_service
+            raise ConfigurationError(refused.with_values(status=reply.status))
         return message(
             "answered %(status)s to HEAD in %(number)s ms: reachable",
             status=reply.status,
@@ -247,9 +242,8 @@ def _plan(credentials: Mapping[str, JSON], settings: Mapping[str, JSON]) -> _Pla
     headers = http.checked_headers(given["headers"], options["headers"], cookies)
     if authorization:
         if "Authorization" in headers:
-            raise ConfigurationError(
-                message("give either an Authorization header or a token or user name, not both")
-            )
+            both = message("give either an Authorization header or a token or user name, not both")
+            raise ConfigurationError(both)
         headers["Authorization"] = authorization
     secrets = schemas.secrets(HttpApi.credentials_schema, given) + schemas.secrets(
         HttpApi.settings_schema, options
@@ -273,20 +267,14 @@ def _authorization(given: Mapping[str, Any]) -> tuple[str, str]:
     userinfo, at, host = parts.netloc.rpartition("@")
     url = urlunsplit(parts._replace(netloc=host))
     if sum(map(bool, (given["token"], given["username"] or given["password"], at))) > 1:
-        raise ConfigurationError(
-            message("give either a token or a user name and password, and only one of each")
-        )
+        several = message("give either a token or a user name and password, and only one of each")
+        raise ConfigurationError(several)
     if given["token"]:
-        return url, _bearer(given["token"])
+        headers = http.checked_headers({"Authorization": f"Bearer {given['token'].strip()}"})
+        return url, headers["Authorization"]
     username, _colon, password = userinfo.partition(":")
-    username, password = (
-        (unquote(username), unquote(password)) if at else (given["username"], given["password"])
-    )
-    return url, f"Basic {basic(username, password)}" if username or password else ""
-
-
-def _bearer(token: str) -> str:
-    return http.checked_headers({"Authorization": f"Bearer {token.strip()}"})["Authorization"]
+    found = (unquote(username), unquote(password)) if at else (given["username"], given["password"])
+    return url, f"Basic {basic(*found)}" if any(found) else ""
 
 
 def _cookies(cookies: Mapping[str, str]) -> list[str]:

@@ -95,9 +95,8 @@ class Function:
         needed = [parameter.name for parameter in self.parameters[: self.fewest]]
         optional = "".join(f"[, {parameter.name}]" for parameter in self.parameters[self.fewest :])
         more = ", ..." if self.repeats else ""
-        return (
-            f"{self.name}({', '.join(needed)}{optional if needed else optional.replace(', ', '', 1)}{more})"
-        )
+        optional = optional if needed else optional.replace(", ", "", 1)
+        return f"{self.name}({', '.join(needed)}{optional}{more})"
 
     def call(self, run: Run, arguments: list[Any]) -> Any:
         """Raises MismatchError; its `side` is the position of the argument to blame."""
@@ -123,10 +122,9 @@ class Function:
         except OverflowError:
             raise MismatchError("%(subject)s gives a number that is too large") from None
         except Exception as error:
+            kind = type(error).__name__
             raise MismatchError(
-                "%(subject)s cannot be used by %(name)s() (%(error)s)",
-                name=self.name,
-                error=type(error).__name__,
+                "%(subject)s cannot be used by %(name)s() (%(error)s)", name=self.name, error=kind
             ) from None
 
     def _read(self, position: int, argument: Any) -> Any:

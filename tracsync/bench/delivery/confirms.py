@@ -42,9 +42,9 @@ class _Publisher:
 
     def _opened(self, channel: Any) -> None:
         self.channel = channel
-        channel.confirm_delivery(self._answered, callback=lambda _: self._started())
+        channel.confirm_delivery(self._answered, callback=self._started)
 
-    def _started(self) -> None:
+    def _started(self, _: Any) -> None:
         self.begin()
         self._fill()
 

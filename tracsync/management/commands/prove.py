@@ -50,17 +50,13 @@ class Command(BaseCommand):
         try:
             with scratch.environment() as (database, environment):
                 plan = Plan(seed=seed, database=database, **{name: options[name] for name in names})
-                code = _run(plan, environment)
+                with scratch.process("tracsync.prove", plan.dumps(), environment) as process:
+                    code = process.wait()
         except scratch.NoScratchError as error:
             raise CommandError(str(error)) from None
         except KeyboardInterrupt:
             sys.exit("Interrupted; everything is cleaned up.")
         sys.exit(code)
-
-
-def _run(plan: Plan, environment: dict[str, str]) -> int:
-    with scratch.process("tracsync.prove", plan.dumps(), environment) as process:
-        return process.wait()
 
 
 def _positive(kind: Any) -> Any:
