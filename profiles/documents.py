@@ -208,10 +208,8 @@ def merge_set(target: JSON, changes: JSON) -> JSON:
     """As a bulk `set` does it: objects are merged, everything else replaces, null is a value."""
     if not isinstance(changes, dict):
         return changes
-    result = dict(target) if isinstance(target, dict) else {}
-    for key, value in changes.items():
-        result[key] = merge_set(result.get(key), value)
-    return result
+    known = target if isinstance(target, dict) else {}
+    return {**known, **{key: merge_set(known.get(key), value) for key, value in changes.items()}}
 
 
 def kind_of(value: JSON) -> str:
@@ -224,8 +222,6 @@ _STORED = json.JSONEncoder(check_circular=False, ensure_ascii=False, separators=
 _CANONICAL = json.JSONEncoder(sort_keys=True, check_circular=False, ensure_ascii=False, separators=(",", ":"))
 _LARGEST = int(sys.float_info.max)
 _EXACT = 2**53  # below it, every whole number is a float of its own
-
-
 _SMALL = 1e-4  # below it, Python writes 1e-05 where others write 0.00001
 
 
@@ -265,19 +261,15 @@ def _check(document: JSON) -> _Floats:
                     raise InvalidDocument(message("a number is too large"))
             elif kind is not bool and value is not None:
                 raise InvalidDocument(message("%(name)s is not a JSON value", name=kind.__name__))
-        _check_keys(keys)
+        try:
+            "".join(keys)  # the quickest way to ask whether every key is text
+        except TypeError:
+            raise InvalidDocument(message("the keys of an object must be text")) from None
         if not below:
             return _checked_floats(floats) if floats else _NO_FLOATS
         level = below
     levels = settings.TRACSYNC_MAX_DOCUMENT_DEPTH
     raise InvalidDocument(message("nested deeper than %(number)s levels", number=levels))
-
-
-def _check_keys(keys: list[str]) -> None:
-    try:
-        "".join(keys)  # the quickest way to ask whether every key is text
-    except TypeError:
-        raise InvalidDocument(message("the keys of an object must be text")) from None
 
 
 def _checked_floats(floats: list[float]) -> _Floats:

@@ -111,21 +111,15 @@ class ProfileForm(forms.ModelForm):
 
     def clean(self) -> None:
         if not self.instance._state.adding and self.cleaned_data.get("read_version") != self.instance.version:
-            self._refuse_stale()
-
-    def _refuse_stale(self) -> None:
-        """The text stays as it was typed, and says from now on that it knows the newer version."""
-        read, now = self.cleaned_data.get("read_version") or _("unknown"), self.instance.version
-        self.data = {**dict(self.data.items()), self.add_prefix("read_version"): str(now)}
-        raise ValidationError(
-            _(
+            # The text stays as it was typed, and says from now on that it knows the newer version.
+            read, now = self.cleaned_data.get("read_version") or _("unknown"), self.instance.version
+            self.data = {**dict(self.data.items()), self.add_prefix("read_version"): str(now)}
+            text = _(
                 "Somebody else has changed this profile since you opened it: you read version %(read)s, it is"
                 " now at version %(now)s. Nothing was saved and your text is below. Compare it with the"
                 " stored document (open this page in another tab), then save again to replace that."
             )
-            % {"read": read, "now": now},
-            code="conflict",
-        )
+            raise ValidationError(text % {"read": read, "now": now}, code="conflict")
 
     def _post_clean(self) -> None:
         """The model's checks need a document that could be read."""

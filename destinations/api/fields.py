@@ -107,5 +107,4 @@ def checked(serializer: type[serializers.Serializer[Any]], request: Request) -> 
     """What a request that is no create and no update says. Raises ValidationError."""
     filled = serializer(data=request.data)
     filled.is_valid(raise_exception=True)
-    said: dict[str, Any] = filled.validated_data
-    return said
+    return filled.validated_data

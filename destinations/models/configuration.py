@@ -219,8 +219,7 @@ class Destination(models.Model):
 
     @property
     def effective_concurrency(self) -> int:
-        concurrency: int = self.concurrency or settings.TRACSYNC_CONCURRENCY
-        return concurrency
+        return self.concurrency or settings.TRACSYNC_CONCURRENCY
 
     @property
     def rate_seconds(self) -> float:

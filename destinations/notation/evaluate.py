@@ -123,9 +123,7 @@ def value_of(operand: Operand, scope: Scope) -> Any:
     """The value of a field, literal or function; MISSING if it leads nowhere."""
     if isinstance(operand, Reference):
         return follow(operand, scope.sources)
-    if isinstance(operand, Literal):
-        return operand.value
-    return _result(operand, scope)
+    return operand.value if isinstance(operand, Literal) else _result(operand, scope)
 
 
 def _result(call: Call, scope: Scope) -> Any:
@@ -145,9 +143,7 @@ def _argument(call: Call, position: int, scope: Scope) -> Any:
     parameter, argument = call.function.parameter(position), call.arguments[position]
     if parameter.each:
         return for_each(argument, scope)
-    if parameter.lazy:
-        return lambda: _answer(argument, scope)
-    return _answer(argument, scope)
+    return (lambda: _answer(argument, scope)) if parameter.lazy else _answer(argument, scope)
 
 
 def for_each(argument: Operand | Node, scope: Scope) -> Callable[[Any], Any]:

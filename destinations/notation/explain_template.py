@@ -143,16 +143,13 @@ class _Walk:
                 return self.value(*self._chosen(part, scope, where))
             return self._simple(part, scope, where)
         except NotationError as error:
-            self._failed(error, where)
+            if not any(place.outcome == "error" for place in self.places):
+                failed = Place(where.path, "formula", "error", because=where.because, message=error.sentence)
+                self.places.append(failed)
             raise
 
     def _note(self, place: Place) -> None:
         if len(self.places) < MAX_PLACES:
-            self.places.append(place)
-
-    def _failed(self, error: NotationError, where: _Where) -> None:
-        if not any(place.outcome == "error" for place in self.places):
-            place = Place(where.path, "formula", "error", because=where.because, message=error.sentence)
             self.places.append(place)
 
     def _simple(self, part: Constant | Lookup | Text | Formula, scope: Scope, where: _Where) -> Any:

@@ -19,7 +19,9 @@ _BARE: Final = re.compile(f"[{NAME_CHARACTERS}]+")
 def write(part: Node | Operand) -> str:
     """The text of a condition, or of a field, value or function."""
     if isinstance(part, Logic):
-        return _logic(part)
+        if part.operator == "NOT":
+            return f"NOT ({write(part.parts[0])})"
+        return f" {part.operator} ".join(map(_level, part.parts))
     if isinstance(part, Test):
         return _test(part)
     if isinstance(part, Call):
@@ -28,12 +30,6 @@ def write(part: Node | Operand) -> str:
         keys = [_key(key, first=position == 0) for position, key in enumerate(part.keys)]
         return f"{part.source}@{''.join(keys) or WHOLE}"
     return _value(part.written)
-
-
-def _logic(node: Logic) -> str:
-    if node.operator == "NOT":
-        return f"NOT ({write(node.parts[0])})"
-    return f" {node.operator} ".join(map(_level, node.parts))
 
 
 def _level(part: Node) -> str:

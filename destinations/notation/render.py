@@ -56,7 +56,8 @@ def simple_value(part: Constant | Lookup | Text | Formula, scope: Scope) -> Any:
     if isinstance(part, Constant):
         return copy(part.value)
     if isinstance(part, Text):
-        return _text(part, scope)
+        text = "".join([piece if isinstance(piece, str) else _piece(piece, scope) for piece in part.parts])
+        return cast(text) if part.cast else text
     if isinstance(part, Formula):
         return _formula(part, scope)
     return _looked_up(part, copied(follow(part.reference, scope.sources), scope.run.copies))
@@ -64,11 +65,6 @@ def simple_value(part: Constant | Lookup | Text | Formula, scope: Scope) -> Any:
 
 def _looked_up(part: Lookup, value: Any) -> Any:
     return None if absent(value) else cast(value) if part.cast else value
-
-
-def _text(part: Text, scope: Scope) -> Any:
-    text = "".join([piece if isinstance(piece, str) else _piece(piece, scope) for piece in part.parts])
-    return cast(text) if part.cast else text
 
 
 def _piece(reference: Reference, scope: Scope) -> str:

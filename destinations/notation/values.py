@@ -141,11 +141,8 @@ def _ordering(compare: Callable[[Any, Any], bool], sign: str) -> Callable[[Any, 
                 other=type_name(b),
                 sign=sign,
             )
-        if isinstance(a, list):
-            return _lists_ordered(a, b)
-        return compare(a, b)
-
-    def _lists_ordered(a: list[Any], b: list[Any]) -> bool:
+        if not isinstance(a, list):
+            return compare(a, b)
         for left, right in zip(a, b, strict=False):
             if not same(left, right):
                 return ordered(left, right)

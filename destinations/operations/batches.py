@@ -59,8 +59,7 @@ def _lock(model: type[T], pk: int) -> T | None:
     running = _running(model).filter(pk=pk)
     if connection.features.has_select_for_update_skip_locked:
         running = running.select_for_update(skip_locked=True)
-    found: T | None = running.first()
-    return found
+    return running.first()
 
 
 def _has_enough_to_do(destination: Destination, now: datetime) -> bool:

@@ -109,10 +109,8 @@ def _pair(text: str, wanted: str) -> tuple[str, str]:
 
 def _kind(name: str) -> Kind:
     if name not in KINDS:
-        problem = message(
-            "%(name)s is not a type: choose one of %(names)s", name=name, names=", ".join(KINDS)
-        )
-        raise ValueError(problem)
+        names = ", ".join(KINDS)
+        raise ValueError(message("%(name)s is not a type: choose one of %(names)s", name=name, names=names))
     return cast(Kind, name)
 
 
@@ -152,9 +150,8 @@ def beginning(source: Source, delimiter: str, most: int) -> tuple[list[str], lis
     try:
         _check_text(heading)
     except InvalidDocument as error:
-        raise UnusableFile(
-            message("has no heading that can be read: it is %(reason)s", reason=str(error))
-        ) from None
+        problem = message("has no heading that can be read: it is %(reason)s", reason=str(error))
+        raise UnusableFile(problem) from None
     return heading, [row for row in itertools.islice(rows, most) if isinstance(row, list)]
 
 

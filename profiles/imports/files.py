@@ -70,10 +70,8 @@ class Source:
             if is_too_long:
                 size += self._skip_rest(line)
             self.place = Place(self.place.offset + size, number)
-            if is_too_long:
-                yield number, None
-            else:
-                yield number, line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
+            text = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
+            yield number, None if is_too_long else text
 
     def _skip_rest(self, line: bytes) -> int:
         """How many bytes that were."""

@@ -92,8 +92,7 @@ def elsewhere(request: HttpRequest) -> HttpResponseBase:
     match = resolve(f"{request.path_info}/")
     if request.path_info.endswith("/") or match.func == elsewhere:
         return _nothing_here()
-    response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
-    return response
+    return match.func(request, *match.args, **match.kwargs)
 
 
 def _nothing_here() -> HttpResponse:

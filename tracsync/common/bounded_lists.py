@@ -78,8 +78,7 @@ class LeanChangeList(ChangeList):
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
         admin: Any = self.model_admin
-        rows: QuerySet[Any] = admin.for_list(super().get_queryset(request, exclude_parameters))
-        return rows
+        return admin.for_list(super().get_queryset(request, exclude_parameters))
 
 
 class LeanAdmin(admin.ModelAdmin):

@@ -28,7 +28,9 @@ def install(receiver_url: str) -> None:
     if resource.production != {"url": receiver_url}:
         resource.production = resource.test = {"url": receiver_url}
         configuration.save(resource)
-    _add_missing_profiles()
+    documents = {document["id"]: document for document in samples.profiles()}
+    known = set(Profile.objects.filter(pk__in=documents).values_list("pk", flat=True))
+    changes.write([changes.Change(id, "put", one) for id, one in documents.items() if id not in known])
     if not Destination.objects.filter(name=NAME).exists():
         destination = Destination(
             name=NAME,
@@ -40,11 +42,3 @@ def install(receiver_url: str) -> None:
         )
         configuration.save(destination)
         backfill.request(destination)
-
-
-def _add_missing_profiles() -> None:
-    documents = {document["id"]: document for document in samples.profiles()}
-    known = set(Profile.objects.filter(pk__in=documents).values_list("pk", flat=True))
-    changes.write(
-        [changes.Change(id, "put", document) for id, document in documents.items() if id not in known]
-    )

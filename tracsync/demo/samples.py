@@ -4,18 +4,8 @@ import random
 from typing import Any
 
 FIRST = (
-    "Ada",
-    "Bruno",
-    "Chiara",
-    "Dmitri",
-    "Elif",
-    "Farid",
-    "Greta",
-    "Hugo",
-    "Ines",
-    "Jonas",
-    "Kaja",
-    "Luca",
+    *("Ada", "Bruno", "Chiara", "Dmitri", "Elif", "Farid"),
+    *("Greta", "Hugo", "Ines", "Jonas", "Kaja", "Luca"),
 )
 LAST = ("Adler", "Bianchi", "Costa", "Dubois", "Eriksen", "Fischer", "Garcia", "Horvat", "Ivanov", "Jansen")
 TOWNS = ("Gdańsk", "Lyon", "Porto", "Zürich", "Łódź", "Malmö", "Graz", "Bergen")

@@ -120,11 +120,7 @@ def _run_scheduler(beat: Any) -> None:
 
     loop.run(stopped)
     if not stopping.asked and SUPERVISED not in os.environ:
-        _take_over()
-
-
-def _take_over() -> None:
-    """The supervisor was killed and nobody else would start it again: become it."""
-    logger.warning("the supervisor is gone: the scheduler takes over")
-    connections.close_all()
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - its own command line
+        # The supervisor was killed and nobody else would start it again: become it.
+        logger.warning("the supervisor is gone: the scheduler takes over")
+        connections.close_all()
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - its own command line

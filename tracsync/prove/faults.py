@@ -80,18 +80,14 @@ class Faults(threading.Thread):
         if kind == BROKER:
             get_broker().purge_queue()
         elif kind == CONNECTIONS:
-            _drop_connections()
+            # As a restart of the database does it; only those of the scratch database.
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
         else:
             while not self.workers.kill(position, kind):
                 if self._wait(LOOK_EVERY):
                     return
         self.done.append((time.time(), kind))
-
-
-def _drop_connections() -> None:
-    """As a restart of the database does it; only those of the scratch database."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )

@@ -14,6 +14,7 @@ from tracsync.prove.run import Result
 from tracsync.prove.scratch import installation
 
 COLUMNS = tuple(field.name for field in fields(Row))[1:]
+ALARMING = ("lost", "stale", "needless")
 SHOWN = {"clock": "scheduler"}  # JSON keeps the older word: programs read it
 WIDTH = 110  # of what goes into a file
 
@@ -44,16 +45,13 @@ def as_table(result: Result) -> None:
         table.add_column(name, justify="right")
     for row in result.rows:
         values = asdict(row)
-        table.add_row(row.destination, *(_cell(name, values[name]) for name in COLUMNS))
+        alarms = {name: f"[bold red]{values[name]}[/]" for name in ALARMING if values[name]}
+        table.add_row(row.destination, *(alarms.get(name, str(values[name])) for name in COLUMNS))
     console.print(table)
     faults = {SHOWN.get(kind, kind): count for kind, count in result.faults.items()}
     console.print(f"Faults: {_listed(faults)}", soft_wrap=True)
     console.print(f"Answers: {_listed(result.answers)}", soft_wrap=True)
     console.print(_verdict(result), soft_wrap=True)
-
-
-def _cell(name: str, value: int) -> str:
-    return f"[bold red]{value}[/]" if value and name in ("lost", "stale", "needless") else str(value)
 
 
 def _listed(counts: dict[str, int]) -> str:

@@ -51,7 +51,10 @@ class Result:
 
 def run(plan: Plan) -> Result:
     """Raises RuntimeError where the surroundings are not as they must be."""
-    _check(plan)
+    if str(connection.settings_dict["NAME"]) != plan.database:
+        raise RuntimeError("the settings do not take the database from DATABASE_URL: nothing was touched")
+    if plan.kills and not can_find_processes():
+        raise RuntimeError("processes can only be found where there is a /proc: use --no-kills")
     began = time.monotonic()
     call_command("migrate", verbosity=0, interactive=False)
     log_path = Path(settings.DATA_DIR) / "workers.log"
@@ -70,13 +73,6 @@ def run(plan: Plan) -> Result:
     if not result.proven:
         console.print("".join(log_path.read_text(errors="replace").splitlines(True)[-LOG_LINES:]))
     return result
-
-
-def _check(plan: Plan) -> None:
-    if str(connection.settings_dict["NAME"]) != plan.database:
-        raise RuntimeError("the settings do not take the database from DATABASE_URL: nothing was touched")
-    if plan.kills and not can_find_processes():
-        raise RuntimeError("processes can only be found where there is a /proc: use --no-kills")
 
 
 def _change_under_fire(plan: Plan, faults: Faults) -> dict[str, dict[str, Any]]:

@@ -132,8 +132,7 @@ class AsksBeforeSaving(ActingAdmin):
 
 def answer(request: HttpRequest) -> Container[str]:
     """The fields that answered the question about what is saved now; none where nothing was asked."""
-    found: Container[str] = getattr(request, _ANSWER, ())
-    return found
+    return getattr(request, _ANSWER, ())
 
 
 def put_typed(request: HttpRequest, typed: QueryDict) -> None:

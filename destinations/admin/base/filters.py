@@ -52,7 +52,6 @@ def profile_named(id: str) -> Profile | None:
 
 def search_profiles(rows: QuerySet[Any], term: str) -> QuerySet[Any]:
     """Rows of profiles whose ids begin with the term; found through the profiles' own index."""
-    term = term.strip()
-    if not term:
+    if not (term := term.strip()):
         return rows
     return rows.filter(profile__in=Profile.objects.filter(id_matches(term, rows.db)).order_by().values("pk"))

@@ -224,8 +224,7 @@ def _view(
     obj = model_admin.found(request, object_id)
     if not model_admin.has_view_or_change_permission(request, obj):
         raise PermissionDenied
-    answer: HttpResponse = model_admin.if_readable(request, view, model_admin, obj)
-    return answer
+    return model_admin.if_readable(request, view, model_admin, obj)
 
 
 class ReadOnly(admin.ModelAdmin):

@@ -40,7 +40,12 @@ class Liveness:
 def look(now: datetime) -> Liveness:
     schedulers = list(Heartbeat.objects.order_by("-at"))
     alive = [one for one in schedulers if one.at > now - ALIVE]
-    batches = _batches(now)
+    waits = Q(started_at=None)  # for a worker; the others are being pushed
+    batches = ProfileSync.objects.filter(claimed_until__gt=now).aggregate(
+        pushed=Count("claim_token", distinct=True, filter=~waits),
+        waiting=Count("claim_token", distinct=True, filter=waits),
+        oldest=Min("due_at", filter=waits),
+    )
     in_flight = _("%(pushed)s being pushed, %(waiting)s waiting for a worker") % batches
     facts = [
         (_("Schedulers"), _schedulers(alive)),
@@ -61,16 +66,6 @@ def look(now: datetime) -> Liveness:
         )
         return Liveness(False, verdict % {"time": told(stuck_since)}, advice, "", facts)
     return Liveness(True, _("Schedulers and workers are running."), "", "", facts)
-
-
-def _batches(now: datetime) -> dict[str, Any]:
-    """How many are being pushed, how many wait for a worker, and since when the oldest of these was due."""
-    waiting = Q(started_at=None)
-    return ProfileSync.objects.filter(claimed_until__gt=now).aggregate(
-        pushed=Count("claim_token", distinct=True, filter=~waiting),
-        waiting=Count("claim_token", distinct=True, filter=waiting),
-        oldest=Min("due_at", filter=waiting),
-    )
 
 
 def _stuck_since(batches: dict[str, Any], now: datetime) -> datetime | None:
@@ -98,9 +93,8 @@ def _schedulers(alive: list[Heartbeat]) -> str:
 
 def _queue(now: datetime) -> str:
     name = settings.Q_CLUSTER["name"]
-    size = (
-        _tasks_in_redis(name) if settings.REDIS_URL else OrmQ.objects.filter(key=name, lock__lte=now).count()
-    )
+    rows = OrmQ.objects.filter(key=name, lock__lte=now)
+    size = _tasks_in_redis(name) if settings.REDIS_URL else rows.count()
     if size is None:
         return _("Redis does not answer: check REDIS_URL")
     return ngettext("%(count)s task", "%(count)s tasks", size) % {"count": grouped(size)}

@@ -41,7 +41,10 @@ def why_page(
     profile = model_admin.found(request, object_id)
     if not (model_admin.has_view_or_change_permission(request, profile) and may_look(request)):
         raise PermissionDenied
-    pair = _pair(profile, _destination(destination_id))
+    try:
+        pair = _pair(profile, whole_destination(destination_id))
+    except (Destination.DoesNotExist, OverflowError):
+        raise Http404 from None
     now: dict[str, Any] = {}
     if may_judge := request.user.has_perm("destinations.view_destination"):
         shown, compared = judged(pair.destination, profile)
@@ -125,13 +128,6 @@ def _buttons(request: HttpRequest, model_admin: ActingAdmin, pair: Pair) -> list
         Button(_("Sync now"), model_admin.url("sync_now", pair.profile), now, fields),
         Button(_("Replay…"), model_admin.url("replay", pair.profile), again, fields),
     ]
-
-
-def _destination(id: int) -> Destination:
-    try:
-        return whole_destination(id)
-    except (Destination.DoesNotExist, OverflowError):
-        raise Http404 from None
 
 
 def _pair(profile: Profile, destination: Destination) -> Pair:

@@ -88,8 +88,7 @@ def _with_mistakes(
     model_admin.say(request, text % version.number, warning=True)
     put_typed(request, typed)
     url = model_admin.url("change", destination)
-    answer: HttpResponse = model_admin.changeform_view(request, str(destination.pk), url)
-    return answer
+    return model_admin.changeform_view(request, str(destination.pk), url)
 
 
 def _entries(destination: Destination) -> QuerySet[LogEntry]:
@@ -128,8 +127,7 @@ def _compared(destination: Destination, asked: QueryDict) -> dict[str, Any] | No
 
 
 def _version(destination: Destination, asked: str | None) -> DestinationVersion | None:
-    found: DestinationVersion | None = destination.versions.filter(number=_number(asked) or 0).first()
-    return found
+    return destination.versions.filter(number=_number(asked) or 0).first()
 
 
 def _number(asked: str | None) -> int | None:

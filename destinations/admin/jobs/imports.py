@@ -62,16 +62,16 @@ def columns_page(request: HttpRequest, model_admin: JobAdmin, job: ImportJob) ->
         choices = import_forms.column_choices(job)
         if request.method == "POST" and import_forms.fill(choices, request.POST):
             columns = list(import_forms.chosen(choices))
-            _check_columns(columns)
+            if not columns:
+                raise ValueError(_("Say of at least one column where its cells go."))
+            csv_reader.columns_of(columns)
             import_jobs.check(job, columns)
             return redirect(model_admin.url("change", job))
     except (UnusableFile, ValueError) as error:
         problem = translated(str(error))
     context = {"choices": choices, "kinds": KIND_LABELS.items(), "problem": problem}
-    cancel_url = model_admin.url("cancel", job)
-    return model_admin.page(
-        request, "jobs/import_columns.html", _("Choose columns"), job, **context, cancel_url=cancel_url
-    )
+    context["cancel_url"] = model_admin.url("cancel", job)
+    return model_admin.page(request, "jobs/import_columns.html", _("Choose columns"), job, **context)
 
 
 def start(request: HttpRequest, model_admin: JobAdmin, job: ImportJob) -> None:
@@ -198,13 +198,6 @@ class ImportJobAdmin(JobAdmin):
 def _has_columns_to_choose(job: ImportJob) -> bool:
     phases = (Phase.COLUMNS, Phase.CHECKING, Phase.READY)
     return job.options.get("format") == "csv" and job.finished_at is None and job.phase in phases
-
-
-def _check_columns(columns: list[list[str]]) -> None:
-    """Raises ValueError."""
-    if not columns:
-        raise ValueError(_("Say of at least one column where its cells go."))
-    csv_reader.columns_of(columns)
 
 
 def _samples(job: ImportJob) -> Iterator[Sample]:

@@ -224,13 +224,10 @@ def _note(leaf: Leaf, stored: Any) -> str:
         if is_set(default) and not leaf.secret:
             return conditional_escape(_("Not set; then %(default)s.") % {"default": default})
         return _("Not set.")
-    host = _host(stored) if _is_address(leaf) else ""
+    is_address = leaf.schema.get("format") == "uri" or leaf.path[-1] in ("url", "api_url")
+    host = _host(stored) if is_address and not leaf.secret else ""
     note = _("Set (%(host)s); blank keeps it.") % {"host": host} if host else _("Set; blank keeps it.")
     return conditional_escape(note)
-
-
-def _is_address(leaf: Leaf) -> bool:
-    return not leaf.secret and (leaf.schema.get("format") == "uri" or leaf.path[-1] in ("url", "api_url"))
 
 
 def _host(url: Any) -> str:

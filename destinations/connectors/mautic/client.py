@@ -76,18 +76,14 @@ class MauticClient:
             raise Unreachable(reason, said.wait())
         value = said.mapping.get("access_token")
         if reply.status != 200 or not isinstance(value, str) or not value:
-            raise ConfigurationError(
-                message("Mautic gave no access token: %(reason)s", reason=said.reason(None))
-            )
-        return Token(value, time.time() + _lifetime(said.mapping.get("expires_in")))
+            problem = message("Mautic gave no access token: %(reason)s", reason=said.reason(None))
+            raise ConfigurationError(problem)
+        seconds: JSON = said.mapping.get("expires_in")
+        is_known = isinstance(seconds, int | float) and seconds > 0
+        lifetime = float(seconds) if is_known else DEFAULT_LIFETIME
+        return Token(value, time.time() + lifetime - min(MARGIN, lifetime / 10))
 
 
 def base_url(api_url: str) -> str:
     """Mautic's own address: without /api and slashes at its end (a trailing slash is a 404 on POST)."""
     return api_url.strip().rstrip("/").removesuffix("/api").rstrip("/")
-
-
-def _lifetime(seconds: JSON) -> float:
-    known = isinstance(seconds, int | float) and seconds > 0
-    lifetime = float(seconds) if known else DEFAULT_LIFETIME
-    return lifetime - min(MARGIN, lifetime / 10)

@@ -28,23 +28,20 @@ class Command(BaseCommand):
         for problem in problems:
             self.stdout.write(problem)
         if options["profile"]:
-            self._show(preview.preview(destination, finding.profile(options["profile"]).document))
+            shown = preview.preview(destination, finding.profile(options["profile"]).document)
+            self.stdout.write(shown.summary)
+            for error in shown.errors:
+                self.stdout.write(f"error: {error}")
+            self.stdout.write(json.dumps(shown.request, indent=2, ensure_ascii=False))
         try:
             use_test = options["test"] or destination.use_test_credentials
-            self.stdout.write(
-                f"connection: {preview.check(destination.resource, use_test, destination.settings)}"
-            )
+            found = preview.check(destination.resource, use_test, destination.settings)
+            self.stdout.write(f"connection: {found}")
         except ConnectorError as error:
             raise CommandError(f"connection: {error}") from None
         if problems:
             raise CommandError("The destination is not in order.")
         self.stdout.write(self.style.SUCCESS("The destination is in order."))
-
-    def _show(self, shown: preview.Preview) -> None:
-        self.stdout.write(shown.summary)
-        for error in shown.errors:
-            self.stdout.write(f"error: {error}")
-        self.stdout.write(json.dumps(shown.request, indent=2, ensure_ascii=False))
 
 
 def _problems(destination: Destination) -> list[str]:

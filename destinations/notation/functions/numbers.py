@@ -37,9 +37,8 @@ def _read_numeral(value: Any) -> int | float:
 
 def bounded(number: int | float) -> int | float:
     """Raises MismatchError for what nobody could write down."""
-    if isinstance(number, int) and number.bit_length() > MAX_BITS:
-        raise MismatchError("%(subject)s gives a number that is too large")
-    if isinstance(number, float) and not math.isfinite(number):
+    too_large = number.bit_length() > MAX_BITS if isinstance(number, int) else not math.isfinite(number)
+    if too_large:
         raise MismatchError("%(subject)s gives a number that is too large")
     return number
 
@@ -51,16 +50,12 @@ def _round(number: int | float, places: int = 0) -> int | float:
     if isinstance(number, int) and places >= 0:
         return number
     if isinstance(number, int) or abs(number) >= EXACT:
-        return _round_whole(int(number), places)
+        unit: int = 10 ** max(0, -places)
+        whole = (abs(int(number)) + unit // 2) // unit * unit
+        return whole if number >= 0 else -whole
     context = Context(prec=400, rounding=ROUND_HALF_UP)
     rounded = Decimal(repr(number)).quantize(Decimal(1).scaleb(-places), context=context)
     return float(rounded) if places > 0 else int(rounded)
-
-
-def _round_whole(number: int, places: int) -> int:
-    unit: int = 10 ** max(0, -places)
-    rounded = (abs(number) + unit // 2) // unit * unit
-    return rounded if number >= 0 else -rounded
 
 
 def _two(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -71,9 +66,8 @@ def _divide(a: int | float, b: int | float) -> int | float:
     """A whole number where it divides exactly."""
     if b == 0:
         raise MismatchError("%(subject)s cannot be divided by zero")
-    if isinstance(a, int) and isinstance(b, int) and a % b == 0:
-        return a // b
-    return a / b
+    is_exact = isinstance(a, int) and isinstance(b, int) and a % b == 0
+    return a // b if is_exact else a / b
 
 
 def _sum(items: list[Any]) -> int | float:

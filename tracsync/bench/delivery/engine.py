@@ -77,9 +77,8 @@ def wait_until_recorded() -> None:
         if waiting < least:
             least, ends_at = waiting, time.monotonic() + PATIENCE
         elif time.monotonic() > ends_at:
-            raise CannotMeasureError(
-                f"nothing has been recorded for {PATIENCE:.0f} s; still waiting: {waiting}"
-            )
+            problem = f"nothing has been recorded for {PATIENCE:.0f} s; still waiting: {waiting}"
+            raise CannotMeasureError(problem)
         time.sleep(LOOK_EVERY)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
 from random import Random
 from statistics import median
@@ -116,7 +116,3 @@ def _timed_if(do: Callable[[], Any]) -> float | None:
     """In milliseconds; None where there was nothing to do."""
     started = perf_counter()
     return (perf_counter() - started) * 1000 if do() else None
-
-
-def slowest(sections: Sequence[Section], column: int) -> float:
-    return max(float(row[column]) for section in sections for row in section.rows)  # type: ignore[arg-type]

@@ -35,9 +35,8 @@ QUIET = 0.2  # the quiet period they have
 
 def memory(destination: Destination, pushes: int, progress: Callable[[str], None]) -> Section:
     """This process pushes as a worker does; its memory after each part of the way."""
-    push.TASK_SECONDS = (
-        0.0  # a call pushes the batch that it is given, and no more: what is waiting is measured later
-    )
+    # A call pushes the batch that it is given, and no more: what is waiting is measured later.
+    push.TASK_SECONDS = 0.0
     section = Section("one process pushes", ("pushes", "memory, MB", "pushes a second"))
     done = _push(destination, min(1000, pushes // PARTS))  # what is loaded and cached once
     section.rows.append((done, _resident() / MEGABYTE, None))
