@@ -13,8 +13,7 @@ from tracsync.common import installation
 BASE_DIR = installation.BASE_DIR
 env = environment.Environment()
 
-DATA_DIR = env.path("TRACSYNC_DATA_DIR", default=str(installation.data_dir()))()
-DATA_DIR = Path(DATA_DIR).resolve()
+DATA_DIR = Path(env.path("TRACSYNC_DATA_DIR", default=str(installation.data_dir()))()).resolve()
 
 SECRET_KEY = env.str("SECRET_KEY", default="") or keys.secret_key(DATA_DIR)
 TRACSYNC_ENCRYPTION_KEYS = env.list("TRACSYNC_ENCRYPTION_KEYS", default=[]) or [keys.encryption_key(DATA_DIR)]

@@ -18,14 +18,25 @@ from destinations.models import Extension
 from tracsync.common.filters import StrictFilters, TrueFalse
 
 
+@extend_schema_field({"type": "object", "nullable": True, "additionalProperties": {}})
+class OfConnector(serializers.ReadOnlyField):
+    """What the connector has under the name of the field."""
+
+    def __init__(self) -> None:
+        super().__init__(source="slug")
+
+    def to_representation(self, value: str) -> Any:
+        return getattr(registry.find(value), str(self.field_name), None)
+
+
 class ExtensionSerializer(serializers.ModelSerializer[Extension]):
     """What an extension is, and the JSON Schemas of what it needs; null where its package is missing."""
 
     installed = serializers.BooleanField(read_only=True)
     icon = serializers.SerializerMethodField(help_text="The text of an SVG element.")
-    credentials_schema = serializers.SerializerMethodField()
-    settings_schema = serializers.SerializerMethodField()
-    payload_schema = serializers.SerializerMethodField()
+    credentials_schema = OfConnector()
+    settings_schema = OfConnector()
+    payload_schema = OfConnector()
 
     class Meta:
         model = Extension
@@ -36,25 +47,7 @@ class ExtensionSerializer(serializers.ModelSerializer[Extension]):
         read_only_fields = fields
 
     def get_icon(self, extension: Extension) -> str | None:
-        connector = registry.find(extension.slug)
-        return connector.icon if connector else None
-
-    @extend_schema_field({"type": "object", "nullable": True, "additionalProperties": {}})
-    def get_credentials_schema(self, extension: Extension) -> Any:
-        return _of_connector(extension, "credentials_schema")
-
-    @extend_schema_field({"type": "object", "nullable": True, "additionalProperties": {}})
-    def get_settings_schema(self, extension: Extension) -> Any:
-        return _of_connector(extension, "settings_schema")
-
-    @extend_schema_field({"type": "object", "nullable": True, "additionalProperties": {}})
-    def get_payload_schema(self, extension: Extension) -> Any:
-        return _of_connector(extension, "payload_schema")
-
-
-def _of_connector(extension: Extension, name: str) -> Any:
-    connector = registry.find(extension.slug)
-    return getattr(connector, name) if connector else None
+        return getattr(registry.find(extension.slug), "icon", None)
 
 
 class ExtensionFilters(StrictFilters):

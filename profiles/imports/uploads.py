@@ -30,8 +30,8 @@ def store(job: ImportJob, file: IO[bytes]) -> None:
     Each piece is written by itself: a large file holds nobody else up.
     """
     for number, piece in enumerate(_pieces(file)):
-        if number == 0:
-            _check_kind(piece)
+        if number == 0 and (kinds := [ENCODINGS[mark] for mark in ENCODINGS if piece.startswith(mark)]):
+            raise UnusableFile(message("is %(name)s: save it as UTF-8 text", name=kinds[0]))
         job.size += len(piece)
         if job.size > settings.TRACSYNC_MAX_UPLOAD_BYTES:
             most = f"{settings.TRACSYNC_MAX_UPLOAD_BYTES:,}"
@@ -55,12 +55,6 @@ def _pieces(file: IO[bytes]) -> Iterator[bytes]:
             yield piece
     except (OSError, EOFError, zlib.error) as error:
         raise UnusableFile(message("cannot be unpacked: %(said)s", said=error)) from None
-
-
-def _check_kind(piece: bytes) -> None:
-    for mark, name in ENCODINGS.items():
-        if piece.startswith(mark):
-            raise UnusableFile(message("is %(name)s: save it as UTF-8 text", name=name))
 
 
 class _Content(io.RawIOBase):

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from . import notation_safe as safe
+from .notation_safe import MILLENNIUM, NAMES
 
 Sources = Mapping[str, Any]
 
@@ -62,16 +63,13 @@ def _nicknamed(sources: Sources) -> bool:
     return score is not None and score >= 0.75
 
 
-_MILLENNIUM = datetime(2000, 1, 1, tzinfo=UTC)
-
-
 def _grown_up(sources: Sources) -> bool:
     profile = sources["profile"]
     birthday = ((profile.get("data") or {}).get("pii") or {}).get("birthday")
     if birthday is None:
         return False
     born = datetime.fromisoformat(birthday)
-    if (born if born.tzinfo else born.replace(tzinfo=UTC)) >= _MILLENNIUM:
+    if (born if born.tzinfo else born.replace(tzinfo=UTC)) >= MILLENNIUM:
         return False
     return (profile.get("aux") or {}).get("utm.source") is not None
 
@@ -183,7 +181,6 @@ FUNCTIONS: dict[str, Any] = {
         "to": {"id": "item@sku", "price": "item@price"},
     },
 }
-_NAMES: dict[Any, str] = {"PL": "Poland", "DE": "Germany"}
 
 
 def _with_functions(sources: Sources) -> dict[str, Any]:
@@ -195,7 +192,7 @@ def _with_functions(sources: Sources) -> dict[str, Any]:
     return {
         "email_sha256": email and hashlib.sha256(email.strip().lower().encode()).hexdigest(),
         "level": "regular" if visits is not None and visits > 30 else "visitor",
-        "country": _NAMES.get((data.get("address") or {}).get("country"), "other"),
+        "country": NAMES.get((data.get("address") or {}).get("country"), "other"),
         "items": orders
         and [
             {"id": order.get("sku"), "price": order.get("price")}

@@ -65,7 +65,7 @@ def nicknamed(sources: Sources) -> bool:
     return is_number(score) and score >= 0.75
 
 
-_MILLENNIUM = datetime(2000, 1, 1, tzinfo=UTC)
+MILLENNIUM = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def grown_up(sources: Sources) -> bool:
@@ -74,7 +74,7 @@ def grown_up(sources: Sources) -> bool:
     if not isinstance(birthday, str):
         return False
     born = datetime.fromisoformat(birthday)
-    if (born if born.tzinfo else born.replace(tzinfo=UTC)) >= _MILLENNIUM:
+    if (born if born.tzinfo else born.replace(tzinfo=UTC)) >= MILLENNIUM:
         return False
     return below(profile, "aux").get("utm.source") is not None
 
@@ -112,7 +112,7 @@ def mapped(sources: Sources) -> dict[str, Any]:
     return payload
 
 
-_NAMES: dict[Any, str] = {"PL": "Poland", "DE": "Germany"}
+NAMES: dict[Any, str] = {"PL": "Poland", "DE": "Germany"}
 
 
 def with_functions(sources: Sources) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def with_functions(sources: Sources) -> dict[str, Any]:
     return {
         "email_sha256": _hashed(email) if isinstance(email, str) else None,
         "level": "regular" if is_number(visits) and visits > 30 else "visitor",
-        "country": _NAMES.get(country, "other") if isinstance(country, str) else "other",
+        "country": NAMES.get(country, "other") if isinstance(country, str) else "other",
         "items": [
             {"id": order.get("sku"), "price": order.get("price")} for order in orders if _is_ordered(order)
         ]

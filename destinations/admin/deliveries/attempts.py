@@ -29,14 +29,12 @@ MOST_TRIES = 50  # of one push that are shown
 WIRE = "request", "response"
 
 
-def _until_now(parameters: dict[str, str]) -> dict[str, str]:
-    """The same choice of attempts, without those that are still to come."""
-    return parameters if parameters.get("at__lt") else {**parameters, "at__lt": timezone.now().isoformat()}
-
-
 @admin.register(DeliveryAttempt)
 class DeliveryAttemptAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
-    again = resend.Resend("attempts", _until_now)
+    again = resend.Resend(
+        "attempts",  # without those that are still to come
+        lambda chosen: chosen if chosen.get("at__lt") else {**chosen, "at__lt": timezone.now().isoformat()},
+    )
     actions = (again.retry, again.replay)
     change_list_template = "admin/tracsync/deliveries/attempt_list.html"
     panel_template = "admin/tracsync/deliveries/attempt_panel.html"

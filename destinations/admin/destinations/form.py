@@ -93,22 +93,18 @@ class DestinationForm(forms.ModelForm):
         try:
             validation.check_destination(self.instance)
         except ValidationError as error:
-            self._report(error)
+            # Settings were reported field by field, and text that is no JSON as such.
+            for field, problems in error.message_dict.items():
+                if field != PREFIX and field not in self.errors:
+                    self.add_error(field if field in self.fields else None, problems)
 
     def _take_settings(self, schema: Any) -> None:
-        stored = self.instance.settings
-        value = schema_form.settings_value(schema, PREFIX, self.cleaned_data, stored)
+        value = schema_form.settings_value(schema, PREFIX, self.cleaned_data, self.instance.settings)
         self.instance.settings = value
         for path, sentence in schemas.validate(schema, schemas.with_defaults(schema, value)):
             field = schema_form.field_for(schema, PREFIX, path)
             if field not in self.errors:
                 self.add_error(field, sentence)
-
-    def _report(self, error: ValidationError) -> None:
-        """Settings were reported field by field, and text that is no JSON as such."""
-        for field, problems in error.message_dict.items():
-            if field != PREFIX and field not in self.errors:
-                self.add_error(field if field in self.fields else None, problems)
 
 
 def destination_form(resource: Resource) -> type[DestinationForm]:

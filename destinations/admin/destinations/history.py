@@ -9,7 +9,6 @@ from django import forms
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.options import get_content_type_for_model
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, QueryDict
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
@@ -28,6 +27,9 @@ def history_page(
 ) -> HttpResponse:
     older = destination.versions.filter(number__lt=_number(request.GET.get("before")) or MOST_NUMBER)
     shown = list(older[: AT_ONCE + 1])
+    # What Django's own log says was done with it: backfills, tests, and so on.
+    of_it = {"content_type": get_content_type_for_model(destination), "object_id": str(destination.pk)}
+    done = LogEntry.objects.filter(**of_it).select_related("user").order_by("-action_time")[:AT_ONCE]
     return model_admin.page(
         request,
         "destinations/history.html",
@@ -37,7 +39,7 @@ def history_page(
         before_asked="before" in request.GET,
         before=shown[AT_ONCE - 1].number if len(shown) > AT_ONCE else None,
         compared=_compared(destination, request.GET),
-        entries=_entries(destination) if "before" not in request.GET else (),
+        entries=done if "before" not in request.GET else (),
         may_restore=model_admin.has_change_permission(request, destination),
         restore_url=model_admin.url("restore", destination),
     )
@@ -91,21 +93,13 @@ def _with_mistakes(
     return model_admin.changeform_view(request, str(destination.pk), url)
 
 
-def _entries(destination: Destination) -> QuerySet[LogEntry]:
-    """What Django's own log says was done with it: backfills, tests, and so on."""
-    entries = LogEntry.objects.filter(
-        content_type=get_content_type_for_model(destination), object_id=str(destination.pk)
-    )
-    return entries.select_related("user").order_by("-action_time")[:AT_ONCE]
-
-
 def _told(shown: list[DestinationVersion]) -> list[dict[str, Any]]:
     """Each with what was changed since the one before it, which is the next one in the list."""
     told = []
-    for version, older in zip_longest(shown, shown[1:]):
-        differ = version.secrets_changed
-        changes = history.changes(older.content, version.content, secrets_changed=differ) if older else []
-        told.append({"version": version, "changes": changes})
+    for one, older in zip_longest(shown, shown[1:]):
+        secrets = one.secrets_changed
+        changes = history.changes(older.content, one.content, secrets_changed=secrets) if older else []
+        told.append({"version": one, "changes": changes})
     return told
 
 

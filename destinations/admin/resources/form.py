@@ -63,14 +63,10 @@ class ResourceForm(forms.ModelForm):
             value = {}
         setattr(self.instance, name, value)
         if value or name == "production":
-            self._complain(name, schemas.validate(schema, schemas.with_defaults(schema, value)))
-
-    def _complain(self, name: str, problems: list[tuple[str, str]]) -> None:
-        assert self.connector is not None
-        for path, sentence in problems:
-            field = schema_form.field_for(self.connector.credentials_schema, name, path)
-            if field not in self.errors:
-                self.add_error(field, translated(sentence))
+            for path, sentence in schemas.validate(schema, schemas.with_defaults(schema, value)):
+                field = schema_form.field_for(schema, name, path)
+                if field not in self.errors:
+                    self.add_error(field, translated(sentence))
 
 
 def resource_form(extension: Extension, resource: Resource | None) -> type[ResourceForm]:
