@@ -16,8 +16,9 @@ class Environment(environ.Env):
         try:
             return super().get_value(var, *args, **kwargs)
         except ValueError:
-            problem = f"the value of {var} cannot be read: see docs/configuration.md"
-            raise ImproperlyConfigured(problem) from None
+            raise ImproperlyConfigured(
+                f"the value of {var} cannot be read: see docs/configuration.md"
+            ) from None
 
     def database(self, var: str, default: str) -> dict[str, Any]:
         """Django's settings for the database at an address. Raises ImproperlyConfigured."""

@@ -78,8 +78,9 @@ def send_test(destination: Destination, document: dict[str, Any], key: str) -> T
     if problems:
         raise ConnectorError(joined("; ", (sentence for _, sentence in problems)))
     if not destination.resource.test:
-        problem = message("the resource %(name)s has no test credentials", name=destination.resource.name)
-        raise ConnectorError(problem)
+        raise ConnectorError(
+            message("the resource %(name)s has no test credentials", name=destination.resource.name)
+        )
     began = time.monotonic()
     with connector.open(destination.resource.test, destination.settings, trial_runtime()) as session:
         [outcome] = session.push([Delivery(payload, key)])

@@ -129,9 +129,7 @@ def _slow_call(writer: Writer, call: Call) -> str:
 def _quick_presence(operator: str, x: str) -> str:
     if operator == "EXISTS":
         return f"{x} is not MISSING"
-    if operator == "NULL":
-        return f"{x} is None"
-    return f"not (x := {x}) and x.__class__ not in NUMBERS"
+    return f"{x} is None" if operator == "NULL" else f"not (x := {x}) and x.__class__ not in NUMBERS"
 
 
 def _quick_equality(x: str, name: str, value: Any) -> str:

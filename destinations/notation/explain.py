@@ -160,9 +160,7 @@ def _fields(part: Operand | Node, scope: Scope) -> list[Seen]:
 
 def _gone(seen: list[Seen]) -> str:
     """The field to blame where an operand is missing: the first missing one it was made of."""
-    if not seen or seen[-1].found:
-        return ""
-    return next(one.text for one in seen if not one.found)
+    return "" if not seen or seen[-1].found else next(one.text for one in seen if not one.found)
 
 
 def _looked_at(operand: Operand, scope: Scope) -> Seen:

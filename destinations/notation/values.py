@@ -118,9 +118,7 @@ def one_of(value: Any, items: list[Any]) -> bool:
 
 def equal(a: Any, b: Any) -> bool:
     """The operator `==`: a value on the left and a list on the right means "is one of"."""
-    if isinstance(b, list) and not isinstance(a, list):
-        return one_of(a, b)
-    return same(a, b)
+    return one_of(a, b) if isinstance(b, list) and not isinstance(a, list) else same(a, b)
 
 
 def _order(value: Any) -> str:

@@ -150,8 +150,9 @@ def beginning(source: Source, delimiter: str, most: int) -> tuple[list[str], lis
     try:
         _check_text(heading)
     except InvalidDocument as error:
-        problem = message("has no heading that can be read: it is %(reason)s", reason=str(error))
-        raise UnusableFile(problem) from None
+        raise UnusableFile(
+            message("has no heading that can be read: it is %(reason)s", reason=str(error))
+        ) from None
     return heading, [row for row in itertools.islice(rows, most) if isinstance(row, list)]
 
 

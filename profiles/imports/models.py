@@ -60,9 +60,8 @@ class ImportJob(Job):
 
     @property
     def state_words(self) -> str:
-        if self.state == self.State.RUNNING:
-            return str(self.Phase(self.phase).label)
-        return super().state_words
+        is_running = self.state == self.State.RUNNING
+        return str(self.Phase(self.phase).label) if is_running else super().state_words
 
     @property
     def amount(self) -> str:

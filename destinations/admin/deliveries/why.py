@@ -42,9 +42,10 @@ def why_page(
     if not (model_admin.has_view_or_change_permission(request, profile) and may_look(request)):
         raise PermissionDenied
     try:
-        pair = _pair(profile, whole_destination(destination_id))
+        destination = whole_destination(destination_id)
     except (Destination.DoesNotExist, OverflowError):
         raise Http404 from None
+    pair = _pair(profile, destination)
     now: dict[str, Any] = {}
     if may_judge := request.user.has_perm("destinations.view_destination"):
         shown, compared = judged(pair.destination, profile)

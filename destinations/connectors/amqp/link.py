@@ -116,8 +116,9 @@ class Link:
         try:
             addresses = self._guard.resolve(self.broker.host, self.broker.port)
         except socket.gaierror:
-            unknown = message("the host name cannot be resolved")
-            raise Unreachable(message("could not connect: %(reason)s", reason=unknown)) from None
+            raise Unreachable(
+                message("could not connect: %(reason)s", reason=message("the host name cannot be resolved"))
+            ) from None
         failure: Exception = OSError("no address")
         for address in addresses:
             try:

@@ -242,8 +242,9 @@ def _plan(credentials: Mapping[str, JSON], settings: Mapping[str, JSON]) -> _Pla
     headers = http.checked_headers(given["headers"], options["headers"], cookies)
     if authorization:
         if "Authorization" in headers:
-            both = message("give either an Authorization header or a token or user name, not both")
-            raise ConfigurationError(both)
+            raise ConfigurationError(
+                message("give either an Authorization header or a token or user name, not both")
+            )
         headers["Authorization"] = authorization
     secrets = schemas.secrets(HttpApi.credentials_schema, given) + schemas.secrets(
         HttpApi.settings_schema, options
@@ -267,11 +268,12 @@ def _authorization(given: Mapping[str, Any]) -> tuple[str, str]:
     userinfo, at, host = parts.netloc.rpartition("@")
     url = urlunsplit(parts._replace(netloc=host))
     if sum(map(bool, (given["token"], given["username"] or given["password"], at))) > 1:
-        several = message("give either a token or a user name and password, and only one of each")
-        raise ConfigurationError(several)
+        raise ConfigurationError(
+            message("give either a token or a user name and password, and only one of each")
+        )
     if given["token"]:
-        headers = http.checked_headers({"Authorization": f"Bearer {given['token'].strip()}"})
-        return url, headers["Authorization"]
+        bearer = {"Authorization": f"Bearer {given['token'].strip()}"}
+        return url, http.checked_headers(bearer)["Authorization"]
     username, _colon, password = userinfo.partition(":")
     found = (unquote(username), unquote(password)) if at else (given["username"], given["password"])
     return url, f"Basic {basic(*found)}" if any(found) else ""

@@ -76,8 +76,9 @@ class MauticClient:
             raise Unreachable(reason, said.wait())
         value = said.mapping.get("access_token")
         if reply.status != 200 or not isinstance(value, str) or not value:
-            problem = message("Mautic gave no access token: %(reason)s", reason=said.reason(None))
-            raise ConfigurationError(problem)
+            raise ConfigurationError(
+                message("Mautic gave no access token: %(reason)s", reason=said.reason(None))
+            )
         seconds: JSON = said.mapping.get("expires_in")
         is_known = isinstance(seconds, int | float) and seconds > 0
         lifetime = float(seconds) if is_known else DEFAULT_LIFETIME

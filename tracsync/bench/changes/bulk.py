@@ -21,10 +21,10 @@ from tracsync.bench.report import Section
 from tracsync.bench.sample_profiles import people
 
 from . import destinations
+from .saves import PLAIN, PROFILE
 
 DESTINATIONS = 3
 PART = 5_000  # profiles
-PLAIN, PROFILE = "plain", "profile"
 
 
 def measure(count: int) -> list[Section]:

@@ -77,8 +77,9 @@ def wait_until_recorded() -> None:
         if waiting < least:
             least, ends_at = waiting, time.monotonic() + PATIENCE
         elif time.monotonic() > ends_at:
-            problem = f"nothing has been recorded for {PATIENCE:.0f} s; still waiting: {waiting}"
-            raise CannotMeasureError(problem)
+            raise CannotMeasureError(
+                f"nothing has been recorded for {PATIENCE:.0f} s; still waiting: {waiting}"
+            )
         time.sleep(LOOK_EVERY)
 
 

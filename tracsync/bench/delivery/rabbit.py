@@ -85,8 +85,9 @@ def _connect(uri: str) -> Any:
     try:
         return pika.BlockingConnection(_parameters(uri))
     except (amqp.AMQPError, OSError) as error:
-        problem = f"RabbitMQ cannot be reached at {_broker(uri)}: {type(error).__name__}"
-        raise CannotMeasureError(problem) from None
+        raise CannotMeasureError(
+            f"RabbitMQ cannot be reached at {_broker(uri)}: {type(error).__name__}"
+        ) from None
 
 
 @contextmanager
