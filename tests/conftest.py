@@ -26,7 +26,12 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("tracsync")
 
 
-WAITING_MOST = ("faults", "services", "docs", "browser", "commands")
+# What properties are tried with: the same few each time; HYPOTHESIS_PROFILE=thorough tries many others.
+hypothesis.settings.register_profile("quick", deadline=None, derandomize=True, max_examples=50)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=1000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+WAITING_MOST = ("faults", "services", "prove", "docs", "browser", "packaging", "processes", "bench")
 
 
 def pytest_xdist_auto_num_workers(config):

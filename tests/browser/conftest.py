@@ -197,9 +197,10 @@ def barriers(axe):
     def look(page, impacts=SERIOUS):
         page.evaluate(axe)
         found = page.evaluate(LOOK, {})
-        page.emulate_media(color_scheme="dark")
-        found += page.evaluate(LOOK, {"runOnly": OF_COLOURS})
-        page.emulate_media(color_scheme="light")
+        if page.viewport_size["width"] > 1000:  # colours are the same at every width
+            page.emulate_media(color_scheme="dark")
+            found += page.evaluate(LOOK, {"runOnly": OF_COLOURS})
+            page.emulate_media(color_scheme="light")
         wider = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
         return ["it is wider than its window"] * wider + [
             f"{one['id']}: {node['html'][:160]} ({node['any'][0]['message'] if node['any'] else ''})"

@@ -81,7 +81,7 @@ def test_packages_declare_functions_that_are_loaded_when_used(monkeypatch, caplo
             loaded.append(self.name)
             return super().load()
 
-    here = "tests.notation.test_notation_registry"
+    here = "tests.notation.test_registry"
     monkeypatch.setattr(
         registry,
         "entry_points",

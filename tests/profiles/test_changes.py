@@ -203,9 +203,7 @@ values = st.recursive(
 )
 
 
-@hypothesis_settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(values, min_size=20, max_size=20))
 def test_a_document_read_back_is_equal(db, many):
     wanted = [put(f"p{n}", value=value) for n, value in enumerate(many)]

@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from destinations.notation import NotationError, parse_condition, parse_template
@@ -13,8 +13,6 @@ from destinations.notation.evaluate import evaluate
 from destinations.notation.parser import parse
 from destinations.notation.render import render as walk
 from destinations.notation.template_reader import read
-
-steady = settings(deadline=None, derandomize=True, max_examples=150)
 
 KEYS = st.sampled_from(["a", "b", "c", "0", "1"])
 SCALARS = st.one_of(
@@ -173,7 +171,6 @@ def answer(ask):
         return "error"
 
 
-@steady
 @given(TREES, PROFILES)
 def test_conditions_mean_what_the_naive_interpreter_says(tree, profile):
     text, sources = written(tree), {"profile": profile}
@@ -189,7 +186,6 @@ def test_conditions_mean_what_the_naive_interpreter_says(tree, profile):
     assert json.dumps(profile) == before
 
 
-@steady
 @given(st.text(alphabet="profile@.ab[]()\"'\\ANDORNOTINSEMPTYxw019-+=<>!,& \n{}`é\u00a0\ud800", max_size=60))
 def test_random_text_raises_nothing_but_notation_errors(text):
     condition, template = parsed(parse_condition, text), parsed(parse_template, text)
@@ -216,7 +212,6 @@ SIGNS = ["==", "=", "!=", "<", "(", ")", "[", "]", ",", "-15m", "profile", "@", 
 PIECES = st.sampled_from(OPERANDS) | st.sampled_from(KEYWORDS) | st.sampled_from(SIGNS)
 
 
-@steady
 @given(st.lists(PIECES, max_size=12), PROFILES)
 def test_random_words_raise_nothing_but_notation_errors(pieces, profile):
     condition = parsed(parse_condition, " ".join(pieces))
@@ -239,7 +234,6 @@ TEMPLATES = st.recursive(
 )
 
 
-@steady
 @given(TEMPLATES, PROFILES)
 def test_templates_render_alike_and_share_nothing(template, profile):
     sources, before = {"profile": profile}, json.dumps(profile)
@@ -261,7 +255,6 @@ def spoil(value):
         value.clear()
 
 
-@steady
 @given(TEMPLATES, PROFILES)
 def test_nothing_optional_is_null(template, profile):
     rendered = parse_template({"o?": template}).render({"profile": profile})

@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from destinations.notation import NotationError, parse_template
@@ -10,7 +10,6 @@ from destinations.notation.render import render as walk
 from destinations.notation.template_reader import read
 
 SOURCES = {"profile": {"name": "Ola", "code": "0042", "n": 2, "orders": [{"sku": "A"}, {"sku": None}]}}
-steady = settings(deadline=None, derandomize=True, max_examples=100)
 
 
 def explained(template):
@@ -121,7 +120,6 @@ ITEMS = st.lists(SCALARS | st.dictionaries(st.sampled_from(["a", "b"]), SCALARS,
 PROFILES = st.fixed_dictionaries({}, optional={"a": SCALARS, "b": SCALARS, "c": ITEMS})
 
 
-@steady
 @given(TEMPLATES, PROFILES)
 def test_explaining_never_disagrees_with_rendering(template, profile):
     sources, before = {"profile": profile}, json.dumps(profile)

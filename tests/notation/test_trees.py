@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from destinations.notation import NotationError, parse_condition, parse_template
@@ -13,9 +13,6 @@ from destinations.notation.parser import parse, parse_formula
 from destinations.notation.printer import write
 from destinations.notation.render import render as walk
 from destinations.notation.template_reader import read
-
-steady = settings(deadline=None, derandomize=True, max_examples=70)
-thorough = settings(steady, max_examples=120)
 
 # An expression is ("field", source, keys), ("literal", value) or (function's name, argument ...); a question
 # is (operator, expression, literal), and ("AND" or "OR", [questions]) or ("NOT", [question]).
@@ -224,7 +221,6 @@ def answer(ask):
         return "error"
 
 
-@steady
 @given(TREES)
 def test_printing_and_parsing_gives_the_same_tree(tree):
     text = written(tree)
@@ -234,7 +230,6 @@ def test_printing_and_parsing_gives_the_same_tree(tree):
     assert write(parse(normal)) == normal == parse_condition(text).normalized
 
 
-@steady
 @given(TREES, PROFILES)
 def test_conditions_with_functions_mean_what_the_naive_interpreter_says(tree, profile):
     text, sources = written(tree), {"profile": profile}
@@ -248,7 +243,6 @@ def test_conditions_with_functions_mean_what_the_naive_interpreter_says(tree, pr
     assert explanation.summary()
 
 
-@steady
 @given(expressions(), PROFILES)
 def test_formulas_mean_what_the_naive_interpreter_says(tree, profile):
     text, sources = written(tree), {"profile": profile}
@@ -323,7 +317,6 @@ ITEMS = st.dictionaries(KEYS, SCALARS | st.lists(SCALARS, max_size=2), max_size=
 DATA = st.fixed_dictionaries({"profile": PROFILES | lists_of(ITEMS)}, optional={"event": PROFILES})
 
 
-@thorough
 @given(templates(), DATA)
 def test_compiled_templates_say_what_the_reference_says(template, sources):
     before = json.dumps(sources)
@@ -337,7 +330,6 @@ def test_compiled_templates_say_what_the_reference_says(template, sources):
     assert json.dumps(sources) == before
 
 
-@thorough
 @given(templates(), DATA)
 def test_compiled_templates_share_nothing(template, sources):
     compiled, before = parse_template(template), json.dumps(sources)
@@ -359,14 +351,12 @@ def spoil(value):
         value.clear()
 
 
-@thorough
 @given(templates(), DATA)
 def test_compiled_templates_spend_at_least_what_the_reference_spends(check_spending, template, sources):
     part = read(template)
     check_spending(lambda: walk(part, sources), lambda: compile_template(part)(sources))
 
 
-@thorough
 @given(TREES, DATA)
 def test_compiled_conditions_spend_at_least_what_the_reference_spends(check_spending, tree, sources):
     text = written(tree)
