@@ -19,16 +19,11 @@ from profiles.models import Profile
 AT_ONCE = 3 * (os.cpu_count() or 1)
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
-# How long an example takes says how busy the machine is.
-hypothesis.settings.register_profile(
-    "tracsync", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("tracsync")
-
-
 # What properties are tried with: the same few each time; HYPOTHESIS_PROFILE=thorough tries many others.
-hypothesis.settings.register_profile("quick", deadline=None, derandomize=True, max_examples=50)
-hypothesis.settings.register_profile("thorough", deadline=None, max_examples=1000)
+# How long an example takes says how busy the machine is.
+ANY_SPEED = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("quick", **ANY_SPEED, derandomize=True, max_examples=50)
+hypothesis.settings.register_profile("thorough", **ANY_SPEED, max_examples=1000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 WAITING_MOST = ("faults", "services", "prove", "docs", "browser", "packaging", "processes", "bench")
