@@ -54,15 +54,19 @@ def nothing_known_of_a_destination_outlives_a_test():
 
 
 @pytest.fixture
-def recording(monkeypatch):
+def recording(request):
     """The recording connector, in the catalogue under its slug."""
+    if "transactional_db" in request.fixturenames:
+        # It ends by filling the catalogue again, without this one.
+        request.getfixturevalue("transactional_db")
     point = EntryPoint(
         "recording", "destinations.connectors.testing:RecordingConnector", "tracsync.connectors"
     )
-    monkeypatch.setitem(registry._declared(), "recording", point)
-    registry.find.cache_clear()
-    RecordingConnector.reset()
-    yield RecordingConnector
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(registry._declared(), "recording", point)
+        registry.find.cache_clear()
+        RecordingConnector.reset()
+        yield RecordingConnector
     RecordingConnector.reset()
     registry.find.cache_clear()
 

@@ -8,6 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from destinations.connectors import registry
 from destinations.models import DeliveryAttempt, Destination, ProfileSync
 from profiles.models import Profile
 from tracsync.bench import scale
@@ -69,8 +70,13 @@ def test_sizes_that_are_not_given_follow_the_profiles():
     assert (chosen["owed"], chosen["few"], chosen["attempts"]) == (5000, 50, 5000)
 
 
-@pytest.mark.django_db(transaction=True)
-def test_the_tables_are_as_the_engine_would_have_written_them():
+@pytest.fixture
+def sink_outlives_no_test(transactional_db):
+    yield
+    registry.forget()  # before the database is emptied, and the catalogue filled again
+
+
+def test_the_tables_are_as_the_engine_would_have_written_them(sink_outlives_no_test):
     sink.install()
     crm, shop, mail = fill.fill(fill.Sizes(300, 300, 30, 200))
     waiting = [
@@ -90,8 +96,7 @@ def test_the_tables_are_as_the_engine_would_have_written_them():
     assert Destination.objects.count() == 3
 
 
-@pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(IS_SQLITE, reason="in the scratch database of the first test")
-def test_it_measures_on_postgresql():
+def test_it_measures_on_postgresql(sink_outlives_no_test):
     report = scale.measure(TINY, lambda what: None)
     assert [section.title for section in report.sections] == TITLES
