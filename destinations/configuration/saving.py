@@ -58,6 +58,7 @@ def changes_what_is_sent(before: Destination, after: Destination) -> bool:
 def _save_destination(destination: Destination, before: Destination | None, by: Author | None) -> None:
     if before is not None:
         destination.paused_at, destination.disabled_at = before.paused_at, before.disabled_at
+        destination.generation = before.generation + changes_what_is_sent(before, destination)
     off_since = destination.disabled_at
     if destination.enabled:
         destination.disabled_at = None

@@ -21,7 +21,7 @@ Schema = Mapping[str, Any]
 class Delivery:
     """One payload on its way.
 
-    `idempotency_key` is `<sync id>:<profile version>` and the same whenever the same push is repeated.
+    `idempotency_key` is the same for all repeats of one push and for nothing else; at most 64 characters.
     `remote_id` is what the destination called this profile when it last accepted it, "" if unknown.
     """
 

@@ -1,7 +1,7 @@
 """Where profiles go, and what each destination knows of each of them."""
 
 from destinations.models.configuration import Destination, DestinationVersion, Extension, Resource
-from destinations.models.engine import AccessToken, Health, Heartbeat, Tally
+from destinations.models.engine import AccessToken, Health, Heartbeat, Installation, Tally
 from destinations.models.jobs import Backfill, Replay
 from destinations.models.syncs import DeliveryAttempt, ProfileSync
 
@@ -14,6 +14,7 @@ __all__ = [
     "Extension",
     "Health",
     "Heartbeat",
+    "Installation",
     "ProfileSync",
     "Replay",
     "Resource",

@@ -184,6 +184,7 @@ class Destination(models.Model):
         default=True,
         help_text=_("Off: nothing is sent; what is waiting is kept and goes out when it is on again."),
     )
+    generation = models.PositiveIntegerField(default=1, db_default=1, editable=False)  # of what is sent
     disabled_at = models.DateTimeField(null=True, editable=False)
     paused_at = models.DateTimeField(null=True, editable=False)
     tags = models.JSONField(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime, timedelta
 
 from django.db import models
@@ -70,6 +71,24 @@ class Tally(models.Model):
 
 for _count in Tally.COUNTS:  # they are only ever summed, by name
     Tally.add_to_class(_count, models.PositiveIntegerField(db_default=0))
+
+
+class Installation(models.Model):
+    """This installation as its destinations know it: one row.
+
+    Every idempotency key is made with `epoch`. A restored backup is another epoch: its versions and numbers
+    were used before, for other pushes.
+    """
+
+    epoch = models.UUIDField(default=uuid.uuid4)
+
+    class Meta:
+        verbose_name = _("installation")
+        verbose_name_plural = _("installations")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"epoch {self.epoch}"
 
 
 class AccessToken(models.Model):

@@ -48,6 +48,9 @@ class ProfileSync(models.Model):
     claim_token = models.UUIDField(null=True)
     claimed_until = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
+    first_tried_at = models.DateTimeField(null=True)  # of the push under way: repeats have its `now`
+    replays = models.PositiveIntegerField(default=0, db_default=0)  # how often it was asked to be sent again
+    unfinished = models.PositiveSmallIntegerField(default=0, db_default=0)  # pushes in a row without a result
     attempts = models.PositiveIntegerField(
         _("attempts"), default=0, help_text=_("That have failed since the last success.")
     )
@@ -94,6 +97,8 @@ class ProfileSync(models.Model):
 class DeliveryAttempt(models.Model):
     """One try to push, with its outcome; never changed afterwards, deleted by age."""
 
+    REMOTE_ID_LENGTH = 255
+
     class Outcome(models.TextChoices):
         ACCEPTED = "accepted", _("Accepted")
         RETRY = "retry", _("Retry")
@@ -107,7 +112,7 @@ class DeliveryAttempt(models.Model):
         Destination, models.CASCADE, related_name="attempts", db_index=False, verbose_name=_("destination")
     )
     idempotency_key = models.CharField(
-        _("idempotency key"), max_length=50, help_text=_("The same whenever the same push is repeated.")
+        _("idempotency key"), max_length=64, help_text=_("The same whenever the same push is repeated.")
     )
     version = models.PositiveBigIntegerField(_("version"), help_text=_("Of the profile, as it was sent."))
     at = models.DateTimeField(_("at"))

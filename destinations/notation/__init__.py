@@ -7,6 +7,7 @@ The languages are taught in docs/notation.md. This package is pure Python and kn
 """
 
 from .conditions import Condition, parse_condition
+from .dates import at
 from .errors import NotationError
 from .explain import Explanation
 from .explain_template import Place, TemplateExplanation
@@ -19,6 +20,7 @@ __all__ = [
     "Place",
     "Template",
     "TemplateExplanation",
+    "at",
     "parse_condition",
     "parse_template",
 ]

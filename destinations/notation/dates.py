@@ -7,7 +7,9 @@ ends, an hour later would be the same. The named zone only decides how the momen
 from __future__ import annotations
 
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from functools import lru_cache
@@ -39,8 +41,21 @@ _UNITS: Final = {
 _UNIT_OF: Final = {name: unit for unit, names in _UNITS.items() for name in names}
 
 
+_now: ContextVar[datetime | None] = ContextVar("now", default=None)
+
+
 def now() -> datetime:
-    return datetime.now(UTC)
+    return _now.get() or datetime.now(UTC)
+
+
+@contextmanager
+def at(moment: datetime) -> Iterator[None]:
+    """What is evaluated or rendered within has this moment as its `now`."""
+    token = _now.set(moment)
+    try:
+        yield
+    finally:
+        _now.reset(token)
 
 
 def read_date(value: Any) -> datetime:

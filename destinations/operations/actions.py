@@ -40,7 +40,13 @@ def replay(rows: QuerySet[ProfileSync]) -> int:
     return _make_due(rows, **_REPLAYED)
 
 
-_REPLAYED: dict[str, Any] = {"asked": True, "resend": True, "attempts": 0}
+_REPLAYED: dict[str, Any] = {
+    "asked": True,
+    "resend": True,
+    "replays": F("replays") + 1,
+    "attempts": 0,
+    "first_tried_at": None,
+}
 
 
 def send_again(rows: QuerySet[ProfileSync], kind: str, *, bulk: bool = False) -> int:

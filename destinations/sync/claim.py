@@ -11,14 +11,15 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, connections, transaction
-from django.db.models import Case, Count, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import Case, Count, F, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django_q.tasks import async_task
 
@@ -26,12 +27,14 @@ from destinations.connectors import registry
 from destinations.connectors.base import ConnectorError
 from destinations.models import Destination, Health, ProfileSync, Resource
 from destinations.sync import database, limits, retry
+from tracsync.common.messages import message
 
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=10)
 RENEW_EVERY = timedelta(seconds=3)
 MARGIN = timedelta(seconds=2)  # for hosts whose clocks differ, and for a request on its way
+MOST_UNFINISHED = 3  # pushes in a row of which nothing was heard: then the row is parked
 REPLACED = ("state_since", "claimed_until", "started_at")  # by whatever is recorded of a push
 
 
@@ -127,7 +130,8 @@ def start(claim: Claim) -> list[ProfileSync]:
     mine = _held(claim.token, claim.ids)
     if not claim.started:
         now = timezone.now()
-        database.update(mine, claimed_until=now + LEASE, started_at=now)
+        first = Coalesce("first_tried_at", Value(now))
+        database.update(mine, claimed_until=now + LEASE, started_at=now, first_tried_at=first)
     return list(mine.defer(*REPLACED).order_by("bulk", "due_at"))
 
 
@@ -136,18 +140,26 @@ def renew(claim: Claim) -> int:
     return database.update(_held(claim.token, claim.ids), claimed_until=timezone.now() + LEASE)
 
 
-def release(token: str, ids: Sequence[int]) -> None:
-    """Give rows back untried; they are still due."""
+def release(token: str, ids: Sequence[int], in_doubt: Collection[int] = ()) -> None:
+    """Give rows back; they are still due.
+
+    Those `in_doubt` may have been sent, and what came of it is not recorded: nothing that was accepted before
+    is known to be there any more. The others are as they were.
+    """
     held = _held(token, ids)
-    if held.exists():  # most often all has been recorded, and no lock is needed for that
-        database.update(
-            held,
-            state=ProfileSync.State.PENDING,
-            state_since=timezone.now(),
-            claim_token=None,
-            claimed_until=None,
-            started_at=None,
-        )
+    if not held.exists():
+        return  # most often all has been recorded, and no lock is needed for that
+    untried = When(~Q(pk__among=in_doubt), first_tried_at=F("started_at"), then=None)
+    database.update(
+        held,
+        state=ProfileSync.State.PENDING,
+        state_since=timezone.now(),
+        claim_token=None,
+        claimed_until=None,
+        started_at=None,
+        first_tried_at=Case(untried, default=F("first_tried_at")),
+        payload_hash=Case(When(pk__among=in_doubt, then=Value("")), default=F("payload_hash")),
+    )
 
 
 def _held(token: str, ids: Sequence[int]) -> QuerySet[ProfileSync]:
@@ -194,25 +206,69 @@ def _take(destination: Destination, now: datetime, limit: int, started: bool) ->
     due = _free(now).filter(destination=destination, due_at__lte=now).order_by("due_at")
     if connection.features.has_select_for_update_skip_locked:
         due = due.select_for_update(skip_locked=True)
-    ids: list[int] = []
+    rows: list[tuple[int, datetime | None, int]] = []
     for bulk in (False, True):  # what has just changed goes before any backfill
-        if len(ids) < limit:
-            ids += due.filter(bulk__in=[bulk]).values_list("pk", flat=True)[: limit - len(ids)]
+        if len(rows) < limit:
+            one_kind = due.filter(bulk__in=[bulk]).values_list("pk", "started_at", "unfinished")
+            rows += one_kind[: limit - len(rows)]
+    ids = _choose(rows)
     if not ids:
         return None
     token = str(uuid.uuid4())
     # A push that began and was never recorded may have arrived: what the destination holds is in doubt.
-    known = Case(When(started_at=None, then="payload_hash"), default=Value(""))
+    never_began = When(started_at=None, then="payload_hash")
     ProfileSync.objects.filter(pk__among=ids).update(
         state=ProfileSync.State.CLAIMED,
         state_since=now,
         claim_token=token,
         claimed_until=now + LEASE,
         started_at=now if started else None,
-        payload_hash=known,
+        first_tried_at=Coalesce("first_tried_at", Value(now)) if started else F("first_tried_at"),
+        payload_hash=Case(never_began, default=Value("")),
+        unfinished=F("unfinished") + Case(When(started_at=None, then=0), default=1),
         reason="",
     )
     return Claim(token, ids, started)
+
+
+def _choose(rows: Sequence[tuple[int, datetime | None, int]]) -> list[int]:
+    """The rows that make one batch, of those that are due.
+
+    A row whose push began and never ended may be what ended its worker: it is pushed alone, so that it takes
+    no others with it, and parked when that does not help.
+    """
+    lost = [pk for pk, started_at, unfinished in rows if started_at and unfinished >= MOST_UNFINISHED]
+    if lost:
+        _park(lost)
+    suspects = [pk for pk, started_at, unfinished in rows if started_at or unfinished]
+    alone = next((pk for pk in suspects if pk not in lost), None)
+    if alone is not None and alone == next(pk for pk, *_ in rows if pk not in lost):
+        return [alone]
+    return [pk for pk, *_ in rows if pk not in suspects]
+
+
+def _park(ids: Sequence[int]) -> None:
+    reason = message(
+        "given up: %(number)s pushes in a row were begun and none of them ended;"
+        " whatever pushed it hung or was killed",
+        number=MOST_UNFINISHED + 1,
+    )
+    ProfileSync.objects.filter(pk__among=ids).update(
+        state=ProfileSync.State.REJECTED,
+        state_since=timezone.now(),
+        reason=reason,
+        last_error=reason,
+        due_at=None,
+        first_changed_at=None,
+        first_tried_at=None,
+        claim_token=None,
+        claimed_until=None,
+        started_at=None,
+        payload_hash="",
+        asked=False,
+        resend=False,
+        bulk=False,
+    )
 
 
 class Lease:

@@ -12,7 +12,7 @@ from typing import Any
 from destinations.connectors import registry, schemas
 from destinations.connectors.redaction import mask_url
 from destinations.models import Destination, ProfileSync
-from destinations.notation import Condition, NotationError, Template, parse_condition, parse_template
+from destinations.notation import Condition, NotationError, Template, at, parse_condition, parse_template
 from profiles.documents import InvalidDocument, canonical
 from profiles.models import Profile
 from tracsync.common.messages import joined, message
@@ -71,18 +71,20 @@ class Decider:
             if due > now:
                 return Wait(due)
         try:
-            return self._decide(sync, profile)
+            return self._decide(sync, profile, now)
         except NotationError as error:
             return Refuse(str(error), problem=True)
         except InvalidDocument as error:  # the mapping makes more of a profile than can be sent
             return Refuse(message("the payload cannot be sent: %(reason)s", reason=str(error)), problem=True)
 
-    def _decide(self, sync: ProfileSync, profile: Profile) -> Decision:
+    def _decide(self, sync: ProfileSync, profile: Profile, now: datetime) -> Decision:
         sources = {"profile": profile.document}
         condition = self._condition
         if condition is not None and not condition.evaluate(sources):
             return Skip(condition.explain(sources).why_not(show_values=False))  # it will be stored
-        payload = self._template.render(sources)
+        # A push that is repeated sends the same: its `now` is that of the first try.
+        with at(sync.first_tried_at or now):
+            payload = self._template.render(sources)
         errors = schemas.validate(self.connector.payload_schema, payload)
         if errors:
             return Refuse(joined("; ", (sentence for _, sentence in errors[:5])), problem=False)

@@ -11,6 +11,10 @@ from destinations.connectors.base import Accepted, Delivery, Exchange, Outcome, 
 from destinations.models import DeliveryAttempt, ProfileSync
 from destinations.sync.decide import Decision
 from profiles.models import Profile
+from tracsync.common.messages import shortened
+
+STATUS_CODES = range(100, 1000)
+MOST_TEXT = 10_000  # characters of what a destination may say about one push
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +27,14 @@ class Entry:
     due_at: datetime | None
     asked: bool
     resend: bool
+    replays: int = 0
     payload_hash: str = ""
     attempt: DeliveryAttempt | None = None
 
 
 def decided(sync: ProfileSync, profile: Profile, decision: Decision) -> Entry:
     """An entry for what needs no delivery."""
-    return Entry(sync, profile.version, decision, sync.due_at, sync.asked, sync.resend)
+    return Entry(sync, profile.version, decision, sync.due_at, sync.asked, sync.resend, sync.replays)
 
 
 def delivered(
@@ -43,6 +48,7 @@ def delivered(
 ) -> Entry:
     """An entry, with its attempt, for what was sent. `duration` in seconds."""
     exchange = outcome.exchange or Exchange()
+    said = outcome.detail if isinstance(outcome, Accepted) else outcome.reason
     attempt = DeliveryAttempt(
         profile_id=profile.pk,
         destination_id=sync.destination_id,
@@ -51,23 +57,29 @@ def delivered(
         at=began,
         duration_ms=round(duration * 1000),
         lag=max(0.0, (began - sync.due_at).total_seconds()) if sync.due_at else None,
-        outcome=_OUTCOMES[type(outcome)],
-        status_code=exchange.status,
-        reason=outcome.detail if isinstance(outcome, Accepted) else outcome.reason,
-        remote_id=outcome.remote_id if isinstance(outcome, Accepted) else "",
+        outcome=OUTCOMES[type(outcome)],
+        status_code=exchange.status if exchange.status in STATUS_CODES else None,
+        reason=shortened(said, MOST_TEXT),
+        remote_id=_remote_id(outcome.remote_id) if isinstance(outcome, Accepted) else "",
     )
     if _keeps_bodies(sync, outcome):
         attempt.request, attempt.response = exchange.request, exchange.response
-    began_with = sync.due_at, sync.asked, sync.resend
+    began_with = sync.due_at, sync.asked, sync.resend, sync.replays
     return Entry(sync, profile.version, outcome, *began_with, payload_hash, attempt)
 
 
-_OUTCOMES: dict[type[Outcome], str] = {
+OUTCOMES: dict[type[Outcome], str] = {
     Accepted: DeliveryAttempt.Outcome.ACCEPTED,
     Retry: DeliveryAttempt.Outcome.RETRY,
     Rejected: DeliveryAttempt.Outcome.REJECTED,
     Unknown: DeliveryAttempt.Outcome.UNKNOWN,
 }
+
+
+def _remote_id(said: object) -> str:
+    """What is too long to be kept is no name for a profile: the next push goes without one."""
+    text = str(said)
+    return text if len(text) <= DeliveryAttempt.REMOTE_ID_LENGTH else ""
 
 
 def _keeps_bodies(sync: ProfileSync, outcome: Outcome) -> bool:

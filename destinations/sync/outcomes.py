@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from destinations.connectors.base import Accepted, Rejected, Retry, Unknown
@@ -16,6 +18,8 @@ from destinations.sync import counters, database, health, retry
 from destinations.sync.decide import Refuse, Skip, Unchanged, Wait
 from destinations.sync.entries import Entry
 from tracsync.common.messages import message
+
+logger = logging.getLogger(__name__)
 
 State = ProfileSync.State
 ACCEPTED = message("accepted")
@@ -33,6 +37,8 @@ FIELDS = (
     "claim_token",
     "claimed_until",
     "started_at",
+    "first_tried_at",
+    "unfinished",
     "attempts",
     "last_error",
     "synced_version",
@@ -42,16 +48,29 @@ FIELDS = (
 )
 
 # What others may have changed while the row was being pushed.
-MEANWHILE = ("version", "first_changed_at", "due_at", "asked", "resend", "bulk", "attempts")
+MEANWHILE = ("version", "first_changed_at", "due_at", "asked", "resend", "replays", "bulk", "attempts")
 
 
 def record(destination: Destination, token: str, entries: Sequence[Entry]) -> None:
     """Write the entries whose claim is still held; the others belong to somebody else by now.
 
     An attempt that was made is kept in any case, unless its profile or destination is gone. What is not
-    recorded is pushed again, so a database that fails for a moment is waited for.
+    recorded is pushed again, so a database that fails for a moment is waited for. Where it refuses an entry,
+    for a value that came from outside, the others are recorded all the same.
     """
-    database.patiently(lambda: _record(destination, token, entries))
+    try:
+        database.patiently(lambda: _record(destination, token, entries))
+    except OperationalError:
+        raise
+    except Exception as error:
+        if len(entries) > 1:
+            middle = len(entries) // 2
+            record(destination, token, entries[:middle])
+            record(destination, token, entries[middle:])
+            return
+        logger.error("what came of a push cannot be stored (%s)", type(error).__name__)
+        bare = [_without_details(entries[0], error)]
+        database.patiently(lambda: _record(destination, token, bare))
 
 
 def _record(destination: Destination, token: str, entries: Sequence[Entry]) -> None:
@@ -75,6 +94,17 @@ def _record(destination: Destination, token: str, entries: Sequence[Entry]) -> N
             counters.recorded(destination, [by_id[pk] for pk, *_ in rows if pk in mine or by_id[pk].attempt])
 
 
+def _without_details(entry: Entry, error: Exception) -> Entry:
+    """The same without anything that came from outside. What the destination holds now is in doubt."""
+    reason = message("what came of it could not be stored (%(name)s)", name=type(error).__name__)
+    entry.sync.payload_hash = ""
+    attempt = entry.attempt
+    if attempt is not None:
+        attempt.reason, attempt.remote_id, attempt.status_code = reason, "", None
+        attempt.request = attempt.response = None
+    return replace(entry, result=Rejected(reason), attempt=attempt)
+
+
 def _updated(entry: Entry, meanwhile: dict[str, Any]) -> ProfileSync:
     """The row of a locked entry as it is now, brought to its new state.
 
@@ -90,13 +120,16 @@ def _updated(entry: Entry, meanwhile: dict[str, Any]) -> ProfileSync:
     elif row.version > entry.version:
         due_again = timezone.now()
     row.claim_token = row.claimed_until = row.started_at = None
-    row.state_since = timezone.now()
+    row.state_since, row.unfinished = timezone.now(), 0
     row.version = max(row.version, entry.version)
     row.due_at = _APPLY[type(entry.result)](row, entry)
     if row.due_at is None:
         # What a person had asked for is done; what was asked meanwhile is not.
-        row.asked = row.asked and not entry.asked
-        row.resend = row.resend and not entry.resend
+        asked_again = row.replays != entry.replays
+        row.asked = row.asked and (asked_again or not entry.asked)
+        row.resend = row.resend and (asked_again or not entry.resend)
+    if row.state != State.RETRYING or row.version > entry.version or row.replays != entry.replays:
+        row.first_tried_at = None  # what comes next is another push
     if due_again is not None:
         row.state, row.due_at, row.reason = State.PENDING, due_again, ""
     elif row.due_at is None:
@@ -128,7 +161,7 @@ def _accepted(row: ProfileSync, entry: Entry) -> datetime | None:
     _synced(row, entry.version, entry.result.detail or ACCEPTED)
     row.synced_at = timezone.now()
     row.payload_hash = entry.payload_hash
-    row.remote_id = entry.result.remote_id or row.remote_id
+    row.remote_id = (entry.attempt.remote_id if entry.attempt else "") or row.remote_id
     return None
 
 

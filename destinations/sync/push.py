@@ -28,10 +28,22 @@ from destinations.connectors.base import (
     Rejected,
     Retry,
     Session,
+    Unknown,
     Unreachable,
 )
 from destinations.models import Destination, ProfileSync
-from destinations.sync import claim, database, entries, health, limits, outcomes, retry, sessions, shutdown
+from destinations.sync import (
+    claim,
+    database,
+    entries,
+    health,
+    idempotency,
+    limits,
+    outcomes,
+    retry,
+    sessions,
+    shutdown,
+)
 from destinations.sync.concurrency import Lanes, new_recent_calls
 from destinations.sync.decide import Decider, Deliver
 from profiles.models import Profile
@@ -105,9 +117,10 @@ def _push_claim(claimed: claim.Claim, since: float) -> bool:
     if not rows:
         return False
     destination_id = rows[0].destination_id
+    in_doubt: set[int] = set()
     try:
         with lease.kept():
-            _push(destination_id, claimed.token, lease, rows)
+            _push(destination_id, claimed.token, lease, rows, in_doubt)
     except UndecryptableValue as error:
         health.unusable(destination_id, str(error), needs_person=True)
     except Exception as error:
@@ -119,16 +132,18 @@ def _push_claim(claimed: claim.Claim, since: float) -> bool:
     finally:
         # What has been recorded is no longer this claim's. A row that is not given back counts as begun,
         # and whatever began and was not recorded is sent again.
-        database.patiently(lambda: claim.release(claimed.token, claimed.ids))
+        database.patiently(lambda: claim.release(claimed.token, claimed.ids, in_doubt))
     return lease.holds()
 
 
-def _push(destination_id: int, token: str, lease: claim.Lease, rows: list[ProfileSync]) -> None:
+def _push(
+    destination_id: int, token: str, lease: claim.Lease, rows: list[ProfileSync], in_doubt: set[int]
+) -> None:
     destination = Destination.objects.select_related("resource").filter(pk=destination_id).first()
     if destination is None:
         return  # deleted meanwhile, and its rows with it
     try:
-        _Batch(destination, token, lease).run(rows)
+        _Batch(destination, token, lease, in_doubt).run(rows)
     except ConnectorError as error:
         health.unusable(
             destination_id,
@@ -141,10 +156,12 @@ def _push(destination_id: int, token: str, lease: claim.Lease, rows: list[Profil
 class _Batch:
     """One claim's way through decision, delivery and record."""
 
-    def __init__(self, destination: Destination, token: str, lease: claim.Lease) -> None:
+    def __init__(self, destination: Destination, token: str, lease: claim.Lease, in_doubt: set[int]) -> None:
         self.destination = destination
         self.token = token
         self.lease = lease
+        self.in_doubt = in_doubt  # rows that may have been sent and are not recorded
+        self.epoch = idempotency.epoch()
         self.pace = _paces[destination.pk]
         self.decider = Decider(destination)
         self.lanes = Lanes(self._session, limits.lanes(destination), self.pace.recent_calls)
@@ -210,7 +227,10 @@ class _Batch:
                 continue  # deleted meanwhile, and the row with it
             decision = self.decider.decide(row, profile, timezone.now())
             if isinstance(decision, Deliver):
-                delivery = Delivery(decision.payload, f"{row.pk}:{profile.version}", row.remote_id)
+                key = idempotency.key(
+                    self.epoch, self.destination, row, profile.version, decision.payload_hash
+                )
+                delivery = Delivery(decision.payload, key, row.remote_id)
                 pushes.append(Push(row, profile, decision.payload_hash, delivery))
             else:
                 decided.append(entries.decided(row, profile, decision))
@@ -220,8 +240,16 @@ class _Batch:
 
     def _send(self, session: Session, part: list[Push]) -> float:
         """Seconds that it took. Adds an entry for each push."""
+        ids = {push.sync.pk for push in part}
+        with self.lock:
+            self.in_doubt |= ids
         began, started = timezone.now(), time.monotonic()
-        came = _outcomes(session, [push.delivery for push in part])
+        try:
+            came = _outcomes(session, [push.delivery for push in part])
+        except ConnectorError:  # nothing could be tried
+            with self.lock:
+                self.in_doubt -= ids
+            raise
         seconds = time.monotonic() - started
         with self.lock:
             for push, outcome in zip(part, came, strict=True):
@@ -235,6 +263,8 @@ class _Batch:
             unrecorded, self.entries = self.entries, []
         if unrecorded:
             outcomes.record(self.destination, self.token, unrecorded)
+            with self.lock:
+                self.in_doubt.difference_update(entry.sync.pk for entry in unrecorded)
 
     def _count(self, outcome: Outcome) -> None:
         if isinstance(outcome, Retry) and outcome.after is not None:
@@ -254,6 +284,7 @@ def _outcomes(session: Session, deliveries: list[Delivery]) -> Sequence[Outcome]
         logger.error("a connector failed with %s", type(error).__name__)
         reason = message("the connector failed with %(name)s", name=type(error).__name__)
         return [Retry(reason)] * len(deliveries)
-    if len(came) != len(deliveries):
-        raise ConnectorError(message("the connector did not give one outcome per delivery"))
+    if len(came) != len(deliveries) or any(type(one) not in entries.OUTCOMES for one in came):
+        logger.error("a connector did not give one outcome per delivery")
+        return [Unknown(message("the connector did not give one outcome per delivery"))] * len(deliveries)
     return came
