@@ -7,6 +7,11 @@ class TracsyncConfig(AppConfig):
     name = "tracsync"
     verbose_name = _("Access")
 
+    def ready(self) -> None:
+        from tracsync.processes import task_serializer
+
+        task_serializer.install()
+
 
 class TracsyncAdminConfig(AdminConfig):
     default_site = "tracsync.admin.site.TracsyncAdminSite"

@@ -37,6 +37,7 @@ TRACSYNC_MAX_UPLOAD_BYTES = env.int("TRACSYNC_MAX_UPLOAD_BYTES", default=200 * 1
 TRACSYNC_ALLOWED_INTERNAL_NETWORKS = env.list("TRACSYNC_ALLOWED_INTERNAL_NETWORKS", default=[])
 TRACSYNC_ATTEMPT_BODIES = env.str("TRACSYNC_ATTEMPT_BODIES", default="asked")
 TRACSYNC_ATTEMPT_DAYS = env.int("TRACSYNC_ATTEMPT_DAYS", default=30)
+TRACSYNC_HISTORY_DAYS = env.int("TRACSYNC_HISTORY_DAYS", default=365)
 
 INSTALLED_APPS = [
     "tracsync.apps.TracsyncConfig",
@@ -99,6 +100,11 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 30,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
     }
+else:
+    # Whatever holds a lock or works without an end must not stop everybody: they fail, and try again.
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
+        "options", "-c lock_timeout=5s -c statement_timeout=120s -c idle_in_transaction_session_timeout=120s"
+    )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL", default="")

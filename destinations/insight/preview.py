@@ -13,7 +13,7 @@ from destinations.connectors import registry, schemas
 from destinations.connectors.base import Accepted, Connector, ConnectorError, Delivery
 from destinations.models import Destination, Resource
 from destinations.notation import NotationError, parse_condition, parse_template
-from destinations.sync.runtime import trial_runtime
+from destinations.sync.sessions import trial_runtime
 from tracsync.common.messages import joined, message
 
 

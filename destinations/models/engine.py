@@ -22,6 +22,8 @@ class Health(models.Model):
     held_since = models.DateTimeField(null=True)
     hold_reason = MessageField(blank=True)
     last_accepted_at = models.DateTimeField(null=True)
+    claimed_at = models.DateTimeField(null=True)  # its last turn
+    call_seconds = models.FloatField(null=True)  # that the last calls took, in the middle
     problem = MessageField(blank=True)  # of its condition, mapping, settings or credentials
     problem_at = models.DateTimeField(null=True)
     usage = models.JSONField(default=list)  # what counts for the rate limit, see sync/limits.py

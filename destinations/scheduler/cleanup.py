@@ -1,15 +1,20 @@
 """Deleting what is only kept for a while."""
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
+from django.contrib.admin.models import LogEntry
+from django.contrib.sessions.models import Session
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 from django_q.models import Failure
 
-from destinations.models import DeliveryAttempt
+from destinations.models import Backfill, DeliveryAttempt, DestinationVersion, Replay
 from destinations.sync import counters
 from profiles.imports import job
+from profiles.imports.models import ImportJob
 
 EVERY = 600.0  # seconds
 BATCH_SIZE = 5000
@@ -38,4 +43,26 @@ def prune() -> int:
     failed, _ = Failure.objects.filter(stopped__lt=now - timedelta(days=FAILED_TASK_DAYS)).delete()
     counters.forget(now - timedelta(days=TALLY_DAYS))
     job.expire(now)
-    return deleted + failed
+    return deleted + failed + _prune_history(now)
+
+
+def _prune_history(now: datetime) -> int:
+    """One batch each of ended jobs, of destinations' versions but the newest, of the admin's log and of expired
+    sessions; how many."""
+    old = now - timedelta(days=settings.TRACSYNC_HISTORY_DAYS)
+    newest = DestinationVersion.objects.filter(destination=OuterRef("destination")).order_by("-number")
+    found: list[QuerySet[Any]] = [
+        Backfill.objects.filter(finished_at__lt=old),
+        Replay.objects.filter(finished_at__lt=old),
+        ImportJob.objects.filter(finished_at__lt=old),
+        DestinationVersion.objects.filter(at__lt=old).exclude(pk=Subquery(newest.values("pk")[:1])),
+        LogEntry.objects.filter(action_time__lt=old),
+        Session.objects.filter(expire_date__lt=now),
+    ]
+    return sum(_delete_batch(rows) for rows in found)
+
+
+def _delete_batch(rows: QuerySet[Any]) -> int:
+    ids = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH_SIZE])
+    deleted, _ = rows.model._default_manager.filter(pk__in=ids).delete() if ids else (0, {})
+    return deleted

@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connections
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from destinations.models import Destination, Heartbeat
 from destinations.operations import backfill, replay
-from destinations.scheduler import cleanup
-from destinations.sync import claim, settle
+from destinations.scheduler import cleanup, skew
+from destinations.sync import claim, push, settle
 from profiles.imports import job
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ QUEUED_PER_PROCESS = 2  # claims that wait for each process that pushes
 def tick(now: datetime | None = None) -> bool:
     """One look at everything that may be due; whether anything was done."""
     now = now or timezone.now()
+    skew.mend_sometimes()
     settled = settle.settle(now)
     filled = backfill.advance(now) + replay.advance(now)
     claimed = sum([claim.dispatch(destination, now) for destination in _next(now)])
@@ -43,9 +45,15 @@ def _next(now: datetime) -> list[Destination]:
     ready = claim.ready(now)
     if not ready:
         return []
-    schedulers = Heartbeat.objects.filter(at__gt=now - ALIVE).count()
+    schedulers = alive(now).count()
     queue = QUEUED_PER_PROCESS * settings.TRACSYNC_WORKERS * max(1, schedulers)
-    return ready[: max(0, queue - claim.unstarted(now))]
+    ready = ready[: max(0, queue - claim.unstarted(now))]
+    slow = [one for one in ready if claim.is_slow(one)]
+    if not slow:
+        return ready
+    background = push.BACKGROUND_BATCHES * settings.TRACSYNC_WORKERS * max(1, schedulers)
+    surplus = slow[max(0, background - claim.slow_batches(now)) :]
+    return [one for one in ready if one not in surplus]
 
 
 def run(stopped: Callable[[], bool]) -> None:
@@ -54,8 +62,8 @@ def run(stopped: Callable[[], bool]) -> None:
     while not stopped():
         close_old_connections()
         try:
-            beat.show()
             pause = 0.0 if tick() else _pause()
+            beat.show()  # a scheduler that cannot do its work is as good as none
             cleanup.prune_sometimes()
         except Exception as error:
             # The text of a database error may repeat the values of a row.
@@ -77,8 +85,13 @@ def _pause() -> float:
 
 
 def is_alive(now: datetime | None = None) -> bool:
-    """Whether any scheduler has shown itself lately."""
-    return Heartbeat.objects.filter(at__gt=(now or timezone.now()) - ALIVE).exists()
+    """Whether any scheduler has done its work lately."""
+    return alive(now or timezone.now()).exists()
+
+
+def alive(now: datetime) -> QuerySet[Heartbeat]:
+    """The schedulers that have done their work lately; signs of life from the future are none."""
+    return Heartbeat.objects.filter(at__gt=now - ALIVE, at__lt=now + ALIVE)
 
 
 class _Beat:
@@ -92,7 +105,7 @@ class _Beat:
         now = timezone.now()
         if self.shown is None or now - self.shown >= BEAT_EVERY:
             Heartbeat.objects.update_or_create(name=self.name, defaults={"at": now})
-            Heartbeat.objects.filter(at__lt=now - 10 * ALIVE).delete()
+            Heartbeat.objects.filter(Q(at__lt=now - 10 * ALIVE) | Q(at__gt=now + ALIVE)).delete()
             self.shown = now
 
     def end(self) -> None:

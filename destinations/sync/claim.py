@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, connections, transaction
@@ -25,7 +26,7 @@ from django_q.tasks import async_task
 
 from destinations.connectors import registry
 from destinations.connectors.base import ConnectorError
-from destinations.models import Destination, Health, ProfileSync, Resource
+from destinations.models import DeliveryAttempt, Destination, Health, ProfileSync, Resource
 from destinations.sync import database, limits, retry
 from tracsync.common.messages import message
 
@@ -33,27 +34,76 @@ logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=10)
 RENEW_EVERY = timedelta(seconds=3)
+LONGEST = timedelta(minutes=5)  # that a lease is renewed: whoever pushes longer hangs
 MARGIN = timedelta(seconds=2)  # for hosts whose clocks differ, and for a request on its way
+SLOW_CALL = 1.0  # seconds: a destination whose calls take as long is served in the background
 MOST_UNFINISHED = 3  # pushes in a row of which nothing was heard: then the row is parked
 REPLACED = ("state_since", "claimed_until", "started_at")  # by whatever is recorded of a push
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`started`: by the worker that pushes it, right away."""
+    """`started`: by the worker that pushes it, right away. `slow`: as far as its destination is known."""
 
     token: str
     ids: list[int]
     started: bool = False
+    slow: bool = False
 
 
 def ready(now: datetime) -> list[Destination]:
-    """The destinations that have something due and may be sent to now; longest waiting first."""
+    """The destinations that have something due and may be sent to now; longest waiting first.
+
+    What has waited since before the last turn of its destination waits since that turn: so each has its turn,
+    however much is due at the others.
+    """
     # The earliest of each kind is one look into an index, where whether there is any might read a whole
     # destination's rows to find that there is none.
-    waits = open_now(now).alias(live=_earliest(now, bulk=False), bulk=_earliest(now, bulk=True))
+    waits = open_now(now).annotate(live=_earliest(now, bulk=False), bulk=_earliest(now, bulk=True))
     due = waits.filter(Q(live__lte=now) | Q(bulk__lte=now)).exclude(pk__in=_busy(now))
-    return list(due.defer("mapping", "settings").order_by("health__last_accepted_at", "pk"))
+    found = due.select_related("health").defer("mapping", "settings")
+    return sorted(found, key=lambda one: (_waiting_since(one), one.pk))
+
+
+def due_since(destination: Any) -> datetime:
+    """Since when something is due at one of those that are `ready`."""
+    oldest: datetime = min(due for due in (destination.live, destination.bulk) if due is not None)
+    return oldest
+
+
+def _waiting_since(destination: Destination) -> datetime:
+    health = _health(destination)
+    oldest = due_since(destination)
+    return max(oldest, health.claimed_at) if health and health.claimed_at else oldest
+
+
+def _health(destination: Destination) -> Health | None:
+    """None for one that was never pushed to."""
+    return getattr(destination, "health", None)
+
+
+def is_quick(destination: Destination) -> bool:
+    """Whether its calls are known to take little time."""
+    health = _health(destination)
+    return health is not None and health.call_seconds is not None and health.call_seconds < SLOW_CALL
+
+
+def is_slow(destination: Destination) -> bool:
+    """Whether its calls are known to take long."""
+    health = _health(destination)
+    return health is not None and (health.call_seconds or 0.0) >= SLOW_CALL
+
+
+def has_started_since(moment: datetime) -> bool:
+    """Whether any push has begun since a moment."""
+    in_flight = ProfileSync.objects.filter(claimed_until__isnull=False, started_at__gte=moment)
+    return in_flight.exists() or DeliveryAttempt.objects.filter(at__gte=moment).exists()
+
+
+def slow_batches(now: datetime) -> int:
+    """How many batches are in flight at destinations that are known to be slow."""
+    slow = ProfileSync.objects.filter(claimed_until__gt=now, destination__health__call_seconds__gte=SLOW_CALL)
+    return slow.aggregate(n=Count("claim_token", distinct=True))["n"] or 0
 
 
 def _earliest(now: datetime, *, bulk: bool) -> Subquery:
@@ -90,7 +140,12 @@ def claim(destination: Destination, now: datetime, *, started: bool = False) -> 
         if health.is_held(now):
             return None
         limit = _room(destination, health, now)
-        return _take(destination, now, limit, started) if limit else None
+        ids = _take(destination, now, limit) if limit else []
+        if not ids:
+            return None
+        Health.objects.filter(pk=destination.pk).update(claimed_at=now)
+        token = _mark(ids, now, started)
+        return Claim(token, ids, started, slow=(health.call_seconds or 0.0) >= SLOW_CALL)
 
 
 def dispatch(destination: Destination, now: datetime) -> int:
@@ -107,14 +162,15 @@ def dispatch(destination: Destination, now: datetime) -> int:
     return len(claimed.ids)
 
 
-def claim_next(now: datetime) -> Claim | None:
+def claim_next(now: datetime, *, only_quick: bool = False) -> Claim | None:
     """As `claim`, of whichever destination has waited longest, for a worker that goes on at once.
 
     None, too, where claims wait for a worker: it is their turn.
     """
     if unstarted(now):
         return None
-    claims = (claim(destination, now, started=True) for destination in ready(now))
+    waiting = [one for one in ready(now) if not only_quick or is_quick(one)]
+    claims = (claim(destination, now, started=True) for destination in waiting)
     return next((claimed for claimed in claims if claimed), None)
 
 
@@ -202,7 +258,8 @@ def _batch_size(destination: Destination) -> int:
         return most  # the push will say what is wrong with it
 
 
-def _take(destination: Destination, now: datetime, limit: int, started: bool) -> Claim | None:
+def _take(destination: Destination, now: datetime, limit: int) -> list[int]:
+    """The rows that make the next batch, locked."""
     due = _free(now).filter(destination=destination, due_at__lte=now).order_by("due_at")
     if connection.features.has_select_for_update_skip_locked:
         due = due.select_for_update(skip_locked=True)
@@ -211,9 +268,11 @@ def _take(destination: Destination, now: datetime, limit: int, started: bool) ->
         if len(rows) < limit:
             one_kind = due.filter(bulk__in=[bulk]).values_list("pk", "started_at", "unfinished")
             rows += one_kind[: limit - len(rows)]
-    ids = _choose(rows)
-    if not ids:
-        return None
+    return _choose(rows)
+
+
+def _mark(ids: Sequence[int], now: datetime, started: bool) -> str:
+    """Make rows a claim; its token."""
     token = str(uuid.uuid4())
     # A push that began and was never recorded may have arrived: what the destination holds is in doubt.
     never_began = When(started_at=None, then="payload_hash")
@@ -228,7 +287,7 @@ def _take(destination: Destination, now: datetime, limit: int, started: bool) ->
         unfinished=F("unfinished") + Case(When(started_at=None, then=0), default=1),
         reason="",
     )
-    return Claim(token, ids, started)
+    return token
 
 
 def _choose(rows: Sequence[tuple[int, datetime | None, int]]) -> list[int]:
@@ -302,11 +361,12 @@ class Lease:
         self._ends_at = began + (LEASE - MARGIN).total_seconds()
 
     def _keep(self) -> None:
-        try:
-            while not self._stopped.wait(RENEW_EVERY.total_seconds()):
-                self._renew()
-        finally:
-            connections.close_all()
+        ends_at = time.monotonic() + LONGEST.total_seconds()
+        while not self._stopped.wait(RENEW_EVERY.total_seconds()):
+            if time.monotonic() > ends_at:
+                logger.error("a batch of %d hangs: its lease is not renewed any more", len(self._claimed.ids))
+                return
+            self._renew()
 
     def _renew(self) -> None:
         began = time.monotonic()
@@ -315,4 +375,5 @@ class Lease:
                 self._extend(began)
         except Exception as error:  # a lost connection is replaced at the next try
             logger.warning("a lease could not be renewed (%s), trying again", type(error).__name__)
-            connections.close_all()
+        finally:
+            connections.close_all()  # a slow destination has many batches in the background, and each a lease

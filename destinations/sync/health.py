@@ -19,9 +19,14 @@ from destinations.sync import database, limits, retry
 from destinations.sync.decide import Refuse
 
 
-def note(destination: Destination, results: Sequence[Any], sent_at: Sequence[datetime]) -> None:
-    """Take a batch's results into account, and when each push of it was made; inside the transaction that
-    records them.
+def note(
+    destination: Destination,
+    results: Sequence[Any],
+    sent_at: Sequence[datetime],
+    call_seconds: float | None = None,
+) -> None:
+    """Take a batch's results into account, when each push of it was made, and how long its calls took; inside
+    the transaction that records them.
     """
     health, _ = Health.objects.select_for_update().get_or_create(destination=destination)
     was_sick = health.failures >= retry.BREAKER_FAILURES
@@ -30,6 +35,8 @@ def note(destination: Destination, results: Sequence[Any], sent_at: Sequence[dat
     if was_sick and health.failures == 0:
         _bring_forward(destination)
     limits.use(destination, health, sent_at)
+    if call_seconds is not None:
+        health.call_seconds = call_seconds
     health.save()
 
 

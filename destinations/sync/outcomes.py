@@ -51,7 +51,9 @@ FIELDS = (
 MEANWHILE = ("version", "first_changed_at", "due_at", "asked", "resend", "replays", "bulk", "attempts")
 
 
-def record(destination: Destination, token: str, entries: Sequence[Entry]) -> None:
+def record(
+    destination: Destination, token: str, entries: Sequence[Entry], call_seconds: float | None = None
+) -> None:
     """Write the entries whose claim is still held; the others belong to somebody else by now.
 
     An attempt that was made is kept in any case, unless its profile or destination is gone. What is not
@@ -59,21 +61,23 @@ def record(destination: Destination, token: str, entries: Sequence[Entry]) -> No
     for a value that came from outside, the others are recorded all the same.
     """
     try:
-        database.patiently(lambda: _record(destination, token, entries))
+        database.patiently(lambda: _record(destination, token, entries, call_seconds))
     except OperationalError:
         raise
     except Exception as error:
         if len(entries) > 1:
             middle = len(entries) // 2
-            record(destination, token, entries[:middle])
-            record(destination, token, entries[middle:])
+            record(destination, token, entries[:middle], call_seconds)
+            record(destination, token, entries[middle:], call_seconds)
             return
         logger.error("what came of a push cannot be stored (%s)", type(error).__name__)
         bare = [_without_details(entries[0], error)]
-        database.patiently(lambda: _record(destination, token, bare))
+        database.patiently(lambda: _record(destination, token, bare, call_seconds))
 
 
-def _record(destination: Destination, token: str, entries: Sequence[Entry]) -> None:
+def _record(
+    destination: Destination, token: str, entries: Sequence[Entry], call_seconds: float | None
+) -> None:
     by_id = {entry.sync.pk: entry for entry in entries}
     with transaction.atomic():
         locked = ProfileSync.objects.select_for_update().filter(pk__among=by_id).order_by("profile_id")
@@ -89,7 +93,7 @@ def _record(destination: Destination, token: str, entries: Sequence[Entry]) -> N
         database.insert([entry.attempt for pk, *_ in rows if (entry := by_id[pk]).attempt])
         if rows:
             sent_at = [entry.attempt.at for entry in entries if entry.attempt]
-            health.note(destination, [entry.result for entry in entries], sent_at)
+            health.note(destination, [entry.result for entry in entries], sent_at, call_seconds)
             mine = {row.pk for row in held}
             counters.recorded(destination, [by_id[pk] for pk, *_ in rows if pk in mine or by_id[pk].attempt])
 

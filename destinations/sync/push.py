@@ -16,7 +16,9 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
+from statistics import median
 
+from django.db import close_old_connections
 from django.utils import timezone, translation
 
 from destinations.connectors.base import (
@@ -44,7 +46,7 @@ from destinations.sync import (
     sessions,
     shutdown,
 )
-from destinations.sync.concurrency import Lanes, new_recent_calls
+from destinations.sync.concurrency import Background, Lanes, new_recent_calls
 from destinations.sync.decide import Decider, Deliver
 from profiles.models import Profile
 from tracsync.common.encryption import UndecryptableValue
@@ -52,6 +54,8 @@ from tracsync.common.messages import message
 
 logger = logging.getLogger(__name__)
 
+PATIENCE = 0.5  # seconds until a batch is left to go on in the background
+BACKGROUND_BATCHES = 8  # of one process
 TASK_SECONDS = 2.0  # seconds after which a task takes no further batch: others wait for the process, too
 BULK_DEADLINE = 2.0  # for backfills: what changes meanwhile comes next, here and at other destinations
 DEADLINE = 60.0  # seconds after which a batch begins no further slice
@@ -69,22 +73,43 @@ class Push:
     delivery: Delivery
 
 
-@translation.override("en")
+# Set in the processes of our own workers. Without it, as in a plain qcluster, a task ends with its batches.
+background: Background | None = None
+
+
 def push(token: str, ids: Sequence[int]) -> None:
     """Push the rows that this claim still holds, and then what else is due, at whichever destination.
 
-    Everything else about them is in the tables. What is recorded is English, whoever's request runs this:
-    it is translated for whoever reads it.
+    Everything else about them is in the tables. A batch that takes long goes on in the background, and this
+    process with the next one.
     """
     since = time.monotonic()
     ends_at = since + TASK_SECONDS
     claimed: claim.Claim | None = claim.Claim(token, list(ids))
     while claimed is not None:
-        may_go_on = _push_claim(claimed, since)
+        may_go_on = _push_or_leave(claimed, since)
         since = time.monotonic()  # before the database is asked: the lease may begin early, never late
         if not may_go_on or since > ends_at or shutdown.asked():
             return
-        claimed = claim.claim_next(timezone.now())
+        is_full = background is not None and background.is_full
+        claimed = claim.claim_next(timezone.now(), only_quick=is_full)
+
+
+def _push_or_leave(claimed: claim.Claim, since: float) -> bool:
+    """Push a claim, or leave it to go on by itself; False where it is not held to the end."""
+    if background is None or background.is_full:
+        return _push_claim(claimed, since)
+    answer = background.run(partial(_push_aside, claimed, since), 0.0 if claimed.slow else PATIENCE)
+    return True if answer is None else answer
+
+
+def _push_aside(claimed: claim.Claim, since: float) -> bool:
+    close_old_connections()  # as django-q2 does before each task, for the connections of this thread
+    try:
+        return _push_claim(claimed, since)
+    except Exception as error:  # its text may repeat the values of a row
+        logger.error("a batch was given up (%s)", type(error).__name__)
+        return False
 
 
 class _Pace:
@@ -107,6 +132,7 @@ class _Pace:
 _paces: defaultdict[int, _Pace] = defaultdict(_Pace)
 
 
+@translation.override("en")  # what is recorded is translated for whoever reads it
 def _push_claim(claimed: claim.Claim, since: float) -> bool:
     """Push the rows of a claim; False where it does not hold them to the end.
 
@@ -262,7 +288,8 @@ class _Batch:
         with self.lock:
             unrecorded, self.entries = self.entries, []
         if unrecorded:
-            outcomes.record(self.destination, self.token, unrecorded)
+            calls = self.pace.recent_calls.copy()  # lanes may be adding to it
+            outcomes.record(self.destination, self.token, unrecorded, median(calls) if calls else None)
             with self.lock:
                 self.in_doubt.difference_update(entry.sync.pk for entry in unrecorded)
 

@@ -1,4 +1,5 @@
-"""Connector sessions that outlive a batch, so that connections are used again."""
+"""Connector sessions, which outlive a batch so that connections are used again, and what they are lent:
+reachable networks and shared access tokens."""
 
 from __future__ import annotations
 
@@ -7,14 +8,18 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from destinations.connectors.base import Connector, Session
-from destinations.models import Destination
-from destinations.sync.runtime import runtime
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+
+from destinations.connectors.base import Connector, MemoryTokenStore, Runtime, Session, Token
+from destinations.models import AccessToken, Destination, Resource
 
 IDLE = 20.0  # seconds after which a session is not used again; servers close connections, too
 MOST = 64  # sessions kept by one process
@@ -92,3 +97,64 @@ def _key(destination: Destination, connector: Connector) -> tuple[Any, ...]:
 # A connection must not be shared across a fork, and is closed by whoever opened it.
 os.register_at_fork(after_in_child=_idle.clear)
 atexit.register(close_all)
+
+
+def runtime(destination: Destination) -> Runtime:
+    """For pushing: tokens are shared with all workers."""
+    tokens = StoredTokens(destination.resource, destination.use_test_credentials)
+    return Runtime(allowed_internal=settings.TRACSYNC_ALLOWED_INTERNAL_NETWORKS, tokens=tokens)
+
+
+def trial_runtime() -> Runtime:
+    """For a connection test: it shows whether the credentials work, so no stored token is used."""
+    return Runtime(allowed_internal=settings.TRACSYNC_ALLOWED_INTERNAL_NETWORKS, tokens=MemoryTokenStore())
+
+
+class StoredTokens:
+    """A resource's access token in the database; one worker renews it for all.
+
+    Whoever renews has a lease instead of a lock, so that no transaction waits for another system.
+    """
+
+    RENEWAL = timedelta(seconds=30)
+    LOOK_EVERY = 0.1  # seconds
+
+    def __init__(self, resource: Resource, use_test: bool) -> None:
+        self.row: dict[str, Any] = {"resource": resource, "use_test": use_test}
+
+    def get(self) -> Token | None:
+        stored = AccessToken.objects.filter(**self.row, expires_at__gt=timezone.now()).first()
+        if stored is None or stored.expires_at is None:
+            return None
+        return Token(stored.value, stored.expires_at.timestamp())
+
+    def renew(self, stale: Token | None, fetch: Callable[[], Token]) -> Token:
+        """Whoever comes second waits, and finds the new token there. Raises what `fetch` raises."""
+        while (renewed := self._other_than(stale)) is None:
+            if self._take_lease():
+                return self._fetch(stale, fetch)
+            time.sleep(self.LOOK_EVERY)
+        return renewed
+
+    def _other_than(self, stale: Token | None) -> Token | None:
+        current = self.get()
+        is_new = current is not None and (stale is None or current.value != stale.value)
+        return current if is_new else None
+
+    def _take_lease(self) -> bool:
+        AccessToken.objects.get_or_create(**self.row)
+        now = timezone.now()
+        free = Q(renewing_until=None) | Q(renewing_until__lte=now)
+        return bool(AccessToken.objects.filter(free, **self.row).update(renewing_until=now + self.RENEWAL))
+
+    def _fetch(self, stale: Token | None, fetch: Callable[[], Token]) -> Token:
+        row = AccessToken.objects.filter(**self.row)
+        try:
+            renewed = self._other_than(stale)  # by whoever had the lease right before
+            if renewed is None:
+                renewed = fetch()
+                expires_at = datetime.fromtimestamp(renewed.expires_at, UTC)
+                row.update(value=renewed.value, expires_at=expires_at)
+            return renewed
+        finally:
+            row.update(renewing_until=None)

@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, models, transaction
+from django.db import OperationalError, connection, models, transaction
 from django.db.models import Min, Q, QuerySet
 
-from destinations.models import Destination
+from destinations.models import Destination, ProfileSync
 from destinations.sync import counters
 from profiles.models import Profile
 
@@ -30,8 +30,20 @@ def settle(now: datetime) -> int:
     """
     if not _quiet(now).exists():
         return 0  # most looks find nothing, and need not take a lock for it
+    try:
+        return _settle(now, around_locks=False)
+    except OperationalError:
+        # Somebody holds a row, and what waits for it waits with all others: leave it out for now.
+        if not connection.features.has_select_for_update_skip_locked:
+            raise
+        return _settle(now, around_locks=True)
+
+
+def _settle(now: datetime, *, around_locks: bool) -> int:
     with transaction.atomic():
         ids = _lock_quiet(now)
+        if around_locks:
+            ids = _without_held_rows(ids)
         settled = {destination.pk: hand_over(destination, ids) for destination in (_enabled() if ids else ())}
         Profile.objects.filter(pk__among=ids).update_marks(first_changed_at=None)
         counters.settled(settled)
@@ -72,6 +84,15 @@ def _lock_quiet(now: datetime) -> list[str]:
     if connection.features.has_select_for_update_skip_locked:
         quiet = quiet.select_for_update(skip_locked=True, no_key=True)
     return list(quiet.order_by("changed_at").values_list("pk", flat=True)[:BATCH_SIZE])
+
+
+def _without_held_rows(ids: Sequence[str]) -> list[str]:
+    """Those of the profiles of which nobody else holds a row at a destination; their rows are locked then."""
+    rows = ProfileSync.objects.filter(profile__in=ids)
+    free = rows.select_for_update(skip_locked=True, no_key=True).order_by("profile_id")
+    locked = set(free.values_list("pk", flat=True))
+    held = {profile for pk, profile in rows.values_list("pk", "profile_id") if pk not in locked}
+    return [id for id in ids if id not in held]
 
 
 def _shortest() -> tuple[timedelta, timedelta | None]:

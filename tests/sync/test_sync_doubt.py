@@ -218,10 +218,10 @@ class TestWhatNoColumnTakes:
     ):
         record = outcomes._record
 
-        def picky(destination, token, entries):
+        def picky(destination, token, entries, *others):
             if any(entry.attempt and entry.attempt.reason == "unspeakable" for entry in entries):
                 raise ValueError("no column takes this")
-            record(destination, token, entries)
+            record(destination, token, entries, *others)
 
         monkeypatch.setattr(outcomes, "_record", picky)
         make_destination()

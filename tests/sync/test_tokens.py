@@ -9,7 +9,7 @@ from django.db import connection, connections
 from destinations import configuration
 from destinations.connectors.base import Token, Unreachable
 from destinations.models import AccessToken
-from destinations.sync.runtime import StoredTokens
+from destinations.sync.sessions import StoredTokens
 
 
 def in_an_hour():

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from destinations.scheduler import loop
+from destinations.sync import claim
 from tracsync.common.installation import command
 
 Finding = tuple[bool, str]
+PUSHED_WITHIN = timedelta(seconds=60)
 
 
 @require_safe
@@ -60,4 +64,15 @@ def _scheduler() -> Finding:
     return False, f"no scheduler has shown itself lately, so changes are not sent: run {command('worker')}"
 
 
-CHECKS = {"database": _database, "migrations": _migrations, "clock": _scheduler}
+def _pushes() -> Finding:
+    """Whether what is due is pushed: workers that are alive may hang all the same."""
+    now = timezone.now()
+    waiting = [one for one in claim.ready(now) if one.rate_limit is None]
+    oldest = min(map(claim.due_since, waiting), default=now)
+    if now - oldest < PUSHED_WITHIN or claim.has_started_since(now - PUSHED_WITHIN):
+        return True, "what is due is being pushed"
+    seconds = round((now - oldest).total_seconds())
+    return False, f"a push has been due for {seconds} seconds, and none has begun: restart the workers"
+
+
+CHECKS = {"database": _database, "migrations": _migrations, "clock": _scheduler, "pushes": _pushes}

@@ -14,26 +14,38 @@ import sys
 import threading
 import time
 import uuid
+from multiprocessing import util
 from typing import Any
 
 from django_q.cluster import Sentinel
 from django_q.conf import Conf
 
-from destinations.sync import shutdown
+from destinations.sync import push, shutdown
+from destinations.sync.concurrency import Background
+from tracsync.processes import orphans
 
 logger = logging.getLogger(__name__)
 
+LAST_CALLS = 35.0  # seconds that the calls under way have, at the most, when a process ends
 FROZEN_AFTER = 5.0  # seconds with tasks in the queue and nobody working
 
 
 def run(beat: Any) -> None:
     """Be the sentinel of a cluster until SIGTERM. `beat` is shared: the time of the last sign of life."""
+    push.background = Background(push.BACKGROUND_BATCHES)
+    util.register_after_fork(push.background, _begin_process)
     stop = _StopFlag()
     signal.signal(signal.SIGTERM, stop.set)
     try:
         _GuardedSentinel(stop, beat)
     except OSError as error:  # what the clients of brokers raise when there is none
         sys.exit(f"the cluster cannot reach its broker: {error}")
+
+
+def _begin_process(background: Background) -> None:
+    """Each process of the cluster ends with the sentinel, and otherwise not before its calls in the background."""
+    orphans.end_with_parent(signal.SIGKILL)
+    util.Finalize(background, background.wait, args=(LAST_CALLS,), exitpriority=0)
 
 
 class _StopFlag:

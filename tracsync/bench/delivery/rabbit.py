@@ -20,7 +20,7 @@ from destinations.connectors import registry
 from destinations.connectors.amqp.link import parse_uri
 from destinations.connectors.base import Accepted, ConfigurationError, Delivery
 from destinations.models import Destination, ProfileSync
-from destinations.sync.runtime import trial_runtime
+from destinations.sync.sessions import trial_runtime
 from tracsync.bench.inside import CannotMeasureError
 from tracsync.bench.report import Section
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import secrets
 import signal
@@ -11,6 +10,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -21,9 +21,8 @@ from django.db import OperationalError
 
 from tracsync.common.installation import command
 from tracsync.demo import install
-from tracsync.processes import launch, supervisor
+from tracsync.processes import launch, orphans, supervisor
 
-PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 GRACE = 40.0  # seconds the processes have to end
 ADMIN = "admin"
 
@@ -131,13 +130,9 @@ def _start(module: list[str]) -> subprocess.Popen[bytes]:
         *module,
         environment={**os.environ, supervisor.SUPERVISED: "1"},
         start_new_session=True,
-        preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+        # Killed in a way that it cannot see, `up` must not leave a server behind that holds its port.
+        preexec_fn=partial(orphans.end_with_parent, signal.SIGTERM) if sys.platform == "linux" else None,
     )
-
-
-def _end_with_parent() -> None:
-    """Killed in a way that it cannot see, `up` must not leave a server behind that holds its port."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _stop(processes: list[subprocess.Popen[bytes]]) -> None:

@@ -1,0 +1,72 @@
+"""Times that lie in the future, since a host's clock was ahead when they were written.
+
+Nobody waits for them: leases, rests, retries and changes that began in the future, or end later than anything
+sets them, count as over. The database's clock decides where it has one of its own, so that a host whose clock is
+behind does not take everybody else's times for wrong.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.db.models import F
+from django.db.models.functions import Least
+from django.utils import timezone
+
+from destinations.models import AccessToken, Health, ProfileSync
+from destinations.sync import claim, database, sessions
+from profiles.models import Profile
+
+logger = logging.getLogger(__name__)
+
+EVERY = 10.0  # seconds
+TOLERANCE = timedelta(seconds=60)  # between the clocks of several hosts
+
+_last = float("-inf")
+
+
+def mend_sometimes() -> None:
+    """Once in a while, mend what lies too far ahead, and say where this host's clock is wrong."""
+    global _last
+    if time.monotonic() - _last < EVERY:
+        return
+    _last = time.monotonic()
+    now = database_time()
+    ahead = timezone.now() - now
+    if abs(ahead) > TOLERANCE:
+        logger.error(
+            "this host's clock is %d seconds %s the database's: set it right, or pushes are early or late",
+            abs(ahead.total_seconds()),
+            "ahead of" if ahead > timedelta(0) else "behind",
+        )
+    if mended := mend(now):
+        logger.warning("%d times lay in the future, from when a clock was ahead: they count as over", mended)
+
+
+def database_time() -> datetime:
+    """The time of the database server; of this host where the database has no clock of its own."""
+    if connection.vendor != "postgresql":
+        return timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        [now] = cursor.fetchone()
+    assert isinstance(now, datetime)
+    return now
+
+
+def mend(now: datetime) -> int:
+    """End what began after `now`, and what lasts longer than anything can set it; how many rows."""
+    latest = now + TOLERANCE
+    changing = Profile.objects.filter(first_changed_at__isnull=False, changed_at__gt=latest)
+    found = changing.update(changed_at=now, first_changed_at=Least(F("first_changed_at"), now))
+    claimed = ProfileSync.objects.filter(claimed_until__gt=latest + claim.LEASE)
+    found += database.update(claimed, skip_locked=True, claimed_until=now)
+    waiting = ProfileSync.objects.filter(due_at__gt=latest, state_since__gt=latest)
+    found += database.update(waiting, skip_locked=True, due_at=now, state_since=now)
+    found += Health.objects.filter(held_since__gt=latest).update(held_until=now, held_since=now)
+    found += Health.objects.filter(claimed_at__gt=latest).update(claimed_at=now)
+    renewing = AccessToken.objects.filter(renewing_until__gt=latest + sessions.StoredTokens.RENEWAL)
+    return found + renewing.update(renewing_until=None)
