@@ -47,8 +47,8 @@ def prune() -> int:
 
 
 def _prune_history(now: datetime) -> int:
-    """One batch each of ended jobs, of destinations' versions but the newest, of the admin's log and of expired
-    sessions; how many."""
+    """One batch each of ended jobs, of versions of destinations but the newest, of the admin's log, and of
+    expired sessions; how many."""
     old = now - timedelta(days=settings.TRACSYNC_HISTORY_DAYS)
     newest = DestinationVersion.objects.filter(destination=OuterRef("destination")).order_by("-number")
     found: list[QuerySet[Any]] = [

@@ -1,8 +1,8 @@
 """Times that lie in the future, since a host's clock was ahead when they were written.
 
 Nobody waits for them: leases, rests, retries and changes that began in the future, or end later than anything
-sets them, count as over. The database's clock decides where it has one of its own, so that a host whose clock is
-behind does not take everybody else's times for wrong.
+sets them, count as over. The database's clock decides where it has one of its own, so that a host whose clock
+is behind does not take everybody else's times for wrong.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def run(beat: Any) -> None:
 
 
 def _begin_process(background: Background) -> None:
-    """Each process of the cluster ends with the sentinel, and otherwise not before its calls in the background."""
+    """Each process of the cluster ends with the sentinel; else not before its calls in the background."""
     orphans.end_with_parent(signal.SIGKILL)
     util.Finalize(background, background.wait, args=(LAST_CALLS,), exitpriority=0)
 

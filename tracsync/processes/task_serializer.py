@@ -1,7 +1,7 @@
 """django-q2's tasks as JSON, and only our own.
 
-As it comes, django-q2 signs pickles: whoever can write to the broker and knows the key has any code run. What is
-here names a function and its arguments, and is refused unless the function is one of ours.
+As it comes, django-q2 signs pickles: whoever can write to the broker and knows the key has any code run. What
+is here names a function and its arguments, and is refused unless the function is one of ours.
 """
 
 from __future__ import annotations
