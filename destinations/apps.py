@@ -11,9 +11,11 @@ class DestinationsConfig(AppConfig):
         from destinations.configuration import catalogue, checks, groups
         from destinations.operations import triggers
         from destinations.scheduler import qcluster_fallback
+        from destinations.sync import idempotency
 
         checks.register()
         triggers.connect()
         post_migrate.connect(qcluster_fallback.ensure_schedule, sender=self)
+        post_migrate.connect(idempotency.ensure_epoch, sender=self)
         post_migrate.connect(catalogue.refresh, sender=self)
         post_migrate.connect(groups.make_missing, sender=self)

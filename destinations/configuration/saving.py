@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.db import transaction
-from django.utils import timezone
 
 from destinations.configuration import history
 from destinations.configuration.history import Author
-from destinations.models import Backfill, Destination, Health, ProfileSync, Resource
-from destinations.sync import database, health, immediate
+from destinations.models import Backfill, Destination, Health, Resource
+from destinations.sync import health, immediate
 from tracsync.common.encryption import get_readable
 
 SENT = ("prerequisites", "mapping", "settings", "resource_id", "use_test_credentials")
@@ -69,7 +68,7 @@ def _save_destination(destination: Destination, before: Destination | None, by: 
     if before is None:
         return
     if changes_what_is_sent(before, destination):
-        _retry_rejected(destination)
+        health.edited(destination)
     if destination.enabled and off_since is not None:
         Backfill.request(destination, changed_since=off_since)
 
@@ -80,12 +79,4 @@ def _save_resource(resource: Resource, before: Resource | None) -> None:
         return
     resource.accesstoken_set.all().delete()
     for destination in resource.destinations.only("pk"):
-        _retry_rejected(destination)
-
-
-def _retry_rejected(destination: Destination) -> None:
-    now, state = timezone.now(), ProfileSync.State
-    rejected = ProfileSync.objects.filter(destination=destination, state=state.REJECTED, due_at=None)
-    again: dict[str, Any] = {"state": state.PENDING, "state_since": now, "due_at": now, "bulk": True}
-    database.update(rejected, **again, reason="", attempts=0)
-    health.mended(destination)  # last: recording locks rows and health in this order, too
+        health.edited(destination)

@@ -73,7 +73,23 @@ class Unknown:
     exchange: Exchange | None = None
 
 
-Outcome = Accepted | Retry | Rejected | Unknown
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Not delivered, for a reason that lies in the destination (credentials, rights): all others wait."""
+
+    reason: str
+    exchange: Exchange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Not delivered, and nothing is wanted there any more: all waits until a person starts it again."""
+
+    reason: str
+    exchange: Exchange | None = None
+
+
+Outcome = Accepted | Retry | Rejected | Unknown | Hold | Stop
 
 
 class ConnectorError(Exception):

@@ -22,10 +22,16 @@ class Health(models.Model):
     held_since = models.DateTimeField(null=True)
     hold_reason = MessageField(blank=True)
     last_accepted_at = models.DateTimeField(null=True)
+    recovered_at = models.DateTimeField(null=True)  # until all that waits for a retry is brought forward
+    edited_at = models.DateTimeField(null=True)  # until all that was rejected before is tried again
     claimed_at = models.DateTimeField(null=True)  # its last turn
     call_seconds = models.FloatField(null=True)  # that the last calls took, in the middle
     problem = MessageField(blank=True)  # of its condition, mapping, settings or credentials
     problem_at = models.DateTimeField(null=True)
+    refusals = models.PositiveIntegerField(default=0, db_default=0)  # in a row, all of the same kind
+    refused_since = models.DateTimeField(null=True)
+    refusal = MessageField(blank=True, default="", db_default="")  # what was said to all of them
+    stopped_at = models.DateTimeField(null=True)  # it wants nothing any more, until a person starts it again
     usage = models.JSONField(default=list)  # what counts for the rate limit, see sync/limits.py
 
     class Meta:

@@ -50,6 +50,7 @@ class ProfileSync(models.Model):
     started_at = models.DateTimeField(null=True)
     first_tried_at = models.DateTimeField(null=True)  # of the push under way: repeats have its `now`
     replays = models.PositiveIntegerField(default=0, db_default=0)  # how often it was asked to be sent again
+    second_chance = models.BooleanField(default=False, db_default=False)  # after a run of equal refusals
     unfinished = models.PositiveSmallIntegerField(default=0, db_default=0)  # pushes in a row without a result
     attempts = models.PositiveIntegerField(
         _("attempts"), default=0, help_text=_("That have failed since the last success.")

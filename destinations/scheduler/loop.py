@@ -17,7 +17,7 @@ from django.utils import timezone
 from destinations.models import Destination, Heartbeat
 from destinations.operations import backfill, replay
 from destinations.scheduler import cleanup, skew
-from destinations.sync import claim, push, settle
+from destinations.sync import claim, health, push, settle
 from profiles.imports import job
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def tick(now: datetime | None = None) -> bool:
     now = now or timezone.now()
     skew.mend_sometimes()
     settled = settle.settle(now)
-    filled = backfill.advance(now) + replay.advance(now)
+    filled = backfill.advance(now) + replay.advance(now) + health.bring_forward(now)
     claimed = sum([claim.dispatch(destination, now) for destination in _next(now)])
     imported = job.advance(now)
     return bool(settled or filled or claimed or imported)

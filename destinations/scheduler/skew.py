@@ -61,7 +61,7 @@ def mend(now: datetime) -> int:
     """End what began after `now`, and what lasts longer than anything can set it; how many rows."""
     latest = now + TOLERANCE
     changing = Profile.objects.filter(first_changed_at__isnull=False, changed_at__gt=latest)
-    found = changing.update(changed_at=now, first_changed_at=Least(F("first_changed_at"), now))
+    found: int = changing.update_marks(changed_at=now, first_changed_at=Least(F("first_changed_at"), now))
     claimed = ProfileSync.objects.filter(claimed_until__gt=latest + claim.LEASE)
     found += database.update(claimed, skip_locked=True, claimed_until=now)
     waiting = ProfileSync.objects.filter(due_at__gt=latest, state_since__gt=latest)

@@ -27,7 +27,8 @@ from django_q.tasks import async_task
 from destinations.connectors import registry
 from destinations.connectors.base import ConnectorError
 from destinations.models import DeliveryAttempt, Destination, Health, ProfileSync, Resource
-from destinations.sync import database, limits, retry
+from destinations.sync import database, limits
+from destinations.sync.health import is_sick
 from tracsync.common.messages import message
 
 logger = logging.getLogger(__name__)
@@ -123,7 +124,7 @@ def _busy(now: datetime) -> list[int]:
 def open_now(now: datetime) -> QuerySet[Destination]:
     """The destinations that are neither off nor paused nor resting."""
     usable = Destination.objects.filter(enabled=True, paused_at=None, resource__enabled=True)
-    return usable.exclude(health__held_until__gt=now)
+    return usable.exclude(health__held_until__gt=now).exclude(health__stopped_at__isnull=False)
 
 
 def claim(destination: Destination, now: datetime, *, started: bool = False) -> Claim | None:
@@ -243,7 +244,7 @@ def _room(destination: Destination, health: Health, now: datetime) -> int:
     left = limits.left(destination, health, rows, now)
     most = _batch_size(destination)
     room = most if left is None else min(most, left)
-    if health.failures >= retry.BREAKER_FAILURES:
+    if is_sick(health):
         return 0 if batches else min(1, room)
     return room
 

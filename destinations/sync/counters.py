@@ -15,7 +15,7 @@ from datetime import datetime
 from django.db import connection
 from django.utils import timezone
 
-from destinations.connectors.base import Accepted, Rejected, Retry, Unknown
+from destinations.connectors.base import Accepted, Hold, Rejected, Retry, Stop, Unknown
 from destinations.models import Destination, Tally
 from destinations.sync.decide import Refuse, Skip, Unchanged
 from destinations.sync.entries import Entry
@@ -28,6 +28,8 @@ NAMES: dict[type, str] = {
     Retry: "retry",
     Rejected: "rejected",
     Unknown: "unknown",
+    Hold: "rejected",
+    Stop: "rejected",
 }
 
 

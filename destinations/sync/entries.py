@@ -7,7 +7,17 @@ from datetime import datetime
 
 from django.conf import settings
 
-from destinations.connectors.base import Accepted, Delivery, Exchange, Outcome, Rejected, Retry, Unknown
+from destinations.connectors.base import (
+    Accepted,
+    Delivery,
+    Exchange,
+    Hold,
+    Outcome,
+    Rejected,
+    Retry,
+    Stop,
+    Unknown,
+)
 from destinations.models import DeliveryAttempt, ProfileSync
 from destinations.sync.decide import Decision
 from profiles.models import Profile
@@ -73,6 +83,8 @@ OUTCOMES: dict[type[Outcome], str] = {
     Retry: DeliveryAttempt.Outcome.RETRY,
     Rejected: DeliveryAttempt.Outcome.REJECTED,
     Unknown: DeliveryAttempt.Outcome.UNKNOWN,
+    Hold: DeliveryAttempt.Outcome.REJECTED,
+    Stop: DeliveryAttempt.Outcome.REJECTED,
 }
 
 

@@ -10,13 +10,17 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from destinations.connectors.base import Accepted, Rejected, Retry, Unknown
+from destinations.connectors.base import Accepted, Hold, Rejected, Retry, Stop, Unknown
 from destinations.models import Destination, Health, ProfileSync
 from destinations.sync import database, limits, retry
 from destinations.sync.decide import Refuse
+
+MOST_ROWS = 1000  # that are touched in one transaction
 
 
 def note(
@@ -29,11 +33,14 @@ def note(
     the transaction that records them.
     """
     health, _ = Health.objects.select_for_update().get_or_create(destination=destination)
-    was_sick = health.failures >= retry.BREAKER_FAILURES
+    was_sick, refused_since = is_sick(health), health.refused_since
+    was_refusing = health.refusals >= settings.TRACSYNC_EQUAL_REJECTIONS
     for result in results:
         _count(health, result)
-    if was_sick and health.failures == 0:
-        _bring_forward(destination)
+    if was_sick and not is_sick(health):
+        health.recovered_at = timezone.now()
+    if was_refusing and not health.refusals and refused_since is not None:
+        _second_chance(destination, refused_since)
     limits.use(destination, health, sent_at)
     if call_seconds is not None:
         health.call_seconds = call_seconds
@@ -54,24 +61,74 @@ def unusable(
 
 
 def mended(destination: Destination) -> None:
-    """A person has changed the destination: its problem and its rest are over."""
-    Health.objects.filter(destination=destination).update(
-        failures=0, held_until=None, held_since=None, hold_reason="", problem="", problem_at=None
-    )
+    """A person starts the destination again: its problem and its rest are over."""
+    Health.objects.filter(destination=destination).update(**_WELL)
+
+
+def edited(destination: Destination) -> None:
+    """A person has changed what or where it sends: what was rejected gets another chance, too."""
+    Health.objects.filter(destination=destination).update(**_WELL, edited_at=timezone.now())
+
+
+_WELL: dict[str, Any] = {
+    "failures": 0,
+    "held_until": None,
+    "held_since": None,
+    "hold_reason": "",
+    "problem": "",
+    "problem_at": None,
+    "refusals": 0,
+    "refused_since": None,
+    "refusal": "",
+    "stopped_at": None,
+}
+
+
+def is_sick(health: Health) -> bool:
+    """Whether it is only probed, one row at a time."""
+    refuses = health.refusals >= settings.TRACSYNC_EQUAL_REJECTIONS
+    return refuses or health.failures >= retry.BREAKER_FAILURES
 
 
 def _count(health: Health, result: Any) -> None:
-    if isinstance(result, Accepted | Rejected):
-        if isinstance(result, Accepted):
+    match result:
+        case Accepted():
             health.last_accepted_at = timezone.now()
             health.problem, health.problem_at = "", None
-        health.failures = 0
-        if not health.is_held(timezone.now()):  # a rest that another worker was just asked for stays
-            health.held_until, health.held_since, health.hold_reason = None, None, ""
-    elif isinstance(result, Retry | Unknown):
-        _fail(health, result)
-    elif isinstance(result, Refuse) and result.problem:
-        _problem(health, result.reason)
+            health.refusals, health.refused_since, health.refusal = 0, None, ""
+            _answers(health)
+        case Rejected():
+            _refused(health, result.reason)
+            if health.refusals < settings.TRACSYNC_EQUAL_REJECTIONS:
+                _answers(health)
+            else:
+                health.failures = 0
+                surplus = health.refusals - settings.TRACSYNC_EQUAL_REJECTIONS
+                _hold(health, retry.hold(retry.BREAKER_FAILURES + surplus), result.reason)
+        case Hold():
+            _refused(health, result.reason)
+            health.failures = max(health.failures + 1, retry.BREAKER_FAILURES)
+            _hold(health, retry.hold(health.failures), result.reason)
+        case Stop():
+            _refused(health, result.reason)
+            health.stopped_at = health.stopped_at or timezone.now()
+        case Retry() | Unknown():
+            _fail(health, result)
+        case Refuse(problem=True):
+            _problem(health, result.reason)
+
+
+def _answers(health: Health) -> None:
+    health.failures = 0
+    if not health.is_held(timezone.now()):  # a rest that another worker was just asked for stays
+        health.held_until, health.held_since, health.hold_reason = None, None, ""
+
+
+def _refused(health: Health, reason: str) -> None:
+    """One more in a row, if the same was said to the one before."""
+    if not health.refusals or reason != health.refusal:
+        health.refusals, health.refused_since, health.refusal = 0, timezone.now(), reason
+    health.refusals += 1
 
 
 def _fail(health: Health, result: Retry | Unknown) -> None:
@@ -99,9 +156,47 @@ def _problem(health: Health, text: str) -> None:
     health.problem, health.problem_at = text, timezone.now()
 
 
-def _bring_forward(destination: Destination) -> None:
-    """What is locked at this moment is being settled or changed by a person, and has a new due time."""
-    now = timezone.now()
-    retrying = ProfileSync.State.RETRYING
-    waiting = ProfileSync.objects.filter(destination=destination, state=retrying, due_at__gt=now)
-    database.update(waiting, skip_locked=True, due_at=now)
+def bring_forward(now: datetime) -> int:
+    """A batch of what waits for a retry at destinations that are well again, and of what was rejected at
+    those that have been edited; how many rows that were.
+
+    What is locked at this moment is being settled or changed by a person, and has a new due time.
+    """
+    state, found = ProfileSync.State, 0
+    for health in Health.objects.filter(Q(recovered_at__isnull=False) | Q(edited_at__isnull=False)):
+        rows = ProfileSync.objects.filter(destination=health.pk)
+        moved = 0
+        if health.recovered_at is not None:
+            waiting = rows.filter(state=state.RETRYING, due_at__gt=now)
+            moved += database.update(_first(waiting, "due_at"), skip_locked=True, due_at=now)
+        if health.edited_at is not None:
+            rejected = rows.filter(state=state.REJECTED, due_at=None, state_since__lt=health.edited_at)
+            moved += _try_again(_first(rejected, "pk"), now, attempts=0)
+        if moved == 0:
+            unchanged = Health.objects.filter(recovered_at=health.recovered_at, edited_at=health.edited_at)
+            unchanged.filter(pk=health.pk).update(recovered_at=None, edited_at=None)
+        found += moved
+    return found
+
+
+def _try_again(rows: QuerySet[ProfileSync], now: datetime, **fields: Any) -> int:
+    again = {
+        "state": ProfileSync.State.PENDING,
+        "state_since": now,
+        "due_at": now,
+        "bulk": True,
+        "reason": "",
+    }
+    return database.update(rows, skip_locked=True, **again, **fields)
+
+
+def _second_chance(destination: Destination, since: datetime) -> None:
+    """What was refused in a row, until another was accepted, is tried once more."""
+    rows = ProfileSync.objects.filter(destination=destination, state=ProfileSync.State.REJECTED)
+    refused = rows.filter(state_since__gte=since, second_chance=False)
+    _try_again(_first(refused, "state_since"), timezone.now(), second_chance=True)
+
+
+def _first(rows: QuerySet[ProfileSync], order: str) -> QuerySet[ProfileSync]:
+    ids = list(rows.order_by(order).values_list("pk", flat=True)[:MOST_ROWS])
+    return ProfileSync.objects.filter(pk__in=ids)

@@ -12,10 +12,10 @@ from typing import Any
 from django.db import OperationalError, transaction
 from django.utils import timezone
 
-from destinations.connectors.base import Accepted, Rejected, Retry, Unknown
+from destinations.connectors.base import Accepted, Hold, Outcome, Rejected, Retry, Stop, Unknown
 from destinations.models import Destination, ProfileSync
 from destinations.sync import counters, database, health, retry
-from destinations.sync.decide import Refuse, Skip, Unchanged, Wait
+from destinations.sync.decide import Decision, Refuse, Skip, Unchanged, Wait
 from destinations.sync.entries import Entry
 from tracsync.common.messages import message
 
@@ -39,6 +39,7 @@ FIELDS = (
     "started_at",
     "first_tried_at",
     "unfinished",
+    "second_chance",
     "attempts",
     "last_error",
     "synced_version",
@@ -93,9 +94,15 @@ def _record(
         database.insert([entry.attempt for pk, *_ in rows if (entry := by_id[pk]).attempt])
         if rows:
             sent_at = [entry.attempt.at for entry in entries if entry.attempt]
-            health.note(destination, [entry.result for entry in entries], sent_at, call_seconds)
+            health.note(destination, [_seen(entry) for entry in entries], sent_at, call_seconds)
             mine = {row.pk for row in held}
             counters.recorded(destination, [by_id[pk] for pk, *_ in rows if pk in mine or by_id[pk].attempt])
+
+
+def _seen(entry: Entry) -> Decision | Outcome | None:
+    """What it tells of the destination: nothing, where what has got a second chance is refused again."""
+    is_second = entry.sync.second_chance and isinstance(entry.result, Rejected)
+    return None if is_second else entry.result
 
 
 def _without_details(entry: Entry, error: Exception) -> Entry:
@@ -163,7 +170,7 @@ def _unchanged(row: ProfileSync, entry: Entry) -> datetime | None:
 def _accepted(row: ProfileSync, entry: Entry) -> datetime | None:
     assert isinstance(entry.result, Accepted)
     _synced(row, entry.version, entry.result.detail or ACCEPTED)
-    row.synced_at = timezone.now()
+    row.synced_at, row.second_chance = timezone.now(), False
     row.payload_hash = entry.payload_hash
     row.remote_id = (entry.attempt.remote_id if entry.attempt else "") or row.remote_id
     return None
@@ -199,6 +206,13 @@ def _failed(row: ProfileSync, entry: Entry) -> datetime | None:
     return timezone.now() + wait
 
 
+def _kept(row: ProfileSync, entry: Entry) -> datetime | None:
+    """It is the destination that refuses: the row stays due, and goes when the destination is well."""
+    assert isinstance(entry.result, Hold | Stop)
+    row.state, row.reason, row.last_error = State.RETRYING, entry.result.reason, entry.result.reason
+    return timezone.now()
+
+
 _APPLY = {
     Wait: _wait,
     Skip: _skip,
@@ -208,4 +222,6 @@ _APPLY = {
     Accepted: _accepted,
     Retry: _failed,
     Unknown: _failed,
+    Hold: _kept,
+    Stop: _kept,
 }

@@ -26,10 +26,12 @@ from destinations.connectors.base import (
     ConfigurationError,
     ConnectorError,
     Delivery,
+    Hold,
     Outcome,
     Rejected,
     Retry,
     Session,
+    Stop,
     Unknown,
     Unreachable,
 )
@@ -294,7 +296,7 @@ class _Batch:
                 self.in_doubt.difference_update(entry.sync.pk for entry in unrecorded)
 
     def _count(self, outcome: Outcome) -> None:
-        if isinstance(outcome, Retry) and outcome.after is not None:
+        if isinstance(outcome, Hold | Stop) or (isinstance(outcome, Retry) and outcome.after is not None):
             self.told_to_wait = True  # and no answer to a call beside this one takes that back
         elif isinstance(outcome, Accepted | Rejected):
             self.failures = 0

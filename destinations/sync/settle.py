@@ -149,6 +149,7 @@ _STATE = """
             state = CASE WHEN sync.state = 'claimed' THEN 'claimed' ELSE 'pending' END,
             state_since = CASE WHEN sync.state IN ('claimed', 'pending')
                 THEN sync.state_since ELSE excluded.state_since END,
+            second_chance = sync.second_chance AND sync.version = excluded.version,
             first_tried_at = CASE WHEN sync.state = 'claimed' OR sync.version = excluded.version
                 THEN sync.first_tried_at ELSE NULL END,
             reason = ''"""
@@ -158,10 +159,10 @@ def _insert_select(due: str, bulk: str, ids: Sequence[str]) -> str:
     return f"""
         INSERT INTO destinations_profilesync AS sync
             (profile_id, destination_id, state, state_since, reason, version, first_changed_at, due_at,
-             bulk, asked, resend, attempts, last_error, payload_hash, remote_id, replays, unfinished)
+             bulk, asked, resend, attempts, last_error, payload_hash, remote_id)
         SELECT p.id, %s, 'pending', p.changed_at, '', p.version,
             COALESCE(p.first_changed_at, p.changed_at), {due}, {bulk}, false, false, 0,
-            '', '', '', 0, 0
+            '', '', ''
         FROM profiles_profile p WHERE p.id IN ({", ".join(["%s"] * len(ids))}) ORDER BY p.id"""  # noqa: S608 - no user text in it
 
 

@@ -44,7 +44,9 @@ class MessageField(models.TextField):
         return None if value is None else unpack(value)
 
     def get_prep_value(self, value: Any) -> Any:
-        return pack(super().get_prep_value(value))
+        """Without what databases refuse and servers do say: null characters, halves of surrogate pairs."""
+        text = super().get_prep_value(value)
+        return text and pack(text).encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
 @MessageField.register_lookup
