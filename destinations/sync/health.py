@@ -170,7 +170,7 @@ def bring_forward(now: datetime) -> int:
             waiting = rows.filter(state=state.RETRYING, due_at__gt=now)
             moved += database.update(_first(waiting, "due_at"), skip_locked=True, due_at=now)
         if health.edited_at is not None:
-            rejected = rows.filter(state=state.REJECTED, due_at=None, state_since__lt=health.edited_at)
+            rejected = rows.filter(state=state.REJECTED, due_at=None, state_since__lte=health.edited_at)
             moved += _try_again(_first(rejected, "pk"), now, attempts=0)
         if moved == 0:
             unchanged = Health.objects.filter(recovered_at=health.recovered_at, edited_at=health.edited_at)

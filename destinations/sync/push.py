@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from statistics import median
 
+from django.conf import settings
 from django.db import close_old_connections
 from django.utils import timezone, translation
 
@@ -197,6 +198,8 @@ class _Batch:
         self.entries: list[entries.Entry] = []  # of what is not recorded yet
         self.slices = 0
         self.failures = 0
+        self.refusal: str | None = None
+        self.refusals = 0  # of that kind, in a row
         self.told_to_wait = False
         self.began = time.monotonic()
         self.ends_at = self.began + DEADLINE
@@ -281,7 +284,8 @@ class _Batch:
         seconds = time.monotonic() - started
         with self.lock:
             for push, outcome in zip(part, came, strict=True):
-                self._count(outcome)
+                if not (push.sync.second_chance and isinstance(outcome, Rejected)):
+                    self._count(outcome)
                 sent = (push.sync, push.profile, push.payload_hash, outcome, push.delivery)
                 self.entries.append(entries.delivered(*sent, began, seconds / len(part)))
         return seconds
@@ -296,10 +300,16 @@ class _Batch:
                 self.in_doubt.difference_update(entry.sync.pk for entry in unrecorded)
 
     def _count(self, outcome: Outcome) -> None:
+        """What ends the batch is decided as `health` decides whether the destination is well."""
         if isinstance(outcome, Hold | Stop) or (isinstance(outcome, Retry) and outcome.after is not None):
             self.told_to_wait = True  # and no answer to a call beside this one takes that back
         elif isinstance(outcome, Accepted | Rejected):
             self.failures = 0
+            refusal = outcome.reason if isinstance(outcome, Rejected) else None
+            self.refusals = self.refusals + 1 if refusal == self.refusal else 1
+            self.refusal = refusal
+            if refusal is not None and self.refusals >= settings.TRACSYNC_EQUAL_REJECTIONS:
+                self.told_to_wait = True
         else:
             self.failures += 1
 

@@ -3,11 +3,12 @@
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from destinations import configuration
 from destinations.models import Backfill, Destination, DestinationVersion, Health, ProfileSync
 from destinations.operations import actions
-from destinations.sync import claim, immediate, settle
+from destinations.sync import claim, health, immediate, settle
 
 pytestmark = pytest.mark.django_db
 
@@ -21,6 +22,7 @@ def rejected(make_destination, make_profile, frozen):
 
 
 def is_due(sync):
+    health.bring_forward(timezone.now())  # as the scheduler does, a batch at a time
     sync.refresh_from_db()
     return (sync.state, sync.attempts, sync.due_at is not None, sync.bulk) == ("pending", 0, True, True)
 

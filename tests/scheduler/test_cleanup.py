@@ -4,13 +4,17 @@ import io
 from datetime import timedelta
 
 import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 from django_q.models import Failure
 
+from destinations import configuration
 from destinations.connectors.base import Retry
-from destinations.models import DeliveryAttempt
+from destinations.models import Backfill, DeliveryAttempt, DestinationVersion, Replay
 from destinations.scheduler import cleanup, loop
 from profiles.imports import job as import_jobs
+from profiles.imports.models import ImportJob
 
 pytestmark = pytest.mark.django_db
 
@@ -45,3 +49,27 @@ def test_an_import_that_nobody_starts_is_discarded(frozen):
     cleanup.prune()
     job.refresh_from_db()
     assert (job.state, job.chunks.count()) == ("cancelled", 0)
+
+
+def test_nothing_grows_for_ever(frozen, make_destination, settings, django_user_model):
+    settings.TRACSYNC_HISTORY_DAYS = 365
+    destination = make_destination()
+    for name in ("second", "third"):
+        destination.name = name
+        configuration.save(destination)
+    user = django_user_model.objects.create_user("ann")
+    Session.objects.create(session_key="k", session_data="", expire_date=frozen.now + timedelta(days=14))
+    LogEntry.objects.create(user=user, action_flag=1, object_repr="x")
+    for job in (Backfill(destination=destination), Replay(destination=destination), ImportJob(name="a")):
+        job.finished_at = frozen.now
+        job.save()
+    Backfill.objects.create(destination=destination)  # still going on
+    kept = (Session, LogEntry, Replay, ImportJob)
+    frozen.forward(364 * 86_400)
+    cleanup.prune()
+    assert [model.objects.count() for model in kept] == [0, 1, 1, 1]
+    frozen.forward(2 * 86_400)
+    cleanup.prune()
+    assert [model.objects.count() for model in kept] == [0, 0, 0, 0]
+    assert Backfill.objects.count() == 1
+    assert [one.content["name"] for one in DestinationVersion.objects.all()] == ["third"]

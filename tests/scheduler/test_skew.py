@@ -1,0 +1,92 @@
+"""A host's clock was days ahead and is right again: nobody waits for that future to come."""
+
+from datetime import timedelta
+
+import pytest
+
+from destinations.connectors.base import Retry
+from destinations.models import AccessToken, Health, Heartbeat, ProfileSync
+from destinations.scheduler import loop, skew
+from destinations.sync import claim, settle
+
+pytestmark = pytest.mark.django_db
+AHEAD = 2 * 86_400
+
+
+@pytest.fixture(autouse=True)
+def local_time(monkeypatch, frozen):
+    monkeypatch.setattr(skew, "database_time", lambda: frozen.now)
+    monkeypatch.setattr(skew, "EVERY", -1.0)
+
+
+def run_all(most=50):
+    for _ in range(most):
+        if not loop.tick():
+            return
+    raise AssertionError("the scheduler never came to rest")
+
+
+def test_changes_of_the_future_are_over(frozen, recording, make_destination, make_profile):
+    make_destination()
+    frozen.forward(AHEAD)
+    make_profile()
+    frozen.forward(-AHEAD)
+    run_all()
+    frozen.forward(21)
+    run_all()
+    assert len(recording.deliveries) == 1
+
+
+@pytest.mark.parametrize("ahead", [3600, AHEAD])
+def test_retries_and_rests_of_the_future_are_over(frozen, recording, make_destination, make_profile, ahead):
+    make_destination()
+    make_profile()
+    frozen.forward(20 + ahead)
+    recording.script(Retry("503", after=60))
+    run_all()
+    frozen.forward(-ahead)
+    run_all()
+    frozen.forward(1)
+    run_all()
+    assert ProfileSync.objects.get().state == "synced"
+
+
+def test_a_lease_of_the_future_is_over(frozen, recording, make_destination, make_profile):
+    destination = make_destination()
+    make_profile()
+    frozen.forward(20 + AHEAD)
+    settle.settle(frozen.now)
+    claim.start(claim.claim(destination, frozen.now))
+    frozen.forward(-AHEAD)
+    run_all()
+    frozen.forward(1)
+    run_all()
+    assert ProfileSync.objects.get().state == "synced"
+
+
+def test_signs_of_life_and_renewals_of_the_future_count_for_nothing(frozen, make_destination, resource):
+    Heartbeat.objects.create(name="elsewhere:1", at=frozen.now + timedelta(days=2))
+    AccessToken.objects.create(
+        resource=resource, use_test=False, renewing_until=frozen.now + timedelta(days=2)
+    )
+    assert not loop.is_alive()
+    skew.mend(frozen.now)
+    assert AccessToken.objects.get().renewing_until is None
+
+
+def test_what_may_lie_ahead_stays(frozen, recording, make_destination, make_profile):
+    make_destination(quiet_period=86_400 * 30)
+    make_profile()
+    recording.script(Retry("503", after=3600))
+    run_all()
+    destination = make_destination("resting")
+    Health.objects.filter(destination=destination).update(
+        held_since=frozen.now, held_until=frozen.now + timedelta(hours=23)
+    )
+    assert skew.mend(frozen.now) == 0
+
+
+def test_a_wrong_clock_is_said(frozen, monkeypatch, caplog):
+    monkeypatch.setattr(skew, "database_time", lambda: frozen.now - timedelta(days=2))
+    skew.mend_sometimes()
+    assert "this host's clock is 172800 seconds ahead of the database's" in caplog.text

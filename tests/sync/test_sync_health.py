@@ -1,0 +1,156 @@
+"""Health is true: whose fault a refusal is, what waits meanwhile, and when it goes."""
+
+import pytest
+
+from destinations import configuration
+from destinations.connectors.base import Accepted, Hold, Rejected, Stop
+from destinations.models import Destination, Health, ProfileSync
+from destinations.operations import actions
+from destinations.scheduler import loop
+from destinations.sync import health
+
+pytestmark = pytest.mark.django_db
+State = ProfileSync.State
+
+
+def run_all(most=200):
+    for _ in range(most):
+        if not loop.tick():
+            return
+    raise AssertionError("the scheduler never came to rest")
+
+
+def states():
+    return sorted(ProfileSync.objects.values_list("state", flat=True))
+
+
+@pytest.fixture
+def due(frozen, make_destination, make_profile):
+    destination = make_destination()
+    for n in range(12):
+        make_profile(f"p{n:02}")
+    frozen.forward(20)
+    return destination
+
+
+class TestHold:
+    """401, 403, 407: the destination refuses whoever sends, not the profile."""
+
+    def test_what_waits_is_kept_and_goes_when_the_probe_is_accepted(
+        self, frozen, recording, due, monkeypatch
+    ):
+        monkeypatch.setattr(recording, "batch_size", 1)
+        recording.script(Hold("answered 401: who are you?"))
+        run_all()
+        assert len(recording.deliveries) == 1
+        assert set(states()) <= {State.PENDING, State.RETRYING}
+        frozen.forward(11)
+        recording.script(Hold("answered 401: who are you?"))
+        run_all()
+        assert len(recording.deliveries) == 2
+        frozen.forward(3600)
+        run_all()
+        assert states() == [State.SYNCED] * 12
+        now = Health.objects.get()
+        assert (now.refusals, now.refusal, now.failures) == (0, "", 0)
+
+    def test_it_never_gives_a_profile_up(self, frozen, recording, due):
+        for _ in range(200):
+            recording.script(*[Hold("answered 403")] * 12)
+            run_all()
+            frozen.forward(301)
+        assert State.REJECTED not in states()
+        assert Health.objects.get().refusals > 200
+
+    def test_new_credentials_send_it_at_once(self, frozen, recording, due, resource):
+        recording.script(*[Hold("answered 401")] * 12)
+        run_all()
+        resource.production = {"token": "another-token"}
+        configuration.save(resource)
+        run_all()
+        assert states() == [State.SYNCED] * 12
+
+
+class TestStop:
+    def test_nothing_is_sent_until_a_person_starts_it_again(self, frozen, recording, due):
+        recording.script(*[Stop("answered 410: gone")] * 12)
+        run_all()
+        asked = len(recording.deliveries)
+        frozen.forward(7 * 86_400)
+        run_all()
+        assert len(recording.deliveries) == asked
+        assert State.REJECTED not in states()
+        assert Health.objects.get().stopped_at is not None
+        actions.resume(due)
+        run_all()
+        assert states() == [State.SYNCED] * 12
+
+
+class TestEqualRefusals:
+    @pytest.fixture(autouse=True)
+    def one_by_one(self, recording, monkeypatch):
+        monkeypatch.setattr(recording, "batch_size", 1)
+
+    def test_five_in_a_row_hold_the_destination_and_each_probe_is_another_profile(
+        self, frozen, recording, due
+    ):
+        recording.script(*[Rejected("answered 422: no field x")] * 12)
+        run_all()
+        refused = len(recording.deliveries)
+        assert 5 <= refused < 12
+        frozen.forward(11)
+        run_all()
+        assert len(recording.deliveries) == refused + 1
+        assert len({one.payload["id"] for one in recording.deliveries}) == refused + 1
+        assert health.is_sick(Health.objects.get())
+
+    def test_when_one_is_accepted_what_was_refused_is_tried_once_more_and_then_stays(
+        self, frozen, recording, due
+    ):
+        recording.script(*[Rejected("answered 422: no field x")] * 6)
+        run_all()
+        refused = set(ProfileSync.objects.filter(state=State.REJECTED).values_list("profile_id", flat=True))
+        recording.answers.clear()
+        asked = len(recording.deliveries)
+        stubborn = min(refused)
+
+        def answer(delivery):
+            return Rejected("answered 422: no field x") if delivery.payload["id"] == stubborn else Accepted()
+
+        recording.script(*[answer] * 50)
+        frozen.forward(3600)
+        run_all()
+        again = [one.payload["id"] for one in recording.deliveries[asked:]]
+        assert refused <= set(again)
+        assert again.count(stubborn) == 1
+        assert dict(ProfileSync.objects.filter(profile=stubborn).values_list("profile", "state")) == {
+            stubborn: State.REJECTED
+        }
+        assert states().count(State.SYNCED) == 11
+        frozen.forward(86_400)
+        run_all()
+        assert [one.payload["id"] for one in recording.deliveries[asked:]] == again
+
+    def test_refusals_of_different_kinds_are_the_profiles_own(self, frozen, recording, due):
+        recording.script(*[Rejected(f"answered 422: bad value {n}") for n in range(12)])
+        run_all()
+        assert states() == [State.REJECTED] * 12
+        assert not health.is_sick(Health.objects.get())
+
+
+def test_an_edit_with_very_many_rejected_rows_touches_none_of_them_in_the_request(
+    frozen, recording, due, django_assert_max_num_queries, monkeypatch
+):
+    monkeypatch.setattr(health, "MOST_ROWS", 5)
+    recording.script(*[Rejected(f"no {n}") for n in range(12)])
+    run_all()
+    assert states() == [State.REJECTED] * 12
+    destination = Destination.objects.get()
+    destination.mapping = {"id": "profile@id"}
+    with django_assert_max_num_queries(15):
+        configuration.save(destination)
+    assert states() == [State.REJECTED] * 12
+    assert [health.bring_forward(frozen.now) for _ in range(4)] == [5, 5, 2, 0]
+    assert Health.objects.get().edited_at is None
+    run_all()
+    assert states() == [State.SYNCED] * 12
