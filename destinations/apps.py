@@ -9,13 +9,13 @@ class DestinationsConfig(AppConfig):
 
     def ready(self) -> None:
         from destinations.configuration import catalogue, checks, groups
+        from destinations.models import Installation
         from destinations.operations import triggers
         from destinations.scheduler import qcluster_fallback
-        from destinations.sync import idempotency
 
         checks.register()
         triggers.connect()
         post_migrate.connect(qcluster_fallback.ensure_schedule, sender=self)
-        post_migrate.connect(idempotency.ensure_epoch, sender=self)
+        post_migrate.connect(Installation.current_epoch, sender=self)
         post_migrate.connect(catalogue.refresh, sender=self)
         post_migrate.connect(groups.make_missing, sender=self)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -97,6 +98,15 @@ class Installation(models.Model):
 
     def __str__(self) -> str:
         return f"epoch {self.epoch}"
+
+    @classmethod
+    def current_epoch(cls, **_: Any) -> uuid.UUID:
+        return cls.objects.get_or_create(pk=1)[0].epoch
+
+    @classmethod
+    def begin_epoch(cls) -> None:
+        """From now on no idempotency key is one that was used before."""
+        cls.objects.update_or_create(pk=1, defaults={"epoch": uuid.uuid4()})
 
 
 class AccessToken(models.Model):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 from destinations.connectors import registry, schemas
 from destinations.connectors.redaction import mask_url
@@ -101,6 +103,17 @@ class Decider:
     @cached_property
     def _template(self) -> Template:
         return parse_template(self.destination.mapping)
+
+    def idempotency_key(self, epoch: UUID, sync: ProfileSync, version: int, payload_hash: str) -> str:
+        """The same for all repeats of one push and for nothing else; 43 characters.
+
+        `payload_hash` tells content, way and place. The destination's `generation` tells two pushes of the same
+        content apart between which another was sent, `sync.replays` those that a person asked for, and `epoch`
+        those of other installations and of the time before a backup was restored.
+        """
+        parts = (epoch, sync.pk, version, payload_hash, self.destination.generation, sync.replays)
+        digest = hashlib.sha256(":".join(map(str, parts)).encode()).digest()
+        return urlsafe_b64encode(digest).decode().rstrip("=")
 
     def hash(self, payload: Any) -> str:
         """Equal for pushes that would leave the destination with the same: content, way and place."""

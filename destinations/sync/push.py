@@ -36,13 +36,12 @@ from destinations.connectors.base import (
     Unknown,
     Unreachable,
 )
-from destinations.models import Destination, ProfileSync
+from destinations.models import Destination, Installation, ProfileSync
 from destinations.sync import (
     claim,
     database,
     entries,
     health,
-    idempotency,
     limits,
     outcomes,
     retry,
@@ -190,7 +189,7 @@ class _Batch:
         self.token = token
         self.lease = lease
         self.in_doubt = in_doubt  # rows that may have been sent and are not recorded
-        self.epoch = idempotency.epoch()
+        self.epoch = Installation.current_epoch()
         self.pace = _paces[destination.pk]
         self.decider = Decider(destination)
         self.lanes = Lanes(self._session, limits.lanes(destination), self.pace.recent_calls)
@@ -258,9 +257,7 @@ class _Batch:
                 continue  # deleted meanwhile, and the row with it
             decision = self.decider.decide(row, profile, timezone.now())
             if isinstance(decision, Deliver):
-                key = idempotency.key(
-                    self.epoch, self.destination, row, profile.version, decision.payload_hash
-                )
+                key = self.decider.idempotency_key(self.epoch, row, profile.version, decision.payload_hash)
                 delivery = Delivery(decision.payload, key, row.remote_id)
                 pushes.append(Push(row, profile, decision.payload_hash, delivery))
             else:

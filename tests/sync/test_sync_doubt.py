@@ -5,10 +5,10 @@ from django.db import OperationalError
 
 from destinations import configuration
 from destinations.connectors.base import Accepted, Rejected, Retry, Unknown
-from destinations.models import DeliveryAttempt, Destination, ProfileSync
+from destinations.models import DeliveryAttempt, Destination, Installation, ProfileSync
 from destinations.operations import actions, backfill
 from destinations.scheduler import loop
-from destinations.sync import claim, database, idempotency, outcomes
+from destinations.sync import claim, database, outcomes
 
 pytestmark = pytest.mark.django_db
 State = ProfileSync.State
@@ -85,7 +85,7 @@ class TestKeys:
         recording.script(Unknown("no answer"))
         frozen.forward(20)
         run_all()
-        idempotency.begin_epoch()
+        Installation.begin_epoch()
         frozen.forward(3600)
         run_all()
         assert len(set(keys(recording))) == 2
