@@ -16,6 +16,7 @@ from django.db.models import IntegerField, OuterRef, QuerySet, Subquery
 
 from destinations.models import Destination, Health, ProfileSync
 from destinations.sync import limits
+from destinations.sync.health import is_sick
 from tracsync.common.bounded_lists import AtLeast
 
 MOST_WAITING = 1000
@@ -26,6 +27,8 @@ class Kind(StrEnum):
     OFF = "off"
     RESOURCE_OFF = "resource-off"
     PAUSED = "paused"
+    STOPPED = "stopped"  # it wants nothing any more
+    REFUSING = "refusing"  # the last pushes were all refused, for its own fault
     RESTING = "resting"
     BROKEN = "broken"  # a person has to mend its condition, mapping, settings or credentials
     LIMITED = "limited"
@@ -33,17 +36,21 @@ class Kind(StrEnum):
     RUNNING = "running"
 
 
-OBSTACLES = frozenset({Kind.OFF, Kind.RESOURCE_OFF, Kind.PAUSED, Kind.RESTING, Kind.LIMITED})
+OBSTACLES = frozenset({Kind.OFF, Kind.RESOURCE_OFF, Kind.PAUSED, Kind.STOPPED, Kind.RESTING, Kind.LIMITED})
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`since` and `until` are None where nobody knows. `reason`: as recorded, of a rest or what is broken."""
+    """`since` and `until` are None where nobody knows. `reason`: as recorded, of a rest or what is broken.
+
+    `count`: how many pushes were refused.
+    """
 
     kind: Kind
     since: datetime | None = None
     until: datetime | None = None
     reason: str = ""
+    count: int = 0
 
     @property
     def is_obstacle(self) -> bool:
@@ -79,6 +86,10 @@ def conditions(
 
 def _noted(destination: Destination, health: Health, now: datetime) -> Iterator[Condition]:
     """What the engine knows of it."""
+    if health.stopped_at is not None:
+        yield Condition(Kind.STOPPED, health.stopped_at, reason=health.refusal)
+    elif health.refusals and is_sick(health):
+        yield Condition(Kind.REFUSING, health.refused_since, reason=health.refusal, count=health.refusals)
     if health.is_held(now):
         yield Condition(Kind.RESTING, health.held_since, health.held_until, health.hold_reason)
     if health.problem:

@@ -99,6 +99,7 @@ def in_words(destination: Destination, obstacle: Condition, now: datetime) -> st
         Kind.OFF: _("the destination is off"),
         Kind.RESOURCE_OFF: _("the resource %(name)s is off"),
         Kind.PAUSED: _("the destination is paused since %(time)s"),
+        Kind.STOPPED: _("the destination is stopped since %(time)s, until somebody resumes it: %(reason)s"),
         Kind.RESTING: _("the destination rests until %(time)s: %(reason)s"),
         Kind.LIMITED: _("the limit of %(limit)s is used up until %(time)s"),
     }

@@ -107,9 +107,9 @@ class Decider:
     def idempotency_key(self, epoch: UUID, sync: ProfileSync, version: int, payload_hash: str) -> str:
         """The same for all repeats of one push and for nothing else; 43 characters.
 
-        `payload_hash` tells content, way and place. The destination's `generation` tells two pushes of the same
-        content apart between which another was sent, `sync.replays` those that a person asked for, and `epoch`
-        those of other installations and of the time before a backup was restored.
+        `payload_hash` tells content, way and place. The destination's `generation` tells two pushes of one
+        content apart between which another was sent, `sync.replays` those that a person asked for; `epoch`
+        those of other installations, and of the time before a backup was restored.
         """
         parts = (epoch, sync.pk, version, payload_hash, self.destination.generation, sync.replays)
         digest = hashlib.sha256(":".join(map(str, parts)).encode()).digest()

@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from destinations.insight import explain
 from destinations.insight.destination_status import Condition, Kind, conditions, find
 from destinations.models import Destination
 from tracsync.common import times
+from tracsync.common.numbers import grouped
 from tracsync.common.translation import translated
 
 LABELS = {
@@ -20,6 +21,8 @@ LABELS = {
     Kind.OFF: gettext_lazy("off"),
     Kind.RESOURCE_OFF: gettext_lazy("off"),
     Kind.PAUSED: gettext_lazy("paused"),
+    Kind.STOPPED: gettext_lazy("stopped"),
+    Kind.REFUSING: gettext_lazy("refuses"),
     Kind.RESTING: gettext_lazy("resting"),
     Kind.LIMITED: gettext_lazy("limited"),
     Kind.BEHIND: gettext_lazy("behind"),
@@ -50,7 +53,15 @@ def _sentence(destination: Destination, found: Condition, now: datetime) -> str:
         return explain.in_words(destination, found, now)
     if found.kind == Kind.BEHIND:
         return _("changes that are due have not been sent yet")
-    return translated(found.reason).partition("\n")[0]
+    said = translated(found.reason).partition("\n")[0]
+    if found.kind == Kind.REFUSING:
+        last = ngettext(
+            "the last push was refused: %(reason)s",
+            "the last %(count)s pushes were refused: %(reason)s",
+            found.count,
+        )
+        return last % {"count": grouped(found.count), "reason": said}
+    return said
 
 
 def _since(moment: datetime | None, now: datetime) -> str:
@@ -68,6 +79,8 @@ def state(destination: Destination, oldest: datetime | None = None) -> str:
         Kind.OFF: _("off"),
         Kind.RESOURCE_OFF: _("off: the resource %(name)s is off"),
         Kind.PAUSED: _("paused since %(time)s"),
+        Kind.STOPPED: _("stopped since %(time)s: %(reason)s"),
+        Kind.REFUSING: _("refuses since %(time)s, the last %(count)s pushes: %(reason)s"),
         Kind.RESTING: _("held until %(time)s: %(reason)s"),
         Kind.LIMITED: _("its limit of %(limit)s is used up until %(time)s"),
         Kind.BEHIND: _("behind: the oldest change is due since %(time)s"),

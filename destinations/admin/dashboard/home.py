@@ -150,7 +150,12 @@ def _verdict(rows: list[Row]) -> str:
 
 def _problems(destinations: Iterable[Any], sees_attempts: bool, now: datetime) -> Iterator[Problem]:
     for one in destinations:
-        kinds = {Kind.BROKEN: _("a person has to mend this"), Kind.RESTING: _("rests")}
+        kinds = {
+            Kind.STOPPED: _("is stopped"),
+            Kind.REFUSING: _("refuses what is sent"),
+            Kind.BROKEN: _("a person has to mend this"),
+            Kind.RESTING: _("rests"),
+        }
         for found in destination_status.conditions(one, now):
             if found.kind in kinds and found.since:
                 yield _problem(one, found.since, kinds[found.kind], found.reason)

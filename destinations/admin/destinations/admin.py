@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -35,7 +36,7 @@ from destinations.admin.destinations.actions import (
 from destinations.admin.destinations.form import DestinationForm, destination_form, fieldsets, is_secret
 from destinations.admin.jobs.base import unfinished_jobs
 from destinations.configuration.history import Author
-from destinations.insight.destination_status import counted, with_waiting
+from destinations.insight.destination_status import Kind, counted, find, with_waiting
 from destinations.models import Destination, Resource
 from tracsync.common import times
 from tracsync.common.bounded_lists import LeanAdmin, ShortDeletion
@@ -157,9 +158,9 @@ class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
 
     def buttons(self, request: HttpRequest, obj: Destination) -> Iterable[Button]:
         if obj.paused_at is None:
-            help = _("Send nothing; go on recording what changes.")
-            return [Button(_("Pause"), self.url("pause", obj), help)]
-        return [Button(_("Resume"), self.url("resume", obj), _("Send what is waiting by now."))]
+            yield Button(_("Pause"), self.url("pause", obj), _("Send nothing; go on recording what changes."))
+        if find(obj, {Kind.PAUSED, Kind.STOPPED, Kind.RESTING}, timezone.now()):
+            yield Button(_("Resume"), self.url("resume", obj), _("Send what is waiting by now."))
 
     def links(self, request: HttpRequest, obj: Destination) -> Iterable[Link]:
         if self.has_act_permission(request, obj):

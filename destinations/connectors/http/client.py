@@ -24,9 +24,11 @@ from destinations.connectors.base import (
     Accepted,
     ConfigurationError,
     Exchange,
+    Hold,
     Outcome,
     Rejected,
     Retry,
+    Stop,
 )
 from destinations.connectors.http.guarded_adapter import KNOWN_URLS, GuardedAdapter
 from destinations.connectors.redaction import SCAN_LIMIT, Redactor, cut, mask_url
@@ -223,17 +225,19 @@ class HttpClient:
 
 
 def outcome(reply: Reply, redactor: Redactor, payload: JSON = None) -> Outcome:
-    """What an answer means: 2xx accepted; 408, 425, 429 and 5xx retry; the rest rejected.
-
-    Raises ConfigurationError for 407, which says nothing about the payload.
-    """
+    """What an answer means: 2xx accepted; 408, 425, 429 and 5xx retry; 401, 403 and 407 are the destination's
+    problem, 410 its end; the rest rejected."""
     status = reply.status
     if 200 <= status < 300:
         return Accepted(detail=_answered(status), exchange=reply.exchange)
     if status == 407:
-        raise ConfigurationError(message("the proxy refused its credentials (407)"))
+        return Hold(message("the proxy refused its credentials (407)"), reply.exchange)
     if status in RETRYABLE or status >= 500:
         return Retry(reason(reply, redactor, payload), retry_after(reply.headers), reply.exchange)
+    if status in (401, 403):
+        return Hold(reason(reply, redactor, payload), reply.exchange)
+    if status == 410:
+        return Stop(reason(reply, redactor, payload), reply.exchange)
     return Rejected(reason(reply, redactor, payload), reply.exchange)
 
 
