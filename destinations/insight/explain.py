@@ -107,12 +107,13 @@ def in_words(destination: Destination, obstacle: Condition, now: datetime) -> st
 
 
 def values(destination: Destination, found: Condition, now: datetime) -> dict[str, str | None]:
-    """What the words about a condition may name: `name`, `time`, `reason` and `limit`."""
+    """What the words about a condition may name: `name`, `time`, `reason`, `count` and `limit`."""
     moment = found.until or found.since
     return {
         "name": destination.resource.name,
         "time": told(moment, now) if moment else None,
         "reason": translated(found.reason),
+        "count": grouped(found.count),
         "limit": rate(destination),
     }
 

@@ -208,3 +208,20 @@ class TestCheckDestination:
         make_destination(prerequisites="profile@stats.visits >")
         with pytest.raises(CommandError, match="not in order"):
             run("check_destination", "crm")
+
+
+def test_after_a_restored_backup_all_is_sent_again_with_new_keys(
+    frozen, recording, make_destination, make_profile
+):
+    make_destination()
+    make_profile()
+    frozen.forward(20)
+    while loop.tick():
+        pass
+    call_command("after_restore")
+    frozen.forward(1)
+    while loop.tick():
+        pass
+    first, second = recording.deliveries
+    assert first.payload == second.payload
+    assert first.idempotency_key != second.idempotency_key

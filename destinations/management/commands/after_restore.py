@@ -1,0 +1,26 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from destinations.models import Destination, Installation
+from destinations.operations import backfill, replay, selection
+
+
+class Command(BaseCommand):
+    help = (
+        "Run this once after a backup was restored, before workers start. What destinations were sent since"
+        " the backup is not known any more: every profile is sent to every enabled destination again, in the"
+        " background, with idempotency keys that were never used before."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        Installation.begin_epoch()
+        for destination in Destination.objects.filter(enabled=True):
+            known = replay.request(
+                selection.read_request({"destination": destination.pk}), asked_by="restore"
+            )
+            others = backfill.request(destination, asked_by="restore")
+            self.stdout.write(
+                f"{destination.name}: {known.count} known profiles are sent again, {others.total} looked at."
+            )
+        self.stdout.write("A new epoch has begun. Start the workers.")
