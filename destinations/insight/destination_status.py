@@ -88,7 +88,7 @@ def _noted(destination: Destination, health: Health, now: datetime) -> Iterator[
     """What the engine knows of it."""
     if health.stopped_at is not None:
         yield Condition(Kind.STOPPED, health.stopped_at, reason=health.refusal)
-    elif health.refusals and is_sick(health):
+    if health.refusals and is_sick(health):
         yield Condition(Kind.REFUSING, health.refused_since, reason=health.refusal, count=health.refusals)
     if health.is_held(now):
         yield Condition(Kind.RESTING, health.held_since, health.held_until, health.hold_reason)

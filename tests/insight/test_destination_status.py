@@ -27,6 +27,10 @@ def make(make_destination):
                 destination.resource.enabled = False
             elif kind == Kind.PAUSED:
                 destination.paused_at = now
+            elif kind == Kind.STOPPED:
+                health.stopped_at, health.refusal = now, "answered 410"
+            elif kind == Kind.REFUSING:
+                health.refusals, health.refused_since, health.refusal = 7, now, "answered 422"
             elif kind == Kind.RESTING:
                 health.held_since, health.held_until, health.hold_reason = now, now + HOUR, "no answer"
             elif kind == Kind.BROKEN:
