@@ -14,22 +14,24 @@ import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import idna
+
 from destinations.connectors.base import ConfigurationError
+from destinations.connectors.special_addresses import IPAddress, IPNetwork, inner_ipv4, is_public
 from tracsync.common.messages import message
 
 SETTING = "TRACSYNC_ALLOWED_INTERNAL_NETWORKS"
 
 MOST_ADDRESSES = 4  # each may take a whole connect timeout
+LONGEST_NAME = 253  # of a host
 
-IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
-IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-# RFC 6052 well-known prefix and RFC 8215 local-use prefix: the last 32 bits are an IPv4 address.
-_NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
-_HOST_NAME = re.compile(r"[\w-]+(\.[\w-]+)*\.?")
-_IPV4_COMPATIBLE = ipaddress.IPv6Network("::/96")
-# RFC 6761, RFC 6762 and ICANN's reservation of .internal: never names of the public Internet.
-_INTERNAL_NAMES = ("localhost", "local", "localdomain", "internal", "home.arpa")
+_HOST_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+# Names that mean something only inside: RFC 6761, 6762, 8375, ICANN's .internal, and what is used as such.
+_INTERNAL_NAMES = frozenset(
+    {"localhost", "local", "localdomain", "internal", "corp", "lan", "home", "intranet", "private", "test"}
+)
+_HOME = ".home.arpa"
+_NUMBER = re.compile(r"\d+|0x[0-9a-f]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +60,14 @@ class Guard:
         try:
             self._networks.append(ipaddress.ip_network(entry, strict=False))
         except ValueError:
-            if not _HOST_NAME.fullmatch(entry):
+            name = normal(entry)
+            if not _HOST_NAME.fullmatch(name):
                 raise ConfigurationError(
                     message(
                         "%(entry)s: %(name)s is neither a network nor a host name", entry=SETTING, name=entry
                     )
                 ) from None
-            self._names.add(_plain(entry))
+            self._names.add(name)
 
     def resolve(self, host: str, port: int) -> list[Address]:
         """The addresses of `host` that may be connected to, in the resolver's order.
@@ -72,7 +75,7 @@ class Guard:
         Raises ConfigurationError when all of them are refused, `socket.gaierror` when there are none.
         """
         found = [Address(family, str(name[0]), port) for family, name in _lookup(host, port)]
-        if _plain(host) in self._names:
+        if normal(host) in self._names:
             return found[:MOST_ADDRESSES]
         allowed = [address for address in found if self.permits(parse(address.host))]
         if not allowed:
@@ -81,34 +84,29 @@ class Guard:
 
     def check_target(self, host: str) -> None:
         """Refuse a host that a proxy will resolve, as far as its text tells; raises ConfigurationError."""
-        plain = _plain(host)
-        if plain in self._names:
+        name = normal(host)
+        if name in self._names:
             return
-        literal = _literal(host)
-        if literal is not None and not self.permits(literal):
-            raise _refusal(host, str(literal))
-        if literal is None and any(f".{plain}".endswith(f".{name}") for name in _INTERNAL_NAMES):
-            raise _refusal(host, host)
+        literals = _literals(name)
+        for literal in literals:
+            if not self.permits(literal):
+                raise _refusal(host, str(literal))
+        if not literals and not _is_public_name(name):
+            raise ConfigurationError(
+                message(
+                    "%(host)s is no name of the public Internet, and the proxy was not asked for it; if it is"
+                    " meant, add it to %(setting)s",
+                    host=host,
+                    setting=SETTING,
+                )
+            )
 
     def permits(self, address: IPAddress | None) -> bool:
         """Whether an address is public or allowed; None, an unreadable one, is neither."""
         if address is None:
             return False
-        inner = _inner_ipv4(address) if isinstance(address, ipaddress.IPv6Address) else None
-        forms = [address] if inner is None else [address, inner]
-        if any(form in network for form in forms for network in self._networks):
-            return True
-        return not any(is_internal(form) for form in forms)
-
-
-def is_internal(address: IPAddress) -> bool:
-    """Loopback, private, link-local, carrier-grade NAT, multicast, reserved, unspecified and the like."""
-    if isinstance(address, ipaddress.IPv6Address):
-        if _inner_ipv4(address) is not None:
-            return False  # judged by the IPv4 address inside
-        if address.is_site_local:
-            return True
-    return address.is_multicast or address.is_reserved or not address.is_global
+        forms = filter(None, (address, inner_ipv4(address)))
+        return is_public(address) or any(form in network for form in forms for network in self._networks)
 
 
 def parse(text: str) -> IPAddress | None:
@@ -119,17 +117,16 @@ def parse(text: str) -> IPAddress | None:
         return None
 
 
-def _inner_ipv4(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that packets to an IPv6 address end up at."""
-    if address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    if address.sixtofour is not None:
-        return address.sixtofour
-    if any(address in network for network in _NAT64):
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    if address in _IPV4_COMPATIBLE and int(address) > 1:
-        return ipaddress.IPv4Address(int(address))
-    return address.teredo[1] if address.teredo else None
+def normal(host: str) -> str:
+    """A host as it is compared: without brackets and the dot at its end, in lower case, in ASCII (IDNA).
+
+    What cannot be a name in ASCII stays as it is.
+    """
+    host = host.strip("[]")
+    if not host.isascii() and len(host) <= LONGEST_NAME:
+        with contextlib.suppress(UnicodeError):
+            host = idna.encode(host, uts46=True).decode()
+    return host.rstrip(".").lower()
 
 
 def _lookup(host: str, port: int) -> Iterator[tuple[int, tuple[object, ...]]]:
@@ -141,17 +138,37 @@ def _lookup(host: str, port: int) -> Iterator[tuple[int, tuple[object, ...]]]:
         yield family, address
 
 
-def _literal(host: str) -> IPAddress | None:
-    """An address written as the host, in the old forms such as 127.1 and 0x7f000001 too."""
-    address = parse(host.strip("[]"))
-    if address is None:
+def _literals(name: str) -> list[IPAddress]:
+    """The addresses that a host written in figures may stand for.
+
+    The old forms (127.1, 0x7f000001, 017700000001) are read as the resolver does. Of 010.0.0.1 some programs
+    make 8.0.0.1 and others 10.0.0.1.
+    """
+    found = []
+    if (address := parse(name)) is not None:
+        found.append(address)
+    else:
         with contextlib.suppress(OSError, ValueError):
-            return ipaddress.IPv4Address(socket.inet_aton(host))
-    return address
+            found.append(ipaddress.IPv4Address(socket.inet_aton(name)))
+        parts = name.split(".")
+        if len(parts) == 4 and all(part.isdigit() and len(part) < 5 and int(part) < 256 for part in parts):
+            found.append(ipaddress.IPv4Address(bytes(map(int, parts))))
+    return found
 
 
-def _plain(host: str) -> str:
-    return host.strip("[]").rstrip(".").lower()
+def _is_public_name(name: str) -> bool:
+    """Whether a name can be one of the public Internet: of several labels, under no internal domain.
+
+    Its last label is no number: some program would read that as an address.
+    """
+    last = name.rpartition(".")[2]
+    return (
+        bool(_HOST_NAME.fullmatch(name))
+        and "." in name
+        and last not in _INTERNAL_NAMES
+        and not _NUMBER.fullmatch(last)
+        and not f".{name}".endswith(_HOME)
+    )
 
 
 def _refusal(host: str, address: str) -> ConfigurationError:

@@ -41,11 +41,12 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The destination holds the payload now."""
+    """The destination holds the payload now. `after`: seconds it asks everyone to wait all the same."""
 
     remote_id: str = ""
     detail: str = ""
     exchange: Exchange | None = None
+    after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,11 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Not delivered, and repeating the same push cannot help."""
+    """Not delivered, and repeating the same push cannot help. `after`: seconds it asks everyone to wait."""
 
     reason: str
     exchange: Exchange | None = None
+    after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

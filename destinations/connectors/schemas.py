@@ -8,7 +8,8 @@ of a failing `pattern` or `format`.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -28,6 +29,9 @@ _TYPES = {
     "array": message("a list"),
     "null": message("null"),
 }
+
+# As the notation writes it; a password before the @ of an address is none.
+_REFERENCE = re.compile(r"\{\{|(?<![\w:.+-])profile@")
 
 
 def validate(schema: Schema, value: JSON) -> list[tuple[str, str]]:
@@ -52,6 +56,22 @@ def checked(schema: Schema, value: Mapping[str, JSON]) -> dict[str, JSON]:
     if problems:
         raise ConfigurationError(joined("; ", (sentence for _path, sentence in problems)))
     return filled
+
+
+def check_no_references(texts: Iterable[tuple[str, str]]) -> None:
+    """Refuse what its writer expects to be filled in, and is not; raises ConfigurationError.
+
+    `texts`: what is sent as it stands, with the names of the fields.
+    """
+    for field, text in texts:
+        if _REFERENCE.search(text):
+            raise ConfigurationError(
+                message(
+                    "%(field)s holds {{ or profile@ and would be sent just so:"
+                    " only the mapping takes values from the profile",
+                    field=field,
+                )
+            )
 
 
 def with_defaults(schema: Schema, value: Mapping[str, JSON]) -> dict[str, JSON]:

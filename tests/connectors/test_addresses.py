@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ipaddress
 import socket
 
 import pytest
@@ -7,42 +8,57 @@ import pytest
 from destinations.connectors.addresses import SETTING, Guard, parse
 from destinations.connectors.base import ConfigurationError
 
+# Of every entry of IANA's special-purpose registries that is not globally reachable one address, with the
+# first and last ones of those that Python versions judge differently; then what stands for such an address.
 INTERNAL = [
-    "127.0.0.1",
-    "127.8.8.8",
-    "0.0.0.0",
-    "10.1.2.3",
-    "172.16.0.1",
-    "192.168.1.1",
-    "169.254.169.254",
-    "100.64.0.1",
-    "100.127.255.254",
-    "192.0.0.1",
-    "192.0.2.1",
-    "198.18.0.1",
-    "224.0.0.1",
-    "239.255.255.255",
-    "240.0.0.1",
-    "255.255.255.255",
-    "::1",
-    "::",
-    "fe80::1",
-    "fe80::1%eth0",
-    "fc00::1",
-    "fd12::1",
-    "fec0::1",
-    "ff02::1",
-    "2001:db8::1",
-    "::ffff:127.0.0.1",
-    "::ffff:10.0.0.1",
-    "::127.0.0.1",
-    "64:ff9b::7f00:1",
-    "64:ff9b::a9fe:a9fe",
-    "64:ff9b:1::a00:1",
-    "2002:7f00:1::",
-    "100::1",
+    *("0.0.0.0", "0.1.2.3", "10.1.2.3", "100.64.0.1", "100.127.255.254", "127.0.0.1", "127.8.8.8"),
+    *("169.254.169.254", "172.16.0.1", "172.31.255.255", "192.168.1.1"),
+    *("192.0.0.0", "192.0.0.1", "192.0.0.8", "192.0.0.11", "192.0.0.170", "192.0.0.255"),
+    *("192.0.2.1", "198.51.100.1", "203.0.113.1", "192.88.99.1", "198.18.0.1", "198.19.255.255"),
+    *("224.0.0.1", "239.255.255.255", "240.0.0.1", "255.255.255.255"),
+    *("::", "::1", "::127.0.0.1", "::8.8.8.8", "::ffff:0:808:808"),
+    *("64:ff9b:1::", "64:ff9b:1::808:808", "64:ff9b:1:ffff:ffff:ffff:808:808"),
+    *("100::1", "100:0:0:1::1", "200::1", "400::1", "1fff::1", "4000::1", "5f00::1"),
+    *("2001::1", "2001:0:4136:e378:8000:63bf:f7f7:f7f7", "2001:1::", "2001:1::4", "2001:2::1"),
+    *("2001:4:111::1", "2001:10::1", "2001:1ff:ffff::1", "2001:db8::1"),
+    *("2002:7f00:1::", "2002:808:808::1", "3fff::1", "3fff:fff:ffff::1"),
+    *("fc00::1", "fd12::1", "fe80::1", "fe80::1%eth0", "fec0::1", "ff02::1", "ff0e::1"),
+    *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:192.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe"),
 ]
-PUBLIC = ["8.8.8.8", "93.184.216.34", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808", "100.128.0.1"]
+PUBLIC = [
+    *("8.8.8.8", "93.184.216.34", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.1", "172.32.0.1"),
+    *(
+        "192.0.0.9",
+        "192.0.0.10",
+        "192.0.1.0",
+        "192.31.196.1",
+        "192.52.193.1",
+        "192.175.48.1",
+        "223.255.255.255",
+    ),
+    *("2606:4700::1111", "2001:200::1", "2001:4860::1", "2001:db9::1", "2003::1", "2620:4f:8000::1"),
+    *("2001:1::1", "2001:1::2", "2001:1::3", "2001:3::1", "2001:4:112::1", "2001:20::1", "2001:30::1"),
+    *("3ffe:ffff::1", "3fff:1000::1", "::ffff:8.8.8.8", "64:ff9b::808:808"),
+]
+
+
+@pytest.fixture(autouse=True)
+def no_opinion_of_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is_global, is_private ... say depends on the version."""
+
+    def asked(address):
+        raise AssertionError("the table is our own")
+
+    for kind in (ipaddress.IPv4Address, ipaddress.IPv6Address):
+        for name in (
+            "is_global",
+            "is_private",
+            "is_reserved",
+            "is_multicast",
+            "is_loopback",
+            "is_link_local",
+        ):
+            monkeypatch.setattr(kind, name, property(asked))
 
 
 @pytest.mark.parametrize("text", INTERNAL)
@@ -71,6 +87,9 @@ def test_what_is_not_an_address_is_refused() -> None:
         ("10.0.0.7", "10.0.0.8", False),
         ("10.0.0.9/8", "10.1.2.3", True),
         ("fd00::/8", "fd00::1", True),
+        ("64:ff9b:1::/48", "64:ff9b:1::a00:1", True),
+        ("10.0.0.0/8", "64:ff9b:1::a00:1", False),
+        ("10.0.0.0/8", "2002:a00:1::1", False),
     ],
 )
 def test_allowed_networks(allowed: str, address: str, permitted: bool) -> None:
@@ -129,19 +148,22 @@ def test_a_malformed_name_is_unresolvable() -> None:
 @pytest.mark.parametrize(
     "host",
     [
-        "127.0.0.1",
-        "127.1",
-        "2130706433",
-        "0x7f000001",
-        "017700000001",
-        "[::1]",
-        "::ffff:127.0.0.1",
-        "localhost",
-        "LOCALHOST.",
-        "db.localhost",
-        "printer.local",
-        "metadata.google.internal",
-        "169.254.169.254",
+        *("127.0.0.1", "127.0.0.1.", "127.1", "127.1.", "2130706433", "0x7f000001", "0X7F.1", "017700000001"),
+        *("010.0.0.1", "0300.0250.0.1", "１２７.０.０.１", "127。0。0。1", "169.254.169.254", "192.0.0.1"),
+        *("[::1]", "::ffff:127.0.0.1", "[fe80::1%25eth0]", "[64:ff9b:1::808:808]"),
+        *(
+            "localhost",
+            "LOCALHOST.",
+            "localhost..",
+            "ＬＯＣＡＬＨＯＳＴ",
+            "db.localhost",
+            "printer.local",
+            "Printer.LOCAL.",
+        ),
+        *("metadata.google.internal", "crm.corp", "nas.lan.", "fritz.home", "home.arpa", "tv.home.arpa"),
+        *("wiki.intranet", "db.private", "a.localdomain", "crm.test", "crm", "crm.", "db_1", "bücher"),
+        *("", ".", "1.2.3.4.5", "a.0x1", "%31%32%37.0.0.1", "127.0.0.1%2f.example.com", "a b.example"),
+        *("x" * 300 + "ü.example", "a..b.example"),
     ],
 )
 def test_targets_behind_a_proxy_are_judged_by_their_text(host: str) -> None:
@@ -149,9 +171,38 @@ def test_targets_behind_a_proxy_are_judged_by_their_text(host: str) -> None:
         Guard().check_target(host)
 
 
-@pytest.mark.parametrize("host", ["example.com", "8.8.8.8", "localhost.example.com"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("example.com", "example.com.", "8.8.8.8", "8.8.8.8.", "[2606:4700::1111]", "134744072"),
+        *(
+            "localhost.example.com",
+            "local.example",
+            "corp.example",
+            "bücher.example",
+            "a_b.example",
+            "1a.example",
+        ),
+    ],
+)
 def test_public_targets_behind_a_proxy_pass(host: str) -> None:
     Guard().check_target(host)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "host"),
+    [
+        ("crm.corp", "CRM.Corp."),
+        ("Bücher.lan.", "xn--bcher-kva.LAN"),
+        ("xn--bcher-kva.lan", "bücher.lan"),
+        ("crm", "crm."),
+        ("127.0.0.0/8", "127.1."),
+    ],
+)
+def test_an_allowed_target_is_found_in_any_writing(allowed: str, host: str) -> None:
+    Guard((allowed,)).check_target(host)
+    with pytest.raises(ConfigurationError, match=SETTING):
+        Guard().check_target(host)
 
 
 def test_allowed_targets_behind_a_proxy_pass() -> None:

@@ -156,6 +156,8 @@ class RabbitMQ:
     ) -> AbstractContextManager[RabbitSession]:
         given = schemas.checked(self.credentials_schema, credentials)
         queue = schemas.checked(self.settings_schema, settings)["queue"]
+        fixed = {"uri": given["uri"], "name": queue["name"], "routing_key": queue["routing_key"]}
+        schemas.check_no_references(fixed.items())
         broker = parse_uri(given["uri"], float(given["timeout"]))
         redactor = Redactor([given["uri"], broker.password, *url_secrets(given["uri"])])
         guard = Guard((runtime or Runtime()).allowed_internal)

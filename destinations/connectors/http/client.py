@@ -9,10 +9,9 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from requests.structures import CaseInsensitiveDict
@@ -30,6 +29,7 @@ from destinations.connectors.base import (
     Retry,
     Stop,
 )
+from destinations.connectors.http import decoding, waiting
 from destinations.connectors.http.guarded_adapter import KNOWN_URLS, GuardedAdapter
 from destinations.connectors.redaction import SCAN_LIMIT, Redactor, cut, mask_url
 from tracsync.common.messages import Message, joined, message
@@ -37,8 +37,16 @@ from tracsync.common.messages import Message, joined, message
 USER_AGENT = "tracsync"
 CONNECT_TIMEOUT = 5.0  # seconds
 RESPONSE_LIMIT = 64 * 1024  # bytes
-LONGEST_WAIT = 24 * 3600.0  # seconds
 RETRYABLE = frozenset({408, 425, 429})
+
+# Sent with every request unless it says otherwise. What is compressed all the same is read.
+_USUAL = CaseInsensitiveDict({"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity"})
+# They say how a message is sent over one connection, and that is decided where it is sent. A second word on
+# where the body ends, beside our own, makes one request be read as two.
+_OF_THE_CONNECTION = frozenset(
+    {"connection", "content-length", "expect", "http2-settings", "keep-alive", "proxy-authenticate"}
+    | {"proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
+)
 
 _MARKUP = re.compile(r"<[^<>]*>")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -59,19 +67,40 @@ class Request:
     body: bytes | str | None = None
     shown_url: str = ""
 
-    def show(self, redactor: Redactor) -> str:
-        """The request as text for an Exchange, secrets masked."""
-        lines = [
-            f"{self.method} {self.shown_url or mask_url(self.url)}",
-            *_lines(redactor.headers(self.headers)),
-        ]
-        body = self.body.decode("utf-8", "replace") if isinstance(self.body, bytes) else self.body or ""
+    @property
+    def data(self) -> bytes | None:
+        return self.body.encode() if isinstance(self.body, str) else self.body
+
+    def outgoing(self) -> CaseInsensitiveDict[str]:
+        """All headers that are sent, each once; but for Host, which is the URL's."""
+        headers = _USUAL.copy()
+        headers.update(self.headers)
+        if self.body is not None or self.method not in ("GET", "HEAD"):
+            headers["Content-Length"] = str(len(self.data or b""))
+        return headers
+
+    def show(self, redactor: Redactor, headers: Mapping[str, str]) -> str:
+        """The request as text for an Exchange, secrets masked. `headers`: its outgoing ones."""
+        lines = [f"{self.method} {self.shown_url or mask_url(self.url)}", *_lines(redactor.headers(headers))]
+        body = (self.data or b"").decode("utf-8", "replace")
         return redactor.excerpt("\n".join(lines) + "\n\n" + body)
+
+    def describe(self, redactor: Redactor) -> dict[str, Any]:
+        """The request for a preview, secrets masked: method, url, headers, body (text; None for none)."""
+        data = self.data
+        return {
+            "method": self.method,
+            "url": redactor.text(self.shown_url or mask_url(self.url)),
+            "headers": redactor.headers(self.outgoing()),
+            "body": None if data is None else redactor.text(data.decode("utf-8", "replace")),
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An HTTP answer. `body` is cut at the client's limit; `complete` is False when it ends early."""
+    """An HTTP answer. `body` is without its content coding and cut at the client's limit; `complete` is False
+    when it ends early. `coding` is what could not be undone: then the body cannot be read.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -79,12 +108,14 @@ class Reply:
     complete: bool
     seconds: float
     exchange: Exchange
+    coding: str = ""
 
     @property
     def text(self) -> str:
-        """The beginning of the body as text; of a web page without head and markup."""
-        text = self.body[:SCAN_LIMIT].decode("utf-8", "replace")
-        if "html" not in self.headers.get("Content-Type", "").lower():
+        """The beginning of the body as text, blank if it is none; of a web page without head and markup."""
+        kind = self.headers.get("Content-Type", "")
+        text = "" if self.coding else decoding.text(self.body[:SCAN_LIMIT], kind)
+        if "html" not in kind.lower():
             return text
         _head, body, content = text.partition("<body")
         return html.unescape(_MARKUP.sub(" ", body + content or text))
@@ -92,7 +123,10 @@ class Reply:
     def json(self) -> JSON:
         """The body as JSON; None when it is not JSON."""
         try:
-            return json.loads(self.body)
+            try:
+                return json.loads(self.body)
+            except UnicodeDecodeError:
+                return json.loads(decoding.text(self.body, self.headers.get("Content-Type", "")))
         except (ValueError, RecursionError):
             return None
 
@@ -128,7 +162,7 @@ class HttpClient:
         self._timeouts = (min(CONNECT_TIMEOUT, timeout), timeout)
         self._verify = verify
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
-        self._adapter = GuardedAdapter(guard, limit=2 * timeout)
+        self._adapter = GuardedAdapter(guard, limit=2 * timeout, most=limit)
         self._urls: dict[str, str] = {}  # as given and as sent; reading a URL takes long
 
     def close(self) -> None:
@@ -137,7 +171,7 @@ class HttpClient:
     def send(self, request: Request) -> Reply:
         """One exchange. Raises NotSent, NoAnswer, or ConfigurationError for a refused address."""
         prepared = self._prepare(request)
-        shown = request.show(self._redactor)
+        shown = request.show(self._redactor, prepared.headers)
         started = time.monotonic()
         with self._failures(shown):
             # Not through a requests.Session: what that adds (cookies, redirects, hooks, the environment) is
@@ -150,32 +184,19 @@ class HttpClient:
             return self._reply(response, content, complete, shown, time.monotonic() - started)
 
     def _prepare(self, request: Request) -> requests.PreparedRequest:
-        headers = {
-            "User-Agent": USER_AGENT,
-            "Accept": "*/*",
-            "Accept-Encoding": "identity",
-            **request.headers,
-        }
         prepared = requests.PreparedRequest()
-        try:
-            prepared.prepare_method(request.method)
-            prepared.url = self._urls.get(request.url) or self._checked(request.url, prepared)
-            prepared.prepare_headers(headers)
-            prepared.prepare_body(request.body, None)
-        except (requests.RequestException, ValueError) as error:
-            raise ConfigurationError(
-                message("the url cannot be used: it is not a valid web address")
-            ) from error
+        prepared.method, prepared.body, prepared.headers = request.method, request.body, request.outgoing()
+        prepared.url = self._urls.get(request.url) or self._checked(request.url)
         return prepared
 
-    def _checked(self, url: str, prepared: requests.PreparedRequest) -> str:
+    def _checked(self, url: str) -> str:
         """The URL as it is sent. Behind a proxy, which connects for us, its host is checked here."""
-        prepared.prepare_url(url, None)
+        sent = normal_url(url)
         if self._proxies:
-            self._guard.check_target(urlsplit(prepared.url or "").hostname or "")
+            self._guard.check_target(urlsplit(sent).hostname or "")
         elif len(self._urls) < KNOWN_URLS:
-            self._urls[url] = prepared.url or ""
-        return prepared.url or ""
+            self._urls[url] = sent
+        return sent
 
     @contextmanager
     def _failures(self, shown: str) -> Iterator[None]:
@@ -201,6 +222,10 @@ class HttpClient:
             raise NoAnswer(lost, Exchange(shown)) from None
         except (requests.RequestException, HTTPError, OSError):
             raise NoAnswer(message("the answer could not be read"), Exchange(shown)) from None
+        except ValueError as error:  # http.client checks what it writes
+            raise ConfigurationError(
+                message("the request cannot be sent: its headers are not valid")
+            ) from error
 
     def _read(self, response: requests.Response) -> tuple[bytes, bool]:
         """At most `limit` bytes; the status is known by now, so a broken body is not a failure."""
@@ -211,34 +236,63 @@ class HttpClient:
                 if not piece:
                     return content, True
                 content += piece
-        except (HTTPError, OSError):
+        except (HTTPError, OSError, ValueError):  # the last for frames of chunks that are none
             return content, False
         return content[: self._limit], False
 
     def _reply(
         self, response: requests.Response, content: bytes, complete: bool, shown: str, seconds: float
     ) -> Reply:
-        lines = [f"HTTP {response.status_code}", *_lines(self._redactor.headers(response.headers))]
-        text = "\n".join(lines) + "\n\n" + content[:SCAN_LIMIT].decode("utf-8", "replace")
+        headers, coding = response.headers, ""
+        if codings := headers.get("Content-Encoding", ""):
+            content, is_whole, coding = decoding.unpacked(content, codings, self._limit)
+            complete = complete and is_whole
+        told = decoding.text(content[:SCAN_LIMIT], headers.get("Content-Type", "")) if not coding else ""
+        if content and not told:
+            told = f"[{len(content)} bytes]"
+        lines = [f"HTTP {response.status_code}", *_lines(self._redactor.headers(headers))]
+        text = "\n".join(lines) + "\n\n" + told
         exchange = Exchange(shown, self._redactor.excerpt(text), response.status_code)
-        return Reply(response.status_code, response.headers, content, complete, seconds, exchange)
+        return Reply(response.status_code, headers, content, complete, seconds, exchange, coding)
+
+
+def normal_url(url: str) -> str:
+    """A URL as it is sent: host in ASCII, path encoded, no fragment. Raises ConfigurationError."""
+    prepared = requests.PreparedRequest()
+    try:
+        prepared.prepare_url(url, None)
+        return urlunsplit(urlsplit(prepared.url or "")._replace(fragment=""))
+    except (requests.RequestException, ValueError) as error:
+        raise ConfigurationError(message("the url cannot be used: it is not a valid web address")) from error
+
+
+def check_proxy(url: str) -> None:
+    """Raises ConfigurationError for a proxy's address that nothing can be sent to."""
+    try:
+        usable = urlsplit(normal_url(url)).port != 0
+    except (ConfigurationError, ValueError):
+        usable = False
+    if not usable:
+        raise ConfigurationError(message("the proxy cannot be used: it is not a valid web address"))
 
 
 def outcome(reply: Reply, redactor: Redactor, payload: JSON = None) -> Outcome:
     """What an answer means: 2xx accepted; 408, 425, 429 and 5xx retry; 401, 403 and 407 are the destination's
-    problem, 410 its end; the rest rejected."""
+    problem, 410 its end; the rest rejected. A 403 that says when a rate limit ends is to be repeated.
+    """
     status = reply.status
+    after = waiting.asked(status, reply.headers)
     if 200 <= status < 300:
-        return Accepted(detail=_answered(status), exchange=reply.exchange)
+        return Accepted(detail=_answered(status), exchange=reply.exchange, after=after)
     if status == 407:
         return Hold(message("the proxy refused its credentials (407)"), reply.exchange)
-    if status in RETRYABLE or status >= 500:
-        return Retry(reason(reply, redactor, payload), retry_after(reply.headers), reply.exchange)
+    if status in RETRYABLE or status >= 500 or (status == 403 and after is not None):
+        return Retry(reason(reply, redactor, payload), after, reply.exchange)
     if status in (401, 403):
         return Hold(reason(reply, redactor, payload), reply.exchange)
     if status == 410:
         return Stop(reason(reply, redactor, payload), reply.exchange)
-    return Rejected(reason(reply, redactor, payload), reply.exchange)
+    return Rejected(reason(reply, redactor, payload), reply.exchange, after)
 
 
 def reason(reply: Reply, redactor: Redactor, payload: JSON = None) -> str:
@@ -253,6 +307,9 @@ def reason(reply: Reply, redactor: Redactor, payload: JSON = None) -> str:
     answered = _answered(reply.status)
     if reply.status in (401, 403):
         answered = message("answered %(status)s: it refused the credentials", status=reply.status)
+    if reply.coding:
+        coded = message("what it says is encoded as %(name)s and cannot be read", name=reply.coding)
+        return joined(": ", (answered, coded))
     said = redactor.reason(reply.text, payload)
     return cut(joined(": ", (answered, said))) if said else answered
 
@@ -263,32 +320,41 @@ def _answered(status: int) -> Message:
     return message("answered %(status)s", status=status)
 
 
-def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
-    """Seconds that a Retry-After header asks for (RFC 9110 10.2.3), at most a day; None if unusable."""
-    value = headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdigit():
-        seconds = float(value[:12])
-    else:
-        try:
-            moment = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        seconds = moment.timestamp() - (time.time() if now is None else now)
-    return min(seconds, LONGEST_WAIT) if seconds >= 0 else None
-
-
 def checked_headers(*sources: Mapping[str, str]) -> CaseInsensitiveDict[str]:
     """One set of headers, later sources winning. Raises ConfigurationError naming an unusable one."""
     merged: CaseInsensitiveDict[str] = CaseInsensitiveDict()
-    for name, value in (pair for source in sources for pair in source.items()):
-        if not _HEADER_NAME.fullmatch(name):
-            raise ConfigurationError(message("a header's name may hold only letters, digits and -_."))
-        if _CONTROL.search(value) or not _is_latin1(value):
+    for source in sources:
+        if len({name.lower() for name in source}) < len(source):
             raise ConfigurationError(
-                message("the value of header %(name)s holds characters that a header cannot carry", name=name)
+                message("a header is given twice; upper and lower case make no difference")
             )
-        merged[name] = value.strip()
+        for name, value in source.items():
+            _check_header(name, value)
+            merged[name] = value.strip()
     return merged
+
+
+def _check_header(name: str, value: str) -> None:
+    if not _HEADER_NAME.fullmatch(name):
+        raise ConfigurationError(message("a header's name may hold only letters, digits and -_."))
+    if _CONTROL.search(value) or not _is_latin1(value):
+        raise ConfigurationError(
+            message("the value of header %(name)s holds characters that a header cannot carry", name=name)
+        )
+    kind = name.lower()
+    if kind in _OF_THE_CONNECTION:
+        raise ConfigurationError(
+            message(
+                "the header %(name)s cannot be set: it belongs to the connection, not to the request",
+                name=name,
+            )
+        )
+    if kind == "host":
+        raise ConfigurationError(message("the header Host cannot be set: it is always the host of the url"))
+    if kind == "proxy-authorization":
+        raise ConfigurationError(
+            message("the header Proxy-Authorization cannot be set: give the proxy's user name in its address")
+        )
 
 
 def _lines(headers: Mapping[str, str]) -> list[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
+
+from requests.structures import CaseInsensitiveDict
 
 from destinations.connectors import schemas
 from destinations.connectors.addresses import Guard
@@ -158,10 +160,7 @@ class HttpApi:
             request = plan.request(delivery)
         except payload.UnwritableError as error:
             return {"problem": str(error)}
-        body = None if not isinstance(request.body, bytes) else plan.redactor.text(request.body.decode())
-        url = plan.redactor.text(request.shown_url)
-        headers = {"User-Agent": http.USER_AGENT, **plan.redactor.headers(request.headers)}
-        return {"method": request.method, "url": url, "headers": headers, "body": body}
+        return request.describe(plan.redactor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,14 +178,14 @@ class _Plan:
 
     def request(self, delivery: Delivery) -> http.Request:
         """Raises UnwritableError."""
-        headers = dict(self.headers)
+        headers = CaseInsensitiveDict(self.headers)
+        headers["Idempotency-Key"] = delivery.idempotency_key
         if self.method == "GET":
-            headers["Idempotency-Key"] = delivery.idempotency_key
             query = urlencode(payload.flatten(delivery.payload))
             url, shown_url = _extend(self.url, query), _extend(self.shown_url, query)
             return http.Request("GET", url, headers, shown_url=shown_url)
         body, content_type = payload.serialise(delivery.payload, self.headers.get("Content-Type", ""))
-        headers |= {"Content-Type": content_type, "Idempotency-Key": delivery.idempotency_key}
+        headers["Content-Type"] = content_type
         return http.Request(self.method, self.url, headers, body, self.shown_url)
 
 
@@ -237,9 +236,16 @@ def _plan(credentials: Mapping[str, JSON], settings: Mapping[str, JSON]) -> _Pla
     """Raises ConfigurationError when fields contradict each other or cannot be sent."""
     given = schemas.checked(HttpApi.credentials_schema, credentials)
     options = schemas.checked(HttpApi.settings_schema, settings)
+    schemas.check_no_references(_fixed_texts(given, options))
     url, authorization = _authorization(given)
-    cookies = {"Cookie": "; ".join(_cookies(options["cookies"]))} if options["cookies"] else {}
-    headers = http.checked_headers(given["headers"], options["headers"], cookies)
+    url = http.normal_url(url)
+    if given["proxy"]:
+        http.check_proxy(given["proxy"])
+    headers = http.checked_headers(given["headers"], options["headers"])
+    if cookies := _cookies(options["cookies"]):
+        if "Cookie" in headers:
+            raise ConfigurationError(message("give either a Cookie header or cookies, not both"))
+        headers.update(http.checked_headers({"Cookie": "; ".join(cookies)}))
     if authorization:
         if "Authorization" in headers:
             raise ConfigurationError(
@@ -260,6 +266,14 @@ def _plan(credentials: Mapping[str, JSON], settings: Mapping[str, JSON]) -> _Pla
         options["ssl_check"],
         redactor,
     )
+
+
+def _fixed_texts(given: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is sent as it stands, by the name of its field."""
+    yield from (("url", given["url"]), ("proxy", given["proxy"]))
+    groups = (("headers", given["headers"]), ("headers", options["headers"]), ("cookies", options["cookies"]))
+    for field, group in groups:
+        yield from ((f"{field}.{name}", f"{name} {value}") for name, value in group.items())
 
 
 def _authorization(given: Mapping[str, Any]) -> tuple[str, str]:

@@ -15,15 +15,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from requests import PreparedRequest
+from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import create_connection
 
 from destinations.connectors.addresses import Guard
+from destinations.connectors.http.answer_head import Answer
 
+HEAD_LIMIT = 1024 * 1024  # bytes of an answer beside its body: its head, the frames of chunks, trailers
 KNOWN_URLS = 10  # those of GET all differ
 
 # urllib3 logs whole URLs, whose query may hold secrets or, with GET, the payload.
@@ -31,15 +34,16 @@ logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
 
 class GuardedAdapter(HTTPAdapter):
-    """An adapter whose connections pass the guard; `limit`: seconds that one exchange may take in all.
+    """An adapter whose connections pass the guard. `limit`: seconds that one exchange may take in all;
+    `most`: bytes of a body that will be read.
 
     It is always asked with the same proxies and the same `verify`, and does no more than is needed here, as
     everything is paid for at each push. ConfigurationError comes through requests unchanged when an address
     is refused.
     """
 
-    def __init__(self, guard: Guard, limit: float) -> None:
-        self._pools = _pools(guard, limit)
+    def __init__(self, guard: Guard, limit: float, most: int) -> None:
+        self._pools = _pools(guard, limit, most + HEAD_LIMIT)
         self._pool_of: dict[str, Any] = {}
         super().__init__(pool_connections=2, pool_maxsize=2)
 
@@ -62,15 +66,22 @@ class GuardedAdapter(HTTPAdapter):
                 self._pool_of[url] = pool
         return pool
 
+    def build_response(self, request: PreparedRequest, answer: Any) -> Response:
+        """What is needed of an answer; its cookies, which take long to read, are not."""
+        response = Response()
+        response.request, response.status_code, response.raw = request, answer.status, answer
+        response.headers = CaseInsensitiveDict(answer.headers)
+        return response
 
-def _pools(guard: Guard, limit: float) -> dict[str, Any]:
+
+def _pools(guard: Guard, limit: float, most: int) -> dict[str, Any]:
     """urllib3 makes connections from classes, so what they need is bound into classes."""
 
     class Plain(_Guarded, HTTPConnection):
-        _guard, _limit = guard, limit
+        _guard, _limit, _most = guard, limit, most
 
     class Secure(_Guarded, HTTPSConnection):
-        _guard, _limit = guard, limit
+        _guard, _limit, _most = guard, limit, most
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = Plain
@@ -87,8 +98,10 @@ def _pools(guard: Guard, limit: float) -> dict[str, Any]:
 
 
 class _Guarded(HTTPConnection):
+    response_class = Answer
     _guard: Guard
     _limit: float
+    _most: int
 
     def _new_conn(self) -> socket.socket:
         """Connect to the first checked address that answers; errors as urllib3 raises them."""
@@ -109,19 +122,32 @@ class _Guarded(HTTPConnection):
         raise NewConnectionError(self, failure.strerror or "connection failed") from failure
 
     def connect(self) -> None:
-        super().connect()
+        try:
+            super().connect()
+        except TimeoutError as error:  # of a proxy or of TLS: nothing has been sent
+            raise ConnectTimeoutError(self, "connecting took too long") from error
+        except ConnectionError as error:
+            raise NewConnectionError(self, "connection failed") from error
         self.sock: Any = _TimedSocket(self.sock)
+
+    def _tunnel(self) -> None:
+        """Ask a proxy for a way through. TLS, which comes next, needs the socket itself."""
+        plain, self.sock = self.sock, _TimedSocket(self.sock)
+        self.sock.end, self.sock.left = time.monotonic() + self._limit, self._most
+        super()._tunnel()
+        self.sock = plain
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         if self.sock is None:
             self.connect()
-        self.sock.end = time.monotonic() + self._limit
+        self.sock.end, self.sock.left = time.monotonic() + self._limit, self._most
         with self.sock.at_once():
             super().request(*args, **kwargs)
 
 
 class _TimedSocket:
-    """A socket whose reads stop at `end` (monotonic seconds), and that asks little of the system.
+    """A socket whose reads stop at `end` (monotonic seconds) and after the bytes that are `left`, and that
+    asks little of the system.
 
     A socket's own timeout starts again with every byte, so a server that drips would hold it forever.
     """
@@ -130,7 +156,7 @@ class _TimedSocket:
         self._sock = sock
         self._timeout = sock.gettimeout()
         self._waiting: list[bytes] | None = None
-        self.end = float("inf")
+        self.end, self.left = float("inf"), 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sock, name)
@@ -173,6 +199,13 @@ class _TimedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
+        if self._timed.left <= 0:
+            raise ConnectionError("the answer is too long")
+        read = self._read_in_time(buffer)
+        self._timed.left -= read or 0
+        return read
+
+    def _read_in_time(self, buffer: Any) -> int | None:
         left = self._timed.end - time.monotonic()
         if left <= 0:
             raise TimeoutError("the whole exchange took too long")

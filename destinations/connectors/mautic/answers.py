@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Mapping, Sequence
 
 from destinations.connectors.base import (
@@ -18,7 +17,7 @@ from destinations.connectors.base import (
     Unknown,
     Unreachable,
 )
-from destinations.connectors.http import client
+from destinations.connectors.http import client, waiting
 from destinations.connectors.redaction import Redactor, cut
 from tracsync.common.messages import joined, message
 
@@ -75,14 +74,7 @@ class Said:
 
     def wait(self) -> float | None:
         """Seconds that Mautic asks everyone to wait: Retry-After, or its rate limit's epoch seconds."""
-        if self.reply.status not in client.RETRYABLE and self.reply.status != 503:
-            return None
-        asked = client.retry_after(self.reply.headers)
-        reset = self.reply.headers.get("X-RateLimit-Reset", "").strip()
-        if asked is None and self.reply.status == 429 and reset.isascii() and reset.isdigit():
-            left = float(reset[:12]) - time.time()
-            asked = min(left, client.LONGEST_WAIT) if left >= 0 else None
-        return asked
+        return waiting.asked(self.reply.status, self.reply.headers)
 
     def batch_maximum(self) -> int | None:
         """The most contacts that one call may hold, when this answer says that there were more.

@@ -13,6 +13,7 @@ import pytest
 from destinations.connectors.addresses import SETTING, Guard
 from destinations.connectors.base import Accepted, ConfigurationError, Hold, Rejected, Retry, Stop
 from destinations.connectors.http import client as http
+from destinations.connectors.http import waiting
 from destinations.connectors.http.client import HttpClient, NoAnswer, NotSent, Request
 from destinations.connectors.redaction import Redactor
 
@@ -167,11 +168,8 @@ def test_a_dripping_server_is_left_in_time(server, start: bytes) -> None:
 
     server.answers.append(drip)
     client = HttpClient(ALLOWED, Redactor(), timeout=1)
-    if start.endswith(b"\r\n\r\n"):
-        assert not client.send(get(server.url)).complete
-    else:
-        with pytest.raises(NoAnswer):
-            client.send(get(server.url))
+    reply = client.send(get(server.url))
+    assert (reply.status, reply.complete) == (200, False)
     stop.set()
     client.close()
 
@@ -400,14 +398,14 @@ def test_what_a_status_means(client, server, status: int, kind: type) -> None:
     ],
 )
 def test_retry_after_in_seconds(value: str, seconds: float | None) -> None:
-    assert http.retry_after({"Retry-After": value}) == seconds
+    assert waiting.retry_after({"Retry-After": value}) == seconds
 
 
 @pytest.mark.parametrize(("ahead", "seconds"), [(90, 90), (-90, None), (9 * 86400, 86400)])
 def test_retry_after_as_a_date(ahead: int, seconds: float | None) -> None:
     now = datetime(2026, 11, 23, 12, tzinfo=UTC)
     value = format_datetime(now + timedelta(seconds=ahead), usegmt=True)
-    assert http.retry_after({"Retry-After": value}, now.timestamp()) == seconds
+    assert waiting.retry_after({"Retry-After": value}, now.timestamp()) == seconds
 
 
 @pytest.mark.parametrize(

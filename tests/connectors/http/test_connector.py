@@ -236,8 +236,11 @@ def test_describe_sends_nothing_and_masks(server) -> None:
         "url": server.url + "/hook?key=********",
         "headers": {
             "User-Agent": "tracsync",
+            "Accept": "*/*",
+            "Accept-Encoding": "identity",
             "Authorization": "********",
             "Content-Type": "application/json",
+            "Content-Length": "10",
             "Idempotency-Key": "1:2",
         },
         "body": '{"a":"ž"}',

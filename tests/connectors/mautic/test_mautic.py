@@ -237,7 +237,7 @@ def test_the_rate_limits_reset_is_honoured_for_all(api, store) -> None:
     assert len(api.calls) == 1
 
 
-@pytest.mark.parametrize("reset", ["", "soon", "-5", "1000"])
+@pytest.mark.parametrize("reset", ["", "soon", "-5", "1000000000"])
 def test_an_unusable_reset_is_ignored(api, store, reset: str) -> None:
     api.post(NEW, body="slow", status=429, headers={"X-RateLimit-Reset": reset})
     (outcome,) = push(store, person())
