@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from destinations.connectors import registry, schemas
-from destinations.connectors.base import Accepted, Connector, ConnectorError, Delivery
-from destinations.models import Destination, Resource
+from destinations.connectors.base import Accepted, Connector, ConnectorError, Delivery, Outcome
+from destinations.models import Destination, ProfileSync, Resource
 from destinations.notation import NotationError, parse_condition, parse_template
 from destinations.sync.sessions import trial_runtime
 from tracsync.common.messages import joined, message
@@ -61,7 +61,8 @@ def preview(destination: Destination, document: dict[str, Any]) -> Preview:
         payload = template.render(sources)
         connector = registry.get(destination.resource.type_id)
         errors += [sentence for _, sentence in schemas.validate(connector.payload_schema, payload)]
-        request = _request(connector, destination, Delivery(payload, "preview"))
+        delivery = Delivery(payload, "preview", _remote_id(destination, document))
+        request = _request(connector, destination, delivery)
     except (NotationError, ConnectorError) as error:
         errors.append(str(error))
     return Preview(met, explanation, summary, payload, request, errors, places, missing)
@@ -120,6 +121,12 @@ def _stand_in(schema: Any) -> dict[str, Any]:
         elif field.get("type") == "string" and "default" not in field:
             stand_in[name] = next(iter(field.get("enum", ())), "tracsync")
     return stand_in
+
+
+def _remote_id(destination: Destination, document: dict[str, Any]) -> str:
+    """What the destination calls the profile, which may decide what is sent, and to where."""
+    syncs = ProfileSync.objects.filter(destination=destination.pk, profile=str(document.get("id", "")))
+    return syncs.values_list("remote_id", flat=True).first() or ""
 
 
 def _request(connector: Connector, destination: Destination, delivery: Delivery) -> dict[str, Any]:

@@ -85,6 +85,9 @@ class ProfileSync(models.Model):
                 fields=("claimed_until",), condition=models.Q(claimed_until__isnull=False), name="in_flight"
             ),
             models.Index(fields=("destination", "state"), name="state_by_destination"),
+            models.Index(
+                fields=("destination", "remote_id"), condition=~models.Q(remote_id=""), name="by_remote_id"
+            ),
         )
 
     def __str__(self) -> str:

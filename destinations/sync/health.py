@@ -19,6 +19,9 @@ from destinations.connectors.base import Accepted, Hold, Rejected, Retry, Stop, 
 from destinations.models import Destination, Health, ProfileSync
 from destinations.sync import database, limits, retry
 from destinations.sync.decide import Refuse
+from tracsync.common.messages import message
+
+ASKED_TO_WAIT = message("it allows no more calls for now")
 
 MOST_ROWS = 1000  # that are touched in one transaction
 
@@ -96,11 +99,11 @@ def _count(health: Health, result: Any) -> None:
             health.last_accepted_at = timezone.now()
             health.problem, health.problem_at = "", None
             health.refusals, health.refused_since, health.refusal = 0, None, ""
-            _answers(health)
+            _answers(health, result.after)
         case Rejected():
             _refused(health, result.reason)
             if health.refusals < settings.TRACSYNC_EQUAL_REJECTIONS:
-                _answers(health)
+                _answers(health, result.after)
             else:
                 health.failures = 0
                 surplus = health.refusals - settings.TRACSYNC_EQUAL_REJECTIONS
@@ -118,10 +121,13 @@ def _count(health: Health, result: Any) -> None:
             _problem(health, result.reason)
 
 
-def _answers(health: Health) -> None:
+def _answers(health: Health, after: float | None) -> None:
+    """It works. `after`: seconds until its rate limit, which is used up, begins anew; that is no failure."""
     health.failures = 0
     if not health.is_held(timezone.now()):  # a rest that another worker was just asked for stays
         health.held_until, health.held_since, health.hold_reason = None, None, ""
+    if after is not None:
+        _hold(health, retry.retry_after(after), ASKED_TO_WAIT)
 
 
 def _refused(health: Health, reason: str) -> None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from destinations.connectors.base import Accepted, Hold, Outcome, Rejected, Retry, Stop, Unknown
 from destinations.models import Destination, ProfileSync
-from destinations.sync import counters, database, health, retry
+from destinations.sync import counters, database, health, remote_ids, retry
 from destinations.sync.decide import Decision, Refuse, Skip, Unchanged, Wait
 from destinations.sync.entries import Entry
 from tracsync.common.messages import message
@@ -49,7 +49,17 @@ FIELDS = (
 )
 
 # What others may have changed while the row was being pushed.
-MEANWHILE = ("version", "first_changed_at", "due_at", "asked", "resend", "replays", "bulk", "attempts")
+MEANWHILE = (
+    "version",
+    "first_changed_at",
+    "due_at",
+    "asked",
+    "resend",
+    "replays",
+    "bulk",
+    "attempts",
+    "remote_id",
+)
 
 
 def record(
@@ -89,6 +99,8 @@ def _record(
             for pk, holder, *values in rows
             if holder == ours
         ]
+        known = {pk: values[MEANWHILE.index("remote_id")] for pk, _holder, *values in rows}
+        taken = remote_ids.taken(held, entries, known)
         # The rows are there and locked: meeting them is the quickest way to update them all at once.
         database.insert(held, update=FIELDS)
         database.insert([entry.attempt for pk, *_ in rows if (entry := by_id[pk]).attempt])
@@ -97,6 +109,7 @@ def _record(
             health.note(destination, [_seen(entry) for entry in entries], sent_at, call_seconds)
             mine = {row.pk for row in held}
             counters.recorded(destination, [by_id[pk] for pk, *_ in rows if pk in mine or by_id[pk].attempt])
+    remote_ids.take_from_others(destination, taken)
 
 
 def _seen(entry: Entry) -> Decision | Outcome | None:

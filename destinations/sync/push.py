@@ -298,16 +298,17 @@ class _Batch:
 
     def _count(self, outcome: Outcome) -> None:
         """What ends the batch is decided as `health` decides whether the destination is well."""
-        if isinstance(outcome, Hold | Stop) or (isinstance(outcome, Retry) and outcome.after is not None):
+        is_told = isinstance(outcome, Accepted | Rejected | Retry) and outcome.after is not None
+        if is_told or isinstance(outcome, Hold | Stop):
             self.told_to_wait = True  # and no answer to a call beside this one takes that back
-        elif isinstance(outcome, Accepted | Rejected):
+        if isinstance(outcome, Accepted | Rejected):
             self.failures = 0
             refusal = outcome.reason if isinstance(outcome, Rejected) else None
             self.refusals = self.refusals + 1 if refusal == self.refusal else 1
             self.refusal = refusal
             if refusal is not None and self.refusals >= settings.TRACSYNC_EQUAL_REJECTIONS:
                 self.told_to_wait = True
-        else:
+        elif not is_told:
             self.failures += 1
 
 

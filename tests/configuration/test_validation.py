@@ -68,3 +68,23 @@ def test_every_part_of_a_destination(http):
     assert set(errors) == {"prerequisites", "mapping", "settings", "tags", "use_test_credentials"}
     assert "^" in errors["prerequisites"][0]
     assert "$.v" in errors["mapping"][0]
+
+
+@pytest.mark.parametrize("name", ["Transfer-Encoding", "content-length", "HOST", "Expect"])
+def test_headers_of_the_connection_are_refused_where_they_are_entered(http, name):
+    destination = Destination(name="d", resource=http, settings={"headers": {name: "chunked"}})
+    [sentence] = errors_of(validation.check_destination, destination)["settings"]
+    assert sentence.startswith(f"the header {'Host' if name == 'HOST' else name} cannot be set: ")
+    http.production = {**http.production, "headers": {name: "chunked"}}
+    assert errors_of(validation.check_resource, http) == {"production": [sentence]}
+
+
+@pytest.mark.parametrize("url", ["https://crm.example/{{profile@id}}", "https://crm.example/?id=profile@id"])
+def test_a_url_that_would_be_sent_as_it_stands_is_refused(http, url):
+    http.production = {**http.production, "url": url}
+    assert errors_of(validation.check_resource, http) == {
+        "production": [
+            "url holds {{ or profile@ and would be sent just so:"
+            " only the mapping takes values from the profile"
+        ]
+    }

@@ -108,6 +108,25 @@ def test_a_message_is_confirmed_and_readable_by_kombu_consumers(broker) -> None:
     assert not properties.headers
 
 
+@pytest.mark.parametrize("compression", ["none", "gzip", "bzip2"])
+@pytest.mark.parametrize("payload", [PAYLOAD, "text", None, []])
+def test_what_is_described_is_what_arrives(broker, compression: str, payload: Any) -> None:
+    settings = {"queue": {"name": broker.name, "routing_key": "key", "compression": compression}}
+    delivery = Delivery(payload, "installation:7:1:abc")
+    told = RabbitMQ().describe({"uri": URI}, settings, delivery)
+    with RabbitMQ().open({"uri": URI}, settings, LOOPBACK) as session:
+        (outcome,) = session.push([delivery])
+    assert isinstance(outcome, Accepted)
+    method, properties, body = broker.channel.basic_get(broker.name, auto_ack=True)
+    assert (told["exchange"], told["routing_key"]) == (method.exchange, method.routing_key)
+    sent = {name: value for name, value in vars(properties).items() if value is not None}
+    assert abs(told["properties"].pop("timestamp") - sent.pop("timestamp")) < 60
+    assert told["properties"] == sent
+    unpack = {"none": bytes, "gzip": zlib.decompress, "bzip2": bz2.decompress}[compression]
+    assert told["body"] == unpack(body).decode()
+    assert outcome.exchange.request.endswith(f"\n\n{told['body']}")
+
+
 def test_one_outcome_each_in_order(broker) -> None:
     outcomes = push(broker, *[{"n": n} for n in range(50)], {"bad": "\ud800"}, {"n": 50})
     kinds = [type(outcome) for outcome in outcomes]

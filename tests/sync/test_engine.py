@@ -468,6 +468,29 @@ class TestFailures:
         finally:
             recording.batch_size = batch_size
 
+    @pytest.mark.parametrize("answer", [Accepted(after=300), Rejected("422: bad", after=300)])
+    def test_a_used_up_limit_rests_the_whole_destination_without_being_a_failure(
+        self, frozen, recording, make_destination, make_profile, monkeypatch, answer
+    ):
+        monkeypatch.setattr(recording, "batch_size", 1)
+        destination = make_destination()
+        for n in range(3):
+            make_profile(f"p{n}")
+        recording.script(answer)
+        frozen.forward(20)
+        run_all()
+        frozen.forward(299)
+        run_all()
+        assert len(recording.deliveries) == 1
+        health = Health.objects.get(destination=destination)
+        assert health.is_held(frozen.now)
+        assert (health.hold_reason, health.failures) == ("it allows no more calls for now", 0)
+        assert ProfileSync.objects.filter(attempts=0).count() == 3 - isinstance(answer, Rejected)
+        frozen.forward(1)
+        run_all()
+        assert len(recording.deliveries) == 3
+        assert not Health.objects.get(destination=destination).is_held(frozen.now)
+
     @pytest.mark.parametrize("stop", ["rest", "pause"])
     def test_a_batch_under_way_stops_when_the_destination_is_to_be_left_alone(
         self, frozen, recording, make_destination, make_profile, monkeypatch, stop

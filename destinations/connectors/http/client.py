@@ -30,7 +30,7 @@ from destinations.connectors.base import (
     Stop,
 )
 from destinations.connectors.http import decoding, waiting
-from destinations.connectors.http.guarded_adapter import KNOWN_URLS, GuardedAdapter
+from destinations.connectors.http.guarded_adapter import KNOWN_URLS, GuardedAdapter, UnsendableError
 from destinations.connectors.redaction import SCAN_LIMIT, Redactor, cut, mask_url
 from tracsync.common.messages import Message, joined, message
 
@@ -222,7 +222,7 @@ class HttpClient:
             raise NoAnswer(lost, Exchange(shown)) from None
         except (requests.RequestException, HTTPError, OSError):
             raise NoAnswer(message("the answer could not be read"), Exchange(shown)) from None
-        except ValueError as error:  # http.client checks what it writes
+        except UnsendableError as error:
             raise ConfigurationError(
                 message("the request cannot be sent: its headers are not valid")
             ) from error
@@ -269,11 +269,9 @@ def normal_url(url: str) -> str:
 def check_proxy(url: str) -> None:
     """Raises ConfigurationError for a proxy's address that nothing can be sent to."""
     try:
-        usable = urlsplit(normal_url(url)).port != 0
-    except (ConfigurationError, ValueError):
-        usable = False
-    if not usable:
-        raise ConfigurationError(message("the proxy cannot be used: it is not a valid web address"))
+        normal_url(url)
+    except ConfigurationError:
+        raise ConfigurationError(message("the proxy cannot be used: it is not a valid web address")) from None
 
 
 def outcome(reply: Reply, redactor: Redactor, payload: JSON = None) -> Outcome:

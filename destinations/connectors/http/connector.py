@@ -237,6 +237,7 @@ def _plan(credentials: Mapping[str, JSON], settings: Mapping[str, JSON]) -> _Pla
     given = schemas.checked(HttpApi.credentials_schema, credentials)
     options = schemas.checked(HttpApi.settings_schema, settings)
     schemas.check_no_references(_fixed_texts(given, options))
+    http.normal_url(given["url"])  # it may be one that cannot even be taken apart
     url, authorization = _authorization(given)
     url = http.normal_url(url)
     if given["proxy"]:

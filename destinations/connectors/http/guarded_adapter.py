@@ -33,6 +33,10 @@ KNOWN_URLS = 10  # those of GET all differ
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
 
+class UnsendableError(Exception):
+    """http.client refuses to write this request; nothing has been sent."""
+
+
 class GuardedAdapter(HTTPAdapter):
     """An adapter whose connections pass the guard. `limit`: seconds that one exchange may take in all;
     `most`: bytes of a body that will be read.
@@ -142,7 +146,10 @@ class _Guarded(HTTPConnection):
             self.connect()
         self.sock.end, self.sock.left = time.monotonic() + self._limit, self._most
         with self.sock.at_once():
-            super().request(*args, **kwargs)
+            try:
+                super().request(*args, **kwargs)
+            except ValueError as error:
+                raise UnsendableError(str(error)) from error
 
 
 class _TimedSocket:

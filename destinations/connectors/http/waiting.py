@@ -19,10 +19,10 @@ _FIRST_EPOCH, _FIRST_EPOCH_MS = 1e9, 1e11  # what is larger is no number of seco
 _LONGEST_VALUE = 1000  # characters of a header
 
 _POLICY = re.compile(r'(?:"([^"\\]*)"|([A-Za-z*][\w*./:-]*))((?:\s*;[^,;"]*(?:"[^"]*")?)*)')
-_UNNAMED_POLICY = re.compile(r"\s*\d+((?:\s*;[^,;]*)*)")
-_PARAMETER = re.compile(r";\s*(\w+)\s*=\s*(\d{1,15})")
-_PAIR = re.compile(r"\b(\w+)\s*=\s*(\d{1,15})")
-_NUMBER = re.compile(r"\d{1,15}(?:\.\d{1,9})?")
+_UNNAMED_POLICY = re.compile(r"\s*\d+((?:\s*;[^,;]*)*)", re.ASCII)
+_PARAMETER = re.compile(r";\s*(\w+)\s*=\s*(\d{1,15})", re.ASCII)
+_PAIR = re.compile(r"\b(\w+)\s*=\s*(\d{1,15})", re.ASCII)
+_NUMBER = re.compile(r"\d{1,15}(?:\.\d{1,9})?", re.ASCII)
 _PREFIXES = ("RateLimit-", "X-RateLimit-", "X-Rate-Limit-")
 
 

@@ -22,6 +22,7 @@ from destinations.connectors.redaction import Redactor, cut
 from tracsync.common.messages import joined, message
 
 _MAXIMUM = re.compile(r"\bmax of (\d+) entities", re.IGNORECASE)
+_NUMBER = re.compile(r"[1-9]\d{0,18}", re.ASCII)
 _CREATED, _UPDATED = message("created"), message("updated")
 # Parameters of a contact that are not among its fields
 _PARAMETERS = frozenset(
@@ -95,7 +96,7 @@ def single(said: Said, body: Mapping[str, JSON]) -> Outcome:
     if said.errors and 200 <= status < 300:
         return _refused(said.errors[0], said, body, exchange)
     if 200 <= status < 300:
-        return _stored(said.mapping.get("contact"), status, body, exchange)
+        return _stored(said.mapping.get("contact"), status, body, exchange, said.wait())
     if status in client.RETRYABLE or status >= 500:
         return Retry(said.reason(body), said.wait(), exchange)
     return Rejected(said.reason(body), exchange)
@@ -125,12 +126,12 @@ def _all_failed(said: Said, reason: str, wait: float | None, exchange: Exchange)
     return Rejected(reason, exchange)
 
 
-def halt(outcome: Outcome) -> Retry | None:
+def halt(said: Said) -> Retry | None:
     """Whether calls after this one should wait."""
-    if isinstance(outcome, Retry) and outcome.exchange and outcome.exchange.status in (429, 503):
-        reason = message("not tried: Mautic answered %(status)s", status=outcome.exchange.status)
-        return Retry(reason, outcome.after)
-    return None
+    status, wait = said.reply.status, said.wait()
+    if status in (429, 503):
+        return Retry(message("not tried: Mautic answered %(status)s", status=status), wait)
+    return None if wait is None else Retry(message("not tried: Mautic allows no more calls for now"), wait)
 
 
 def describe_check(reply: client.Reply, redactor: Redactor) -> str:
@@ -161,7 +162,7 @@ def _item(said: Said, index: int, body: Mapping[str, JSON]) -> Outcome:
     if not isinstance(code, int):
         return Unknown(message("Mautic did not say what became of this contact"), _exchange(said, body, None))
     if 200 <= code < 300:
-        return _stored(found, code, body, _exchange(said, body, found))
+        return _stored(found, code, body, _exchange(said, body, found), said.wait())
     error = {**(error if isinstance(error, Mapping) else {}), "code": code}
     return _refused(error, said, body, _exchange(said, body, error))
 
@@ -175,13 +176,27 @@ def _exchange(said: Said, body: Mapping[str, JSON], answer: JSON) -> Exchange:
     return Exchange(excerpt(f"{request}\n\n[{sent}]"), excerpt(f"{response}\n\n{got}"), whole.status)
 
 
-def _stored(found: JSON, status: int, body: Mapping[str, JSON], exchange: Exchange) -> Outcome:
-    remote_id = found.get("id") if isinstance(found, Mapping) else None
-    if not isinstance(remote_id, int | str) or isinstance(remote_id, bool) or not remote_id:
+def _stored(
+    found: JSON, status: int, body: Mapping[str, JSON], exchange: Exchange, after: float | None
+) -> Outcome:
+    if not (number := _number(found)):
         # An empty contact came back from Mautic 5.0 (#13243).
         return Unknown(message("answered %(status)s without the contact's id", status=status), exchange)
     done = _CREATED if status == 201 else _UPDATED
-    return Accepted(str(remote_id), cut(joined("; ", (done, *_lost(body, found)))), exchange)
+    return Accepted(number, cut(joined("; ", (done, *_lost(body, found)))), exchange, after)
+
+
+def number_and_address(said: Said) -> tuple[str, JSON]:
+    """The id and the e-mail of the contact that was asked for, "" for what is not told."""
+    found = said.mapping.get("contact")
+    fields = found.get("fields") if isinstance(found, Mapping) else None
+    known = fields.get("all") if isinstance(fields, Mapping) else None
+    return _number(found), known.get("email") or "" if isinstance(known, Mapping) else ""
+
+
+def _number(found: JSON) -> str:
+    number = str(found.get("id") or "") if isinstance(found, Mapping) else ""
+    return number if _NUMBER.fullmatch(number) else ""
 
 
 def _refused(error: Mapping[str, JSON], said: Said, body: Mapping[str, JSON], exchange: Exchange) -> Outcome:

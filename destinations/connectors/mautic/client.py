@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from destinations.connectors.addresses import Guard
@@ -26,7 +27,7 @@ class MauticClient:
         self, credentials: Mapping[str, str], guard: Guard, tokens: TokenStore, redactor: Redactor
     ) -> None:
         self.redactor = redactor
-        self._base = base_url(credentials["api_url"])
+        self.base = base_url(credentials["api_url"])
         self._keys = {"client_id": credentials["public_key"], "client_secret": credentials["private_key"]}
         self._tokens = tokens
         self._http = client.HttpClient(guard, redactor, timeout=TIMEOUT, limit=RESPONSE_LIMIT)
@@ -34,40 +35,31 @@ class MauticClient:
     def close(self) -> None:
         self._http.close()
 
-    def call(self, method: str, path: str, body: JSON = None, idempotency_key: str = "") -> client.Reply:
+    def call(self, request: client.Request, *, may_be_missing: bool = False) -> client.Reply:
         """One API call; a refused token is renewed once and the call repeated once.
 
-        Raises what `HttpClient.send` raises, UnwritableError for a body that JSON cannot hold, and
-        ConfigurationError or Unreachable when no token can be had or the API as a whole refuses.
+        Raises what `HttpClient.send` raises, and ConfigurationError or Unreachable when no token can be had
+        or the API as a whole refuses: with a 404, too, unless it may be about one contact.
         """
-        request = self._request(method, path, body, idempotency_key)
         token = self._tokens.get() or self._tokens.renew(None, self._fetch)
         reply = self._http.send(self._authorised(request, token))
         if reply.status == 401:
             token = self._tokens.renew(token, self._fetch)
             reply = self._http.send(self._authorised(request, token))
-        Said(reply, self.redactor).raise_if_refused()
+        if not (may_be_missing and reply.status == 404):
+            Said(reply, self.redactor).raise_if_refused()
         return reply
-
-    def _request(self, method: str, path: str, body: JSON, idempotency_key: str) -> client.Request:
-        # Without its content type Mautic does not parse JSON and saves an empty contact (#7238, #10982).
-        headers = {"Content-Type": payload.JSON_TYPE} if body is not None else {}
-        if idempotency_key:
-            headers["Idempotency-Key"] = idempotency_key
-        data = None if body is None else payload.json_bytes(body)
-        return client.Request(method, f"{self._base}/api/{path}", headers, data, f"{self._base}/api/{path}")
 
     def _authorised(self, request: client.Request, token: Token) -> client.Request:
         self.redactor.add(token.value)
-        headers = {**request.headers, **client.checked_headers({"Authorization": f"Bearer {token.value}"})}
-        return client.Request(request.method, request.url, headers, request.body, request.shown_url)
+        return authorised(request, token.value)
 
     def _fetch(self) -> Token:
         """A new token by client credentials (Mautic 4.0 or later)."""
         form = urlencode({"grant_type": "client_credentials", **self._keys})
         headers = {"Content-Type": payload.FORM_TYPE}
         try:
-            reply = self._http.send(client.Request("POST", f"{self._base}/oauth/v2/token", headers, form))
+            reply = self._http.send(client.Request("POST", f"{self.base}/oauth/v2/token", headers, form))
         except (client.NotSent, client.NoAnswer) as error:
             raise Unreachable(message("no access token: %(reason)s", reason=str(error))) from None
         said = Said(reply, self.redactor)
@@ -85,6 +77,27 @@ class MauticClient:
         return Token(value, time.time() + lifetime - min(MARGIN, lifetime / 10))
 
 
+def request(
+    base: str, method: str, path: str, body: JSON = None, idempotency_key: str = ""
+) -> client.Request:
+    """An API call, not yet authorised. Raises UnwritableError for a body that JSON cannot hold."""
+    # Without its content type Mautic does not parse JSON and saves an empty contact (#7238, #10982).
+    headers = {"Content-Type": payload.JSON_TYPE} if body is not None else {}
+    if idempotency_key:
+        headers["Idempotency-Key"] = idempotency_key
+    data = None if body is None else payload.json_bytes(body)
+    return client.Request(method, f"{base}/api/{path}", headers, data, f"{base}/api/{path}")
+
+
+def authorised(request: client.Request, token: str) -> client.Request:
+    headers = client.checked_headers({"Authorization": f"Bearer {token}"}, request.headers)
+    return replace(request, headers=headers)
+
+
 def base_url(api_url: str) -> str:
-    """Mautic's own address: without /api and slashes at its end (a trailing slash is a 404 on POST)."""
-    return api_url.strip().rstrip("/").removesuffix("/api").rstrip("/")
+    """Mautic's own address: without /api and slashes at its end (a trailing slash is a 404 on POST).
+
+    Raises ConfigurationError for one that leads nowhere.
+    """
+    given = client.normal_url(api_url.strip())
+    return given.rstrip("/").removesuffix("/api").rstrip("/")

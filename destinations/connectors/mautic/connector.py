@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, closing
+from dataclasses import replace
 from typing import ClassVar
 
 from destinations.connectors import schemas
 from destinations.connectors.addresses import Guard
 from destinations.connectors.base import (
     JSON,
+    Accepted,
     Delivery,
     Exchange,
     Outcome,
@@ -27,11 +29,12 @@ from destinations.connectors.base import (
 )
 from destinations.connectors.batches import Step, in_turn
 from destinations.connectors.http import client as http
-from destinations.connectors.http.payload import JSON_TYPE, UnwritableError
-from destinations.connectors.mautic import answers
+from destinations.connectors.http.payload import UnwritableError
+from destinations.connectors.mautic import answers, identity
 from destinations.connectors.mautic.answers import Said
-from destinations.connectors.mautic.client import MauticClient, base_url
-from destinations.connectors.redaction import Redactor
+from destinations.connectors.mautic.client import MauticClient, authorised, base_url, request
+from destinations.connectors.mautic.identity import Identity, place_of
+from destinations.connectors.redaction import MASK, Redactor
 from tracsync.common.messages import joined, message
 
 BATCH_LIMIT = 200  # Mautic's api_batch_max_limit
@@ -40,7 +43,7 @@ MOST_FAILURES = 12
 
 
 class Mautic:
-    """Creates or updates one contact per profile; Mautic finds it by its unique fields (the e-mail)."""
+    """Creates or updates one contact per profile: found by its e-mail, or by its id where that changed."""
 
     slug: ClassVar[str] = "mautic"
     name: ClassVar[str] = "Mautic"
@@ -112,7 +115,6 @@ class Mautic:
         given = schemas.checked(self.credentials_schema, credentials)
         options = schemas.checked(self.settings_schema, settings)
         schemas.check_no_references([("api_url", given["api_url"])])
-        http.normal_url(given["api_url"])
         lent = runtime or Runtime()
         redactor = Redactor(schemas.secrets(self.credentials_schema, given))
         client = MauticClient(given, Guard(lent.allowed_internal), lent.tokens, redactor)
@@ -121,17 +123,31 @@ class Mautic:
     def describe(
         self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], delivery: Delivery
     ) -> dict[str, JSON]:
-        """Keys: method, url, headers, body (a JSON value); or only `problem`. Never asks for a token."""
+        """Keys: method, url, headers, body (text); or only `problem`. Never asks for a token."""
         given = schemas.checked(self.credentials_schema, credentials)
         options = schemas.checked(self.settings_schema, settings)
-        if problem := _problem(delivery):
-            return {"problem": problem}
-        return {
-            "method": "POST",
-            "url": f"{base_url(given['api_url'])}/api/contacts/new",
-            "headers": {"Authorization": "********", "Content-Type": JSON_TYPE},
-            "body": contact(delivery.payload, bool(options["overwrite_with_blank"])),
-        }
+        try:
+            if problem := _problem(delivery):
+                raise UnwritableError(problem)
+            base = base_url(given["api_url"])
+            told = _first_call(base, delivery, bool(options["overwrite_with_blank"]))
+        except UnwritableError as error:
+            return {"problem": str(error)}
+        return authorised(told, MASK).describe(Redactor(schemas.secrets(self.credentials_schema, given)))
+
+
+def _first_call(base: str, delivery: Delivery, overwrite_with_blank: bool) -> http.Request:
+    """The call for a delivery that goes alone; raises UnwritableError."""
+    body = contact(delivery.payload, overwrite_with_blank)
+    if moved := _moved(delivery, place_of(base)):
+        return request(base, "PATCH", f"contacts/{moved.number}/edit", body, delivery.idempotency_key)
+    return request(base, "POST", "contacts/new", body, delivery.idempotency_key)
+
+
+def _moved(delivery: Delivery, place: str) -> Identity | None:
+    """The contact that has another address than this delivery; None if there is none that is known."""
+    known = identity.read(delivery.remote_id, place)
+    return known if known and known.mark != identity.mark(place, delivery.payload["email"]) else None
 
 
 def contact(payload: Mapping[str, JSON], overwrite_with_blank: bool) -> dict[str, JSON]:
@@ -143,10 +159,13 @@ def contact(payload: Mapping[str, JSON], overwrite_with_blank: bool) -> dict[str
 
 
 class MauticSession:
-    """Pushes by `contacts/new` for one contact and `contacts/batch/new` for several."""
+    """Pushes by `contacts/new` for one contact and `contacts/batch/new` for several, which find a contact by
+    its address; and by `contacts/{id}/edit`, one by one, where that has changed.
+    """
 
     def __init__(self, client: MauticClient, overwrite_with_blank: bool) -> None:
         self._client, self._overwrite = client, overwrite_with_blank
+        self._place = place_of(client.base)
         self._limit = BATCH_LIMIT
         self._failures = 0
 
@@ -155,7 +174,7 @@ class MauticSession:
 
     def check(self) -> str:
         try:
-            reply = self._client.call("GET", "contacts?limit=1")
+            reply = self._client.call(request(self._client.base, "GET", "contacts?limit=1"))
         except (http.NotSent, http.NoAnswer) as error:
             raise Unreachable(str(error)) from None
         return answers.describe_check(reply, self._client.redactor)
@@ -164,11 +183,31 @@ class MauticSession:
         self._failures = 0
         problems = [_problem(delivery) for delivery in deliveries]
         outcomes: list[Outcome] = [Rejected(problem) for problem in problems]
-        chunks = self._chunks(deliveries, [index for index, problem in enumerate(problems) if not problem])
-        done, _halt = in_turn(chunks, lambda chunk: self._send([deliveries[index] for index in chunk]))
-        for index, outcome in zip((index for chunk in chunks for index in chunk), done, strict=True):
-            outcomes[index] = outcome
+        usable = [index for index, problem in enumerate(problems) if not problem]
+        moved = {index: known for index in usable if (known := _moved(deliveries[index], self._place))}
+        chunks = self._chunks(deliveries, [index for index in usable if index not in moved])
+        # Those that move go first: an address that one of them leaves may be another's now.
+        groups = [*([index] for index in self._in_order(deliveries, moved)), *chunks]
+        done, _halt = in_turn(groups, lambda group: self._send_group(deliveries, group, moved))
+        for index, outcome in zip((index for group in groups for index in group), done, strict=True):
+            outcomes[index] = self._identified(outcome, deliveries[index])
         return outcomes
+
+    def _in_order(self, deliveries: Sequence[Delivery], moved: Mapping[int, Identity]) -> list[int]:
+        new = {index: identity.mark(self._place, deliveries[index].payload["email"]) for index in moved}
+        return identity.in_order({index: (known.mark, new[index]) for index, known in moved.items()})
+
+    def _identified(self, outcome: Outcome, delivery: Delivery) -> Outcome:
+        if not isinstance(outcome, Accepted):
+            return outcome
+        known = identity.identity(outcome.remote_id, self._place, delivery.payload["email"])
+        return replace(outcome, remote_id=str(known))
+
+    def _send_group(
+        self, deliveries: Sequence[Delivery], group: Sequence[int], moved: Mapping[int, Identity]
+    ) -> Step:
+        known = moved.get(group[0])
+        return self._send([deliveries[index] for index in group], known)
 
     def _chunks(self, deliveries: Sequence[Delivery], indexes: Sequence[int]) -> list[list[int]]:
         """The indexes of the deliveries to send, per call.
@@ -185,8 +224,10 @@ class MauticSession:
         size = self._limit
         return [wave[at : at + size] for wave in waves.values() for at in range(0, len(wave), size)]
 
-    def _send(self, group: Sequence[Delivery]) -> Step:
+    def _send(self, group: Sequence[Delivery], known: Identity | None = None) -> Step:
         try:
+            if known is not None:
+                return self._move(group[0], known)
             return self._send_one(group[0]) if len(group) == 1 else self._send_batch(group)
         except UnwritableError as error:
             return self._split(group, [Rejected(str(error))] * len(group))
@@ -197,22 +238,47 @@ class MauticSession:
             unknown = Unknown(str(error), Exchange(error.exchange.request.partition("\n\n")[0]))
             return [unknown] * len(group), Retry(message("not tried: %(reason)s", reason=str(error)))
 
+    def _move(self, delivery: Delivery, known: Identity) -> Step:
+        """Give a contact another address, so that the profile does not become a second one.
+
+        Only one that still is what it was: Mautic answers for a contact that was merged into another one with
+        that, and edits that. One that has been given a third address meanwhile may be somebody else by now.
+        """
+        call = request(self._client.base, "GET", f"contacts/{known.number}")
+        try:
+            said = Said(self._client.call(call, may_be_missing=True), self._client.redactor)
+        except http.NoAnswer as error:  # nothing was to be changed yet
+            return [Retry(str(error))], Retry(message("not tried: %(reason)s", reason=str(error)))
+        status = said.reply.status
+        if status not in (200, 404, 410):
+            return [Retry(said.reason(delivery.payload), said.wait(), said.reply.exchange)], answers.halt(
+                said
+            )
+        number, address = answers.number_and_address(said)
+        marks = (known.mark, identity.mark(self._place, delivery.payload["email"]))
+        if status != 200 or number != known.number or identity.mark(self._place, address) not in marks:
+            return self._send_one(replace(delivery, remote_id=""))
+        return self._send_one(delivery)
+
     def _send_one(self, delivery: Delivery) -> Step:
-        body = contact(delivery.payload, self._overwrite)
-        reply = self._client.call("POST", "contacts/new", body, delivery.idempotency_key)
-        outcome = answers.single(Said(reply, self._client.redactor), body)
-        return [outcome], answers.halt(outcome)
+        call = _first_call(self._client.base, delivery, self._overwrite)
+        reply = self._client.call(call, may_be_missing=call.method == "PATCH")
+        if reply.status == 404:  # deleted since it was looked at
+            return self._send_one(replace(delivery, remote_id=""))
+        said = Said(reply, self._client.redactor)
+        return [answers.single(said, contact(delivery.payload, self._overwrite))], answers.halt(said)
 
     def _send_batch(self, group: Sequence[Delivery]) -> Step:
         bodies = [contact(delivery.payload, self._overwrite) for delivery in group]
-        said = Said(self._client.call("POST", "contacts/batch/new", bodies), self._client.redactor)
+        call = request(self._client.base, "POST", "contacts/batch/new", bodies)
+        said = Said(self._client.call(call), self._client.redactor)
         outcomes = answers.batch(said, bodies)
         allowed = said.batch_maximum()
         if allowed is not None:
             return self._smaller(group, outcomes, allowed)
         if said.reply.status in (413, 500):
             return self._split(group, outcomes)
-        return outcomes, answers.halt(outcomes[0])
+        return outcomes, answers.halt(said)
 
     def _smaller(self, group: Sequence[Delivery], refused: list[Outcome], allowed: int) -> Step:
         """The same batch can never pass; pieces of it may, and nothing of it was saved."""

@@ -59,6 +59,20 @@ def test_unusable_settings(queue) -> None:
         RabbitMQ().open({"uri": "amqp://h"}, {"queue": queue})
 
 
+@pytest.mark.parametrize(
+    ("uri", "queue", "field"),
+    [
+        ("amqp://h/{{profile@id}}", {}, "uri"),
+        ("amqp://profile@h", {}, "uri"),
+        ("amqp://h", {"name": "profile@id"}, "name"),
+        ("amqp://h", {"routing_key": "changed.{{profile@data.country}}"}, "routing_key"),
+    ],
+)
+def test_a_reference_that_would_be_sent_as_it_stands_is_refused(uri: str, queue, field: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{field} holds {{{{ or profile@"):
+        RabbitMQ().open({"uri": uri}, {"queue": {"name": "q", **queue}})
+
+
 def test_opening_connects_to_nothing() -> None:
     with RabbitMQ().open({"uri": "amqp://nowhere.invalid"}, {"queue": {"name": "q"}}):
         pass

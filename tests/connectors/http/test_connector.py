@@ -149,6 +149,98 @@ def test_unusable_configuration_is_refused_when_opened(credentials, settings) ->
         HttpApi().open({"url": "http://h.example/", **credentials}, settings)
 
 
+OF_THE_CONNECTION = [
+    *(
+        "Transfer-Encoding",
+        "Content-Length",
+        "Connection",
+        "Expect",
+        "TE",
+        "Trailer",
+        "Upgrade",
+        "Keep-Alive",
+    ),
+    *("Proxy-Connection", "Proxy-Authenticate", "HTTP2-Settings", "Host", "Proxy-Authorization"),
+]
+
+
+@pytest.mark.parametrize("name", OF_THE_CONNECTION)
+@pytest.mark.parametrize("write", [str, str.lower, str.upper])
+def test_headers_of_the_connection_are_refused(name: str, write) -> None:
+    """Beside our own they made one request be read as two, or left a server waiting."""
+    header = {"headers": {write(name): "chunked"}}
+    for credentials, settings in (({}, header), (header, {})):
+        with pytest.raises(ConfigurationError, match=f"the header (?i:{name}) cannot be set: ") as caught:
+            HttpApi().open({"url": "http://h.example/", **credentials}, settings)
+        assert "chunked" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("credentials", "settings", "field"),
+    [
+        ({"url": "http://h.example/{{profile@id}}"}, {}, "url"),
+        ({"url": "http://h.example/?id=profile@id"}, {}, "url"),
+        ({"url": "http://h.example/profile@id"}, {}, "url"),
+        ({"url": "http://{{profile@host}}/"}, {}, "url"),
+        ({"url": "http://h.example/{{"}, {}, "url"),
+        ({"proxy": "http://{{profile@proxy}}:3128"}, {}, "proxy"),
+        ({"headers": {"X-Id": "profile@id"}}, {}, "headers.X-Id"),
+        ({}, {"headers": {"X-Id": "id {{ profile@id }}"}}, "headers.X-Id"),
+        ({}, {"cookies": {"id": "{{profile@id}}"}}, "cookies.id"),
+        ({}, {"cookies": {"{{profile@id}}": "1"}}, "cookies.{{profile@id}}"),
+    ],
+)
+def test_a_reference_that_would_be_sent_as_it_stands_is_refused(credentials, settings, field: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        HttpApi().open({"url": "http://h.example/", **credentials}, settings)
+    assert str(caught.value) == (
+        f"{field} holds {{{{ or profile@ and would be sent just so:"
+        " only the mapping takes values from the profile"
+    )
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        {"url": "http://user:profile@h.example/"},
+        {"url": "http://h.example/%7B%7Bx"},
+        {"url": "http://h.example/?to=my-profile@example.org"},
+        {"proxy": "http://user:my.profile@proxy.example:3128"},
+        {"username": "{{", "password": "profile@"},
+        {"token": "{{profile@"},
+    ],
+)
+def test_what_only_looks_like_a_reference_is_taken(credentials) -> None:
+    with HttpApi().open({"url": "http://h.example/", **credentials}, {}):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("credentials", "settings", "words"),
+    [
+        ({"headers": {"X-A": "1", "x-a": "2"}}, {}, "a header is given twice"),
+        (
+            {},
+            {"headers": {"Content-Type": "text/plain", "content-type": "text/html"}},
+            "a header is given twice",
+        ),
+        ({}, {"headers": {"cookie": "a=1"}, "cookies": {"b": "2"}}, "either a Cookie header or cookies"),
+        ({"headers": {"Cookie": "a=1"}}, {"cookies": {"b": "2"}}, "either a Cookie header or cookies"),
+        ({"url": "http://h.example:x/"}, {}, "the url cannot be used"),
+        ({"url": "http://h.example:99999/"}, {}, "the url cannot be used"),
+        ({"url": "http://[::1/"}, {}, "the url cannot be used"),
+        ({"url": "http://*/"}, {}, "the url cannot be used"),
+        ({"proxy": "http://proxy.example:x"}, {}, "the proxy cannot be used"),
+        ({"proxy": "http://[::1"}, {}, "the proxy cannot be used"),
+    ],
+)
+def test_what_contradicts_itself_or_leads_nowhere_is_refused_when_opened(
+    credentials, settings, words
+) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        HttpApi().open({"url": "http://h.example/", **credentials}, settings)
+
+
 def test_cookies_and_headers_are_sent_and_settings_win(server, loopback) -> None:
     push(
         server,

@@ -1,0 +1,45 @@
+"""What an external system calls a profile belongs to one profile.
+
+Systems that know people by an e-mail address make one of two profiles that have the same. Whichever was
+accepted last is the one that it is; the other is found by its address again. Otherwise a change of one's
+address would take along what belongs to the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from destinations.connectors.base import Accepted
+from destinations.models import Destination, ProfileSync
+from destinations.sync import database
+from destinations.sync.entries import Entry
+
+
+def taken(rows: Sequence[ProfileSync], entries: Sequence[Entry], known: Mapping[int, str]) -> dict[str, int]:
+    """The remote ids that these rows, about to be recorded, did not have before, with the row of each.
+
+    `entries`: in the order in which they were sent; a row whose id another one got after it loses it.
+    `known`: the remote ids that the rows had.
+    """
+    named = {row.pk: row for row in rows if row.remote_id}
+    if not named:
+        return {}
+    owners = {
+        row.remote_id: row.pk
+        for entry in entries
+        if isinstance(entry.result, Accepted) and (row := named.get(entry.sync.pk))
+    }
+    for row in named.values():
+        if owners.get(row.remote_id, row.pk) != row.pk:
+            row.remote_id = ""
+    return {remote_id: pk for remote_id, pk in owners.items() if known[pk] != remote_id}
+
+
+def take_from_others(destination: Destination, taken: Mapping[str, int]) -> None:
+    """Let no other row of the destination have these remote ids.
+
+    A row that somebody holds at this moment keeps it: nothing waits for that here.
+    """
+    if taken:
+        others = ProfileSync.objects.filter(destination=destination, remote_id__in=taken.keys())
+        database.update(others.exclude(pk__among=taken.values()), skip_locked=True, remote_id="")
