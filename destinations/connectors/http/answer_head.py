@@ -11,129 +11,116 @@ from __future__ import annotations
 import http.client
 import io
 import re
-from collections import deque
-from collections.abc import Iterator
 from typing import Any
 
 LONGEST_LINE = 16 * 1024  # bytes; what is longer is cut
 MOST_HEADERS = 1000
-_PIECE = 60_000  # bytes given to http.client as one line, of which it takes 99
 
-_STATUS = re.compile(rb"HTTP/(\d)(?:\.\d+)?[ \t]+(\d{3})(?=\s|$)")
+_STATUS = re.compile(rb"(HTTP/\d(?:\.\d+)?)[ \t]+(\d{3})(?=\s|$)[ \t]*([^\r\n]*)")
 _SWITCHING_PROTOCOLS = 101  # final: what would follow is no HTTP
+_WITHOUT_BODY = frozenset({_SWITCHING_PROTOCOLS, 204, 304})
 _NAME = re.compile(rb"[!-9;-~]+")
-_DIGITS = re.compile(rb"\d{1,18}")
+_LENGTH = re.compile(r"\d{1,18}", re.ASCII)
+
+Headers = list[tuple[str, str]]
 
 
 class Answer(http.client.HTTPResponse):
     """An answer whose status decides, whatever its headers are like."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._head = _Head(self.fp)
-        self.fp: Any = self._head
+    fp: Any
+    length: int | None
+    _method: str
 
-    def begin(self, *args: Any, **kwargs: Any) -> None:
-        if self.headers is not None:
-            return
-        super().begin(*args, **kwargs)
-        self.fp = self._head.stream
-        if self._head.is_broken:
-            self.fp, self.will_close = _BrokenOff(self.fp), True
-
-
-class _Head:
-    """A stream of lines as http.client wants them. `is_broken`: what comes after the head means nothing."""
-
-    def __init__(self, stream: Any) -> None:
-        self.stream = stream
-        self.is_broken = False
-        self._has_status = False
-        self._lines: deque[bytes] = deque()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.stream, name)
-
-    def readline(self, _most: int = -1) -> bytes:
-        if not self._lines:
-            self._lines.extend(self._headers() if self._has_status else [self._status()])
-        return self._lines.popleft()
-
-    def _status(self) -> bytes:
-        """The status line of the real answer, or what else came: http.client says what that is."""
+    def _read_status(self) -> tuple[str, int, str]:
+        """Version, status and reason of the real answer. A proxy is asked for a way through with this, too."""
         while True:
             line = self._line()
+            if not line:
+                raise http.client.RemoteDisconnected("closed before an answer came")
             found = _STATUS.match(line)
             if found is None:
-                return line[:LONGEST_LINE]
+                raise http.client.BadStatusLine("not an answer in HTTP")
             status = int(found[2])
             if not 100 <= status < 200 or status == _SWITCHING_PROTOCOLS:
-                break
+                return found[1].decode(), status, found[3].decode("latin-1").strip()
             while self._line().strip():  # the head of an interim answer
                 pass
-        self._has_status = True
-        # A version that nobody knows here: at least the status is understood.
-        return line if found[1] in b"01" else b"HTTP/1.0 " + line[found.start(2) :]
 
-    def _headers(self) -> list[bytes]:
-        """All headers in few pieces, and the empty line."""
-        headers: list[list[bytes]] = []
-        try:
-            for line in self._until_empty():
-                self._add(line, headers)
-        except OSError:  # timeouts, lost connections, too much of it
-            self.is_broken = True
-        pieces, size = [b""], 0
-        for name, value in self._framed(headers):
-            line = name + b": " + value + b"\r\n"
-            size += len(line)
-            if size > _PIECE:
-                pieces.append(b"")
-                size = len(line)
-            pieces[-1] += line
-        return [*filter(None, pieces), b"\r\n"]
-
-    @staticmethod
-    def _add(line: bytes, headers: list[list[bytes]]) -> None:
-        """Add a header; nothing for a line that is none."""
-        if line[:1] in b" \t" and headers:  # the obsolete way to fold a long one
-            headers[-1][1] = (headers[-1][1] + b" " + line.strip())[:LONGEST_LINE]
+    def begin(self, *_args: Any, **_kwargs: Any) -> None:
+        """Read status and headers. As http.client does it, but for what it gives up on."""
+        if self.headers is not None:
             return
-        name, colon, value = line.partition(b":")
-        name = name.rstrip()
-        if colon and _NAME.fullmatch(name) and len(headers) < MOST_HEADERS:
-            headers.append([name, value.strip().replace(b"\r", b" ")])
-
-    def _framed(self, headers: list[list[bytes]]) -> Iterator[list[bytes]]:
-        """The headers with one clear word on where the body ends, where there is one."""
-        lengths = set()
+        version, self.status, self.reason = self._read_status()
+        self.code = self.status
+        self.version = 11 if version.startswith("HTTP/1.") and version != "HTTP/1.0" else 10
+        headers, is_whole = self._read_headers()
+        headers, is_clear = _framed(headers)
+        self.headers = self.msg = http.client.HTTPMessage()
         for name, value in headers:
-            kind = name.lower()
-            if kind == b"content-length":
-                lengths |= {length.strip() for length in value.split(b",")}
-            elif kind == b"transfer-encoding" and value.lower().rpartition(b",")[2].strip() == b"chunked":
-                yield [name, b"chunked"]
-            else:
-                yield [name, value]
-        if len(lengths) == 1 and _DIGITS.fullmatch(length := lengths.pop()):
-            yield [b"Content-Length", length]
-        elif lengths:
-            self.is_broken = True
+            self.headers.set_raw(name, value)
+        self.chunked = self.headers.get("Transfer-Encoding") == "chunked"
+        self.chunk_left = self.length = None
+        if self.status in _WITHOUT_BODY or self._method == "HEAD":
+            self.length = 0
+        elif not self.chunked and (length := self.headers.get("Content-Length")):
+            self.length = int(length)
+        self.will_close = self._check_close() or (self.length is None and not self.chunked)
+        if not (is_whole and is_clear):
+            self.fp, self.will_close = _BrokenOff(self.fp), True
 
-    def _until_empty(self) -> Iterator[bytes]:
-        while line := self._line():
-            if line in (b"\r\n", b"\n"):
-                return
-            yield line
-        self.is_broken = True
+    def _read_headers(self) -> tuple[Headers, bool]:
+        """The headers, without lines that are none, and whether they end with an empty line."""
+        headers: list[tuple[bytes, bytes]] = []
+        is_whole = False
+        try:
+            while line := self._line():
+                if line in (b"\r\n", b"\n"):
+                    is_whole = True
+                    break
+                _add(line, headers)
+        except OSError:  # timeouts, lost connections, too much of it
+            pass
+        return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers], is_whole
 
     def _line(self) -> bytes:
         """The next line; of one that is too long, the beginning."""
-        line: bytes = self.stream.readline(LONGEST_LINE)
+        line: bytes = self.fp.readline(LONGEST_LINE)
         piece = line
         while len(piece) == LONGEST_LINE and not piece.endswith(b"\n"):
-            piece = self.stream.readline(LONGEST_LINE)
+            piece = self.fp.readline(LONGEST_LINE)
         return line
+
+
+def _add(line: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    """Add a header; nothing for a line that is none."""
+    if line[:1] in (b" ", b"\t") and headers:  # the obsolete way to fold a long one
+        name, value = headers[-1]
+        headers[-1] = name, (value + b" " + line.strip())[:LONGEST_LINE]
+        return
+    name, colon, value = line.partition(b":")
+    name = name.rstrip()
+    if colon and _NAME.fullmatch(name) and len(headers) < MOST_HEADERS:
+        headers.append((name, value.strip().replace(b"\r", b" ")))
+
+
+def _framed(headers: Headers) -> tuple[Headers, bool]:
+    """The headers with one word on where the body ends, where there is one, and whether they agree on it."""
+    others, lengths = [], set()
+    for name, value in headers:
+        kind = name.lower()
+        if kind == "content-length":
+            lengths |= {length.strip() for length in value.split(",")}
+        elif kind == "transfer-encoding" and value.lower().rpartition(",")[2].strip() == "chunked":
+            others.append((name, "chunked"))
+        else:
+            others.append((name, value))
+    if not lengths:
+        return others, True
+    length = lengths.pop()
+    if lengths or not _LENGTH.fullmatch(length):
+        return others, False
+    return [*others, ("Content-Length", length)], True
 
 
 class _BrokenOff(io.RawIOBase):

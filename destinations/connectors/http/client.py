@@ -40,7 +40,11 @@ RESPONSE_LIMIT = 64 * 1024  # bytes
 RETRYABLE = frozenset({408, 425, 429})
 
 # Sent with every request unless it says otherwise. What is compressed all the same is read.
-_USUAL = CaseInsensitiveDict({"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity"})
+_USUAL = {
+    "user-agent": ("User-Agent", USER_AGENT),
+    "accept": ("Accept", "*/*"),
+    "accept-encoding": ("Accept-Encoding", "identity"),
+}
 # They say how a message is sent over one connection, and that is decided where it is sent. A second word on
 # where the body ends, beside our own, makes one request be read as two.
 _OF_THE_CONNECTION = frozenset(
@@ -71,13 +75,14 @@ class Request:
     def data(self) -> bytes | None:
         return self.body.encode() if isinstance(self.body, str) else self.body
 
-    def outgoing(self) -> CaseInsensitiveDict[str]:
+    def outgoing(self) -> dict[str, str]:
         """All headers that are sent, each once; but for Host, which is the URL's."""
-        headers = _USUAL.copy()
-        headers.update(self.headers)
+        headers = {**_USUAL}
+        for name, value in self.headers.items():
+            headers[name.lower()] = name, value
         if self.body is not None or self.method not in ("GET", "HEAD"):
-            headers["Content-Length"] = str(len(self.data or b""))
-        return headers
+            headers["content-length"] = "Content-Length", str(len(self.data or b""))
+        return dict(headers.values())
 
     def show(self, redactor: Redactor, headers: Mapping[str, str]) -> str:
         """The request as text for an Exchange, secrets masked. `headers`: its outgoing ones."""
@@ -185,7 +190,8 @@ class HttpClient:
 
     def _prepare(self, request: Request) -> requests.PreparedRequest:
         prepared = requests.PreparedRequest()
-        prepared.method, prepared.body, prepared.headers = request.method, request.body, request.outgoing()
+        prepared.method, prepared.body = request.method, request.body
+        prepared.headers = request.outgoing()  # type: ignore[assignment] # each is there once: it takes no more
         prepared.url = self._urls.get(request.url) or self._checked(request.url)
         return prepared
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
 
-from requests.structures import CaseInsensitiveDict
-
 from destinations.connectors import schemas
 from destinations.connectors.addresses import Guard
 from destinations.connectors.base import (
@@ -171,6 +169,7 @@ class _Plan:
     url: str
     shown_url: str
     headers: Mapping[str, str]
+    content_type: str
     timeout: float
     proxy: str
     verify: bool
@@ -178,14 +177,14 @@ class _Plan:
 
     def request(self, delivery: Delivery) -> http.Request:
         """Raises UnwritableError."""
-        headers = CaseInsensitiveDict(self.headers)
-        headers["Idempotency-Key"] = delivery.idempotency_key
+        headers = {**self.headers, "Idempotency-Key": delivery.idempotency_key}
         if self.method == "GET":
+            if self.content_type:
+                headers["Content-Type"] = self.content_type
             query = urlencode(payload.flatten(delivery.payload))
             url, shown_url = _extend(self.url, query), _extend(self.shown_url, query)
             return http.Request("GET", url, headers, shown_url=shown_url)
-        body, content_type = payload.serialise(delivery.payload, self.headers.get("Content-Type", ""))
-        headers["Content-Type"] = content_type
+        body, headers["Content-Type"] = payload.serialise(delivery.payload, self.content_type)
         return http.Request(self.method, self.url, headers, body, self.shown_url)
 
 
@@ -253,6 +252,8 @@ def _plan(credentials: Mapping[str, JSON], settings: Mapping[str, JSON]) -> _Pla
                 message("give either an Authorization header or a token or user name, not both")
             )
         headers["Authorization"] = authorization
+    content_type = headers.pop("Content-Type", "")
+    headers.pop("Idempotency-Key", None)  # it is ours
     secrets = schemas.secrets(HttpApi.credentials_schema, given) + schemas.secrets(
         HttpApi.settings_schema, options
     )
@@ -261,7 +262,8 @@ def _plan(credentials: Mapping[str, JSON], settings: Mapping[str, JSON]) -> _Pla
         options["method"],
         url,
         mask_url(url),
-        headers,
+        dict(headers),
+        content_type,
         float(options["timeout"]),
         given["proxy"],
         options["ssl_check"],
