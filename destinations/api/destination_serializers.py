@@ -115,7 +115,7 @@ class DestinationSerializer(StrictModelSerializer):
         connector = registry.find(destination.resource.type_id)
         if connector is not None and "settings" in data:
             destination.settings = schemas.unmask(connector.settings_schema, data["settings"], stored)
-        validation.check_destination(destination)
+        validation.check_destination(destination, entered=data.get("settings"))
         configuration.save(destination, by=author(self.context["request"]))
         return destination
 

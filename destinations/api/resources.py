@@ -85,7 +85,7 @@ class ResourceSerializer(StrictModelSerializer):
         for name, fields in credentials.items():
             setattr(resource, name, self._credentials(resource, getattr(resource, name), fields))
         try:
-            validation.check_resource(resource)
+            validation.check_resource(resource, entered=credentials)
         except ValidationError as error:
             raise serializers.ValidationError(_as_sent(error)) from None
         configuration.save(resource, by=author(self.context["request"]))

@@ -4,42 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+from destinations.configuration import kept_secrets
 from destinations.connectors import registry, schemas
 from destinations.connectors.base import Connector, ConnectorError
 from destinations.models import Destination, Extension, Resource
 from destinations.notation import NotationError, parse_condition, parse_template
-from tracsync.common.encryption import get_readable
 from tracsync.common.translation import translated
 
-Errors = dict[str, list[str]]
+Errors = dict[str, list[Any]]
 LONGEST_WAIT = 366 * 24 * 3600  # seconds
 
 
-def check_resource(resource: Resource) -> None:
-    """Raises ValidationError with the fields `type`, `production`, `test` and `tags`."""
+def check_resource(resource: Resource, entered: Mapping[str, Any] | None = None) -> None:
+    """Raises ValidationError with the fields `type`, `production`, `test` and `tags`.
+
+    `entered`: of each set what the person has sent now, so that a secret that is typed again is not taken
+    for one that was kept.
+    """
     errors: Errors = {}
     connector = _connector(resource.type, errors)
     if connector is not None:
-        stored = get_readable(Resource.objects.all(), pk=resource.pk)[0] if resource.pk else None
-        for name in ("production", "test"):
+        for name in kept_secrets.SETS:
             credentials = getattr(resource, name)
             if credentials or name == "production":
                 _check_schema(name, connector.credentials_schema, credentials, errors)
                 _check_opening(name, connector, credentials, None, errors)
-            if stored is not None:
-                _check_kept_secrets(name, connector, getattr(stored, name), credentials, errors)
+        if not errors and resource.pk:
+            kept_secrets.check_resource(resource, entered or {}, errors)
     _check_tags(resource.tags, errors)
     if errors:
         raise ValidationError(errors)
 
 
-def check_destination(destination: Destination) -> None:
-    """Raises ValidationError with the fields `prerequisites`, `mapping`, `settings`, `tags` ..."""
+def check_destination(destination: Destination, entered: Mapping[str, Any] | None = None) -> None:
+    """Raises ValidationError with the fields `prerequisites`, `mapping`, `settings`, `tags` ...
+
+    `entered`: the settings that the person has sent now; see `check_resource`.
+    """
     errors: Errors = {}
     _check_seconds("quiet_period", destination.quiet_period, errors)
     _check_seconds("max_wait", destination.max_wait, errors)
@@ -50,6 +55,8 @@ def check_destination(destination: Destination) -> None:
     if connector is not None:
         _check_schema("settings", connector.settings_schema, destination.settings, errors)
         _check_opening("settings", connector, destination.credentials, destination.settings, errors)
+        if isinstance(destination.settings, dict):
+            kept_secrets.check_destination(destination, entered or {}, errors)
     if destination.use_test_credentials and not resource.test:
         errors["use_test_credentials"] = [
             _("The resource %(name)s has no test credentials.") % {"name": resource.name}
@@ -91,34 +98,6 @@ def _check_opening(name: str, connector: Connector, credentials: Any, settings: 
             pass
     except ConnectorError as error:
         errors[name] = [translated(str(error))]
-
-
-def _check_kept_secrets(
-    name: str, connector: Connector, before: dict[str, Any], after: dict[str, Any], errors: Errors
-) -> None:
-    """A secret that nobody has typed again must not follow to another host."""
-    if name in errors or _hosts(connector, before) == _hosts(connector, after):
-        return
-    kept = [
-        field
-        for field in schemas.secret_fields(connector.credentials_schema)
-        if before.get(field) and before[field] == after.get(field)
-    ]
-    if kept:
-        errors.setdefault(name, []).append(
-            _("The address leads to another host: enter %(fields)s again.") % {"fields": ", ".join(kept)}
-        )
-
-
-def _hosts(connector: Connector, credentials: dict[str, Any]) -> list[tuple[str, str]]:
-    """Scheme and host of every address among the credentials that is no secret itself."""
-    fields = connector.credentials_schema.get("properties", {})
-    addresses = [
-        urlsplit(str(credentials.get(field) or ""))
-        for field, schema in fields.items()
-        if schema.get("format") == "uri" and not schema.get("secret")
-    ]
-    return [(address.scheme, address.netloc.rpartition("@")[2]) for address in addresses]
 
 
 def _check_notation(name: str, parse: Any, value: Any, errors: Errors) -> None:

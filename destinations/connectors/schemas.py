@@ -1,15 +1,17 @@
 """What JSON Schemas (Draft 2020-12) say about credentials, settings and payloads.
 
 Keywords of our own, which validators ignore: `"secret": true` marks a value that is never shown,
-`"format": "uri"` one that is shown without its password and query, and `"hint"` replaces the message
-of a failing `pattern` or `format`.
+`"format": "uri"` one that is shown without its password and query, `"address": true` one that decides where
+what is sent goes or who can read it on the way, and `"hint"` replaces the message of a failing `pattern` or
+`format`.
 """
 
 from __future__ import annotations
 
 import copy
+import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -32,6 +34,13 @@ _TYPES = {
 
 # As the notation writes it; a password before the @ of an address is none.
 _REFERENCE = re.compile(r"\{\{|(?<![\w:.+-])profile@")
+
+
+_ADDRESS = re.compile(
+    r"(?:^|[^a-z]|(?-i:(?<=[a-z])(?=[A-Z])))"
+    r"(?:ur[il]|host|proxy|endpoint|server|broker|domain|address|ssl|tls|verify)",
+    re.I,
+)
 
 
 def validate(schema: Schema, value: JSON) -> list[tuple[str, str]]:
@@ -98,18 +107,69 @@ def secret_fields(schema: Schema) -> list[str]:
 
 def secrets(schema: Schema, value: Mapping[str, JSON]) -> list[str]:
     """Every secret text in a value: what `mask` hides."""
-    found: list[str] = []
+    return [text for _field, text in _secrets(schema, value)]
 
-    def note(text: str) -> str:
-        found.append(text)
+
+def fields_with(schema: Schema, value: Mapping[str, JSON], known: Collection[str]) -> list[str]:
+    """Dotted paths of the fields in which one of these secret texts is found."""
+    return list(dict.fromkeys(field for field, text in _secrets(schema, value) if text in known))
+
+
+def addresses(schema: Schema, value: Mapping[str, JSON]) -> set[tuple[str, str]]:
+    """What decides where a value's secrets go, as (dotted path of the field, what it says).
+
+    Of a URL that is scheme and host: another path is the same place. True or false counts where it is not the
+    default. A field says `"address": true` or false; without that its `format` and name tell.
+    """
+    return {
+        (path, _place(item))
+        for path, field, item in _fields(schema, with_defaults(schema, value))
+        if _is_address(path, field) and not (isinstance(item, bool) and item == field.get("default"))
+    }
+
+
+def _is_address(path: str, field: Schema) -> bool:
+    said = field.get("address")
+    if isinstance(said, bool):
+        return said
+    return field.get("format") == "uri" or bool(_ADDRESS.search(path.rpartition(".")[2]))
+
+
+def _place(item: JSON) -> str:
+    text = item if isinstance(item, str) else json.dumps(item, sort_keys=True)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
         return text
+    if not parts.scheme or not parts.netloc or "\\" in text:  # programs read a backslash in many ways
+        return text
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
 
-    def note_url(url: str) -> str:
-        found.extend(url_secrets(url))
-        return url
 
-    _walk(schema, value, note, note_url)
-    return [text for text in found if text]
+def _fields(schema: Schema, value: JSON, path: str = "") -> Iterator[tuple[str, Schema, JSON]]:
+    """The single fields, those that are declared and those that are there."""
+    given, declared = _mapping(value), schema.get("properties", {})
+    for name in {**declared, **given}:
+        field = declared.get(name, {})
+        if field.get("properties"):
+            yield from _fields(field, given.get(name), _join(path, name))
+        else:
+            yield _join(path, str(name)), field, given.get(name)
+
+
+def _secrets(schema: Schema, value: Mapping[str, JSON]) -> Iterator[tuple[str, str]]:
+    """Every secret text with the field that holds it."""
+    declared = schema.get("properties", {})
+    found: list[str] = []
+    for name, item in value.items():
+        field = declared.get(name, {})
+        is_open = field.get("properties") and not field.get("secret") and not is_sensitive_name(name)
+        if is_open and isinstance(item, Mapping):
+            yield from ((_join(name, inner), text) for inner, text in _secrets(field, item))
+            continue
+        found.clear()
+        _walk(schema, {name: item}, found.append, lambda url: found.extend(url_secrets(url)))
+        yield from ((name, text) for text in found if text)
 
 
 def mask(schema: Schema, value: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -161,7 +221,7 @@ def _unmask_url(new: str, stored: str) -> str:
 
 
 def _walk(
-    schema: Schema, value: Mapping[str, JSON], on_secret: Callable[[str], str], on_url: Callable[[str], str]
+    schema: Schema, value: Mapping[str, JSON], on_secret: Callable[[str], Any], on_url: Callable[[str], Any]
 ) -> Any:
     """A copy of the value with secret texts and URLs replaced."""
 

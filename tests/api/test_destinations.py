@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from destinations.connectors.base import Rejected
-from destinations.models import Backfill, Destination, Health, Resource
+from destinations.models import Backfill, Destination, Extension, Health, Resource
 
 pytestmark = pytest.mark.django_db
 
@@ -266,3 +266,27 @@ def test_the_history_names_the_token_and_holds_no_secret(api, crm):
     assert [one["by"] for one in found] == ["API token tests", "API token tests", "the command line"]
     assert found[1]["content"]["prerequisites"] == "profile@mail EXISTS"
     assert api.post(url(crm, "versions/")).status_code == 405
+
+
+def test_a_mask_takes_no_secret_to_another_resource_or_past_verification(api, resource):
+    Extension.objects.filter(pk="http_api").update(installed_at=timezone.now())
+    ours, theirs = (
+        Resource.objects.create(name=name, type_id="http_api", production={"url": f"https://{name}.example/"})
+        for name in ("ours", "theirs")
+    )
+    settings = {"cookies": {"session": "planted-secret-2718"}}
+    body = {"name": "crm", "resource": ours.pk, "mapping": {}, "settings": settings}
+    answer = api.post("/api/destinations/", body).json()
+    path = f"/api/destinations/{answer['id']}/"
+    masked = answer["settings"]
+    for change in (
+        {"resource": theirs.pk},
+        {"resource": theirs.pk, "settings": masked},
+        {"settings": {**masked, "ssl_check": False}},
+    ):
+        response = api.patch(path, change)
+        assert response.status_code == 400
+        assert "enter cookies again" in response.json()["settings"][0]
+    stored = Destination.objects.get()
+    assert (stored.resource_id, stored.settings) == (ours.pk, settings)
+    assert api.patch(path, {"resource": theirs.pk, "settings": settings}).status_code == 200

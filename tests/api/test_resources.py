@@ -195,3 +195,19 @@ def test_a_resource_in_use_stays(api, make_destination):
     assert api.patch(url, {"type": "http_api"}).status_code == 400
     destination.delete()
     assert api.delete(url).status_code == 204
+
+
+def test_a_mask_takes_no_secret_to_another_host(api, shop):
+    url = f"/api/resources/{shop['id']}/"
+    kept = {"headers": {"X-Key": SECRET}, "url": "http://127.0.0.1:9/hook"}
+    assert api.patch(url, {"credentials": {"production": {"password": None, "username": None, **kept}}})
+    away = {"url": "http://127.0.0.1:10/", "headers": {"X-Key": "********", "X-New": "n"}}
+    for method, production in (("PATCH", away), ("PUT", away), ("PATCH", {"proxy": "http://127.0.0.1:3128"})):
+        body = {"name": "shop", "type": "http_api", "credentials": {"production": production}}
+        response = api(method, url, body)
+        assert response.status_code == 400
+        assert "enter headers again" in response.json()["credentials"]["production"][0]
+        assert Resource.objects.get().production == kept
+    again = {"url": "http://127.0.0.1:10/", "headers": {"X-Key": SECRET}}
+    assert api.patch(url, {"credentials": {"production": again}}).status_code == 200
+    assert Resource.objects.get().production == again

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from destinations.admin.base.links import with_help
 from destinations.admin.base.tags import TagsField
 from destinations.admin.resources import schema_form
-from destinations.configuration import validation
+from destinations.configuration import kept_secrets, validation
 from destinations.connectors import registry, schemas
 from destinations.connectors.base import Connector
 from destinations.models import Destination, Resource
@@ -88,18 +88,23 @@ class DestinationForm(forms.ModelForm):
         super()._post_clean()  # type: ignore[misc]
         if self.instance.resource_id is None:
             return
+        typed: dict[str, Any] = {}
         if self.connector is not None:
-            self._take_settings(self.connector.settings_schema)
+            schema = self.connector.settings_schema
+            typed = schema_form.settings_typed(schema, PREFIX, self.cleaned_data)
+            self._take_settings(schema, typed)
         try:
-            validation.check_destination(self.instance)
+            validation.check_destination(self.instance, entered=typed)
         except ValidationError as error:
             # Settings were reported field by field, and text that is no JSON as such.
-            for field, problems in error.message_dict.items():
-                if field != PREFIX and field not in self.errors:
+            for field, problems in error.error_dict.items():
+                if field == PREFIX:
+                    problems = [problem for problem in problems if problem.code == kept_secrets.CODE]
+                if problems and field not in self.errors:
                     self.add_error(field if field in self.fields else None, problems)
 
-    def _take_settings(self, schema: Any) -> None:
-        value = schema_form.settings_value(schema, PREFIX, self.cleaned_data, self.instance.settings)
+    def _take_settings(self, schema: Any, typed: dict[str, Any]) -> None:
+        value = schema_form.settings_value(schema, typed, self.instance.settings)
         self.instance.settings = value
         for path, sentence in schemas.validate(schema, schemas.with_defaults(schema, value)):
             field = schema_form.field_for(schema, PREFIX, path)

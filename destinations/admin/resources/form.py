@@ -42,11 +42,14 @@ class ResourceForm(forms.ModelForm):
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]
+        entered: dict[str, Any] = {}
         if self.connector is not None:
             for name in SETS:
                 self._take(name, self.connector)
+                schema = self.connector.credentials_schema
+                entered[name] = schema_form.secret_value(schema, name, self.cleaned_data, {})
         try:
-            validation.check_resource(self.instance)
+            validation.check_resource(self.instance, entered=entered)
         except ValidationError as error:
             for field, problems in error.message_dict.items():
                 if field in SETS:

@@ -66,17 +66,22 @@ def settings_initial(schema: Mapping[str, Any], prefix: str, stored: Value) -> V
     return {f"{prefix}.{leaf.name}": dig(shown, leaf.path) for leaf in leaves(schema)}
 
 
-def settings_value(schema: Mapping[str, Any], prefix: str, cleaned: Value, stored: Value) -> Value:
-    """What the fields mean: masked texts are what is stored, and what was not touched stays as it was.
-
-    A default is only written down where it is already: opening and saving changes nothing, and what is
-    changed back is as it was.
-    """
+def settings_typed(schema: Mapping[str, Any], prefix: str, cleaned: Value) -> Value:
+    """What the fields say, masks included."""
     typed = _required_objects(schema)
     for leaf in leaves(schema):
         value = _typed(cleaned.get(f"{prefix}.{leaf.name}"))
         if value is not None and (value != "" or "default" in leaf.schema):
             bury(typed, leaf.path, value)
+    return typed
+
+
+def settings_value(schema: Mapping[str, Any], typed: Value, stored: Value) -> Value:
+    """What the fields mean: masked texts are what is stored, and what was not touched stays as it was.
+
+    A default is only written down where it is already: opening and saving changes nothing, and what is
+    changed back is as it was.
+    """
     typed = schemas.unmask(schema, typed, stored)
     known = set(schema.get("properties", {}))
     result = {name: value for name, value in stored.items() if name not in known} | _required_objects(schema)

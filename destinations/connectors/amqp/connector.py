@@ -67,6 +67,7 @@ class RabbitMQ:
                 "pattern": r"^[Aa][Mm][Qq][Pp][Ss]?://[^/?#\s]+[^?#\s]*$",
                 "hint": message("must start with amqp:// or amqps://, name a host and hold no ?"),
                 "secret": True,
+                "address": True,
             },
             "timeout": {
                 "type": "number",

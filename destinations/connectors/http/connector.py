@@ -87,7 +87,15 @@ class HttpApi:
                 "pattern": r"^$|^[Hh][Tt][Tt][Pp][Ss]?://[^/?#\s]+/?$",
                 "hint": message("must start with http:// or https:// and name a host"),
                 "secret": True,
+                "address": True,
                 "default": "",
+            },
+            "ssl_check": {
+                "type": "boolean",
+                "title": message("Verify TLS"),
+                "description": message("Verify the server's certificate; off is off for all its destinations."),
+                "address": True,
+                "default": True,
             },
         },
         "required": ["url"],
@@ -132,6 +140,7 @@ class HttpApi:
                 "type": "boolean",
                 "title": message("Verify TLS"),
                 "description": message("Verify the server's certificate."),
+                "address": True,
                 "default": True,
             },
         },
@@ -266,7 +275,7 @@ def _plan(credentials: Mapping[str, JSON], settings: Mapping[str, JSON]) -> _Pla
         content_type,
         float(options["timeout"]),
         given["proxy"],
-        options["ssl_check"],
+        given["ssl_check"] and options["ssl_check"],
         redactor,
     )
 

@@ -13,6 +13,8 @@ from destinations.insight.preview import Trial
 from destinations.models import Backfill, Destination, Health, ProfileSync, Resource
 from profiles.models import Profile
 
+CHANGE = "destinations_destination_change"
+TRIED = {"tracsync_profile": "anna"}
 OFFER = "Bring all profiles up to date"
 
 
@@ -362,3 +364,34 @@ def test_who_may_send_to_production(destination, profile, allow):
     client = allow(*SENDER[:-1])
     assert client.post(url, {"profile": "anna", "confirmed": "yes"}).status_code == 403
     assert allow(SENDER[-1]).post(url, {"profile": "anna", "confirmed": "yes"}).status_code == 302
+
+
+def test_secrets_that_are_not_typed_again_go_to_no_other_resource(
+    destination, resource, page, post, fields, sealed, secret, profile
+):
+    other = Resource.objects.create(
+        name="Other", type=resource.type, production={"url": "https://o.example/"}
+    )
+    other.test = other.production
+    other.save()
+    form = fields(page(CHANGE, destination.pk)) | {"resource": str(other.pk)}
+    refused = "Another resource leads to another place: enter headers, cookies again."
+    assert refused in post(CHANGE, destination.pk, **form)
+    tried = post("destinations_destination_live_test", query=f"destination={destination.pk}", **form, **TRIED)
+    assert "The form has mistakes" in tried
+    form |= {
+        "settings.cookies": json.dumps({"session": secret}),
+        "settings.headers": json.dumps({"Authorization": secret}),
+    }
+    post(CHANGE, destination.pk, **sealed(post(CHANGE, destination.pk, **form)))
+    destination.refresh_from_db()
+    assert destination.resource == other
+
+
+def test_nor_where_certificates_are_not_verified(destination, page, post, fields):
+    form = fields(page(CHANGE, destination.pk))
+    del form["settings.ssl_check"]
+    answer = post(CHANGE, destination.pk, **form)
+    assert "This changes who can read what is sent: enter headers, cookies again." in answer
+    destination.refresh_from_db()
+    assert "ssl_check" not in destination.settings

@@ -118,3 +118,13 @@ def test_a_long_history_is_read_in_parts(destination, page, django_assert_max_nu
     assert "?before=12" in text
     assert text.count("Restore…") == 49
     assert "Version 1<" in page(HISTORY, destination.pk, query="before=12")
+
+
+def test_an_older_version_takes_no_secret_to_another_resource(crm, post, resource):
+    other = Resource.objects.create(
+        name="Other", type=resource.type, production={"url": "https://o.example/"}
+    )
+    crm.versions.filter(number=1).update(content={**crm.versions.get(number=1).content, "resource": other.pk})
+    answer = post(RESTORE, crm.pk, number=1)
+    assert "cannot be saved as it was" in answer
+    assert "Another resource leads to another place: enter headers, cookies again." in answer

@@ -217,3 +217,19 @@ def test_what_concerns_a_set_as_a_whole_is_said_above(resource, page, post, fiel
     form["production.url"] = "https://elsewhere.example.com/"
     answer = post("destinations_resource_change", resource.pk, **form)
     assert "The address leads to another host: enter headers again" in answer
+
+
+@pytest.mark.parametrize(
+    "move", [{"production.proxy": "http://elsewhere.example:1"}, {"production.ssl_check": "false"}]
+)
+def test_secrets_that_are_not_typed_again_go_no_other_way(move, resource, page, post, fields, secret):
+    form = fields(page("destinations_resource_change", resource.pk)) | move
+    before = dict(resource.production)
+    answer = post("destinations_resource_change", resource.pk, **form)
+    assert "enter url, headers again" in answer
+    resource.refresh_from_db()
+    assert resource.production == before
+    typed = {"production.url": before["url"], "production.headers": f'{{"X-Key": "{secret}"}}'}
+    post("destinations_resource_change", resource.pk, **form | typed)
+    resource.refresh_from_db()
+    assert set(resource.production) == {*before, next(iter(move)).partition(".")[2]}

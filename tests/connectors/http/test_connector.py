@@ -40,6 +40,14 @@ def test_the_payload_is_the_json_body(server, loopback) -> None:
     assert seen.headers["User-Agent"] == "tracsync"
 
 
+@pytest.mark.parametrize("resource", [True, False])
+@pytest.mark.parametrize("destination", [True, False])
+def test_certificates_are_verified_where_nobody_switched_it_off(resource, destination) -> None:
+    credentials = {"url": "https://crm.example/", "ssl_check": resource}
+    with HttpApi().open(credentials, {"ssl_check": destination}) as session:
+        assert session._client._verify is (resource and destination)
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 def test_methods_with_a_body(server, loopback, method: str) -> None:
     push(server, loopback, {"a": 1}, method=method)
