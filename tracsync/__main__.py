@@ -9,6 +9,7 @@ from tracsync import __version__
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tracsync.settings")
+    os.umask(0o077)  # what is written, such as the database, is for this user only
     import django
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line

@@ -1,5 +1,9 @@
 """Checks that `manage.py check` and every start run: settings that would fail later fail now."""
 
+import os
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -11,6 +15,7 @@ from tracsync.common import encryption
 def register() -> None:
     checks.register(check_keys)
     checks.register(check_numbers)
+    checks.register(check_files)
 
 
 def check_keys(**_: Any) -> list[checks.CheckMessage]:
@@ -32,3 +37,28 @@ def check_numbers(**_: Any) -> list[checks.CheckMessage]:
         text = "TRACSYNC_ATTEMPT_BODIES must be none, asked, failed or all"
         errors.append(checks.Error(text, id="tracsync.E004"))
     return errors
+
+
+def check_files(**_: Any) -> list[checks.CheckMessage]:
+    """Who can read the data folder has the keys, and with the database the secrets."""
+    warnings: list[checks.CheckMessage] = []
+    for path in _private_files() if os.name == "posix" else ():
+        try:
+            mode = path.stat().st_mode & 0o777
+        except OSError:  # not there yet, or not for us to see
+            continue
+        if mode & 0o077:
+            wanted = "700" if path.is_dir() else "600"
+            text = f"other users of this machine can get at {path} (its mode is {mode:o})"
+            warnings.append(
+                checks.Warning(text, hint=f"chmod {wanted} {shlex.quote(str(path))}", id="tracsync.W001")
+            )
+    return warnings
+
+
+def _private_files() -> Iterator[Path]:
+    yield settings.DATA_DIR
+    yield from (settings.DATA_DIR / name for name in ("secret_key", "encryption_key"))
+    database = settings.DATABASES["default"]
+    if database["ENGINE"].endswith("sqlite3"):
+        yield from (Path(f"{database['NAME']}{suffix}") for suffix in ("", "-wal", "-shm", "-journal"))

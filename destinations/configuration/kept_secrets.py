@@ -50,7 +50,8 @@ def check_destination(destination: Destination, entered: Mapping[str, Any], erro
     """Adds to the errors of `settings`. `entered`: the settings that were sent now."""
     resource, before = destination.resource, None
     if destination.pk is not None:
-        before = get_readable(Destination.objects.select_related("resource"), pk=destination.pk)[0]
+        rows = Destination.objects.select_related("resource").defer("resource__production", "resource__test")
+        before = get_readable(rows, pk=destination.pk)[0]
     schema = _settings_schema(resource)
     stays = before is not None and before.resource_id == resource.pk
     moved = schemas.addresses(schema, destination.settings) - schemas.addresses(

@@ -1,11 +1,13 @@
 """A configuration that cannot work is said in one line, and the exit code tells."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
 
 import pytest
+from cryptography.fernet import Fernet
 
 import tracsync
 from tests.harness import PATIENCE, ROOT
@@ -69,3 +71,43 @@ def test_keys_are_made_once_and_private(tmp_path):
         assert set(keys) >= {"secret_key", "encryption_key"}
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "data").glob("*_key")} == {0o600}
     assert keys == {path.name: path.read_text() for path in (tmp_path / "data").iterdir()}
+
+
+WRITE_AND_LIST = """
+from pathlib import Path
+from django.conf import settings
+from django.db import connection
+connection.cursor().execute("CREATE TABLE t (a)")
+written = [settings.DATA_DIR, *settings.DATA_DIR.iterdir()]
+written += Path(settings.DATABASES["default"]["NAME"]).parent.glob("new.sqlite3*")
+print("modes:", *(f"{path.name}={path.stat().st_mode & 0o777:o}" for path in written))
+"""
+
+
+def test_what_is_written_is_for_this_user_only(tmp_path):
+    before = os.umask(0)
+    try:
+        database = f"sqlite:///{tmp_path / 'new.sqlite3'}"
+        done = manage(tmp_path, "shell", "-c", WRITE_AND_LIST, DATABASE_URL=database)
+    finally:
+        os.umask(before)
+    found = dict(re.findall(r"(\S+)=(\d+)", done.stdout.partition("modes:")[2]))
+    files = ("secret_key", "encryption_key", "new.sqlite3", "new.sqlite3-wal", "new.sqlite3-shm")
+    assert found == {"data": "700", **dict.fromkeys(files, "600")}
+    assert "W001" not in done.stderr
+
+
+def test_what_others_can_read_is_said_with_what_to_do(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name in ("encryption_key", "secret_key", "tracsync.sqlite3", "tracsync.sqlite3-wal"):
+        (folder / name).write_text(Fernet.generate_key().decode() if "key" in name else "")
+        (folder / name).chmod(0o640 if name != "secret_key" else 0o600)
+    folder.chmod(0o755)
+    done = manage(tmp_path, "check")
+    assert done.returncode == 0
+    assert set(re.findall(r"HINT: chmod (\d+) \S*/(\S+)", done.stderr)) == {
+        ("700", "data"),
+        *(("600", name) for name in ("encryption_key", "tracsync.sqlite3", "tracsync.sqlite3-wal")),
+    }
+    assert "its mode is 640" in done.stderr

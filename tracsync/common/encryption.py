@@ -4,6 +4,7 @@ The keys are TRACSYNC_ENCRYPTION_KEYS: the first encrypts, all decrypt.
 """
 
 import json
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,9 @@ _LACKS_KEY = message(
 )
 
 
+DUMPED = "encrypted:"  # what a value begins with in a dump
+
+
 class UndecryptableValue(Exception):
     """None of the keys opens a stored value; it is never treated as empty."""
 
@@ -29,17 +33,38 @@ else:
     TextField = models.TextField
 
 
+@dataclass(frozen=True, slots=True)
+class _Sealed:
+    """What a dump holds and no key opens: it is stored as it came, until its key is there again."""
+
+    text: str
+
+
 class EncryptedJSONField(TextField):
-    """Any JSON value, readable only with the key."""
+    """Any JSON value, readable only with the key; `dumpdata` and `loaddata` see what is stored."""
 
     def get_prep_value(self, value: Any) -> Any:
+        """Raises ValueError for a text of a dump that is not encrypted, without the text."""
+        if isinstance(value, _Sealed):
+            if not value.text.startswith(DUMPED):
+                raise ValueError(f"{self.name} is not encrypted: dumps of older versions cannot be loaded")
+            return value.text.removeprefix(DUMPED)
         return None if value is None else encrypt(value)
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Any:
         return None if value is None else decrypt(value)
 
+    def value_to_string(self, obj: models.Model) -> str:
+        return DUMPED + encrypt(self.value_from_object(obj))
+
     def to_python(self, value: Any) -> Any:
-        return value
+        """Of a text, which only dumps give, what it holds."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return decrypt(value.removeprefix(DUMPED)) if value.startswith(DUMPED) else _Sealed(value)
+        except UndecryptableValue:
+            return _Sealed(value)
 
 
 def get_readable(rows: models.QuerySet[Any], **lookup: Any) -> tuple[Any, list[str]]:
