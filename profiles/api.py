@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import django_filters
+from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Left
@@ -193,7 +194,7 @@ class ProfileBulk(APIView):
             "application/x-ndjson": OpenApiTypes.STR,
             "application/json": {"type": "array", "items": {"type": "object", "additionalProperties": {}}},
         },
-        responses=bulk_answer,
+        responses={200: bulk_answer, 413: bulk_answer},
     )
     def post(self, request: Request) -> Response:
         """Write many profiles: documents, or `{"id": ..., "set": {...}}` to merge into them."""
@@ -203,7 +204,14 @@ class ProfileBulk(APIView):
             raise exceptions.UnsupportedMediaType(request.content_type, accepted)
         is_array = parser.media_type == ArrayParser.media_type
         split = request_stream.elements if is_array else request_stream.lines
-        return Response(bulk.load(split(request_stream.chunks(request._request))).as_dict())
+        try:
+            return Response(bulk.load(split(request_stream.chunks(request._request))).as_dict())
+        except bulk.TooManyRecords as error:
+            most = settings.TRACSYNC_MAX_BULK_RECORDS
+            detail = (
+                f"One request has at most {most:,} records: send those from line {most + 1} on in another one"
+            )
+            return Response({"detail": detail, **error.counts.as_dict()}, status=413)
 
     def http_method_not_allowed(self, request: HttpRequest | Request, *args: Any, **kwargs: Any) -> Response:
         raise exceptions.MethodNotAllowed(

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from django.conf import settings
+
 from profiles import changes, documents, request_stream
 from profiles.changes import Change, Written
 from profiles.documents import InvalidDocument
 from tracsync.common.messages import message
 
-BATCH_BYTES = 8_000_000  # a batch of large documents is written before it has all its records
+BATCH_BYTES = 2_000_000  # of text, which takes 25 times as much in memory; then fewer records are a batch
 MOST_ERRORS = 1000
 
 
@@ -73,12 +75,26 @@ class Batch:
         self.lines, self.changes, self.size = [], [], 0
 
 
+class TooManyRecords(Exception):
+    """There are more than TRACSYNC_MAX_BULK_RECORDS; `counts` says what became of those."""
+
+    def __init__(self, counts: Counts) -> None:
+        super().__init__()
+        self.counts = counts
+
+
 def load(records: Iterator[request_stream.Item]) -> Counts:
-    """Write the records of a body, blank ones aside. What has been written stays when reading fails."""
+    """Write the records of a body, blank ones aside. What has been written stays when reading fails.
+
+    Raises TooManyRecords; blank lines count.
+    """
     counts, line = Counts(), 0
     batch = Batch(counts)
     try:
         for line, text in enumerate(records, start=1):
+            if line > settings.TRACSYNC_MAX_BULK_RECORDS:
+                batch.write()
+                raise TooManyRecords(counts)
             if text.strip() or text.too_long:
                 batch.add(line, text)
                 if batch.is_full:

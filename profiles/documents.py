@@ -16,6 +16,9 @@ from tracsync.common.messages import message
 
 JSON = Any
 MAX_ID_LENGTH = 255
+LONGEST = 8  # times the largest document: escapes and blanks make its text longer than what is stored
+WRAPPED = 1_000  # bytes around a document, as in the body of a preview
+SMALL = 300_000  # bytes: what is shorter, such as a mapping, is read whatever the largest document is
 
 
 class InvalidDocument(ValueError):
@@ -53,11 +56,20 @@ def python_says(error: json.JSONDecodeError) -> str:
     return _PYTHON_SAYS.get(said, said)
 
 
+def longest_text() -> int:
+    """How many bytes of text may make one document."""
+    return LONGEST * settings.TRACSYNC_MAX_DOCUMENT_BYTES
+
+
 def parse(text: bytes | str) -> JSON:
     """Read JSON as RFC 8259 has it: UTF-8, no NaN or Infinity, no number beyond a double's range.
 
-    Raises InvalidDocument with the line and column of a syntax error.
+    What cannot become a document of the allowed size is not even read: it would take 25 times its size in
+    memory. Raises InvalidDocument, with the line and column of a syntax error.
     """
+    limit = max(settings.TRACSYNC_MAX_DOCUMENT_BYTES, SMALL) + WRAPPED
+    if len(text) > limit and (least := _least(text)) > limit:
+        raise _too_large(least)
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8-sig")
@@ -90,6 +102,14 @@ def _finite(text: str) -> float:
     if math.isinf(number):
         raise InvalidDocument(message("a number is too large"))
     return number
+
+
+def _least(text: bytes | str) -> int:
+    """How many bytes of it are stored at least: all but blanks and escapes."""
+    if isinstance(text, str):
+        text = text.encode("utf-8", "replace")
+    blanks = sum(map(text.count, (b" ", b"\n", b"\r", b"\t")))
+    return len(text) - blanks - 5 * text.count(b"\\u") - text.count(b"\\/")
 
 
 def check_id(value: JSON) -> str:
@@ -164,14 +184,16 @@ def seal(document: JSON) -> Sealed:
 def _sized(text: str) -> bytes:
     data, limit = _encode(text), settings.TRACSYNC_MAX_DOCUMENT_BYTES
     if len(data) > limit:
-        raise InvalidDocument(
-            message(
-                "the document has %(number)s bytes, at most %(most)s are allowed",
-                number=f"{len(data):,}",
-                most=f"{limit:,}",
-            )
-        )
+        raise _too_large(len(data))
     return data
+
+
+def _too_large(size: int) -> InvalidDocument:
+    most = f"{settings.TRACSYNC_MAX_DOCUMENT_BYTES:,}"
+    text = message(
+        "the document has %(number)s bytes, at most %(most)s are allowed", number=f"{size:,}", most=most
+    )
+    return InvalidDocument(text)
 
 
 def _canonical_text(document: JSON, floats: "_Floats") -> str:

@@ -10,31 +10,40 @@ from django.conf import settings
 from django.http import HttpRequest
 from rest_framework.exceptions import APIException
 
+from profiles.documents import SMALL, longest_text
 from tracsync.common.messages import message
 
 CHUNK_SIZE = 65_536
-LONGEST = 8  # times the largest document: escapes and blanks make its text longer than what is stored
 
 
 class BodyTooLarge(APIException):
     status_code = 413
     default_code = "too_large"
 
-    def __init__(self) -> None:
-        limit = settings.TRACSYNC_MAX_REQUEST_BYTES
-        super().__init__(f"The request has more than {limit:,} bytes; send it in several parts")
-
 
 def chunks(request: HttpRequest) -> Iterator[bytes]:
-    """The body of a Django request, piece by piece. Raises BodyTooLarge."""
-    length, limit = int(request.META.get("CONTENT_LENGTH") or 0), settings.TRACSYNC_MAX_REQUEST_BYTES
-    if length > limit:
-        raise BodyTooLarge
+    """The body of a Django request with many records, piece by piece. Raises BodyTooLarge."""
+    limit = settings.TRACSYNC_MAX_REQUEST_BYTES
+    too_large = BodyTooLarge(f"The request has more than {limit:,} bytes; send it in several parts")
+    return _bounded(request, limit, too_large)
+
+
+def whole(request: HttpRequest) -> bytes:
+    """The body with one document or other object. Raises BodyTooLarge."""
+    most = settings.TRACSYNC_MAX_DOCUMENT_BYTES
+    limit = min(max(longest_text(), SMALL), settings.TRACSYNC_MAX_REQUEST_BYTES)
+    text = f"The request has more than {limit:,} bytes; a profile has at most {most:,}"
+    return b"".join(_bounded(request, limit, BodyTooLarge(text)))
+
+
+def _bounded(request: HttpRequest, limit: int, too_large: BodyTooLarge) -> Iterator[bytes]:
+    if int(request.META.get("CONTENT_LENGTH") or 0) > limit:
+        raise too_large
     stream, size = _stream(request), 0
     while chunk := stream.read(CHUNK_SIZE):
         size += len(chunk)
         if size > limit:
-            raise BodyTooLarge
+            raise too_large
         yield chunk
 
 
@@ -51,7 +60,7 @@ class Item(bytearray):
     too_long = False
 
     def add(self, piece: bytes) -> None:
-        self.too_long |= len(self) + len(piece) > LONGEST * settings.TRACSYNC_MAX_DOCUMENT_BYTES
+        self.too_long |= len(self) + len(piece) > longest_text()
         if self.too_long:
             self.clear()
         else:

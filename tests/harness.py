@@ -240,12 +240,9 @@ class Installation:
     def start_web(self) -> str:
         self.port = free_port()
         self.start(
-            "-m",
-            "gunicorn",
-            "tracsync.wsgi",
-            f"--bind=127.0.0.1:{self.port}",
-            "--threads=4",
-            "--log-level=error",
+            "manage.py",
+            "web",
+            f"--port={self.port}",
         )
         wait_for(self._answers, "the web server")
         return f"http://127.0.0.1:{self.port}"

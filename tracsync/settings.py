@@ -3,6 +3,7 @@
 Every variable is described in docs/configuration.md.
 """
 
+import os
 from pathlib import Path
 
 from csp.constants import NONCE, NONE, SELF
@@ -33,6 +34,7 @@ TRACSYNC_WORKERS = env.int("TRACSYNC_WORKERS", default=4)
 # What is let in, out and kept.
 TRACSYNC_MAX_DOCUMENT_BYTES = env.int("TRACSYNC_MAX_DOCUMENT_BYTES", default=1_000_000)
 TRACSYNC_MAX_DOCUMENT_DEPTH = env.int("TRACSYNC_MAX_DOCUMENT_DEPTH", default=64)
+TRACSYNC_MAX_BULK_RECORDS = env.int("TRACSYNC_MAX_BULK_RECORDS", default=50_000)
 TRACSYNC_MAX_REQUEST_BYTES = env.int("TRACSYNC_MAX_REQUEST_BYTES", default=50_000_000)
 TRACSYNC_MAX_UPLOAD_BYTES = env.int("TRACSYNC_MAX_UPLOAD_BYTES", default=200 * 1024**2)
 TRACSYNC_ALLOWED_INTERNAL_NETWORKS = env.list("TRACSYNC_ALLOWED_INTERNAL_NETWORKS", default=[])
@@ -108,6 +110,10 @@ else:
     )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# SQLite has one writer at a time; other databases serve several processes.
+_PROCESSES = 1 if DATABASES["default"]["ENGINE"].endswith("sqlite3") else max(2, min(4, os.cpu_count() or 1))
+TRACSYNC_WEB_PROCESSES = env.int("TRACSYNC_WEB_PROCESSES", default=_PROCESSES)
+
 REDIS_URL = env.str("REDIS_URL", default="")
 if REDIS_URL:
     environment.need("redis", "REDIS_URL", extra="redis")
@@ -175,7 +181,8 @@ STATIC_URL = "static/"
 # Static files are served from the packages they come in: nothing to collect before the first start.
 WHITENOISE_USE_FINDERS = True
 
-DATA_UPLOAD_MAX_MEMORY_SIZE = TRACSYNC_MAX_REQUEST_BYTES
+# A form's: a document in it becomes three times as long. The API's bodies have limits of their own.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000 + 3 * 3 * TRACSYNC_MAX_DOCUMENT_BYTES
 FILE_UPLOAD_HANDLERS = [
     "profiles.imports.upload_limit.BoundedUpload",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
@@ -213,5 +220,9 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("TRACSYNC_LOG_LEVEL", default="INFO")},
-    "loggers": {"django-q": {"level": "WARNING"}, "pika": {"level": "CRITICAL"}},
+    "loggers": {
+        "django-q": {"level": "WARNING"},
+        "pika": {"level": "CRITICAL"},
+        "waitress.queue": {"level": "ERROR"},
+    },
 }

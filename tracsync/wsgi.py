@@ -1,4 +1,4 @@
-"""For gunicorn and other WSGI servers."""
+"""For other WSGI servers than ours (`web`)."""
 
 import os
 

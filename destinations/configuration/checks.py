@@ -30,7 +30,7 @@ def check_numbers(**_: Any) -> list[checks.CheckMessage]:
     errors: list[checks.CheckMessage] = []
     if settings.TRACSYNC_QUIET_PERIOD < 0:
         errors.append(checks.Error("TRACSYNC_QUIET_PERIOD must not be negative", id="tracsync.E002"))
-    for name in ("TRACSYNC_CONCURRENCY", "TRACSYNC_BATCH_SIZE", "TRACSYNC_WORKERS"):
+    for name in ("TRACSYNC_CONCURRENCY", "TRACSYNC_BATCH_SIZE", "TRACSYNC_WORKERS", "TRACSYNC_WEB_PROCESSES"):
         if getattr(settings, name) < 1:
             errors.append(checks.Error(f"{name} must be at least 1", id="tracsync.E003"))
     if settings.TRACSYNC_ATTEMPT_BODIES not in ("none", "asked", "failed", "all"):

@@ -12,8 +12,8 @@ from typing import Literal, cast, get_args
 
 from profiles import documents
 from profiles.changes import Change
-from profiles.documents import JSON, InvalidDocument
-from profiles.imports.files import Place, Source, UnusableFile, longest
+from profiles.documents import JSON, InvalidDocument, longest_text
+from profiles.imports.files import Place, Source, UnusableFile
 from profiles.imports.records import TOO_LONG, Record
 from tracsync.common.messages import message
 
@@ -184,7 +184,7 @@ class _Lines:
     def __next__(self) -> str:
         _, line = next(self.lines)
         self.size += len(line or b"")
-        if line is None or self.size > longest():
+        if line is None or self.size > longest_text():
             raise InvalidDocument(TOO_LONG)
         return line.decode(errors="surrogateescape")
 

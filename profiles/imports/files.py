@@ -11,18 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any, NamedTuple
 
-from django.conf import settings
-
+from profiles.documents import longest_text
 from tracsync.common.messages import message
 
-LONGEST = 8  # times the largest document: escapes and blanks make its text longer than what is stored
 CHUNK_SIZE = 65_536
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-
-
-def longest() -> int:
-    """How many bytes of text may make one document."""
-    return LONGEST * settings.TRACSYNC_MAX_DOCUMENT_BYTES
 
 
 class UnusableFile(Exception):
@@ -63,7 +56,7 @@ class Source:
 
         Raises UnusableFile where reading fails.
         """
-        limit = longest()
+        limit = longest_text()
         while line := self._read(limit + 1):
             number = self.place.number + 1
             size, is_too_long = len(line), len(line) > limit

@@ -16,7 +16,7 @@ from profiles.documents import InvalidDocument
 from profiles.imports.files import CHUNK_SIZE, Place, Source, UnusableFile
 from tracsync.common.messages import message
 
-BATCH_BYTES = 8_000_000  # a batch of large documents is written before it has all its records
+BATCH_BYTES = 2_000_000  # of text, which takes 25 times as much in memory; then fewer records are a batch
 TOO_LONG = message("the line is too long")
 NAMESPACE = uuid.UUID("5b1a64f5-3c43-4d5c-9c0e-6f5d5a3f1c7e")
 

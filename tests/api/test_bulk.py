@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from profiles import bulk, request_stream
+from profiles import bulk, documents, request_stream
 from profiles.models import Profile
 
 pytestmark = pytest.mark.django_db
@@ -186,3 +186,34 @@ def test_a_batch_of_large_documents_is_written_early(monkeypatch):
     item.add(json.dumps({"id": "a", "x": "x" * 100}).encode())
     batch.add(1, item)
     assert batch.is_full
+
+
+@pytest.mark.parametrize("type", ["application/x-ndjson", "application/json"])
+def test_a_request_has_a_number_of_records_at_most(api, settings, type):
+    settings.TRACSYNC_MAX_BULK_RECORDS = 3
+    records = [json.dumps({"id": f"p{n}"}) for n in range(5)]
+    text = "\n".join(records) if "nd" in type else f"[{','.join(records)}]"
+    response = api("POST", BULK, text, type=type)
+    assert response.status_code == 413
+    assert response.json()["detail"].endswith("at most 3 records: send those from line 4 on in another one")
+    assert counts(response.json()) == [3, 0, 0, 0]
+    assert Profile.objects.count() == 3
+    rest = "\n".join(records[3:])
+    assert counts(api("POST", BULK, rest, type="text/plain").json()) == [2, 0, 0, 0]
+
+
+def test_a_million_of_nothing_is_not_read_to_its_end(api, settings):
+    settings.TRACSYNC_MAX_BULK_RECORDS = 10
+    for text in (b"{}\n" * 1000, b"\n" * 1000, b"[" + b"{}," * 1000):
+        response = api("POST", BULK, text, type="application/json" if b"[" in text else "text/plain")
+        assert response.status_code == 413
+    assert Profile.objects.count() == 20
+
+
+def test_a_record_that_cannot_be_stored_is_not_even_parsed(api, settings, monkeypatch):
+    monkeypatch.setattr(documents, "SMALL", 0)
+    settings.TRACSYNC_MAX_DOCUMENT_BYTES = 10_000
+    line = json.dumps({"id": "a", "x": "x" * 20_000})
+    monkeypatch.setattr(documents, "json", None)
+    answer = send_lines(api, line.encode())
+    assert answer["errors"][0]["error"].startswith("the document has 20,0")

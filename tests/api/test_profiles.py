@@ -1,8 +1,13 @@
 """Profiles over HTTP."""
 
+import io
+import tracemalloc
+
 import pytest
+from django.core.handlers.wsgi import WSGIRequest
 from django.utils.http import http_date, urlencode
 
+from profiles import documents, request_stream
 from profiles.models import Profile
 
 pytestmark = pytest.mark.django_db
@@ -158,6 +163,38 @@ def test_a_large_document_is_refused(api, settings):
 def test_a_large_body_is_not_read(api, settings):
     settings.TRACSYNC_MAX_REQUEST_BYTES = 1000
     assert api.put("/api/profiles/p1/", {"a": "x" * 1000}).status_code == 413
+
+
+LISTS = b'{"id": "p1", "a": [' + b"[]," * 16_000_000 + b"[]]}"  # 48 MB, and 1.2 GB as Python's objects
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_what_is_no_document_takes_no_memory(is_chunked):
+    body = io.BytesIO(LISTS)
+    environ = {"REQUEST_METHOD": "PUT", "wsgi.input": body, "CONTENT_LENGTH": str(len(LISTS))}
+    if is_chunked:
+        environ |= {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+    tracemalloc.start()
+    with pytest.raises(request_stream.BodyTooLarge, match="a profile has at most 1,000,000"):
+        request_stream.whole(WSGIRequest(environ))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 30_000_000
+    assert body.tell() <= (9_000_000 if is_chunked else 0)
+
+
+def test_nor_does_what_is_a_little_too_long_for_one(settings):
+    tracemalloc.start()
+    with pytest.raises(documents.InvalidDocument, match="at most 1,000,000 are allowed"):
+        documents.parse(LISTS[:7_900_000] + b"[]]}")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20_000_000
+
+
+@pytest.mark.parametrize("text", [" " * 1_500_000 + "{}", '{"a": "' + "\\u00e9" * 400_000 + '"}'])
+def test_blanks_and_escapes_do_not_make_a_document_too_large(api, text):
+    assert api.put("/api/profiles/p1/", text).status_code == 201
 
 
 def test_the_list_has_the_documents(api, make_profile):

@@ -2,7 +2,9 @@
 
 import os
 import signal
+import socket
 import sys
+import urllib.request
 
 import pytest
 
@@ -31,7 +33,7 @@ def process_of(installation, words):
 
 def test_what_is_killed_is_started_again(running):
     installation, receiver, _ = running
-    for words in ("tracsync worker", "gunicorn"):
+    for words in ("tracsync worker", "tracsync web"):
         killed = wait_for(lambda words=words: process_of(installation, words), words)
         os.kill(killed, signal.SIGKILL)
         wait_for(lambda killed=killed: killed not in installation.pids(), "its end")
@@ -46,3 +48,48 @@ def test_when_up_is_killed_nothing_stays_behind(running):
     process.kill()
     process.wait()
     wait_for(lambda: not installation.pids(), "the end of all processes")
+
+
+SLOW_HEAD = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
+SLOW_BODY = b"POST /admin/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\nuser"
+
+
+def is_healthy(installation):
+    url = f"http://127.0.0.1:{installation.port}/healthz"
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return answer.status == 200
+
+
+def test_slow_clients_keep_neither_others_nor_the_end_waiting(running):
+    installation, _, process = running
+    slow = [socket.create_connection(("127.0.0.1", installation.port)) for _ in range(100)]
+    try:
+        for number, client in enumerate(slow):
+            client.sendall(SLOW_HEAD if number % 2 else SLOW_BODY)
+        assert all(is_healthy(installation) for _ in range(20))
+        process.terminate()
+        assert process.wait(60) == 0
+    finally:
+        for client in slow:
+            client.close()
+
+
+def test_several_web_processes_stand_in_for_each_other(tmp_path):
+    installation = Installation(tmp_path, TRACSYNC_WEB_PROCESSES="2")
+    try:
+        installation.start_web()
+        [web] = installation.processes
+
+        def servers():
+            found = [pid for pid in installation.pids() if pid != web.pid]
+            return found if len(found) == 2 else []
+
+        killed = wait_for(servers, "two of them")
+        os.kill(killed[0], signal.SIGKILL)
+        assert all(is_healthy(installation) for _ in range(10))
+        wait_for(lambda: killed[0] not in (now := servers()) and now, "another one")
+        web.terminate()
+        assert web.wait(60) == 0
+        assert installation.pids() == []
+    finally:
+        installation.stop()

@@ -15,6 +15,6 @@ class StrictJSONParser(BaseParser):
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         try:
-            return documents.parse(b"".join(request_stream.chunks(stream)))
+            return documents.parse(request_stream.whole(stream))
         except documents.InvalidDocument as error:
             raise ParseError(str(error)) from None

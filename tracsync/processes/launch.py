@@ -14,7 +14,7 @@ def module(
     """`python -m NAME ARGUMENTS`, from a checkout as from a wheel, and in whatever folder this process runs.
 
     It can import what this process can import. Files of the current folder never stand in for modules: it is
-    searched last, where gunicorn, which would put it first, finds it.
+    searched last.
     """
     path = os.pathsep.join([*filter(None, sys.path), os.getcwd()])
     return subprocess.Popen(  # noqa: S603 - our own command line

@@ -1,4 +1,4 @@
-"""Keeping a scheduler and a cluster running, whatever happens to their processes."""
+"""Keeping processes running, such as a scheduler and a cluster, whatever happens to them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -29,12 +29,15 @@ _fork = multiprocessing.get_context("fork")
 
 def run() -> None:
     """Run scheduler and cluster until SIGTERM or Ctrl-C."""
-    stopping = _Signals()
+    keep(
+        [Child("scheduler", _run_scheduler, silent_for=60.0), Child("cluster", cluster.run, silent_for=10.0)]
+    )
+
+
+def keep(children: Sequence[Child]) -> None:
+    """Keep them running until SIGTERM or Ctrl-C, then let them finish."""
+    stopping = Signals()
     parent = os.getppid()
-    children = [
-        _Child("scheduler", _run_scheduler, silent_for=60.0),
-        _Child("cluster", cluster.run, silent_for=10.0),
-    ]
     while not stopping.asked:
         for child in children:
             child.keep_running()
@@ -47,18 +50,24 @@ def run() -> None:
         child.wait()
 
 
-class _Signals:
+class Signals:
+    """Whether SIGTERM or Ctrl-C has asked this process to end."""
+
     def __init__(self) -> None:
         self.asked = False
-        signal.signal(signal.SIGTERM, self._ask)
-        signal.signal(signal.SIGINT, self._ask)
+        signal.signal(signal.SIGTERM, self.ask)
+        signal.signal(signal.SIGINT, self.ask)
 
-    def _ask(self, *_: Any) -> None:
+    def ask(self, *_: object) -> None:
         self.asked = True
 
 
-class _Child:
-    """A process, leader of its own group, that is started again when it ends or falls silent."""
+class Child:
+    """A process, leader of its own group, that is started again when it ends or falls silent.
+
+    `target` is called there with what it shares as `beat`: it sets its value to the monotonic time, at least
+    every `silent_for` seconds.
+    """
 
     def __init__(self, name: str, target: Callable[[Any], None], silent_for: float) -> None:
         self.name = name
@@ -111,7 +120,7 @@ def _run_child(target: Callable[[Any], None], beat: Any) -> None:
 
 def _run_scheduler(beat: Any) -> None:
     supervisor = os.getppid()
-    stopping = _Signals()
+    stopping = Signals()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def stopped() -> bool:

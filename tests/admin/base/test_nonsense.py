@@ -194,3 +194,10 @@ def test_moments_are_of_years_that_every_zone_has(year, page, post, db):
     assert "Write a year between 1900 and 9000." in text
     text = post("tracsync_apitoken_add", name="a", expires_at_0=f"{year}-12-31", expires_at_1="00:00")
     assert "Write a year between 1900 and 9000." in text
+
+
+def test_a_form_longer_than_any_page_has_is_not_read(client, db):
+    path = reverse("admin:login")
+    assert client.post(path, {"username": "x" * 9_000_000, "password": "y"}).status_code == 200
+    answer = client.post(path, f"username={'x' * 12_000_000}", "application/x-www-form-urlencoded")
+    assert answer.status_code == 400

@@ -95,11 +95,7 @@ def _modules(host: str, port: int, receiver_port: int | None) -> list[list[str]]
     Without a person's settings to the contrary, the demo may reach its receiver, and keeps what it sends of
     its invented people, so that one sees what has changed since.
     """
-    bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    modules = [
-        ["gunicorn", "tracsync.wsgi", "--bind", bind, "--threads", "8", "--log-level", "warning"],
-        ["tracsync", "worker"],
-    ]
+    modules = [["tracsync", "web", "--host", host, "--port", str(port)], ["tracsync", "worker"]]
     if receiver_port:
         modules.append(["tracsync.demo.receiver", str(receiver_port)])
         allowed = settings.TRACSYNC_ALLOWED_INTERNAL_NETWORKS
