@@ -21,7 +21,7 @@ def _beside(schema_editor: Any) -> dict[str, bool]:
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("destinations", "0009_waiting_and_counts")]
+    dependencies = [("destinations", "0010_doubt_turns_and_refusals")]
     operations = [
         AddIndexBeside(
             model_name="profilesync",
