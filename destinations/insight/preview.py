@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from destinations.connectors import registry, schemas
-from destinations.connectors.base import Accepted, Connector, ConnectorError, Delivery, Outcome
+from destinations.connectors.base import Accepted, Connector, ConnectorError, Delivery
 from destinations.models import Destination, ProfileSync, Resource
 from destinations.notation import NotationError, parse_condition, parse_template
 from destinations.sync.sessions import trial_runtime

@@ -33,7 +33,7 @@ class Answer(http.client.HTTPResponse):
     _method: str
 
     def _read_status(self) -> tuple[str, int, str]:
-        """Version, status and reason of the real answer. A proxy is asked for a way through with this, too."""
+        """Version, status and reason of the real answer; of a proxy that is asked for a way through, too."""
         while True:
             line = self._line()
             if not line:

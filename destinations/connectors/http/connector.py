@@ -93,7 +93,9 @@ class HttpApi:
             "ssl_check": {
                 "type": "boolean",
                 "title": message("Verify TLS"),
-                "description": message("Verify the server's certificate; off is off for all its destinations."),
+                "description": message(
+                    "Verify the server's certificate; off is off for all its destinations."
+                ),
                 "address": True,
                 "default": True,
             },
