@@ -35,7 +35,7 @@ class Stories:
         self.calm = False
         self.calls = 0
         self.lock = threading.Lock()
-        self.in_flight, self.newest, self.last = set(), {}, {}
+        self.in_flight, self.newest, self.last, self.keys = set(), {}, {}, {}
         self.answers = Counter()
         self.wrong = []
         self.meanwhile = lambda: time.sleep(0.001)  # let other workers in
@@ -60,25 +60,24 @@ class Stories:
     def begin(self, delivery, error):
         """Check one delivery against the story of its pair so far; its answer."""
         one, payload = pair(delivery), delivery.payload
-        seen = (int(delivery.idempotency_key.rpartition(":")[2]), payload["n"])
         if one in self.in_flight:
             self.wrong.append(f"{one}: two in flight")
-        if any(now < before for now, before in zip(seen, self.newest.get(one, (0, 0)), strict=True)):
+        if payload["n"] < self.newest.get(one, 0):
             self.wrong.append(f"{one}: stale after newer")
-        if self.is_known(one, payload, seen):
-            self.wrong.append(f"{one}: {seen} sent twice without need, answered {self.last[one][1].__name__}")
+        if self.is_known(one, delivery):
+            self.wrong.append(f"{one}: {payload} sent twice without need, answered {self.last[one][1].__name__}")
         answer = error or (Accepted if self.calm else self.rng.choices(ANSWERS, WEIGHTS)[0])
         self.in_flight.add(one)
-        self.newest[one], self.last[one] = seen, (payload, answer)
+        self.newest[one], self.last[one] = payload["n"], (payload, answer)
+        self.keys[one] = delivery.idempotency_key
         self.answers[answer] += 1
         return answer() if answer is Accepted else answer("scripted")
 
-    def is_known(self, one, payload, seen):
-        """Whether it was accepted, or refused at this very version, right before; a replay aside."""
+    def is_known(self, one, delivery):
+        """Whether this state was accepted, or this very push refused, right before."""
         last, answer = self.last.get(one, (None, None))
-        return (answer is Accepted and last == payload) or (
-            answer is Rejected and self.newest[one] == seen and not self.calm
-        )
+        is_same_push = self.keys.get(one) == delivery.idempotency_key
+        return (answer is Accepted and last == delivery.payload) or (answer is Rejected and is_same_push)
 
 
 def pair(delivery):
