@@ -32,9 +32,10 @@ def documents(run, count, visits):
 
 
 def assert_in_order(receiver):
-    """Per profile, versions never go back."""
-    newest = {}
+    """Per profile, states never go back, and a key stands for one of them."""
+    newest, keys = {}, {}
     for _, key, payload in receiver.arrivals:
-        version = int(key.rsplit(":", 1)[1])
-        assert version >= newest.get(payload["id"], 0), f"{payload['id']}: {version} after a newer one"
-        newest[payload["id"]] = version
+        id, visits = payload["id"], payload["visits"]
+        assert visits >= newest.get(id, 0), f"{id}: {visits} after a newer one"
+        assert keys.setdefault(key, payload) == payload
+        newest[id] = visits

@@ -55,7 +55,7 @@ def test_nothing_is_lost_or_stale(stack, tmp_path):
     assert set(ledger["faults"]) == KILLED | ({"connections dropped"} if stack != "sqlite" else set())
     for row in ledger["destinations"]:
         assert row["expected"] == row["delivered"] + row["refused"] > 0
-        assert (row["lost"], row["stale"], row["needless"]) == (0, 0, 0)
+        assert (row["lost"], row["stale"], row["reused"], row["needless"]) == (0, 0, 0, 0)
 
 
 def test_ctrl_c_leaves_nothing_behind(tmp_path):

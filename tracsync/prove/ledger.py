@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,10 +28,6 @@ class Arrival:
     answer: str
     taken: bool
 
-    @property
-    def version(self) -> int:
-        return int(self.key.rpartition(":")[2])
-
 
 @dataclass(slots=True)
 class Row:
@@ -42,6 +39,7 @@ class Row:
     refused: int = 0
     lost: int = 0
     stale: int = 0
+    reused: int = 0
     requests: int = 0
     repeated: int = 0
     doubtful: int = 0
@@ -49,7 +47,7 @@ class Row:
 
     @property
     def holds(self) -> bool:
-        return self.lost == 0 and self.stale == 0
+        return self.lost == self.stale == self.reused == 0
 
 
 def expected(destination: Destination, documents: Iterable[Payload]) -> dict[str, Payload]:
@@ -76,7 +74,10 @@ def row(
     for profile, payload in wanted.items():
         _settle(result, payload, by_profile.get(profile, []))
     for profile, story in by_profile.items():
-        result.repeated += len(story) - len({arrival.key for arrival in story})
+        carried = {(arrival.key, json.dumps(arrival.payload, sort_keys=True)) for arrival in story}
+        keys = {arrival.key for arrival in story}
+        result.repeated += len(story) - len(keys)
+        result.reused += len(carried) - len(keys)
         result.stale += _stale(story)
         _count_needless(result, story, [*troubles.get(profile, ()), *kills])
     return result
@@ -94,12 +95,11 @@ def _settle(result: Row, payload: Payload, story: Sequence[Arrival]) -> None:
 
 
 def _stale(story: Sequence[Arrival]) -> int:
-    """How many requests, taken or not, were older than one before: by key, and by what they carried."""
-    newest, count = (0, 0), 0
+    """How many requests, taken or not, carried an older state than one before."""
+    newest = count = 0
     for arrival in story:
-        seen = (arrival.version, arrival.payload["n"])
-        count += any(now < before for now, before in zip(seen, newest, strict=True))
-        newest = (max(newest[0], seen[0]), max(newest[1], seen[1]))
+        count += arrival.payload["n"] < newest
+        newest = max(newest, arrival.payload["n"])
     return count
 
 

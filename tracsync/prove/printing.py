@@ -14,7 +14,7 @@ from tracsync.prove.run import Result
 from tracsync.prove.scratch import installation
 
 COLUMNS = tuple(field.name for field in fields(Row))[1:]
-ALARMING = ("lost", "stale", "needless")
+ALARMING = ("lost", "stale", "reused", "needless")
 SHOWN = {"clock": "scheduler"}  # JSON keeps the older word: programs read it
 WIDTH = 110  # of what goes into a file
 
