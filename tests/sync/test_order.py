@@ -65,7 +65,8 @@ class Stories:
         if payload["n"] < self.newest.get(one, 0):
             self.wrong.append(f"{one}: stale after newer")
         if self.is_known(one, delivery):
-            self.wrong.append(f"{one}: {payload} sent twice without need, answered {self.last[one][1].__name__}")
+            answered = self.last[one][1].__name__
+            self.wrong.append(f"{one}: {payload} sent twice without need, answered {answered}")
         answer = error or (Accepted if self.calm else self.rng.choices(ANSWERS, WEIGHTS)[0])
         self.in_flight.add(one)
         self.newest[one], self.last[one] = payload["n"], (payload, answer)

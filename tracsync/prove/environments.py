@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from enum import StrEnum
 from django.utils import timezone
 
 TIMEOUT = 1.0  # seconds; how long a push waits for an answer
+DRIPPING = 4  # destinations, each of whose answers takes 20 seconds
+EDITED, REPLAYED = "healthy", "slow"  # which gets another mapping, and a replay, in the middle of a run
 
 
 class Answer(StrEnum):
@@ -27,6 +30,12 @@ class Answer(StrEnum):
     BUSY = "429 with Retry-After in seconds"
     BUSY_UNTIL = "503 with Retry-After as a date"
     REFUSED = "422"
+    REFUSES_ALL = "422 to everything"
+    LOCKED_OUT = "401"
+    DRIPPING = "200 with a body that drips"
+    HINTS_FIRST = "200 after 103"
+    MANY_HEADERS = "200 with 150 headers"
+    KNOWN = "200, known by its key and not taken again"
 
     @property
     def takes(self) -> bool:
@@ -35,13 +44,26 @@ class Answer(StrEnum):
 
 
 _TAKING = frozenset(
-    {Answer.OK, Answer.WRONG_JSON, Answer.SLOW_BODY, Answer.LATE, Answer.CUT_OFF, Answer.FAILED_AFTERWARDS}
+    {
+        Answer.OK,
+        Answer.WRONG_JSON,
+        Answer.SLOW_BODY,
+        Answer.LATE,
+        Answer.CUT_OFF,
+        Answer.FAILED_AFTERWARDS,
+        Answer.DRIPPING,
+        Answer.HINTS_FIRST,
+        Answer.MANY_HEADERS,
+    }
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A destination. `faults`: how many of a hundred answers are which, until the faults end."""
+    """A destination. `faults`: how many of a hundred answers are which, until the faults end.
+
+    `ailment`: what it answers from one request to another, or until the faults end.
+    """
 
     name: str
     prerequisites: str = ""
@@ -50,7 +72,11 @@ class Place:
     faults: Mapping[Answer, int] = field(default_factory=dict)
     delay: float = 0.0  # seconds for each answer
     refuses: str = ""  # the plan whose profiles it answers with 422
-    away: tuple[int, int] | None = None  # from which request to which it only resets connections
+    ailment: Answer | None = None
+    spell: tuple[int, float] = (0, math.inf)
+    honours_keys: bool = False  # takes nothing under a key that it has taken something under
+    timeout: float = TIMEOUT
+    concurrency: int | None = None
 
     def script(self, rng: random.Random) -> list[Answer]:
         """The answers, which are repeated for ever."""
@@ -61,7 +87,17 @@ class Place:
 
 
 PLACES = (
-    Place("healthy", quiet_period=0.3, faults={Answer.WRONG_JSON: 5, Answer.SLOW_BODY: 1}),
+    Place(
+        "healthy",
+        quiet_period=0.3,
+        faults={
+            Answer.WRONG_JSON: 5,
+            Answer.SLOW_BODY: 1,
+            Answer.HINTS_FIRST: 3,
+            Answer.MANY_HEADERS: 3,
+        },
+        honours_keys=True,
+    ),
     Place(
         "flaky",
         prerequisites="profile@group < 3",
@@ -80,7 +116,20 @@ PLACES = (
     ),
     Place("choosy", prerequisites='profile@plan != "free"', refuses="blocked"),
     Place("slow", prerequisites="profile@group == 3", quiet_period=1.0, delay=0.05),
-    Place("away", prerequisites="profile@group == 4", away=(20, 40)),
+    Place("away", prerequisites="profile@group == 4", ailment=Answer.RESET, spell=(20, 40)),
+    Place("locked out", prerequisites="profile@group == 5", ailment=Answer.LOCKED_OUT, spell=(3, 7)),
+    # One call at a time: what it refuses comes in a row.
+    Place(
+        "broken",
+        prerequisites="profile@group == 6",
+        ailment=Answer.REFUSES_ALL,
+        spell=(1, 9),
+        concurrency=1,
+    ),
+    *(
+        Place(f"dripping {n + 1}", prerequisites="profile@group == 7", ailment=Answer.DRIPPING, timeout=10.0)
+        for n in range(DRIPPING)
+    ),
 )
 
 MAPPING = {"id": "profile@id", "n": "profile@n", "plan": "profile@plan"}
@@ -98,6 +147,28 @@ def install(url: str) -> None:
         configuration.save(resource)
         destination = Destination(name=place.name, resource=resource, mapping=MAPPING)
         destination.prerequisites = place.prerequisites
-        destination.settings = {"timeout": TIMEOUT}
+        destination.settings = {"timeout": place.timeout}
         destination.quiet_period, destination.max_wait = place.quiet_period, place.max_wait
+        destination.concurrency = place.concurrency
         configuration.save(destination)
+
+
+def edit() -> None:
+    """Have one of them send something else of every profile."""
+    from destinations import configuration
+    from destinations.models import Destination
+    from destinations.operations import backfill
+
+    destination = Destination.objects.get(name=EDITED)
+    destination.mapping = {**MAPPING, "edited": True}
+    configuration.save(destination)
+    backfill.request(destination)
+
+
+def replay() -> None:
+    """Have all that one of them knows sent again."""
+    from destinations.models import Destination
+    from destinations.operations import replay, selection
+
+    destination = Destination.objects.get(name=REPLAYED)
+    replay.request(selection.read_request({"destination": destination.pk}))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 
-from django.db import connection, connections
+from django.db import DatabaseError, connection, connections
 from django_q.brokers import get_broker
 
 from tracsync.prove.plan import Plan
@@ -15,6 +16,8 @@ from tracsync.prove.worker_processes import Workers
 KINDS = ("clock", "worker", "pusher", "monitor", "sentinel", "supervisor")
 BROKER = "broker emptied"
 CONNECTIONS = "connections dropped"
+ROW = "row held"
+HELD_FOR = 8.0  # seconds, longer than anybody waits for a lock
 # Seconds. What a dead worker had claimed comes back after 10 s: in too quick a succession of faults nothing
 # would be sent any more, and so nothing could go wrong.
 SHORTEST_PAUSE, LONGEST_PAUSE = 1.5, 5.0
@@ -31,7 +34,7 @@ class Faults(threading.Thread):
         super().__init__(name="faults", daemon=True)
         self.workers, self.kills = workers, plan.kills
         self.rng = plan.random("faults")
-        self.kinds = [*KINDS, BROKER, *([CONNECTIONS] if connection.vendor == "postgresql" else [])]
+        self.kinds = [*KINDS, BROKER, *([CONNECTIONS, ROW] if connection.vendor == "postgresql" else [])]
         pause = plan.seconds / (1.5 * len(self.kinds))
         self.pause = min(LONGEST_PAUSE, max(SHORTEST_PAUSE, pause))
         self.done: list[tuple[float, str]] = []
@@ -86,8 +89,27 @@ class Faults(threading.Thread):
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 )
+        elif kind == ROW:
+            threading.Thread(target=_hold_a_row, name="row", daemon=True).start()
         else:
             while not self.workers.kill(position, kind):
                 if self._wait(LOOK_EVERY):
                     return
         self.done.append((time.time(), kind))
+
+
+def _hold_a_row() -> None:
+    """As a person does who leaves a transaction open in a console."""
+    held = connection.copy()
+    try:
+        held.set_autocommit(False)
+        with held.cursor() as cursor:
+            cursor.execute(
+                "SELECT id FROM destinations_profilesync ORDER BY random() LIMIT 1 FOR UPDATE SKIP LOCKED"
+            )
+            time.sleep(HELD_FOR)
+    except DatabaseError:
+        return  # its connection was dropped meanwhile
+    finally:
+        with suppress(DatabaseError):
+            held.close()

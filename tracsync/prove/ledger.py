@@ -11,7 +11,9 @@ from typing import Any
 
 from destinations.models import Destination
 from destinations.notation import parse_condition, parse_template
+from tracsync.prove.environments import Answer
 
+REFUSALS = (Answer.REFUSED, Answer.REFUSES_ALL)
 LOOK_BACK = 2.0  # seconds: an attempt begins, and a process dies, a moment before the receiver notes it
 
 Payload = dict[str, Any]
@@ -88,7 +90,7 @@ def _settle(result: Row, payload: Payload, story: Sequence[Arrival]) -> None:
     held = next((arrival.payload for arrival in reversed(story) if arrival.taken), None)
     if held == payload:
         result.delivered += 1
-    elif story and story[-1].payload == payload and story[-1].answer == "422":
+    elif story and story[-1].payload == payload and story[-1].answer in REFUSALS:
         result.refused += 1
     else:
         result.lost += 1

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,6 +34,7 @@ class Notes:
         self.scripts = {name: place.script(rngs[name]) for name, place in self.places.items()}
         self.arrivals: list[tuple[float, str, str, dict[str, Any], str, bool]] = []
         self.counts: dict[str, int] = defaultdict(int)
+        self.keys: dict[str, set[str]] = defaultdict(set)  # under which something was taken
         self.is_calm = False
         self.lock = threading.Lock()
 
@@ -40,6 +42,10 @@ class Notes:
         """Place the request in the order of arrivals; the order is that in which bodies are complete."""
         with self.lock:
             answer = self._answer(place, payload)
+            if answer.takes and key in self.keys[place] and self.places[place].honours_keys:
+                answer = Answer.KNOWN
+            elif answer.takes:
+                self.keys[place].add(key)
             self.counts[place] += 1
             self.arrivals.append((time.time(), place, key, payload, answer, answer.takes))
             return answer
@@ -50,8 +56,8 @@ class Notes:
             return Answer.REFUSED
         if self.is_calm:
             return Answer.OK
-        if place.away and place.away[0] <= count < place.away[1]:
-            return Answer.RESET
+        if place.ailment and place.spell[0] <= count < place.spell[1]:
+            return place.ailment
         return script[count % len(script)]
 
 
@@ -83,8 +89,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _do(self, answer: Answer) -> None:
         match answer:
-            case Answer.OK:
+            case Answer.OK | Answer.KNOWN:
                 self._say(200, b"{}")
+            case Answer.HINTS_FIRST:
+                self.send_response_only(103)
+                self.send_header("Link", "</style.css>; rel=preload")
+                self.end_headers()
+                self._say(200, b"{}")
+            case Answer.MANY_HEADERS:
+                self._say(200, b"{}", {f"X-Header-{n}": "value" for n in range(150)})
+            case Answer.DRIPPING:
+                self._drip(b"0123456789" * 10, seconds=0.25)
             case Answer.WRONG_JSON:
                 self._say(200, b'{"ok": tru')
             case Answer.SLOW_BODY:
@@ -100,27 +115,32 @@ class _Handler(BaseHTTPRequestHandler):
             case Answer.ERROR | Answer.FAILED_AFTERWARDS:
                 self._say(500, b"scripted")
             case Answer.BUSY:
-                self._say(429, retry_after="1")
+                self._say(429, headers={"Retry-After": "1"})
             case Answer.BUSY_UNTIL:
                 moment = datetime.now(UTC) + timedelta(seconds=2)
-                self._say(503, retry_after=format_datetime(moment, usegmt=True))
+                self._say(503, headers={"Retry-After": format_datetime(moment, usegmt=True)})
             case Answer.REFUSED:
                 self._say(422, b"this plan is blocked")
+            case Answer.REFUSES_ALL:
+                self._say(422, b"it is broken")
+            case Answer.LOCKED_OUT:
+                self._say(401, b"who are you?")
 
-    def _say(self, status: int, body: bytes = b"", retry_after: str = "") -> None:
+    def _say(self, status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
-        if retry_after:
-            self.send_header("Retry-After", retry_after)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
 
-    def _drip(self, body: bytes) -> None:
+    def _drip(self, body: bytes, seconds: float = 0.05) -> None:
+        """A byte each so many seconds, as long as things may fail."""
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         for byte in body:
-            time.sleep(0.05)
+            time.sleep(0.0 if self.notes.is_calm else seconds)
             self.wfile.write(bytes([byte]))
 
     def _reset(self) -> None:

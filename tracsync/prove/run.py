@@ -62,12 +62,12 @@ def run(plan: Plan) -> Result:
     with log_path.open("wb") as log, receiver as url, Workers(plan.workers, log) as workers:
         environments.install(url)
         faults = Faults(plan, workers)
-        documents = _change_under_fire(plan, faults)
+        documents, replayed_at = _change_under_fire(plan, faults)
         requests.post(f"{url}/calm", timeout=10).raise_for_status()
         waiting = _wait_for_quiet(workers)
         workers.stop()
         arrivals = [ledger.Arrival(*one) for one in requests.get(f"{url}/arrivals", timeout=60).json()]
-    rows = _rows(documents, arrivals, [at for at, _ in faults.done])
+    rows = _rows(documents, arrivals, [at for at, _ in faults.done], replayed_at)
     answers = dict(sorted(Counter(arrival.answer for arrival in arrivals).items()))
     result = Result(plan, rows, faults.counts(), answers, waiting, time.monotonic() - began)
     if not result.proven:
@@ -75,9 +75,11 @@ def run(plan: Plan) -> Result:
     return result
 
 
-def _change_under_fire(plan: Plan, faults: Faults) -> dict[str, dict[str, Any]]:
-    """Write all changes at an even pace while things fail; the last document of each profile."""
-    todo = list(batches(plan))
+def _change_under_fire(plan: Plan, faults: Faults) -> tuple[dict[str, dict[str, Any]], float]:
+    """Write all changes at an even pace while things fail, and in the middle of it change a mapping and have
+    a destination's profiles sent again; the last document of each profile, and the moment of the replay.
+    """
+    todo, replayed_at = list(batches(plan)), 0.0
     documents: dict[str, dict[str, Any]] = {}
     began = time.monotonic()
     faults.start()
@@ -85,11 +87,15 @@ def _change_under_fire(plan: Plan, faults: Faults) -> dict[str, dict[str, Any]]:
         for number, batch in enumerate(todo, start=1):
             _steadily(partial(_write, batch))
             documents.update({document["id"]: document for document in batch})
+            if number == (len(todo) + 1) // 2:
+                _steadily(environments.edit)
+                replayed_at = time.time()
+                _steadily(environments.replay)
             status.update(f"{number}/{len(todo)} batches of changes, {len(faults.done)} faults")
             time.sleep(max(0.0, began + plan.seconds * number / len(todo) - time.monotonic()))
         faults.stop()
     console.print(f"{plan.profiles * CHANGES_PER_PROFILE} changes written; {len(faults.done)} faults done")
-    return documents
+    return documents, replayed_at
 
 
 def _write(batch: list[dict[str, Any]]) -> None:
@@ -129,7 +135,10 @@ def _waiting() -> int:
 
 
 def _rows(
-    documents: dict[str, dict[str, Any]], arrivals: list[ledger.Arrival], kills: list[float]
+    documents: dict[str, dict[str, Any]],
+    arrivals: list[ledger.Arrival],
+    kills: list[float],
+    replayed_at: float,
 ) -> list[ledger.Row]:
     by_place: dict[str, list[ledger.Arrival]] = defaultdict(list)
     for arrival in arrivals:
@@ -140,7 +149,7 @@ def _rows(
             ledger.expected(destination, documents.values()),
             by_place[destination.name],
             _troubles(destination),
-            kills,
+            [*kills, replayed_at] if destination.name == environments.REPLAYED else kills,
         )
         for destination in Destination.objects.order_by("pk")
     ]
