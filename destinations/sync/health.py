@@ -107,7 +107,7 @@ def _count(health: Health, result: Any) -> None:
             else:
                 health.failures = 0
                 surplus = health.refusals - settings.TRACSYNC_EQUAL_REJECTIONS
-                _hold(health, retry.hold(retry.BREAKER_FAILURES + surplus), result.reason)
+                _hold(health, retry.probe(surplus), result.reason)
         case Hold():
             _refused(health, result.reason)
             health.failures = max(health.failures + 1, retry.BREAKER_FAILURES)

@@ -10,6 +10,7 @@ MOST_ATTEMPTS = 180  # the first ten take half an hour together, the others an h
 BREAKER_FAILURES = 5
 BREAKER_FIRST = timedelta(seconds=10)
 BREAKER_LONGEST = timedelta(minutes=5)
+PROBE_FIRST = timedelta(seconds=0.5)
 LONGEST_RETRY_AFTER = timedelta(hours=24)
 
 
@@ -30,6 +31,14 @@ def hold(failures: int) -> timedelta | None:
     if failures < BREAKER_FAILURES:
         return None
     return min(BREAKER_LONGEST, BREAKER_FIRST * 2 ** min(failures - BREAKER_FAILURES, 20))
+
+
+def probe(refusals: int) -> timedelta:
+    """How long a destination that refuses everything rests after so many probes were refused, too.
+
+    Short at first: of many profiles that are refused for good reasons some come in a row.
+    """
+    return min(BREAKER_LONGEST, PROBE_FIRST * 2 ** min(refusals, 20))
 
 
 def retry_after(seconds: float) -> timedelta:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS
@@ -9,6 +10,7 @@ from django.core.exceptions import ValidationError as ModelError
 from django.db import IntegrityError, OperationalError
 from django.db.models import ProtectedError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, UnreadablePostError
+from django.template import loader
 from django.urls import resolve
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
@@ -27,6 +29,7 @@ from tracsync.common.installation import command
 from tracsync.common.jobs import JobEnded
 
 MOST_NAMED = 10
+TRY_AGAIN_AFTER = 2  # seconds
 
 
 class Conflict(exceptions.APIException):
@@ -38,6 +41,7 @@ class Unavailable(exceptions.APIException):
     status_code = 503
     default_detail = "The database does not answer now: repeat the request in a moment"
     default_code = "unavailable"
+    wait = TRY_AGAIN_AFTER  # for the framework, which makes Retry-After of it
 
 
 def handle(error: Exception, context: Any) -> Response | None:
@@ -112,9 +116,19 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """The framework asks for this while it handles the error."""
+    if isinstance(sys.exception(), OperationalError):
+        return _unavailable(request)
     if not _is_api(request):
         return defaults.server_error(request)
     return JsonResponse({"detail": "The server failed; its log says why"}, status=500)
+
+
+def _unavailable(request: HttpRequest) -> HttpResponse:
+    headers = {"Retry-After": str(TRY_AGAIN_AFTER)}
+    if _is_api(request):
+        return JsonResponse({"detail": Unavailable.default_detail}, status=503, headers=headers)
+    return HttpResponse(loader.render_to_string("503.html"), status=503, headers=headers)
 
 
 def _is_api(request: HttpRequest) -> bool:

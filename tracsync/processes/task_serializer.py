@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.signing import BadSignature
+from django.utils.functional import Promise
 from django_q import signing
 from django_q.status import Stat
 
@@ -60,6 +61,8 @@ def _plain(value: Any) -> Any:
         return {"datetime": value.isoformat()}
     if isinstance(value, UUID):
         return {"uuid": str(value)}
+    if isinstance(value, Promise):  # as the states of a cluster are written
+        return str(value)
     raise TypeError(f"a task cannot hold a {type(value).__name__}")
 
 

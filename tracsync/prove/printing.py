@@ -16,7 +16,7 @@ from tracsync.prove.scratch import installation
 COLUMNS = tuple(field.name for field in fields(Row))[1:]
 ALARMING = ("lost", "stale", "reused", "needless")
 SHOWN = {"clock": "scheduler"}  # JSON keeps the older word: programs read it
-WIDTH = 110  # of what goes into a file
+WIDTH = 124  # of what goes into a file
 
 
 def as_json(result: Result) -> str:
