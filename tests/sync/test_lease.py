@@ -49,10 +49,10 @@ def test_a_lease_that_took_long_to_get_is_as_much_shorter(recording, make_destin
     settle.settle(soon)
     claim_next = claim.claim_next
 
-    def slowly(*arguments):
+    def slowly(*arguments, **options):
         monkeypatch.setattr(claim, "LEASE", timedelta(seconds=0.5))
         monkeypatch.setattr(claim, "MARGIN", timedelta(seconds=0.1))
-        claimed = claim_next(*arguments)
+        claimed = claim_next(*arguments, **options)
         time.sleep(0.5)
         return claimed
 

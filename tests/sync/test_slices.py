@@ -24,9 +24,9 @@ def in_slices(monkeypatch, recording):
     monkeypatch.setattr(recording, "batch_size", 1)
     sent_by_then, write = [], outcomes.record
 
-    def note(destination, token, entries):
+    def note(destination, token, entries, call_seconds):
         sent_by_then.append((len(entries), len(recording.deliveries)))
-        write(destination, token, entries)
+        write(destination, token, entries, call_seconds)
 
     monkeypatch.setattr(outcomes, "record", note)
     return sent_by_then

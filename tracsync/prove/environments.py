@@ -117,7 +117,7 @@ PLACES = (
     Place("choosy", prerequisites='profile@plan != "free"', refuses="blocked"),
     Place("slow", prerequisites="profile@group == 3", quiet_period=1.0, delay=0.05),
     Place("away", prerequisites="profile@group == 4", ailment=Answer.RESET, spell=(20, 40)),
-    Place("locked-out", prerequisites="profile@group == 5", ailment=Answer.LOCKED_OUT, spell=(3, 7)),
+    Place("locked-out", prerequisites="profile@group == 5", ailment=Answer.LOCKED_OUT, spell=(3, 5)),
     # One call at a time: what it refuses comes in a row.
     Place(
         "broken",
