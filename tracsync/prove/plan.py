@@ -10,7 +10,7 @@ from typing import Any
 
 CHANGES_PER_PROFILE = 3
 MOST_AT_ONCE = 60  # changes in one bulk write
-PLANS = ("free", "pro", "blocked")
+PLANS = ("free", "pro", "team", "blocked")
 
 
 @dataclass(frozen=True, slots=True)
