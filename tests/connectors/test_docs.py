@@ -20,7 +20,7 @@ def test_the_example_connector_works(server, loopback) -> None:
     names: dict = {"__name__": "example"}
     exec(compile(EXAMPLES[0], "docs/connectors.md", "exec"), names)
     connector, credentials = names["Ntfy"](), {"url": server.url + "/topic?auth=marker"}
-    server.answers.extend([(200, {}, b""), (200, {}, b""), (403, {}, b"marker hello there")])
+    server.answers.extend([(200, {}, b""), (200, {}, b""), (422, {}, b"marker hello there")])
     with connector.open(credentials, {}, loopback) as session:
         assert session.check() == "answered 200"
         outcomes = session.push([Delivery({"text": "hello there"}, f"1:{at}") for at in range(2)])

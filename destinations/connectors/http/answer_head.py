@@ -16,7 +16,7 @@ from typing import Any
 LONGEST_LINE = 16 * 1024  # bytes; what is longer is cut
 MOST_HEADERS = 1000
 
-_STATUS = re.compile(rb"(HTTP/\d(?:\.\d+)?)[ \t]+(\d{3})(?=\s|$)[ \t]*([^\r\n]*)")
+_STATUS = re.compile(rb"(HTTP/\d(?:\.\d+)?)[ \t]+([1-9]\d\d)(?=\s|$)[ \t]*([^\r\n]*)")
 _SWITCHING_PROTOCOLS = 101  # final: what would follow is no HTTP
 _WITHOUT_BODY = frozenset({_SWITCHING_PROTOCOLS, 204, 304})
 _NAME = re.compile(rb"[!-9;-~]+")
@@ -65,7 +65,8 @@ class Answer(http.client.HTTPResponse):
             self.length = 0
         elif not self.chunked and (length := self.headers.get("Content-Length")):
             self.length = int(length)
-        self.will_close = self._check_close() or (self.length is None and not self.chunked)
+        has_end = self.chunked or self.length is not None
+        self.will_close = self._check_close() or not has_end or self.status == _SWITCHING_PROTOCOLS
         if not (is_whole and is_clear):
             self.fp, self.will_close = _BrokenOff(self.fp), True
 

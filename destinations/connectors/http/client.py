@@ -1,43 +1,28 @@
-"""What connectors that speak HTTP share: one guarded, pooled session and the meaning of its answers."""
+"""What connectors that speak HTTP share: a request, and a guarded, pooled session that sends it."""
 
 from __future__ import annotations
 
-import html
-import json
-import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
-from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
 
 from destinations.connectors.addresses import Guard
-from destinations.connectors.base import (
-    JSON,
-    Accepted,
-    ConfigurationError,
-    Exchange,
-    Hold,
-    Outcome,
-    Rejected,
-    Retry,
-    Stop,
-)
-from destinations.connectors.http import decoding, waiting
+from destinations.connectors.base import ConfigurationError, Exchange
+from destinations.connectors.http import decoding
 from destinations.connectors.http.guarded_adapter import KNOWN_URLS, GuardedAdapter, UnsendableError
-from destinations.connectors.redaction import SCAN_LIMIT, Redactor, cut, mask_url
-from tracsync.common.messages import Message, joined, message
+from destinations.connectors.http.replies import Reply
+from destinations.connectors.redaction import SCAN_LIMIT, Redactor, mask_url
+from tracsync.common.messages import message
 
 USER_AGENT = "tracsync"
 CONNECT_TIMEOUT = 5.0  # seconds
 RESPONSE_LIMIT = 64 * 1024  # bytes
-RETRYABLE = frozenset({408, 425, 429})
 
 # Sent with every request unless it says otherwise. What is compressed all the same is read.
 _USUAL = {
@@ -45,16 +30,6 @@ _USUAL = {
     "accept": ("Accept", "*/*"),
     "accept-encoding": ("Accept-Encoding", "identity"),
 }
-# They say how a message is sent over one connection, and that is decided where it is sent. A second word on
-# where the body ends, beside our own, makes one request be read as two.
-_OF_THE_CONNECTION = frozenset(
-    {"connection", "content-length", "expect", "http2-settings", "keep-alive", "proxy-authenticate"}
-    | {"proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
-)
-
-_MARKUP = re.compile(r"<[^<>]*>")
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _SYSTEM_WORDS: dict[str, str] = {
     one: one for one in (message("connection refused"), message("connection failed"))
 }
@@ -101,41 +76,6 @@ class Request:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An HTTP answer. `body` is without its content coding and cut at the client's limit; `complete` is False
-    when it ends early. `coding` is what could not be undone: then the body cannot be read.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    complete: bool
-    seconds: float
-    exchange: Exchange
-    coding: str = ""
-
-    @property
-    def text(self) -> str:
-        """The beginning of the body as text, blank if it is none; of a web page without head and markup."""
-        kind = self.headers.get("Content-Type", "")
-        text = "" if self.coding else decoding.text(self.body[:SCAN_LIMIT], kind)
-        if "html" not in kind.lower():
-            return text
-        _head, body, content = text.partition("<body")
-        return html.unescape(_MARKUP.sub(" ", body + content or text))
-
-    def json(self) -> JSON:
-        """The body as JSON; None when it is not JSON."""
-        try:
-            try:
-                return json.loads(self.body)
-            except UnicodeDecodeError:
-                return json.loads(decoding.text(self.body, self.headers.get("Content-Type", "")))
-        except (ValueError, RecursionError):
-            return None
-
-
 class NotSent(Exception):
     """The request did not reach the server: repeating it cannot do harm."""
 
@@ -168,7 +108,7 @@ class HttpClient:
         self._verify = verify
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
         self._adapter = GuardedAdapter(guard, limit=2 * timeout, most=limit)
-        self._urls: dict[str, str] = {}  # as given and as sent; reading a URL takes long
+        self._urls: dict[str, str] = {}  # as given and as sent; reading and checking one takes long
 
     def close(self) -> None:
         self._adapter.close()
@@ -200,7 +140,7 @@ class HttpClient:
         sent = normal_url(url)
         if self._proxies:
             self._guard.check_target(urlsplit(sent).hostname or "")
-        elif len(self._urls) < KNOWN_URLS:
+        if len(self._urls) < KNOWN_URLS:
             self._urls[url] = sent
         return sent
 
@@ -280,100 +220,8 @@ def check_proxy(url: str) -> None:
         raise ConfigurationError(message("the proxy cannot be used: it is not a valid web address")) from None
 
 
-def outcome(reply: Reply, redactor: Redactor, payload: JSON = None) -> Outcome:
-    """What an answer means: 2xx accepted; 408, 425, 429 and 5xx retry; 401, 403 and 407 are the destination's
-    problem, 410 its end; the rest rejected. A 403 that says when a rate limit ends is to be repeated.
-    """
-    status = reply.status
-    after = waiting.asked(status, reply.headers)
-    if 200 <= status < 300:
-        return Accepted(detail=_answered(status), exchange=reply.exchange, after=after)
-    if status == 407:
-        return Hold(message("the proxy refused its credentials (407)"), reply.exchange)
-    if status in RETRYABLE or status >= 500 or (status == 403 and after is not None):
-        return Retry(reason(reply, redactor, payload), after, reply.exchange)
-    if status in (401, 403):
-        return Hold(reason(reply, redactor, payload), reply.exchange)
-    if status == 410:
-        return Stop(reason(reply, redactor, payload), reply.exchange)
-    return Rejected(reason(reply, redactor, payload), reply.exchange, after)
-
-
-def reason(reply: Reply, redactor: Redactor, payload: JSON = None) -> str:
-    """Why an answer is a failure, in words; of a redirect only the host it points to."""
-    if 300 <= reply.status < 400:
-        host = _host(reply.headers.get("Location", ""))
-        return message(
-            "answered %(status)s, a redirect to %(host)s; redirects are not followed, change the url",
-            status=reply.status,
-            host=host,
-        )
-    answered = _answered(reply.status)
-    if reply.status in (401, 403):
-        answered = message("answered %(status)s: it refused the credentials", status=reply.status)
-    if reply.coding:
-        coded = message("what it says is encoded as %(name)s and cannot be read", name=reply.coding)
-        return joined(": ", (answered, coded))
-    said = redactor.reason(reply.text, payload)
-    return cut(joined(": ", (answered, said))) if said else answered
-
-
-@lru_cache(maxsize=100)
-def _answered(status: int) -> Message:
-    """Made once: most pushes are accepted with one and the same."""
-    return message("answered %(status)s", status=status)
-
-
-def checked_headers(*sources: Mapping[str, str]) -> CaseInsensitiveDict[str]:
-    """One set of headers, later sources winning. Raises ConfigurationError naming an unusable one."""
-    merged: CaseInsensitiveDict[str] = CaseInsensitiveDict()
-    for source in sources:
-        if len({name.lower() for name in source}) < len(source):
-            raise ConfigurationError(
-                message("a header is given twice; upper and lower case make no difference")
-            )
-        for name, value in source.items():
-            _check_header(name, value)
-            merged[name] = value.strip()
-    return merged
-
-
-def _check_header(name: str, value: str) -> None:
-    if not _HEADER_NAME.fullmatch(name):
-        raise ConfigurationError(message("a header's name may hold only letters, digits and -_."))
-    if _CONTROL.search(value) or not _is_latin1(value):
-        raise ConfigurationError(
-            message("the value of header %(name)s holds characters that a header cannot carry", name=name)
-        )
-    kind = name.lower()
-    if kind in _OF_THE_CONNECTION:
-        raise ConfigurationError(
-            message(
-                "the header %(name)s cannot be set: it belongs to the connection, not to the request",
-                name=name,
-            )
-        )
-    if kind == "host":
-        raise ConfigurationError(message("the header Host cannot be set: it is always the host of the url"))
-    if kind == "proxy-authorization":
-        raise ConfigurationError(
-            message("the header Proxy-Authorization cannot be set: give the proxy's user name in its address")
-        )
-
-
 def _lines(headers: Mapping[str, str]) -> list[str]:
     return [f"{name}: {value}" for name, value in headers.items()]
-
-
-def _is_latin1(value: str) -> bool:
-    return all(ord(character) < 256 for character in value)
-
-
-def _host(location: str) -> str:
-    try:
-        return urlsplit(location).hostname or message("the same host")
-    except ValueError:
-        return message("an unreadable address")
 
 
 def _proxy_failure(error: Exception) -> Exception:

@@ -23,7 +23,8 @@ from destinations.connectors.base import (
     Unreachable,
 )
 from destinations.connectors.http import client as http
-from destinations.connectors.http import payload
+from destinations.connectors.http import payload, replies
+from destinations.connectors.http.headers import checked_headers
 from destinations.connectors.redaction import Redactor, basic, mask_url, url_secrets
 from tracsync.common.messages import message
 
@@ -219,6 +220,8 @@ class HttpApiSession:
             by_service = message("the service refused the credentials: it answered %(status)s to HEAD")
             refused = by_proxy if reply.status == 407 else by_service
             raise ConfigurationError(refused.with_values(status=reply.status))
+        if 300 <= reply.status < 400 and "Location" in reply.headers:
+            return replies.reason(reply, self._plan.redactor)
         return message(
             "answered %(status)s to HEAD in %(number)s ms: reachable",
             status=reply.status,
@@ -239,7 +242,7 @@ class HttpApiSession:
             return Retry(str(error))
         except http.NoAnswer as error:
             return Unknown(str(error), error.exchange)
-        return http.outcome(reply, self._plan.redactor, delivery.payload)
+        return replies.outcome(reply, self._plan.redactor, delivery.payload)
 
 
 def _plan(credentials: Mapping[str, JSON], settings: Mapping[str, JSON]) -> _Plan:
@@ -252,11 +255,11 @@ def _plan(credentials: Mapping[str, JSON], settings: Mapping[str, JSON]) -> _Pla
     url = http.normal_url(url)
     if given["proxy"]:
         http.check_proxy(given["proxy"])
-    headers = http.checked_headers(given["headers"], options["headers"])
+    headers = checked_headers(given["headers"], options["headers"])
     if cookies := _cookies(options["cookies"]):
         if "Cookie" in headers:
             raise ConfigurationError(message("give either a Cookie header or cookies, not both"))
-        headers.update(http.checked_headers({"Cookie": "; ".join(cookies)}))
+        headers.update(checked_headers({"Cookie": "; ".join(cookies)}))
     if authorization:
         if "Authorization" in headers:
             raise ConfigurationError(
@@ -301,7 +304,7 @@ def _authorization(given: Mapping[str, Any]) -> tuple[str, str]:
         )
     if given["token"]:
         bearer = {"Authorization": f"Bearer {given['token'].strip()}"}
-        return url, http.checked_headers(bearer)["Authorization"]
+        return url, checked_headers(bearer)["Authorization"]
     username, _colon, password = userinfo.partition(":")
     found = (unquote(username), unquote(password)) if at else (given["username"], given["password"])
     return url, f"Basic {basic(*found)}" if any(found) else ""

@@ -17,7 +17,7 @@ from destinations.connectors.base import (
     Unknown,
     Unreachable,
 )
-from destinations.connectors.http import client, waiting
+from destinations.connectors.http import replies, waiting
 from destinations.connectors.redaction import Redactor, cut
 from tracsync.common.messages import joined, message
 
@@ -43,7 +43,7 @@ _PROBLEMS = {
 class Said:
     """An answer of Mautic, read."""
 
-    def __init__(self, reply: client.Reply, redactor: Redactor) -> None:
+    def __init__(self, reply: replies.Reply, redactor: Redactor) -> None:
         self.reply, self.redactor = reply, redactor
         body = reply.json() if reply.complete else None
         self.mapping: Mapping[str, JSON] = body if isinstance(body, Mapping) else {}
@@ -69,7 +69,7 @@ class Said:
         """Status and messages, without secrets and without the payload's own values."""
         messages = [self.message(error) for error in self.errors]
         if not any(messages):
-            return client.reason(self.reply, self.redactor, payload)
+            return replies.reason(self.reply, self.redactor, payload)
         said = self.redactor.reason("; ".join(messages), payload)
         return cut(message("answered %(status)s: %(said)s", status=self.reply.status, said=said))
 
@@ -97,7 +97,7 @@ def single(said: Said, body: Mapping[str, JSON]) -> Outcome:
         return _refused(said.errors[0], said, body, exchange)
     if 200 <= status < 300:
         return _stored(said.mapping.get("contact"), status, body, exchange, said.wait())
-    if status in client.RETRYABLE or status >= 500:
+    if status in replies.RETRYABLE or status >= 500:
         return Retry(said.reason(body), said.wait(), exchange)
     return Rejected(said.reason(body), exchange)
 
@@ -116,7 +116,7 @@ def batch(said: Said, bodies: Sequence[Mapping[str, JSON]]) -> list[Outcome]:
 
 def _all_failed(said: Said, reason: str, wait: float | None, exchange: Exchange) -> Outcome:
     status = said.reply.status
-    if status in client.RETRYABLE or status == 503:
+    if status in replies.RETRYABLE or status == 503:
         return Retry(reason, wait, exchange)
     if status >= 500 and said.batch_maximum() is None:
         return Unknown(
@@ -134,10 +134,10 @@ def halt(said: Said) -> Retry | None:
     return None if wait is None else Retry(message("not tried: Mautic allows no more calls for now"), wait)
 
 
-def describe_check(reply: client.Reply, redactor: Redactor) -> str:
+def describe_check(reply: replies.Reply, redactor: Redactor) -> str:
     """The answer to listing one contact, in words; raises ConnectorError when it is not a list."""
     said = Said(reply, redactor)
-    if reply.status in client.RETRYABLE or reply.status >= 500:
+    if reply.status in replies.RETRYABLE or reply.status >= 500:
         raise Unreachable(said.reason(None), said.wait())
     if reply.status != 200 or "contacts" not in said.mapping:
         raise ConfigurationError(
@@ -204,7 +204,7 @@ def _refused(error: Mapping[str, JSON], said: Said, body: Mapping[str, JSON], ex
     refused = message("refused with %(status)s", status=code)
     text = said.redactor.reason(Said.message(error), body)
     reason = cut(joined(": ", (refused, text))) if text else refused
-    if isinstance(code, int) and (code in client.RETRYABLE or code >= 500):
+    if isinstance(code, int) and (code in replies.RETRYABLE or code >= 500):
         return Retry(reason, None, exchange)
     return Rejected(reason, exchange)
 

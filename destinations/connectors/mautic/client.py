@@ -9,7 +9,8 @@ from urllib.parse import urlencode
 
 from destinations.connectors.addresses import Guard
 from destinations.connectors.base import JSON, ConfigurationError, Token, TokenStore, Unreachable
-from destinations.connectors.http import client, payload
+from destinations.connectors.http import client, payload, replies
+from destinations.connectors.http.headers import checked_headers
 from destinations.connectors.mautic.answers import Said
 from destinations.connectors.redaction import Redactor
 from tracsync.common.messages import message
@@ -35,7 +36,7 @@ class MauticClient:
     def close(self) -> None:
         self._http.close()
 
-    def call(self, request: client.Request, *, may_be_missing: bool = False) -> client.Reply:
+    def call(self, request: client.Request, *, may_be_missing: bool = False) -> replies.Reply:
         """One API call; a refused token is renewed once and the call repeated once.
 
         Raises what `HttpClient.send` raises, and ConfigurationError or Unreachable when no token can be had
@@ -63,7 +64,7 @@ class MauticClient:
         except (client.NotSent, client.NoAnswer) as error:
             raise Unreachable(message("no access token: %(reason)s", reason=str(error))) from None
         said = Said(reply, self.redactor)
-        if reply.status in client.RETRYABLE or reply.status >= 500:
+        if reply.status in replies.RETRYABLE or reply.status >= 500:
             reason = message("no access token: %(reason)s", reason=said.reason(None))
             raise Unreachable(reason, said.wait())
         value = said.mapping.get("access_token")
@@ -90,7 +91,7 @@ def request(
 
 
 def authorised(request: client.Request, token: str) -> client.Request:
-    headers = client.checked_headers({"Authorization": f"Bearer {token}"}, request.headers)
+    headers = checked_headers({"Authorization": f"Bearer {token}"}, request.headers)
     return replace(request, headers=headers)
 
 

@@ -13,9 +13,10 @@ import pytest
 from destinations.connectors.addresses import SETTING, Guard
 from destinations.connectors.base import Accepted, ConfigurationError, Hold, Rejected, Retry, Stop
 from destinations.connectors.http import client as http
-from destinations.connectors.http import waiting
+from destinations.connectors.http import replies, waiting
 from destinations.connectors.http.client import HttpClient, NoAnswer, NotSent, Request
-from destinations.connectors.redaction import Redactor
+from destinations.connectors.http.headers import checked_headers
+from destinations.connectors.redaction import MASK, REASON_LIMIT, Redactor
 
 ALLOWED = Guard(("127.0.0.0/8",))
 
@@ -105,14 +106,42 @@ def test_a_name_is_resolved_once_and_that_address_used(server, monkeypatch: pyte
     client.close()
 
 
-def test_a_redirect_is_not_followed_and_names_only_the_host(client, server) -> None:
-    server.answers.append((302, {"Location": "http://other.example/x?secret=1"}, b""))
-    reply = client.send(get(server.url))
-    outcome = http.outcome(reply, Redactor())
+@pytest.mark.parametrize(
+    ("location", "said"),
+    [
+        ("https://other.example/v2/in", "https://other.example/v2/in"),
+        ("http://other.example:8080/x?secret=1", f"http://other.example:8080/x?{MASK}"),
+        ("http://bob:secret@other.example/x#secret", "http://other.example/x"),
+        ("//secret@other.example/x", "//other.example/x"),
+        ("/v2/in?secret", f"/v2/in?{MASK}"),
+        ("?secret", f"?{MASK}"),
+        ("/of/ana@example.org/KEY-123", f"/of/{MASK}/{MASK}"),
+        ("bob:secret@other.example/x", "an unreadable address"),
+        ("https:\\\\bob:secret@other.example", "an unreadable address"),
+        ("http://[secret", "an unreadable address"),
+    ],
+)
+def test_a_redirect_is_not_followed_and_says_where_to(client, server, location: str, said: str) -> None:
+    server.answers.append((302, {"Location": location}, b""))
+    outcome = replies.outcome(client.send(get(server.url)), Redactor(["KEY-123"]), {"a": "ana@example.org"})
     assert isinstance(outcome, Rejected)
-    assert "a redirect to other.example;" in outcome.reason
-    assert "secret" not in outcome.reason
+    assert outcome.reason == (
+        f"answered 302, a redirect to {said}; redirects are not followed, change the url"
+    )
     assert len(server.seen) == 1
+
+
+def test_a_long_redirect_leaves_room_for_what_to_do(client, server) -> None:
+    server.answers.append((308, {"Location": "https://other.example/" + "x" * 2000}, b""))
+    reason = replies.reason(client.send(get(server.url)), Redactor())
+    assert reason.startswith("answered 308, a redirect to https://other.example/xxx")
+    assert reason.endswith("change the url")
+    assert len(reason) == REASON_LIMIT
+
+
+def test_a_redirect_without_an_address_is_an_answer_like_others(client, server) -> None:
+    server.answers.append((300, {}, b"choose"))
+    assert replies.reason(client.send(get(server.url)), Redactor()) == "answered 300: choose"
 
 
 def test_a_redirect_inside_is_not_followed_either(server) -> None:
@@ -332,7 +361,7 @@ def test_a_proxy_that_refuses_its_credentials(server, scheme: str) -> None:
     server.answers.append((407, {}, b""))
     client = through(server)
     try:
-        said = http.outcome(client.send(get(f"{scheme}://target.example/p")), Redactor())
+        said = replies.outcome(client.send(get(f"{scheme}://target.example/p")), Redactor())
     except ConfigurationError as error:  # no tunnel was made
         said = Hold(str(error))
     assert isinstance(said, Hold)
@@ -376,7 +405,7 @@ def test_a_proxy_that_cannot_reach_the_destination(server) -> None:
 )
 def test_what_a_status_means(client, server, status: int, kind: type) -> None:
     server.answers.append((status, {}, b""))
-    outcome = http.outcome(client.send(get(server.url)), Redactor())
+    outcome = replies.outcome(client.send(get(server.url)), Redactor())
     assert type(outcome) is kind
     assert outcome.exchange is not None
     assert outcome.exchange.status == status
@@ -422,12 +451,12 @@ def test_retry_after_as_a_date(ahead: int, seconds: float | None) -> None:
 )
 def test_headers_that_cannot_be_sent_are_refused(headers) -> None:
     with pytest.raises(ConfigurationError, match="header") as caught:
-        http.checked_headers(headers)
+        checked_headers(headers)
     assert "\n" not in str(caught.value)
 
 
 def test_later_headers_win_whatever_their_case() -> None:
-    assert dict(http.checked_headers({"X-A": "1"}, {"x-a": " ü "})) == {"x-a": "ü"}
+    assert dict(checked_headers({"X-A": "1"}, {"x-a": " ü "})) == {"x-a": "ü"}
 
 
 def test_an_unusable_url_is_a_configuration_error(client) -> None:

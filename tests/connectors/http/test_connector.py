@@ -367,6 +367,11 @@ def test_check_says_what_happened(server, loopback, status: int) -> None:
     assert (server.seen[0].method, server.seen[0].body) == ("HEAD", b"")
 
 
+def test_check_says_where_a_redirect_leads(server, loopback) -> None:
+    server.answers.append((301, {"Location": "https://new.example/in"}, b""))
+    assert check(server, loopback).startswith("answered 301, a redirect to https://new.example/in;")
+
+
 @pytest.mark.parametrize("status", [401, 403, 407])
 def test_check_of_refused_credentials(server, loopback, status: int) -> None:
     server.answers.append((status, {}, b""))

@@ -9,7 +9,7 @@ from email.utils import format_datetime
 import pytest
 from requests.structures import CaseInsensitiveDict
 
-from destinations.connectors.base import Accepted, Delivery, Rejected, Retry
+from destinations.connectors.base import Accepted, Delivery, Hold, Rejected, Retry
 from destinations.connectors.http import waiting
 from destinations.connectors.http.connector import HttpApi
 
@@ -105,6 +105,7 @@ UNKNOWN = {"X-RateLimit-Reset": "30"}
         (503, {"Retry-After": "5", "RateLimit": '"a";r=0;t=30'}, 5),
         (429, {"Retry-After": "soon", **UNKNOWN}, 30),
         (200, {"Retry-After": "5"}, None),
+        (403, {"Retry-After": "5", "RateLimit": '"a";r=0;t=30'}, 5),
         (202, {"Retry-After": "5", "RateLimit": '"a";r=0;t=30'}, 30),
     ],
 )
@@ -120,7 +121,7 @@ def test_when_a_limit_counts(status: int, headers, seconds: float | None) -> Non
         (429, {"RateLimit-Remaining": "0", "RateLimit-Reset": "30"}, Retry, 30),
         (503, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "30"}, Retry, 30),
         (403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "30"}, Retry, 30),  # as GitHub does
-        (403, {"X-RateLimit-Remaining": "7", "X-RateLimit-Reset": "30"}, Rejected, None),
+        (403, {"Retry-After": "30"}, Retry, 30),  # as GitHub does
         (200, {"RateLimit": '"default";r=0;t=30'}, Accepted, 30),
         (200, {"RateLimit": '"default";r=1;t=30'}, Accepted, None),
         (422, {"RateLimit": '"default";r=0;t=30'}, Rejected, 30),
@@ -133,6 +134,13 @@ def test_http_api_keeps_to_limits(server, loopback, status, headers, kind, after
         (outcome,) = session.push([Delivery({"a": 1}, "1:1")])
     assert type(outcome) is kind
     assert outcome.after == after
+
+
+def test_a_403_that_is_about_no_limit_holds_the_destination(server, loopback) -> None:
+    server.answers.append((403, {"X-RateLimit-Remaining": "7", "X-RateLimit-Reset": "30"}, b""))
+    with HttpApi().open({"url": server.url}, {}, loopback) as session:
+        (outcome,) = session.push([Delivery({"a": 1}, "1:1")])
+    assert type(outcome) is Hold
 
 
 def test_a_moment_is_told_from_seconds_by_its_size(server, loopback) -> None:

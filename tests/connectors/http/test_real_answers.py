@@ -92,8 +92,10 @@ def test_an_interim_answer_alone_is_no_answer(server, loopback) -> None:
 
 
 def test_switching_protocols_is_a_refusal(server, loopback) -> None:
-    server.answers.append(raw(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", hang_up))
-    assert isinstance(push(server, loopback)[0], Rejected)
+    head = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"
+    outcome = one(server, loopback, head)
+    assert isinstance(outcome, Rejected)
+    assert server.seen[0].client != server.seen[1].client  # what comes on this connection is no HTTP
 
 
 def test_interim_answers_without_end_are_left_in_time(server, loopback) -> None:
@@ -171,7 +173,16 @@ def test_an_answer_in_another_version_of_http_counts(server, loopback) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [b"", b"HTTP/1.1 20", b"HTTP/1.1 abc\r\n\r\n", b"SSH-2.0-x\r\n", b"\r\n", b"x" * 200_000]
+    "answer",
+    [
+        b"",
+        b"HTTP/1.1 20",
+        b"HTTP/1.1 abc\r\n\r\n",
+        b"HTTP/1.1 020 No\r\n\r\n",
+        b"SSH-2.0-x\r\n",
+        b"\r\n",
+        b"x" * 200_000,
+    ],
 )
 def test_without_a_status_it_is_unknown(server, loopback, answer: bytes) -> None:
     assert isinstance(one(server, loopback, answer, hang_up), Unknown)

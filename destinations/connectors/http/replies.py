@@ -1,0 +1,111 @@
+"""What an HTTP answer says, and what it means for a push."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import urlsplit, urlunsplit
+
+from destinations.connectors.base import JSON, Accepted, Exchange, Hold, Outcome, Rejected, Retry, Stop
+from destinations.connectors.http import decoding, waiting
+from destinations.connectors.redaction import MASK, SCAN_LIMIT, Redactor, cut
+from tracsync.common.messages import Message, joined, message
+
+RETRYABLE = frozenset({408, 425, 429})
+_MARKUP = re.compile(r"<[^<>]*>")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer. `body` is without its content coding and cut at the client's limit; `complete` is False
+    when it ends early. `coding` is what could not be undone: then the body cannot be read.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    complete: bool
+    seconds: float
+    exchange: Exchange
+    coding: str = ""
+
+    @property
+    def text(self) -> str:
+        """The beginning of the body as text, blank if it is none; of a web page without head and markup."""
+        kind = self.headers.get("Content-Type", "")
+        text = "" if self.coding else decoding.text(self.body[:SCAN_LIMIT], kind)
+        if "html" not in kind.lower():
+            return text
+        _head, body, content = text.partition("<body")
+        return html.unescape(_MARKUP.sub(" ", body + content or text))
+
+    def json(self) -> JSON:
+        """The body as JSON; None when it is not JSON."""
+        try:
+            try:
+                return json.loads(self.body)
+            except UnicodeDecodeError:
+                return json.loads(decoding.text(self.body, self.headers.get("Content-Type", "")))
+        except (ValueError, RecursionError):
+            return None
+
+
+def outcome(reply: Reply, redactor: Redactor, payload: JSON = None) -> Outcome:
+    """What an answer means: 2xx accepted; 408, 425, 429 and 5xx retry; 401, 403 and 407 are the destination's
+    problem, 410 its end; the rest rejected. A 403 that says when a rate limit ends is to be repeated.
+    """
+    status = reply.status
+    after = waiting.asked(status, reply.headers)
+    if 200 <= status < 300:
+        return Accepted(detail=_answered(status), exchange=reply.exchange, after=after)
+    if status == 407:
+        return Hold(message("the proxy refused its credentials (407)"), reply.exchange)
+    if status in RETRYABLE or status >= 500 or (status == 403 and after is not None):
+        return Retry(reason(reply, redactor, payload), after, reply.exchange)
+    if status in (401, 403):
+        return Hold(reason(reply, redactor, payload), reply.exchange)
+    if status == 410:
+        return Stop(reason(reply, redactor, payload), reply.exchange)
+    return Rejected(reason(reply, redactor, payload), reply.exchange, after)
+
+
+def reason(reply: Reply, redactor: Redactor, payload: JSON = None) -> str:
+    """Why an answer is a failure, in words."""
+    if 300 <= reply.status < 400 and (location := reply.headers.get("Location")):
+        target = _target(location)
+        redirect = message(
+            "answered %(status)s, a redirect to %(target)s; redirects are not followed, change the url",
+            status=reply.status,
+            target=redactor.reason(target, payload) if target else message("an unreadable address"),
+        )
+        return cut(redirect)
+    answered = _answered(reply.status)
+    if reply.status in (401, 403):
+        answered = message("answered %(status)s: it refused the credentials", status=reply.status)
+    if reply.coding:
+        coded = message("what it says is encoded as %(name)s and cannot be read", name=reply.coding)
+        return joined(": ", (answered, coded))
+    said = redactor.reason(reply.text, payload)
+    return cut(joined(": ", (answered, said))) if said else answered
+
+
+@lru_cache(maxsize=100)
+def _answered(status: int) -> Message:
+    """Made once: most pushes are accepted with one and the same."""
+    return message("answered %(status)s", status=status)
+
+
+def _target(location: str) -> str:
+    """Scheme, host and path of an address, as far as it has them: the rest may be secret. "" for none."""
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return ""
+    if parts.scheme not in ("", "http", "https") or "\\" in location:
+        return ""
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=host, query=MASK if parts.query else "", fragment=""))
