@@ -23,6 +23,7 @@ from tracsync.common.messages import joined, message
 
 _MAXIMUM = re.compile(r"\bmax of (\d+) entities", re.IGNORECASE)
 _NUMBER = re.compile(r"[1-9]\d{0,18}", re.ASCII)
+MISSING = (404, 410)  # what is said of a contact that is not there
 _CREATED, _UPDATED = message("created"), message("updated")
 # Parameters of a contact that are not among its fields
 _PARAMETERS = frozenset(
@@ -31,12 +32,12 @@ _PARAMETERS = frozenset(
     | {"createdBy", "createdByUser", "preferredProfileImage"}
 )
 
-
 _PROBLEMS = {
     401: message("Mautic refused the access token again after renewing it"),
     403: message("Mautic does not allow this: switch its API on, or let the keys' role write contacts"),
     404: message("no Mautic API at this address: check the api_url; after enabling the API clear its cache"),
     407: message("the proxy refused its credentials"),
+    410: message("Mautic is gone from this address"),
 }
 
 

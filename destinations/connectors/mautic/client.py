@@ -11,7 +11,7 @@ from destinations.connectors.addresses import Guard
 from destinations.connectors.base import JSON, ConfigurationError, Token, TokenStore, Unreachable
 from destinations.connectors.http import client, payload, replies
 from destinations.connectors.http.headers import checked_headers
-from destinations.connectors.mautic.answers import Said
+from destinations.connectors.mautic.answers import MISSING, Said
 from destinations.connectors.redaction import Redactor
 from tracsync.common.messages import message
 
@@ -40,14 +40,14 @@ class MauticClient:
         """One API call; a refused token is renewed once and the call repeated once.
 
         Raises what `HttpClient.send` raises, and ConfigurationError or Unreachable when no token can be had
-        or the API as a whole refuses: with a 404, too, unless it may be about one contact.
+        or the API as a whole refuses: with 404 and 410, too, unless it may be about one contact.
         """
         token = self._tokens.get() or self._tokens.renew(None, self._fetch)
         reply = self._http.send(self._authorised(request, token))
         if reply.status == 401:
             token = self._tokens.renew(token, self._fetch)
             reply = self._http.send(self._authorised(request, token))
-        if not (may_be_missing and reply.status == 404):
+        if not (may_be_missing and reply.status in MISSING):
             Said(reply, self.redactor).raise_if_refused()
         return reply
 

@@ -250,7 +250,7 @@ class MauticSession:
         except http.NoAnswer as error:  # nothing was to be changed yet
             return [Retry(str(error))], Retry(message("not tried: %(reason)s", reason=str(error)))
         status = said.reply.status
-        if status not in (200, 404, 410):
+        if status not in (200, *answers.MISSING):
             return [Retry(said.reason(delivery.payload), said.wait(), said.reply.exchange)], answers.halt(
                 said
             )
@@ -263,7 +263,7 @@ class MauticSession:
     def _send_one(self, delivery: Delivery) -> Step:
         call = _first_call(self._client.base, delivery, self._overwrite)
         reply = self._client.call(call, may_be_missing=call.method == "PATCH")
-        if reply.status == 404:  # deleted since it was looked at
+        if reply.status in answers.MISSING:  # deleted since it was looked at
             return self._send_one(replace(delivery, remote_id=""))
         said = Said(reply, self._client.redactor)
         return [answers.single(said, contact(delivery.payload, self._overwrite))], answers.halt(said)

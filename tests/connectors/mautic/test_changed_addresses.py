@@ -126,10 +126,11 @@ def test_a_contact_that_was_deleted_is_made_again(mautic, rows) -> None:
     assert rows.ids["ana"].startswith("48@")
 
 
-def test_a_contact_that_is_deleted_between_two_calls_is_made_again(mautic, rows) -> None:
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_contact_that_is_deleted_between_two_calls_is_made_again(mautic, rows, status: int) -> None:
     rows.push(ana())
-    gone = {"errors": [{"code": 404, "message": "Item was not found."}]}
-    mautic.instead["PATCH contacts/47/edit"] = lambda: (mautic.delete(47), (404, gone))[1]
+    gone = {"errors": [{"code": status, "message": "Item was not found."}]}
+    mautic.instead["PATCH contacts/47/edit"] = lambda: (mautic.delete(47), (status, gone))[1]
     rows.push(ana("new@x.example"))
     assert names(mautic) == [("new@x.example", "Ana")]
 

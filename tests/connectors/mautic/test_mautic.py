@@ -221,6 +221,7 @@ def test_answers_to_one_contact(api, store, status, body, kind, words) -> None:
         (403, fault(403, "API disabled", type="api_disabled")),
         (403, fault(403, "no access")),
         (404, "not found"),
+        (410, "gone"),
         (302, ""),
         (407, ""),
     ],
