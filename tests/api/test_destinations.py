@@ -115,6 +115,10 @@ def test_settings_are_checked_by_their_schema(api, db):
     response = api.post("/api/destinations/", body)
     assert response.status_code == 400
     assert len(response.json()["settings"]) == 2
+    body["settings"] = {"headers": {"Transfer-Encoding": "chunked"}}
+    response = api.post("/api/destinations/", body)
+    assert response.status_code == 400
+    assert "the header Transfer-Encoding cannot be set" in response.json()["settings"][0]
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,20 @@ def test_credentials_are_checked_by_their_schema(api, shop):
 
 
 @pytest.mark.parametrize(
+    ("credentials", "words"),
+    [
+        ({"headers": {"Content-Length": "3"}}, "the header Content-Length cannot be set"),
+        ({"url": "http://127.0.0.1:9/{{profile@id}}"}, "url holds {{ or profile@"),
+    ],
+)
+def test_what_cannot_be_sent_is_not_stored(api, shop, credentials, words):
+    response = api.patch(f"/api/resources/{shop['id']}/", {"credentials": {"production": credentials}})
+    assert response.status_code == 400
+    assert words in response.json()["credentials"]["production"][0]
+    assert Resource.objects.get().production["url"] == "http://127.0.0.1:9/hook"
+
+
+@pytest.mark.parametrize(
     ("body", "field"),
     [
         ({"name": 5}, "name"),

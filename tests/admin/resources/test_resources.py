@@ -82,6 +82,19 @@ def test_a_resource_is_added(http_api, post):
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
+        ("production.headers", '{"Expect": "100-continue"}', "the header Expect cannot be set"),
+        ("production.url", "https://crm.example.com/profile@id", "url holds {{ or profile@"),
+    ],
+)
+def test_what_cannot_be_sent_is_not_stored(field, value, said, http_api, post):
+    data = {"name": "CRM", "production.url": "https://crm.example.com/", **{field: value}}
+    assert said in post("destinations_resource_add", query=TYPE, **data)
+    assert not Resource.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
         ("production.url", "", "url is required"),
         ("production.url", "ftp://x", "must start with http:// or https://"),
         ("production.headers", "[1]", "this must be an object, not a list"),
