@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 
 from destinations import configuration
 from destinations.connectors.base import Rejected, Retry
-from destinations.connectors.http import client as http
+from destinations.connectors.http import replies
 from destinations.models import ProfileSync
 from destinations.notation import NotationError, parse_condition, parse_template
 from destinations.scheduler import loop
@@ -277,4 +277,4 @@ class TestRead:
 
 def test_the_most_frequent_message_is_made_once():
     """Almost every push by HTTP is accepted with it."""
-    assert http._answered(200) is http._answered(200)
+    assert replies._answered(200) is replies._answered(200)
