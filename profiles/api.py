@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -15,7 +14,7 @@ from django.db.models.lookups import Exact
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.urls import path, re_path, reverse
-from django.utils.http import http_date, parse_etags
+from django.utils.http import http_date
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
@@ -28,15 +27,10 @@ from profiles import bulk, changes, documents, request_stream
 from profiles.changes import Change, Written
 from profiles.models import Profile, ProfileConflict
 from tracsync.common.filters import Moment, StrictFilters, TrueFalse
+from tracsync.common.preconditions import IF_MATCH, PreconditionFailed, etag, expected
 
 RESERVED = "bulk"
 ID = r"(?P<id>(?:.|\n)+?)"  # any text: an id may hold slashes, blanks and line ends
-
-
-class PreconditionFailed(exceptions.APIException):
-    status_code = 412
-    default_detail = "The profile has changed since you read it: read it again and repeat your change"
-    default_code = "precondition_failed"
 
 
 class ProfileFilters(StrictFilters):
@@ -74,9 +68,6 @@ class DocumentSchema(OpenApiSerializerExtension):
 id_parameter = OpenApiParameter(
     "id", str, OpenApiParameter.PATH, description="The profile's id, URL-encoded."
 )
-if_match = OpenApiParameter(
-    "If-Match", str, OpenApiParameter.HEADER, description="The ETag that the change is made for."
-)
 
 
 class ProfileList(generics.ListAPIView[Profile]):
@@ -105,8 +96,8 @@ class ProfileDetail(APIView):
     def get(self, request: Request, id: str) -> Response:
         """The document. ETag is its version, Last-Modified the time of its last change."""
         profile = get_object_or_404(Profile, pk=documents.check_id(id))
-        headers = {"ETag": f'"{profile.version}"', "Last-Modified": http_date(profile.changed_at.timestamp())}
-        if _expected(request)(profile.version):
+        headers = {"ETag": etag(profile.version), "Last-Modified": http_date(profile.changed_at.timestamp())}
+        if expected(request)(profile.version):
             return Response(profile.document, headers=headers)
         if "If-Match" in request.headers:
             raise PreconditionFailed
@@ -115,31 +106,34 @@ class ProfileDetail(APIView):
     @extend_schema(
         request=DocumentSerializer,
         responses={200: DocumentSerializer, 201: DocumentSerializer},
-        parameters=[id_parameter, if_match],
+        parameters=[id_parameter, IF_MATCH],
     )
     def put(self, request: Request, id: str) -> Response:
         """Replace the document, or create it."""
-        return self._write(Change(documents.check_id(id), "put", _body(request), expects=_expected(request)))
+        return self._write(Change(documents.check_id(id), "put", _body(request), expects=expected(request)))
 
     @extend_schema(
-        request=DocumentSerializer, responses=DocumentSerializer, parameters=[id_parameter, if_match]
+        request=DocumentSerializer, responses=DocumentSerializer, parameters=[id_parameter, IF_MATCH]
     )
     def patch(self, request: Request, id: str) -> Response:
         """Merge into the document as RFC 7396 has it: null removes a key."""
-        expected, patch = _expected(request), _body(request)
+        is_expected, patch = expected(request), _body(request)
         change = Change(
-            documents.check_id(id), "patch", patch, expects=lambda version: version > 0 and expected(version)
+            documents.check_id(id),
+            "patch",
+            patch,
+            expects=lambda version: version > 0 and is_expected(version),
         )
         return self._write(change, is_patch=True)
 
-    @extend_schema(responses={204: None}, parameters=[id_parameter, if_match])
+    @extend_schema(responses={204: None}, parameters=[id_parameter, IF_MATCH])
     def delete(self, request: Request, id: str) -> Response:
         """Delete the profile and what the destinations know of it; nothing is sent."""
-        expected = _expected(request)
+        is_expected = expected(request)
         with transaction.atomic():
             profiles = Profile.objects.select_for_update().only("id", "version")
             profile = get_object_or_404(profiles, pk=documents.check_id(id))
-            if not expected(profile.version):
+            if not is_expected(profile.version):
                 raise PreconditionFailed
             profile.delete()
         return Response(status=204)
@@ -222,7 +216,7 @@ class ProfileBulk(APIView):
 def _answer(written: Written) -> Response:
     if written.error:
         raise documents.InvalidDocument(written.error)
-    headers = {"ETag": f'"{written.version}"'}
+    headers = {"ETag": etag(written.version)}
     return Response(written.document, status=201 if written.created else 200, headers=headers)
 
 
@@ -230,25 +224,6 @@ def _body(request: Request) -> Any:
     if not int(request.META.get("CONTENT_LENGTH") or 0):
         raise exceptions.ParseError("The body is empty: send a JSON object, and its length in Content-Length")
     return request.data
-
-
-def _expected(request: Request) -> Callable[[int], bool]:
-    """What If-Match and If-None-Match say of the version that is to be changed.
-
-    A weak tag counts as well: proxies that compress answers make one of ours.
-    """
-    match, none_match = (request.headers.get(name) for name in ("If-Match", "If-None-Match"))
-
-    def holds(version: int) -> bool:
-        is_excluded = none_match is not None and _has(none_match, version)
-        return (match is None or _has(match, version)) and not is_excluded
-
-    return holds
-
-
-def _has(tags: str, version: int) -> bool:
-    known = parse_etags(tags)
-    return version > 0 and (known == ["*"] or f'"{version}"' in [tag.removeprefix("W/") for tag in known])
 
 
 urlpatterns = [

@@ -68,7 +68,7 @@ class DestinationSerializer(StrictModelSerializer):
             *("quiet_period", "max_wait", "effective_quiet_period", "effective_max_wait"),
             *("concurrency", "effective_concurrency", "rate_limit", "rate_period"),
             *("use_test_credentials", "enabled", "paused", "paused_at", "tags", "health"),
-            *("backfill_suggested", "backfill_url", "created_at", "updated_at"),
+            *("backfill_suggested", "backfill_url", "revision", "created_at", "updated_at"),
         )
 
     def to_representation(self, instance: Destination) -> dict[str, Any]:

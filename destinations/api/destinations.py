@@ -6,9 +6,8 @@ import dataclasses
 import uuid
 from typing import Any
 
-from django.db import transaction
 from drf_spectacular.utils import extend_schema, extend_schema_field
-from rest_framework import serializers, viewsets
+from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,6 +15,7 @@ from rest_framework.response import Response
 from destinations.api.backfills import BackfillSerializer
 from destinations.api.destination_serializers import DestinationSerializer, VersionSerializer, author
 from destinations.api.fields import StrictSerializer, checked
+from destinations.api.revisions import RevisionedViews, described
 from destinations.connectors.base import ConnectorError
 from destinations.insight import preview
 from destinations.models import Destination
@@ -83,17 +83,12 @@ class AskBackfillSerializer(StrictSerializer):
     )
 
 
-class DestinationViews(viewsets.ModelViewSet[Destination]):
+@described(DestinationSerializer)
+class DestinationViews(RevisionedViews[Destination]):
     queryset = Destination.objects.select_related("resource", "health")
     serializer_class = DestinationSerializer
     filterset_class = DestinationFilters
     ordering = ("pk",)
-
-    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Under a lock: who pauses it meanwhile is not overruled."""
-        with transaction.atomic():
-            self.queryset = self.queryset.select_for_update(of=("self",))
-            return super().update(request, *args, **kwargs)
 
     @extend_schema(request=TryProfileSerializer, responses=PreviewSerializer)
     @action(detail=True, methods=["post"])

@@ -6,9 +6,8 @@ from typing import Any
 
 import django_filters
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from drf_spectacular.utils import extend_schema, extend_schema_field
-from rest_framework import serializers, viewsets
+from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,6 +15,7 @@ from rest_framework.response import Response
 from destinations import configuration
 from destinations.api.destination_serializers import author
 from destinations.api.fields import Object, StrictModelSerializer, StrictSerializer, checked
+from destinations.api.revisions import RevisionedViews, described
 from destinations.configuration import validation
 from destinations.connectors import registry, schemas
 from destinations.connectors.base import ConnectorError
@@ -57,7 +57,7 @@ class ResourceSerializer(StrictModelSerializer):
         model = Resource
         fields = (
             *("id", "name", "type", "credentials", "credentials_set"),
-            *("enabled", "tags", "created_at", "updated_at"),
+            *("enabled", "tags", "revision", "created_at", "updated_at"),
         )
 
     @extend_schema_field(CredentialsSetSerializer)
@@ -119,7 +119,8 @@ class ConnectionSerializer(serializers.Serializer[Any]):
     message = serializers.CharField(help_text="What happened, in words.")
 
 
-class ResourceViews(viewsets.ModelViewSet[Resource]):
+@described(ResourceSerializer)
+class ResourceViews(RevisionedViews[Resource]):
     queryset = Resource.objects.select_related("type")
     serializer_class = ResourceSerializer
     filterset_class = ResourceFilters
@@ -129,13 +130,7 @@ class ResourceViews(viewsets.ModelViewSet[Resource]):
         try:
             return super().get_object()
         except UndecryptableValue:
-            return get_readable(self.get_queryset(), pk=self.kwargs["pk"])[0]
-
-    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Under a lock: two who change a password each lose neither."""
-        with transaction.atomic():
-            self.queryset = self.queryset.select_for_update(of=("self",))
-            return super().update(request, *args, **kwargs)
+            return self.as_expected(get_readable(self.get_queryset(), pk=self.kwargs["pk"])[0])
 
     @extend_schema(request=WhichCredentialsSerializer, responses=ConnectionSerializer)
     @action(detail=True, methods=["post"])

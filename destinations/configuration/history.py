@@ -77,7 +77,7 @@ def _same(old: Content, new: Content) -> bool:
 
 
 def _add(destination: Destination, by: Author, number: int, **fields: Any) -> DestinationVersion:
-    fields = {"content": content_of(destination), **fields}
+    fields = {"content": content_of(destination), "revision": destination.revision, **fields}
     return DestinationVersion.objects.create(
         destination=destination, number=number, by=by.name[:255], user_id=by.user_id, **fields
     )

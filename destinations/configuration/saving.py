@@ -6,8 +6,9 @@ from typing import TypeVar
 
 from django.db import transaction
 
-from destinations.configuration import history
+from destinations.configuration import history, revisions
 from destinations.configuration.history import Author
+from destinations.configuration.revisions import Stale
 from destinations.models import Backfill, Destination, Health, Resource
 from destinations.sync import health, immediate
 from tracsync.common.encryption import get_readable
@@ -17,11 +18,12 @@ SENT = ("prerequisites", "mapping", "settings", "resource_id", "use_test_credent
 Row = TypeVar("Row", Destination, Resource)
 
 
-def save(row: Destination | Resource, *, by: Author | None = None) -> None:
+def save(row: Destination | Resource, *, by: Author | None = None, expected: int | None = None) -> None:
     """Store a new or an edited row, note who did it, and set in motion what follows from the edit.
 
-    `by`: who edits; None is the command line. The caller has checked the row (`validation`): forms and
-    the API do it where they can say which field is wrong.
+    `by`: who edits; None is the command line. `expected`: the revision that the edit was made for; raises
+    Stale, and stores nothing, when the row has another one by now. Without it the last one wins. The caller
+    has checked the row (`validation`): forms and the API do it where they can say which field is wrong.
 
     A destination gets a new version in its history, if it differs from the last one. After an edit of what
     or where it sends, what was rejected gets another chance. Enabled again, it catches up with what has
@@ -29,14 +31,12 @@ def save(row: Destination | Resource, *, by: Author | None = None) -> None:
 
     A resource with other credentials drops its access tokens, and what its destinations have rejected
     gets another chance.
-
-    The edited columns of others who save at the same time are overwritten: the last one wins.
     """
     with transaction.atomic():
         if isinstance(row, Destination):
-            _save_destination(row, lock(row), by)
+            _save_destination(row, _locked(row, expected), by)
         else:
-            _save_resource(row, lock(row))
+            _save_resource(row, _locked(row, expected), by)
 
 
 def lock(row: Row) -> Row | None:
@@ -48,6 +48,15 @@ def lock(row: Row) -> Row | None:
         return get_readable(type(row).objects.select_for_update(no_key=True), pk=row.pk)[0]
     except type(row).DoesNotExist:
         return None
+
+
+def _locked(row: Row, expected: int | None) -> Row | None:
+    """As `lock`, where the row may be stored now, with its next revision. Raises Stale."""
+    before = lock(row)
+    if expected is not None and (before is None or before.revision != expected):
+        raise Stale
+    row.revision = revisions.next_of(before, row)
+    return before
 
 
 def changes_what_is_sent(before: Destination, after: Destination) -> bool:
@@ -73,7 +82,8 @@ def _save_destination(destination: Destination, before: Destination | None, by: 
         Backfill.request(destination, changed_since=off_since)
 
 
-def _save_resource(resource: Resource, before: Resource | None) -> None:
+def _save_resource(resource: Resource, before: Resource | None, by: Author | None) -> None:
+    revisions.note(resource, before, by)
     resource.save()
     if before is None or (before.production, before.test) == (resource.production, resource.test):
         return

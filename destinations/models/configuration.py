@@ -74,6 +74,8 @@ class Resource(models.Model):
     tags = models.JSONField(
         _("tags"), default=list, blank=True, help_text=_("A list of words to find it by.")
     )
+    revision = models.PositiveIntegerField(default=1, db_default=1, editable=False)
+    edits = models.JSONField(null=True, editable=False)  # the last ones; see configuration/revisions.py
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("last edited"), auto_now=True)
 
@@ -184,6 +186,7 @@ class Destination(models.Model):
         default=True,
         help_text=_("Off: nothing is sent; what is waiting is kept and goes out when it is on again."),
     )
+    revision = models.PositiveIntegerField(default=1, db_default=1, editable=False)
     generation = models.PositiveIntegerField(default=1, db_default=1, editable=False)  # of what is sent
     disabled_at = models.DateTimeField(null=True, editable=False)
     paused_at = models.DateTimeField(null=True, editable=False)
@@ -245,6 +248,7 @@ class DestinationVersion(models.Model):
 
     destination = models.ForeignKey(Destination, models.CASCADE, related_name="versions", db_index=False)
     number = models.PositiveIntegerField()
+    revision = models.PositiveIntegerField(default=1, db_default=1)  # the destination's, from then on
     at = models.DateTimeField(default=timezone.now)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     by = models.CharField(max_length=255)  # stays when the user is gone; "" is nobody knows

@@ -1,7 +1,8 @@
 """Forms that ask before they save: what was typed is carried along, sealed, and checked again at the end.
 
 What was typed may hold secrets, so the page with the question holds it only encrypted, for the same user,
-the same object and an hour.
+the same object and an hour. A form knows the revision that it was made of: when somebody else has saved
+another one since, it asks, and says who has changed what.
 """
 
 from __future__ import annotations
@@ -18,11 +19,15 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from destinations.admin.base.object_actions import ActingAdmin
+from destinations.configuration import revisions
+from destinations.configuration.revisions import Stale
+from destinations.models import Destination, Resource
 from tracsync.common import encryption
 from tracsync.common.encryption import UndecryptableValue, get_readable
 
 SEALED = "tracsync_sealed"
-BACK = "_back"
+REVISION = "tracsync_revision"
+BACK, OVER = "_back", "_over"
 EXPIRES = 3600  # seconds
 _ANSWER = "tracsync_answer"
 
@@ -35,7 +40,7 @@ class _Reopened:
 
 
 class AsksBeforeSaving(ActingAdmin):
-    """For the models whose rows say when they were updated."""
+    """For the models whose rows have a revision."""
 
     def question(self, request: HttpRequest, stored: Any, form: Any) -> HttpResponse | None:
         """The page that asks about a valid form, or None to save at once. `stored` is None for a new one.
@@ -58,16 +63,35 @@ class AsksBeforeSaving(ActingAdmin):
                 answer = None
             if answer is not None:
                 return answer
-        return super().changeform_view(request, object_id, form_url, extra_context)
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except Stale:  # somebody was faster by less than it takes to save
+            stored = self.stored_row(object_id)
+            answer = self._ask(request, stored) if stored else None
+            return answer or super().changeform_view(request, object_id, form_url, extra_context)
+
+    def differences(self, stored: Any, draft: Any) -> tuple[list[str], list[tuple[Any, Any]]]:
+        """What saving a draft would change: sentences, and the lines of long texts by their label."""
+        raise NotImplementedError
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        if (obj := kwargs.get("obj")) is not None:
+            context |= {"revision_name": REVISION, "revision": shown_revision(request) or obj.revision}
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form: Any = super().get_form(request, obj, change, **kwargs)
         return type(form)(form.__name__, (_Reopened, form), {}) if BACK in request.POST else form
 
-    def sealed(self, request: HttpRequest, stored: Model | None, typed: Mapping[str, Any]) -> str:
+    def sealed(
+        self, request: HttpRequest, stored: Destination | Resource | None, typed: Mapping[str, Any]
+    ) -> str:
         """What was typed, only for this user and object, as it is now. `typed`: lists of texts by name."""
-        content = {"of": self._owner(request, stored), "at": time.time(), "typed": dict(typed)}
-        return encryption.encrypt({**content, "stamp": _stamp(stored)})
+        revision = {REVISION: [str(stored.revision)]} if stored else {}
+        content = {"of": self._owner(request, stored), "at": time.time(), "typed": {**typed, **revision}}
+        return encryption.encrypt(content)
 
     def stored_row(self, object_id: Any) -> Any:
         """A row of its own: validating a form writes into the one that it was given."""
@@ -103,8 +127,11 @@ class AsksBeforeSaving(ActingAdmin):
         put_typed(request, typed)
         if BACK in answer:
             return None
-        if why := self._why_again(content, stored):
-            self.say(request, why, warning=True)
+        if time.time() - content["at"] > EXPIRES:
+            text = _("Some time has passed. Nothing was saved yet: look again.")
+            self.say(request, text, warning=True)
+            return self._ask(request, stored)
+        if OVER in answer or _is_stale(request, stored):
             return self._ask(request, stored)
         setattr(request, _ANSWER, answer)
         return None
@@ -116,18 +143,31 @@ class AsksBeforeSaving(ActingAdmin):
             return None
         return content if content.get("of") == self._owner(request, stored) else None
 
-    def _why_again(self, content: dict[str, Any], stored: Any) -> str:
-        if content["stamp"] != _stamp(stored):
-            return _("It was changed meanwhile by somebody else. Nothing was saved yet: look again.")
-        if time.time() - content["at"] > EXPIRES:
-            return _("Some time has passed. Nothing was saved yet: look again.")
-        return ""
-
     def _ask(self, request: HttpRequest, stored: Any) -> HttpResponse | None:
         instance = self.stored_row(stored.pk) if stored else None
         form_class = self.get_form(request, instance, change=instance is not None)
         form = form_class(request.POST, request.FILES, instance=instance)
-        return self.question(request, stored, form) if form.is_valid() else None
+        if not form.is_valid():
+            return None
+        if _is_stale(request, stored):
+            return self._tell(request, stored, form.instance)
+        return self.question(request, stored, form)
+
+    def _tell(self, request: HttpRequest, stored: Any, draft: Any) -> HttpResponse:
+        """The page that says what others have changed since the form was opened."""
+        sentences, parts = self.differences(stored, draft)
+        return self.page(
+            request,
+            "base/changed_meanwhile.html",
+            _("Changed meanwhile"),
+            stored,
+            edits=revisions.edits_since(stored, shown_revision(request) or 0),
+            sentences=sentences,
+            parts=parts,
+            sealed=self.sealed(request, stored, dict(request.POST.lists())),
+            names={"sealed": SEALED, "back": BACK, "over": OVER},
+            action=request.get_full_path(),
+        )
 
 
 def answer(request: HttpRequest) -> Container[str]:
@@ -140,5 +180,12 @@ def put_typed(request: HttpRequest, typed: QueryDict) -> None:
     request.POST = typed  # type: ignore[assignment]  # what Django puts there is immutable
 
 
-def _stamp(stored: Any) -> str:
-    return stored.updated_at.isoformat() if stored else ""
+def shown_revision(request: HttpRequest) -> int | None:
+    """The revision that the posted form was made of, for `configuration.save`; None for a new object."""
+    text = request.POST.get(REVISION, "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+
+def _is_stale(request: HttpRequest, stored: Any) -> bool:
+    revision = shown_revision(request)
+    return stored is not None and revision is not None and revision != stored.revision

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from destinations import configuration
 from destinations.admin.base import destination_status
-from destinations.admin.base.confirm_before_save import AsksBeforeSaving
+from destinations.admin.base.confirm_before_save import AsksBeforeSaving, shown_revision
 from destinations.admin.base.filters import ResourceFilter, row_id
 from destinations.admin.base.links import Link
 from destinations.admin.base.object_actions import Button
@@ -90,6 +90,9 @@ class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
     def question(self, request: HttpRequest, stored: Any, form: Any) -> HttpResponse | None:
         return review.question(request, self, stored, form.instance)
 
+    def differences(self, stored: Any, draft: Any) -> Any:
+        return review.differences(stored, draft)
+
     def for_list(self, rows: Any) -> Any:
         secrets = ("settings", "resource__production", "resource__test")
         return with_waiting(rows.select_related("resource", "health").defer("mapping", *secrets))
@@ -150,7 +153,7 @@ class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
         return super().get_form(request, obj, change, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Destination, form: Any, change: bool) -> None:
-        configuration.save(obj, by=Author.from_user(request.user))
+        configuration.save(obj, by=Author.from_user(request.user), expected=shown_revision(request))
         if not change:
             self._offer_backfill(request, obj)
         elif review.asked_for_backfill(request):

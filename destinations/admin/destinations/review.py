@@ -42,14 +42,14 @@ def review_page(
     typed: Mapping[str, Sequence[object]],
 ) -> HttpResponse:
     may_see_profiles = request.user.has_perm("profiles.view_profile")
-    old, new = history.content_of(stored), history.content_of(draft)
+    sentences, parts = differences(stored, draft)
     return model_admin.page(
         request,
         "destinations/review.html",
         _("Before you save"),
         stored,
-        differences=history.changes(old, new, secrets_changed=history.secrets_differ(stored, draft)),
-        parts=differing_parts(old, new),
+        differences=sentences,
+        parts=parts,
         expected=expected(stored, draft),
         payloads=_payloads(stored, draft, show_values=may_see_profiles),
         unfinished=stored.backfills.filter(finished_at=None).first(),
@@ -57,6 +57,12 @@ def review_page(
         names={"sealed": SEALED, "back": BACK, "backfill": BACKFILL},
         form_url=model_admin.url("change", stored),
     )
+
+
+def differences(stored: Destination, draft: Destination) -> tuple[list[str], list[tuple[Any, list[Line]]]]:
+    old, new = history.content_of(stored), history.content_of(draft)
+    secrets_changed = history.secrets_differ(stored, draft)
+    return history.changes(old, new, secrets_changed=secrets_changed), differing_parts(old, new)
 
 
 def differing_parts(old: Content, new: Content) -> list[tuple[Any, list[Line]]]:

@@ -13,10 +13,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from destinations import configuration
-from destinations.admin.base.confirm_before_save import BACK, SEALED, AsksBeforeSaving
+from destinations.admin.base.confirm_before_save import BACK, SEALED, AsksBeforeSaving, shown_revision
 from destinations.admin.base.object_actions import Act, ActingAdmin, Button, Question
 from destinations.admin.base.tags import TagFilter
 from destinations.admin.resources.form import SETS, TITLES, ResourceForm, fieldsets, removed, resource_form
+from destinations.configuration import revisions
 from destinations.configuration.history import Author
 from destinations.connectors.base import ConnectorError
 from destinations.insight import preview
@@ -110,8 +111,11 @@ class ResourceAdmin(AsksBeforeSaving, LeanAdmin):
             back=BACK,
         )
 
+    def differences(self, stored: Any, draft: Any) -> Any:
+        return revisions.differences(stored, draft), []
+
     def save_model(self, request: HttpRequest, obj: Resource, form: Any, change: bool) -> None:
-        configuration.save(obj, by=Author.from_user(request.user))
+        configuration.save(obj, by=Author.from_user(request.user), expected=shown_revision(request))
 
     def buttons(self, request: HttpRequest, obj: Resource) -> Iterable[Button]:
         for name in SETS:
