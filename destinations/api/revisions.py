@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -20,6 +21,8 @@ from tracsync.common.preconditions import IF_MATCH, PreconditionFailed, etag, ex
 ETAG = OpenApiParameter(
     "ETag", str, OpenApiParameter.HEADER, description="The revision, for If-Match.", response=True
 )
+
+_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 
 Row = TypeVar("Row", Destination, Resource)
 Views = TypeVar("Views")
@@ -45,7 +48,7 @@ class StaleRevision(PreconditionFailed):
     def __init__(self, row: Destination | Resource, tags: str) -> None:
         super().__init__()
         numbers = [tag.removeprefix("W/").strip('"') for tag in parse_etags(tags)]
-        named = [int(number) for number in numbers if number.isascii() and number.isdecimal()]
+        named = [int(number) for number in numbers if _NUMBER.fullmatch(number)]
         edits = revisions.edits_since(row, max(named)) if named else []
         told = [dataclasses.asdict(edit) for edit in edits]
         said = {"detail": self.default_detail, "revision": row.revision, "edits": told}

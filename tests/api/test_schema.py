@@ -99,3 +99,15 @@ def test_the_page_needs_nothing_from_elsewhere_and_no_inline_script():
     assert "unsafe" not in directives["script-src"]
     assert directives["style-src"] == "'self' 'unsafe-inline'"
     assert "'unsafe-inline'" not in client.get("/admin/login/").get("Content-Security-Policy", "")
+
+
+@pytest.mark.parametrize("path", ["/api/destinations/{id}/", "/api/resources/{id}/"])
+def test_it_says_how_to_change_what_was_seen(schema, path):
+    operations = schema["paths"][path]
+    for method in ("put", "patch", "delete"):
+        headers = {one["name"] for one in operations[method]["parameters"] if one["in"] == "header"}
+        assert headers == {"If-Match"}
+        stale = operations[method]["responses"]["412"]["content"]["application/json"]["schema"]
+        assert stale == {"$ref": "#/components/schemas/Stale"}
+    for method in ("get", "put", "patch"):
+        assert "ETag" in operations[method]["responses"]["200"]["headers"]

@@ -1,9 +1,6 @@
 """Every edit has a revision, and whoever names the one that he has seen overwrites nothing unseen."""
 
-import threading
-
 import pytest
-from django.db import connection, connections
 
 from destinations import configuration
 from destinations.configuration import revisions
@@ -111,31 +108,3 @@ def test_of_many_edits_the_last_ones_are_known(make_destination):
             f"user {number}" for number in range(revisions.MOST_EDITS, 2 * revisions.MOST_EDITS)
         ]
     assert len(Resource.objects.get().edits) == revisions.MOST_EDITS
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("kind", [Destination, Resource])
-def test_of_many_at_once_one_is_stored(kind, make_destination):
-    if connection.vendor == "sqlite":
-        pytest.skip("threads share the in-memory database's one connection; runs on PostgreSQL in CI")
-    row = of_kind(kind, make_destination)
-    ready, stored, refused = threading.Barrier(8), [], []
-
-    def save(number):
-        try:
-            mine = kind.objects.get(pk=row.pk)
-            mine.name = f"name {number}"
-            ready.wait()
-            configuration.save(mine, expected=1)
-            stored.append(mine.name)
-        except Stale:
-            refused.append(number)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=save, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert ([kind.objects.get(pk=row.pk).name], len(refused)) == (stored, 7)

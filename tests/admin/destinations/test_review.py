@@ -8,6 +8,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from destinations import configuration
 from destinations.models import Backfill, DeliveryAttempt, Destination, Extension, Resource
 from profiles.models import Profile
 
@@ -158,13 +159,15 @@ def test_mistakes_come_before_the_question(change):
 def test_what_somebody_else_changed_meanwhile_is_asked_again(crm, change, post, sealed):
     asked = change(prerequisites=NEW)
     crm.mapping = {"other": "profile@id"}
-    crm.save()
+    configuration.save(crm)
     answer = post(NAME, crm.pk, **sealed(asked), _save_only="yes")
-    assert "changed meanwhile by somebody else" in answer
+    assert "What was changed meanwhile" in answer
     assert "Mapping changed." in answer
     crm.refresh_from_db()
     assert crm.prerequisites == "profile@mail EXISTS"
-    post(NAME, crm.pk, **sealed(answer), _save_only="yes")
+    asked = post(NAME, crm.pk, **sealed(answer), _over="yes")
+    assert "Before you save" in asked
+    post(NAME, crm.pk, **sealed(asked), _save_only="yes")
     crm.refresh_from_db()
     assert crm.prerequisites == NEW
 
