@@ -141,7 +141,7 @@ def _updated(entry: Entry, meanwhile: dict[str, Any]) -> ProfileSync:
         setattr(row, name, value)
     if row.due_at != entry.due_at:
         due_again = row.due_at
-    elif row.version > entry.version:
+    elif row.version > entry.version or row.replays != entry.replays:
         due_again = timezone.now()
     row.claim_token = row.claimed_until = row.started_at = None
     row.state_since, row.unfinished = timezone.now(), 0

@@ -2,11 +2,12 @@
 
 import pytest
 from django.db import OperationalError
+from django.utils import timezone
 
 from destinations import configuration
 from destinations.connectors.base import Accepted, Rejected, Retry, Unknown
 from destinations.models import DeliveryAttempt, Destination, Installation, ProfileSync
-from destinations.operations import actions, backfill
+from destinations.operations import actions, backfill, replay, selection
 from destinations.scheduler import loop
 from destinations.sync import claim, database, outcomes
 
@@ -309,21 +310,43 @@ class TestUnfinished:
         assert ProfileSync.objects.get(pk=killer.pk).state == State.SYNCED
 
 
+def everything():
+    return selection.read({"of": "syncs", "destination": Destination.objects.get().pk})
+
+
+def by_hand():
+    actions.replay(ProfileSync.objects.all())
+
+
+def by_choice():
+    assert replay.request(everything()).jobs == ()
+
+
+def by_job():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(actions, "AT_ONCE", 0)
+        [job] = replay.request(everything()).jobs
+    assert replay.advance(timezone.now()) == 1
+    job.refresh_from_db()
+    assert job.done == 1
+
+
 class TestReplaysMeanwhile:
+    @pytest.mark.parametrize("seconds", [0, 1])  # a clock may stand still between the two
+    @pytest.mark.parametrize("ask", [by_hand, by_choice, by_job])
     def test_a_second_replay_during_the_first_is_one_more(
-        self, frozen, recording, make_destination, make_profile
+        self, frozen, recording, make_destination, make_profile, ask, seconds
     ):
         make_destination()
         make_profile()
         frozen.forward(20)
         run_all()
-        rows = ProfileSync.objects.all()
-        actions.replay(rows)
+        ask()
 
         def once_more(_):
             recording.during_push = None
-            frozen.forward(1)
-            actions.replay(rows)
+            frozen.forward(seconds)
+            ask()
 
         recording.during_push = once_more
         run_all()

@@ -136,6 +136,16 @@ def test_http_api_keeps_to_limits(server, loopback, status, headers, kind, after
     assert outcome.after == after
 
 
+@pytest.mark.parametrize(("headers", "seconds"), SAID)
+def test_http_api_reads_every_form(server, loopback, monkeypatch, headers, seconds: float) -> None:
+    monkeypatch.setattr(waiting.time, "time", lambda: EPOCH)
+    server.answers += [(429, headers, b""), (200, headers, b"")]
+    with HttpApi().open({"url": server.url}, {}, loopback) as session:
+        refused, accepted = session.push([Delivery({"a": 1}, f"1:{at}") for at in range(2)])
+    assert (type(refused), refused.after) == (Retry, seconds)
+    assert (type(accepted), accepted.after) == (Accepted, seconds)
+
+
 def test_a_403_that_is_about_no_limit_holds_the_destination(server, loopback) -> None:
     server.answers.append((403, {"X-RateLimit-Remaining": "7", "X-RateLimit-Reset": "30"}, b""))
     with HttpApi().open({"url": server.url}, {}, loopback) as session:
