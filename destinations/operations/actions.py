@@ -130,11 +130,19 @@ def _set_paused(destination: Destination, paused: bool, by: Author | None) -> No
 
 def enable(destination: Destination, *, by: Author | None = None) -> None:
     """Send again, and catch up with what has changed meanwhile."""
-    destination.enabled = True
-    saving.save(destination, by=by)
+    _set_enabled(destination, True, by)
 
 
 def disable(destination: Destination, *, by: Author | None = None) -> None:
     """Send nothing; what is waiting is kept, and what changes is caught up with when it is enabled again."""
-    destination.enabled = False
-    saving.save(destination, by=by)
+    _set_enabled(destination, False, by)
+
+
+def _set_enabled(destination: Destination, enabled: bool, by: Author | None) -> None:
+    """Whatever else is edited at the same time stays as it is stored."""
+    with transaction.atomic():
+        stored = Destination.objects.select_for_update(no_key=True).get(pk=destination.pk)
+        stored.enabled = enabled
+        saving.save(stored, by=by)
+    for name in ("enabled", "disabled_at", "revision"):
+        setattr(destination, name, getattr(stored, name))

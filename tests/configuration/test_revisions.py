@@ -108,3 +108,16 @@ def test_of_many_edits_the_last_ones_are_known(make_destination):
             f"user {number}" for number in range(revisions.MOST_EDITS, 2 * revisions.MOST_EDITS)
         ]
     assert len(Resource.objects.get().edits) == revisions.MOST_EDITS
+
+
+@pytest.mark.parametrize("act", [actions.enable, actions.disable, actions.pause, actions.resume])
+def test_switching_and_pausing_leave_what_others_have_edited(make_destination, act):
+    """A list was loaded before somebody else saved."""
+    crm = make_destination(enabled=act is actions.disable)
+    listed = Destination.objects.get()
+    crm.name, crm.mapping = "theirs", {"theirs": "profile@id"}
+    configuration.save(crm)
+    act(listed)
+    stored = Destination.objects.get()
+    assert (stored.name, stored.mapping) == ("theirs", {"theirs": "profile@id"})
+    assert (listed.enabled, listed.paused_at) == (stored.enabled, stored.paused_at)
