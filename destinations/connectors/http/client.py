@@ -225,7 +225,7 @@ def _lines(headers: Mapping[str, str]) -> list[str]:
 
 
 def _proxy_failure(error: Exception) -> Exception:
-    if "407" in str(error):
+    if "Tunnel connection failed: 407" in str(error):  # as http.client says it
         return ConfigurationError(message("the proxy refused its credentials (407)"))
     return NotSent(message("could not connect: the proxy cannot be used or did not reach the destination"))
 

@@ -18,7 +18,7 @@ _OF_THE_CONNECTION = frozenset(
 )
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_UNSENDABLE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")  # control characters, and what Latin-1 has not
 
 
 def checked_headers(*sources: Mapping[str, str]) -> CaseInsensitiveDict[str]:
@@ -38,7 +38,7 @@ def checked_headers(*sources: Mapping[str, str]) -> CaseInsensitiveDict[str]:
 def _check_header(name: str, value: str) -> None:
     if not _HEADER_NAME.fullmatch(name):
         raise ConfigurationError(message("a header's name may hold only letters, digits and -_."))
-    if _CONTROL.search(value) or not _is_latin1(value):
+    if _UNSENDABLE.search(value):
         raise ConfigurationError(
             message("the value of header %(name)s holds characters that a header cannot carry", name=name)
         )
@@ -56,7 +56,3 @@ def _check_header(name: str, value: str) -> None:
         raise ConfigurationError(
             message("the header Proxy-Authorization cannot be set: give the proxy's user name in its address")
         )
-
-
-def _is_latin1(value: str) -> bool:
-    return all(ord(character) < 256 for character in value)

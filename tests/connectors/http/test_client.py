@@ -369,6 +369,14 @@ def test_a_proxy_that_refuses_its_credentials(server, scheme: str) -> None:
     client.close()
 
 
+def test_a_number_in_an_address_is_no_status_of_a_proxy(server) -> None:
+    server.answers.append((502, {}, b""))
+    client = through(server)
+    with pytest.raises(NotSent, match="did not reach the destination"):
+        client.send(get("https://target.example:4070/p"))
+    client.close()
+
+
 def test_a_proxy_that_cannot_reach_the_destination(server) -> None:
     server.answers.append((502, {}, b""))
     client = through(server)
