@@ -49,6 +49,31 @@ def wait_for(condition: Callable[[], object], what: str, seconds: float = PATIEN
     raise AssertionError(f"not within {seconds} s: {what}")
 
 
+def processor_seconds(run: Callable[[], object], times: int = 4) -> float:
+    """What it takes of a processor: the least of several runs, since other work makes each of them longer."""
+    least = float("inf")
+    for _ in range(times):
+        began = time.thread_time()
+        run()
+        least = min(least, time.thread_time() - began)
+        if least > 1:
+            break
+    return least
+
+
+def grows_evenly(make: Callable[[int], Callable[[], object]], size: int) -> bool:
+    """Whether what `make(size)` gives takes about as many times as long as it is given more.
+
+    Eight times as much takes eight times as long, and 64 times where the work is the square. What takes next
+    to nothing is not measured twice.
+    """
+    large = processor_seconds(make(size), times=1)
+    if large < 0.02:
+        return True
+    large = min(large, processor_seconds(make(size)))
+    return large < 24 * processor_seconds(make(size // 8))
+
+
 def free_port() -> int:
     """A port that is free, as is the next one, and that no connection is given before it is bound."""
     while True:

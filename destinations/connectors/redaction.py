@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
-from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
+from destinations.connectors import echoes
 from destinations.connectors.base import JSON
 from tracsync.common.messages import shortened
 
 MASK = "********"
-SHORTEST = 4  # shorter values would mask pieces of ordinary words
 REASON_LIMIT = 500  # characters
 EXCERPT_LIMIT = 8192  # characters of each side of an exchange
 SCAN_LIMIT = 4 * EXCERPT_LIMIT  # characters that are masked before cutting; more would take long
 PIECE = 64  # characters
+FEW = 100  # forms of secrets; of these a pattern is the quickest way
+MOST_NAME = 1_000  # characters of a name that are looked at
 
 _MASKS = re.compile(rf"(?:{re.escape(MASK)})+")
 _SENSITIVE = re.compile(
@@ -37,12 +37,15 @@ class Redactor:
 
     def add(self, secret: str) -> None:
         """Learn one more secret, such as an access token just obtained."""
-        if not _forms(secret) <= self._secrets:
-            self._secrets |= _forms(secret)
-            self._pattern = _any_of(self._secrets)
+        forms = echoes.forms([secret])
+        if not forms <= self._secrets:
+            self._secrets |= forms
+            self._pattern = _any_of(self._secrets) if len(self._secrets) <= FEW else None
 
     def text(self, text: str) -> str:
         """The text with every secret masked, in clear, JSON-escaped, URL-encoded or base64 form."""
+        if len(self._secrets) > FEW:
+            return _masked(text, echoes.spans(text, self._secrets))
         return self._pattern.sub(MASK, text) if self._pattern else text
 
     def excerpt(self, text: str) -> str:
@@ -54,13 +57,12 @@ class Redactor:
 
         `text` is what a server said; servers echo what they were sent, in any letter case.
         """
-        text = text[:SCAN_LIMIT]
-        found = text.lower()
-        # A long text in parts, because servers cut what they echo.
+        # A long value in parts, because servers cut what they echo.
         pieces = {value[at : at + PIECE] for value in texts(payload) for at in range(0, len(value), PIECE)}
-        echoed = {form for piece in pieces for form in _forms(piece) if form.lower() in found}
-        personal = _any_of(echoed, re.IGNORECASE)
-        masked = self.text(personal.sub(MASK, text) if personal else text)
+        text = text[:SCAN_LIMIT]
+        folded = echoes.folded(text)
+        echoed = echoes.spans(folded, echoes.forms(pieces, folded, any_case=True))
+        masked = self.text(_masked(text, echoed))
         return cut(" ".join(_MASKS.sub(MASK, masked).split()))
 
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
@@ -73,10 +75,9 @@ class Redactor:
         return self.text(mask_url(value) if name == "location" else value)
 
 
-@lru_cache(maxsize=512)
 def is_sensitive_name(name: str) -> bool:
     """Whether values under this header or field name are secrets: Authorization, X-Api-Key, *token* ..."""
-    return bool(_SENSITIVE.search(name))
+    return bool(_SENSITIVE.search(name, 0, MOST_NAME)) or len(name) > MOST_NAME
 
 
 def cut(text: str) -> str:
@@ -128,16 +129,14 @@ def basic(username: str, password: str) -> str:
     return base64.b64encode(f"{username}:{password}".encode("utf-8", "replace")).decode()
 
 
-def _forms(value: str) -> set[str]:
-    """The shapes in which a value can turn up in a text."""
-    escaped = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
-    raw = value.encode("utf-8", "replace")
-    encoded = {quote(raw, safe=""), quote(raw), quote_plus(raw), base64.b64encode(raw).decode()}
-    # json.dumps of PHP, as Mautic answers, escapes the slash too
-    escaped |= {form.replace("/", "\\/") for form in escaped}
-    return {form for form in {value, *escaped, *encoded} if len(value.strip()) >= SHORTEST}
+def _masked(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    pieces, rest = [], 0
+    for start, end in spans:
+        pieces += [text[rest:start], MASK]
+        rest = end
+    return "".join([*pieces, text[rest:]])
 
 
-def _any_of(forms: Iterable[str], flags: int = 0) -> re.Pattern[str] | None:
+def _any_of(forms: Iterable[str]) -> re.Pattern[str] | None:
     longest_first = sorted(forms, key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, longest_first)), flags) if longest_first else None
+    return re.compile("|".join(map(re.escape, longest_first))) if longest_first else None

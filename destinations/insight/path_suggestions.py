@@ -34,7 +34,8 @@ LIST_ITEMS = 3  # of each list; all of them are shown as its first
 
 _CACHE_KEY = "tracsync:suggestions"
 _BARE = re.compile(f"[{NAME_CHARACTERS}]+")
-_DATA = re.compile(r"@|\d{5}|[0-9a-fA-F]{16}|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}|^.{41}|\s.*\s.*\s")
+_LONGEST_KEY = 40  # characters
+_DATA = re.compile(r"@|\d{5}|[0-9a-fA-F]{16}|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}|\s.*\s.*\s")
 _TEXTS = (
     (message("date"), re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?$")),
     (message("e-mail address"), re.compile(r"[^@\s]+@[^@\s]+\.\w+$")),
@@ -127,10 +128,14 @@ def _walk(document: Any) -> Iterator[tuple[Path, Any]]:
         for path, value in level:
             yield path, value
             if isinstance(value, dict):
-                below += [((*path, key), inner) for key, inner in value.items() if not _DATA.search(key)]
+                below += [((*path, key), inner) for key, inner in value.items() if not _is_data(key)]
             elif isinstance(value, list):
                 below += [((*path, "0"), inner) for inner in value[:LIST_ITEMS]]
         level = below
+
+
+def _is_data(key: str) -> bool:
+    return len(key) > _LONGEST_KEY or _DATA.search(key) is not None
 
 
 def _kind(value: Any) -> str:

@@ -24,6 +24,8 @@ COST: Final = 20  # of a step whose size does not matter: a call, a question abo
 COST_OF_PART: Final = 5  # of a part of a template, for each item
 BRACKETS: Final = 2  # of a list or object, beside its items
 GLANCE: Final = 2  # how many times as quick it is to look at something as to make it
+BITS: Final = 3  # of a whole number, as a power of two, that are the work of a character
+ALIKE: Final = 6  # characters of a text within something, as a power of two, that are looked at as one
 _TOO_MUCH: Final = message("this takes too much work: lists within lists, or texts that grow too long")
 _TOO_LARGE: Final = message("the payload becomes too large: the mapping copies more than a million items")
 _SIZED: Final = frozenset((str, list, dict))
@@ -80,7 +82,12 @@ class Run:
 
     def made(self, value: Any, work: int = 0) -> Any:
         """The value, for which its `size` and other `work` is spent: written out, since each call does it."""
-        self.left -= work + COST + (len(value) if value.__class__ in _SIZED else 0)
+        kind = value.__class__
+        if kind in _SIZED:
+            work += len(value)
+        elif kind is int:
+            work += value.bit_length() >> BITS
+        self.left -= work + COST
         if self.left < 0:
             raise NotationError(_TOO_MUCH)
         return value
@@ -129,7 +136,26 @@ def written(value: Any, left: list[int]) -> str:
 
 def size(value: Any) -> int:
     """The work of reading or making a value, not counting what is within it."""
-    return COST + len(value) if value.__class__ in _SIZED else COST
+    kind = value.__class__
+    if kind in _SIZED:
+        return COST + len(value)
+    return COST + (value.bit_length() >> BITS) if kind is int else COST
+
+
+def reach(value: Any) -> int:
+    """The work of going through a value and all within it, such as writing it out."""
+    if not isinstance(value, (list, dict)):
+        return size(value)
+    work = size(value)
+    for item in value if isinstance(value, list) else value.values():
+        kind = item.__class__
+        if kind is str:
+            work += len(item) >> ALIKE
+        elif kind is int:
+            work += item.bit_length() >> BITS
+        elif kind in _SIZED:
+            work += reach(item)
+    return work
 
 
 def extent(value: Any) -> int:
@@ -145,10 +171,10 @@ def extent(value: Any) -> int:
 def weight(value: Any) -> int:
     """The work of a value and all within it."""
     if not isinstance(value, (list, dict)):
-        return size(value)
+        return COST + len(value) if value.__class__ is str else COST
     work = COST
     for item in value if isinstance(value, list) else value.values():
-        work += COST + len(item) if item.__class__ is str else weight(item)
+        work += weight(item)
     return work
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
-from .budget import COST, extent
+from .budget import BITS, COST, extent
 from .evaluate import OPERATORS, compares_data, evaluate, is_bounded
 from .functions.parameters import usual_type
 from .limits import is_moderate
@@ -184,10 +184,10 @@ def _direct_call(writer: Writer, call: Call) -> str:
         names.append(name)
         checks.append(f"(({name} := {value}).__class__ is {kind.__name__})")
         if function.parameter(position).deep:
-            work += f" + extent({name})"
+            work += f" + reach({name})"
         else:
             fixed += COST
-            work += f" + len({name})" if kind in (str, list) else ""
+            work += f" + len({name})" if kind in (str, list) else f" + ({name}.bit_length() >> {BITS})"
     arguments, run = ", ".join(names), writer.run
     usually = f"{run}.made({writer.constant(function.apply)}({arguments}), {fixed}{work})"
     missing = " or ".join(f"{name} is None" for name in names)

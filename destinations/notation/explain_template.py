@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from tracsync.common.messages import joined, message
+from tracsync.common.messages import joined, message, shortened
 
 from .budget import Run
 from .errors import NotationError
@@ -23,6 +23,7 @@ from .tree import Call, Operand, parts_below
 Outcome = Literal["given", "missing", "left out", "error"]
 Origin = Literal["constant", "reference", "text", "formula", "object", "list"]
 
+MAX_REASON: Final = 500  # characters of a condition or key that led to a place; each place has its own
 MAX_PLACES: Final = 20_000  # as many as a template has values
 _IS_MET: Final = message("%(subject)s is met")
 _IS_NOT_MET: Final = message("%(subject)s is not met")
@@ -195,11 +196,15 @@ class _Walk:
         taken = chosen(part, scope)
         if isinstance(part, Choice):
             reason = _IS_MET if taken is part.then else _IS_NOT_MET
-            return taken, scope, where.why(reason.with_values(subject=part.text))
+            return taken, scope, where.why(reason.with_values(subject=shortened(part.text, MAX_REASON)))
         key = next((key for key, entry in part.entries.items() if entry is taken), None)
         if key is None:
             return taken, scope, where.why(message("$lookup found nothing in the table"))
-        return taken, scope, where.why(message("$lookup found %(key)s in the table", key=key))
+        return (
+            taken,
+            scope,
+            where.why(message("$lookup found %(key)s in the table", key=shortened(key, MAX_REASON))),
+        )
 
     def _each(self, part: Each, scope: Scope, where: _Where) -> Any:
         aside, left = _Walk(), scope.run.copies[0]
@@ -207,7 +212,7 @@ class _Walk:
         items = aside.value(part.over, scope, where)
         scope.run.copies[0] = left
         made = 0
-        item_of = message("item of %(subject)s", subject=_shown(part.over))
+        item_of = message("item of %(subject)s", subject=shortened(_shown(part.over), MAX_REASON))
 
         def make(inner: Scope) -> Any:
             nonlocal made

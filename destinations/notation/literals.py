@@ -17,6 +17,7 @@ KEYWORDS: Final = (
     *("STARTS", "ENDS", "WITH", "IN", "TRUE", "FALSE"),
 )
 MAX_DIGITS: Final = 4_000  # Python itself refuses to write down integers of more than 4300
+MAX_EXPONENT: Final = 1_000  # of a number that floats cannot hold: a few characters make that many digits
 
 _QUOTES = re.compile(r"\\.|\"", re.DOTALL)
 
@@ -32,7 +33,11 @@ def read_number(text: str) -> int | float:
     if not exponent and "." not in mantissa:
         return int(text)
     number = float(text)
-    return number if math.isfinite(number) else int(Decimal(text))
+    if math.isfinite(number):
+        return number
+    if int(exponent or 0) > MAX_EXPONENT:
+        raise NotationError(message("the exponent is larger than %(number)s", number=MAX_EXPONENT))
+    return int(Decimal(text))
 
 
 def read_string(text: str) -> str:

@@ -15,7 +15,7 @@ from .budget import Run, copied, counted, weight, written
 from .casts import cast
 from .errors import NotationError
 from .evaluate import Scope, as_notation_error, holds, value_of
-from .paths import Reference, follow
+from .paths import ITEM, Reference, follow
 from .template_tree import Choice, Constant, Each, Formula, List, Lookup, Object, Part, Table, Text
 from .values import absent, copy, plain, type_name
 
@@ -47,7 +47,7 @@ def value_of_part(part: Part, scope: Scope, optional: bool) -> Any:
 def looked_at(part: Part, scope: Scope, optional: bool) -> Any:
     """A value that goes into no payload, and need not be a copy."""
     if isinstance(part, Lookup):
-        return _looked_up(part, follow(part.reference, scope.sources))
+        return _looked_up(part, follow(part.reference, scope.sources), scope)
     return value_of_part(part, scope, optional)
 
 
@@ -57,14 +57,22 @@ def simple_value(part: Constant | Lookup | Text | Formula, scope: Scope) -> Any:
         return copy(part.value)
     if isinstance(part, Text):
         text = "".join([piece if isinstance(piece, str) else _piece(piece, scope) for piece in part.parts])
-        return cast(text) if part.cast else text
+        return _cast(text, scope) if part.cast else text
     if isinstance(part, Formula):
         return _formula(part, scope)
-    return _looked_up(part, copied(follow(part.reference, scope.sources), scope.run.copies))
+    return _looked_up(part, copied(follow(part.reference, scope.sources), scope.run.copies), scope)
 
 
-def _looked_up(part: Lookup, value: Any) -> Any:
-    return None if absent(value) else cast(value) if part.cast else value
+def _looked_up(part: Lookup, value: Any, scope: Scope) -> Any:
+    return None if absent(value) else _cast(value, scope) if part.cast else value
+
+
+def _cast(value: Any, scope: Scope) -> Any:
+    """A text that remains one is counted with what is made of the item."""
+    result = cast(value)
+    if result is not value and ITEM in scope.sources:
+        scope.run.spend(len(value))
+    return result
 
 
 def _piece(reference: Reference, scope: Scope) -> str:

@@ -50,7 +50,8 @@ _COMPARISON_HINT: Final = message(
 )
 _SMART: Final = "“”„‟«»‘’‚‛`´"  # noqa: RUF001
 _SIGNS: Final = {"≥": ">=", "≤": "<=", "≠": "!=", "–": "-", "—": "-", "−": "-", "&": "AND", "|": "OR"}  # noqa: RUF001
-_BRACKETS = re.compile(r""""(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|[()\[\],]""")
+# Strings as a whole, also those without an end: each character is looked at once.
+_BRACKETS = re.compile(r""""(?:[^"\\\n]|\\.)*+"?|'(?:[^'\\\n]|\\.)*+'?|[()\[\],]""")
 _WORD_BEFORE = re.compile(r"[^\W\d][\w.]{0,200}\Z")
 _FIELD_BEFORE = re.compile(r"\w@[^\s()]{0,200}\Z")
 

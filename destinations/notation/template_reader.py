@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tracsync.common.messages import message
+from tracsync.common.messages import message, shortened
 
 from .casts import cast
 from .directives import KEYS, read_directive
 from .errors import NotationError
 from .paths import ITEM, SOURCES, Reference, parse_path
 from .template_tree import Constant, Field, List, Lookup, Object, Part, Text
+
+MAX_PATH: Final = 1_000  # characters; what is below keeps no longer one, and a key is cut to as many
 
 _NAME: Final = re.compile(r"[^\W\d]\w*")
 
@@ -45,7 +47,10 @@ class Place:
 
 
 def below(path: str, key: str) -> str:
-    """The JSON path of a key of the object at `path`."""
+    """The JSON path of a key of the object at `path`; of a long one the beginning: each place has its own."""
+    if len(path) > MAX_PATH:
+        return path
+    key = shortened(key, MAX_PATH)
     if _NAME.fullmatch(key):
         return f"{path}.{key}"
     escaped = key.replace("\\", "\\\\").replace('"', '\\"')

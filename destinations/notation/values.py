@@ -107,7 +107,17 @@ def _identity(value: Any) -> Any:
         return (list, tuple(map(_identity, value)))
     if isinstance(value, dict):
         return (dict, frozenset((key, _identity(item)) for key, item in value.items()))
+    if isinstance(value, NUMBERS) and not isinstance(value, bool):
+        return _numeral(value)
     return (isinstance(value, bool), None if absent(value) else value)
+
+
+def _numeral(number: Any) -> Any:
+    """Alike for numbers that are equal. As text: Python's hash of a number is the same for very many others,
+    which whoever sends a profile can choose, and then each is compared with all."""
+    if isinstance(number, float) and number.is_integer():
+        number = int(number)
+    return (int, f"{number:x}") if isinstance(number, int) else (int, number)
 
 
 def one_of(value: Any, items: list[Any]) -> bool:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any, Final
 
-from .budget import COST, Run, TooLarge, extent
+from .budget import COST, Run, TooLarge, reach
 from .errors import NotationError
 from .paths import ITEM, Key, Reference, step
 from .values import MISSING
@@ -65,7 +65,7 @@ class Writer:
             kind.__name__: kind for kind in (str, int, dict, list, Exception, NotationError, TooLarge)
         }
         self.names.update(NUMBERS=(int, float, bool, Decimal), EMPTY={}, MISSING=MISSING)
-        self.names.update(__builtins__={}, step=step, Run=Run, none=none, len=len, extent=extent)
+        self.names.update(__builtins__={}, step=step, Run=Run, none=none, len=len, reach=reach)
         self.inlined: dict[str, Any] = {}
         self.variables = 0
         self.begin(trusting=False)

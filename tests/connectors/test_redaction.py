@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import time
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -10,12 +9,14 @@ from destinations.connectors.redaction import (
     EXCERPT_LIMIT,
     MASK,
     REASON_LIMIT,
+    SCAN_LIMIT,
     Redactor,
     basic,
     is_sensitive_name,
     mask_url,
     url_secrets,
 )
+from tests.harness import grows_evenly, processor_seconds
 
 SECRET = 'pä ss/w+"ord'
 
@@ -63,12 +64,62 @@ def test_a_long_value_that_a_server_cuts_is_masked_up_to_a_short_rest() -> None:
     assert len(reason) < 100
 
 
-def test_masking_much_text_and_a_large_payload_is_quick() -> None:
-    payload = [{f"field{at}": f"value-{person}-{at}" for at in range(30)} for person in range(200)]
-    started = time.thread_time()
-    Redactor(["secret-1"]).reason("value-7-7 " + "<abc value-" * 100_000, payload)
-    Redactor(["secret-1"]).excerpt("x" * 16_000_000)
-    assert time.thread_time() - started < 5
+# A payload, and what a server says of it, each of about this size.
+HOSTILE = {
+    "many short values": lambda size: ("x" * size, [f"v{n:05}" for n in range(size * 3)]),
+    "many that need escapes": lambda size: ("%\\+" * (size // 3), [f"é {n:05}" for n in range(size * 3)]),
+    "all of them repeated": lambda size: (
+        "".join(f"v{n:05}" for n in range(size // 6)),
+        [f"v{n:05}" for n in range(size * 3)],
+    ),
+    "almost repeated": lambda size: ("a" * size, ["a" * 50 + f"{n:06}" for n in range(size // 2)]),
+    "each within the next": lambda size: ("a" * size, ["a" * n for n in range(4, size // 30)]),
+    "one long value": lambda size: ("a" * size, ["a" * size * 25]),
+    "many fields": lambda size: ("<abc v" * (size // 6), [{f"f{n}": f"v-{n}"} for n in range(size)]),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_masking_takes_as_long_as_text_and_payload_are(name) -> None:
+    def make(size):
+        text, payload = HOSTILE[name](size)
+        return lambda: Redactor(["secret-1"]).reason(text, payload)
+
+    assert grows_evenly(make, SCAN_LIMIT)
+    assert processor_seconds(make(SCAN_LIMIT), times=3) < 1
+
+
+def test_very_many_secrets_are_masked_in_as_much_time() -> None:
+    def make(size):
+        secrets = [f"secret-{n:05}" for n in range(size)]
+        text = "secret-" * size + secrets[-1]
+        return lambda: Redactor(secrets).excerpt(text)
+
+    assert grows_evenly(make, 4_000)
+    secrets = [f"secret-{n:05}" for n in range(1_000)]
+    assert Redactor(secrets).text(f"a {secrets[7]}{secrets[999]} b") == f"a {MASK} b"
+
+
+def test_an_excerpt_of_a_huge_answer_looks_at_no_more_than_it_shows() -> None:
+    assert processor_seconds(lambda: Redactor(["secret-1"]).excerpt("x" * 16_000_000)) < 1
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("abcd abcdef defg", f"{MASK} {MASK} {MASK}"),
+        ("xabcdefgx", f"x{MASK}x"),  # values that overlap
+        ("abc", "abc"),
+        ("", ""),
+        ("İABCDς", f"İ{MASK}ς"),  # letters of which others become when they change case stay in place
+        ("σαςΣ 12%2034", f"{MASK} 12%2034"),
+        ("e%20mail e+mail e mail", f"{MASK} {MASK} {MASK}"),
+        ("a\\/b\\/c \\u00e9\\u00e9\\u00E9\\u00e9", f"{MASK} {MASK}"),
+    ],
+)
+def test_what_is_echoed_is_masked_wherever_it_stands(text: str, masked: str) -> None:
+    values = ["abcd", "abcdef", "defg", "Σασσ", "e mail", "a/b/c", "éééé", "a\0b"]
+    assert Redactor().reason(text, values) == masked
 
 
 def test_numbers_of_a_payload_are_masked_too() -> None:

@@ -18,8 +18,8 @@ LONGEST_WAIT = 24 * 3600.0  # seconds
 _FIRST_EPOCH, _FIRST_EPOCH_MS = 1e9, 1e11  # what is larger is no number of seconds to wait
 _LONGEST_VALUE = 1000  # characters of a header
 
-_POLICY = re.compile(r'(?:"([^"\\]*)"|([A-Za-z*][\w*./:-]*))((?:\s*;[^,;"]*(?:"[^"]*")?)*)')
-_UNNAMED_POLICY = re.compile(r"\s*\d+((?:\s*;[^,;]*)*)", re.ASCII)
+_POLICY = re.compile(r'(?:"([^"\\]*)"|([A-Za-z*][\w*./:-]*))((?:\s*;[^,;"]*+(?:"[^"]*")?)*+)')
+_UNNAMED_POLICY = re.compile(r"\s*\d+((?:\s*;[^,;]*+)*+)", re.ASCII)
 _PARAMETER = re.compile(r";\s*(\w+)\s*=\s*(\d{1,15})", re.ASCII)
 _PAIR = re.compile(r"\b(\w+)\s*=\s*(\d{1,15})", re.ASCII)
 _NUMBER = re.compile(r"\d{1,15}(?:\.\d{1,9})?", re.ASCII)

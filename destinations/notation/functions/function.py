@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, Final
 
 from tracsync.common.messages import message
 
-from ..budget import Run, extent, size
+from ..budget import Run, reach, size
 from ..errors import NotationError
 from ..values import MISSING, MismatchError, absent
 
@@ -29,7 +30,8 @@ class Parameter:
     literals when a condition is parsed, so it accepts its own result. A `lazy` argument arrives as a
     callable without arguments, one for `each` item as a callable of an item; both give unread values, and
     MISSING. A `condition` is written as one and answers true or false; it is always lazy or for each.
-    `deep` says that the function looks at all lists and objects within the value, which is work.
+    `deep` says that the function looks at all that is within the value, which is work; so is reading a text,
+    of which `work` says how much more than its length.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Parameter:
     each: bool = False
     condition: bool = False
     deep: bool = False
+    work: Callable[[str], int] | None = None
 
     def named(self, name: str) -> Parameter:
         """The same, called otherwise in messages: `INTEGER.named("start")`."""
@@ -56,7 +59,8 @@ class Function:
     the result missing without reading or applying, unless the function `takes_missing` (as None). The
     arguments after the `required` ones may be left out; the last parameter may stand any number of times
     if it `repeats`. `quick` is what it does with one text, where that gives nothing much longer
-    (a text, or what `quick_gives`) and costs next to nothing; it raises for what is no text.
+    (a text, or what `quick_gives`) and costs next to nothing; it raises ValueError for a text that takes
+    longer, and anything for what is no text.
     """
 
     name: str
@@ -100,18 +104,23 @@ class Function:
 
     def call(self, run: Run, arguments: list[Any]) -> Any:
         """Raises MismatchError; its `side` is the position of the argument to blame."""
-        if self.quick is not None and isinstance(arguments[0], str):
-            return self.quick(run.glance(arguments[0]) if run.thorough else arguments[0])
+        is_text = isinstance(arguments[0], str) if arguments else False
+        if self.quick is not None and is_text:
+            with suppress(ValueError):
+                return self.quick(run.glance(arguments[0]) if run.thorough else arguments[0])
         if not self.takes_missing and any(map(absent, arguments)):
             return MISSING
+        if self.quick is None or is_text:
+            run.spend(sum(map(self._work, count(), arguments)))
         read = list(map(self._read, count(), arguments))
-        if self.quick is None:
-            run.spend(sum(map(self._work, count(), read)))
         result = self._applied(run, read)
-        return result if self.quick is not None else run.made(result)
+        return run.made(result) if self.quick is None else result
 
     def _work(self, position: int, argument: Any) -> int:
-        return extent(argument) if self.parameter(position).deep else size(argument)
+        parameter = self.parameter(position)
+        if parameter.work is not None and isinstance(argument, str):
+            return size(argument) + parameter.work(argument)
+        return reach(argument) if parameter.deep else size(argument)
 
     def _applied(self, run: Run, read: list[Any]) -> Any:
         """A foreign function may raise anything, and what it says may hold values of the profile."""

@@ -6,7 +6,7 @@ import math
 from decimal import Decimal
 from typing import Any, Final
 
-from ..dates import read_date, read_offset, read_timestamp, read_zone
+from ..dates import read_date, read_offset, read_timestamp, read_zone, work_of_reading
 from ..values import NUMBERS, MismatchError, type_name
 from .function import Parameter
 
@@ -49,7 +49,7 @@ TEXT = Parameter("text", _text)
 LIST = Parameter("list", _list)
 NUMBER = Parameter("number", _number)
 INTEGER = Parameter("whole number", _integer)
-DATE = Parameter("date", read_date)
+DATE = Parameter("date", read_date, work=work_of_reading)
 ZONE = Parameter("zone", read_zone)
 OFFSET = Parameter("offset", read_offset)
 TIMESTAMP = Parameter("seconds", read_timestamp)

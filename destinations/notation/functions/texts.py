@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
@@ -42,11 +43,23 @@ def _substring(text: str, start: int, length: int | None = None) -> str:
 
 
 def normalized(text: str) -> str:
-    """As ad platforms want texts before they are hashed: trimmed, in lower case, in one Unicode form."""
+    """As ad platforms want texts before they are hashed: trimmed, in lower case, in one Unicode form.
+
+    Raises MismatchError for more combining characters in a row than UAX #15 (Stream-Safe Text Format) allows:
+    no language has as many, and to put them in order takes the square of their number.
+    """
     text = text.strip().lower()
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    if text.isascii():
+        return text
+    if len(text) > MOST_MARKS and _MARKS.search(bytes(map(unicodedata.combining, text))):
+        raise MismatchError(
+            "%(subject)s has more than %(number)s combining characters in a row", number=MOST_MARKS
+        )
+    return unicodedata.normalize("NFC", text)
 
 
+MOST_MARKS: Final = 30
+_MARKS = re.compile(rb"[^\0]{%d}" % (MOST_MARKS + 1))
 _md5 = partial(hashlib.md5, usedforsecurity=False)
 
 

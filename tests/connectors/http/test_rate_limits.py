@@ -52,6 +52,7 @@ NOTHING = [
     {"RateLimit": '"' * 1000},
     {"RateLimit": '";' * 500},
     {"RateLimit": "a;" * 100_000},
+    {"RateLimit": "limit=1, remaining=0", "RateLimit-Policy": "5" + "; " * 400 + ","},  # would take for ever
     {"RateLimit-Policy": '"default";q=100;w=60'},
     {"X-RateLimit-Remaining": "0"},
     {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": ""},
