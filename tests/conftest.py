@@ -64,11 +64,11 @@ def recording(request):
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(registry._declared(), "recording", point)
-        registry.find.cache_clear()
+        registry._loaded.cache_clear()
         RecordingConnector.reset()
         yield RecordingConnector
     RecordingConnector.reset()
-    registry.find.cache_clear()
+    registry._loaded.cache_clear()
 
 
 @pytest.fixture

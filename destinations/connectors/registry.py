@@ -57,13 +57,13 @@ def all_connectors() -> list[Connector]:
 def forget() -> None:
     """Look at the installed packages anew on the next call (for tests and after installing one)."""
     _declared.cache_clear()
-    find.cache_clear()
+    _loaded.cache_clear()
 
 
 def add(slug: str, value: str) -> None:
     """Declare a connector, `module:Class`, in this process only (for measurements and trials)."""
     _declared()[slug] = EntryPoint(slug, value, GROUP)
-    find.cache_clear()
+    _loaded.cache_clear()
 
 
 @cache
@@ -80,12 +80,15 @@ def _declared() -> dict[str, EntryPoint]:
     return found
 
 
-@cache
 def find(slug: str) -> Connector | None:
-    """As `get`, or None."""
+    """As `get`, or None. Only slugs that packages declare are kept: others are whatever people write."""
     entry = _declared().get(slug)
-    if entry is None:
-        return None
+    return None if entry is None else _loaded(entry)
+
+
+@cache
+def _loaded(entry: EntryPoint) -> Connector | None:
+    slug = entry.name
     try:
         connector: Connector = entry.load()()
         _verify(connector, slug)

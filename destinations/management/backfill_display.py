@@ -13,6 +13,7 @@ from rich.text import Text
 from destinations.models import Backfill
 from destinations.operations import progress
 from tracsync.common.jobs import Progress
+from tracsync.common.terminal import Output
 from tracsync.common.times import duration
 
 LOOK_EVERY = 0.5  # seconds
@@ -29,9 +30,9 @@ class Pace(ProgressColumn):
         return Text(", ".join(filter(None, [rate, left])) or "…")
 
 
-def watch(pk: int, stdout: Any) -> Backfill:
+def watch(pk: int, stdout: Output) -> Backfill:
     """Show how far it is until it has ended. KeyboardInterrupt passes through."""
-    return _draw(pk, Console(file=cast(IO[str], stdout))) if stdout.isatty() else _say(pk, stdout)
+    return _draw(pk, Console(file=cast(IO[str], stdout.terminal))) if stdout.isatty() else _say(pk, stdout)
 
 
 def _draw(pk: int, console: Console) -> Backfill:
@@ -52,7 +53,7 @@ def _fields(backfill: Backfill) -> dict[str, Any]:
     return {"shown": progress.measure(backfill), "state": state}
 
 
-def _say(pk: int, stdout: Any) -> Backfill:
+def _say(pk: int, stdout: Output) -> Backfill:
     backfill, said = _look(pk), 0.0
     while backfill.finished_at is None:
         if time.monotonic() - said >= LINE_EVERY:

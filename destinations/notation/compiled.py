@@ -53,7 +53,7 @@ def write_node(writer: Writer, node: Node) -> str:
 def _test(writer: Writer, test: Test) -> str:
     subject, *others = test.operands
     if is_constant(subject) or not all(isinstance(other, Literal) for other in others):
-        arguments = [_asked(writer, test, operand) for operand in test.operands]
+        arguments = [_asked(writer, test, operand, _default(test)) for operand in test.operands]
         expression = f"{writer.constant(OPERATORS[test.operator])}({', '.join(arguments)})"
     else:
         expression = _test_of_literals(writer, test, subject, [constant_of(other) for other in others])
@@ -61,6 +61,11 @@ def _test(writer: Writer, test: Test) -> str:
     counted = test.operands[1:] if is_bounded(test) else test.operands
     writer.work += COST + sum(extent(constant_of(operand)) for operand in counted if is_constant(operand))
     return expression
+
+
+def _default(test: Test) -> str:
+    """What stands for a missing operand: only EXISTS tells it from null."""
+    return "MISSING" if test.operator == "EXISTS" else "None"
 
 
 def _asked(writer: Writer, test: Test, operand: Operand, default: str = "None") -> str:
@@ -80,7 +85,7 @@ def _test_of_literals(writer: Writer, test: Test, subject: Operand, others: list
         quick = _quick_call(writer, test, subject, others)
         if quick:
             return quick
-    x = _asked(writer, test, subject, "MISSING" if test.operator == "EXISTS" else "None")
+    x = _asked(writer, test, subject, _default(test))
     return _quick_test(writer, test.operator, x, others) if others else _quick_presence(test.operator, x)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from tracsync.common.messages import message
@@ -12,6 +11,7 @@ from tracsync.common.messages import message
 from .compiled import compile_condition
 from .errors import NotationError
 from .explain import Explanation, explain
+from .parsed_texts import kept
 from .parser import parse
 from .printer import write
 from .tree import Node, references
@@ -56,7 +56,7 @@ def parse_condition(text: str) -> Condition:
     return _parsed(str(text))
 
 
-@lru_cache(maxsize=256)
+@kept
 def _parsed(text: str) -> Condition:
     node = parse(text)
     return Condition(text, references(node), compile_condition(text, node), node)

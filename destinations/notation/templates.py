@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from math import isfinite
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from .compiled_template import compile_template
 from .errors import NotationError
 from .explain_template import TemplateExplanation, explain_template
 from .functions.numbers import MAX_BITS
+from .parsed_texts import kept
 from .template_reader import below, read
 from .template_tree import Part, references
 
@@ -65,7 +65,7 @@ def parse_template(value: JSON) -> Template:
     return _parsed(json.dumps(value, ensure_ascii=False))
 
 
-@lru_cache(maxsize=256)
+@kept
 def _parsed(text: str) -> Template:
     part = read(json.loads(text))
     found = tuple(dict.fromkeys(reference.text for reference in references(part)))

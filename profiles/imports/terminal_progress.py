@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from profiles.imports.files import Source
+from tracsync.common.terminal import clean
 
 PAUSE = 10  # seconds between two lines
 
@@ -25,7 +26,7 @@ class Bar:
         self.task = progress.add_task("", total=source.size, lines="0 lines")
 
     def say(self, text: str) -> None:
-        self.progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.progress.console.print(clean(text), markup=False, highlight=False, soft_wrap=True)
 
     def update(self, line: int) -> None:
         self.progress.update(self.task, completed=self.source.position, lines=_rate(line, self.started))

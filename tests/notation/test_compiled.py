@@ -1,5 +1,6 @@
 """Compiled conditions and templates: that usual data takes the quick way, and large ones the other."""
 
+import itertools
 import re
 import threading
 from datetime import UTC, datetime
@@ -12,9 +13,11 @@ from destinations.notation import (
     compiled,
     compiled_template,
     dates,
+    functions,
     parse_condition,
     parse_template,
 )
+from destinations.notation.compiled import compile_condition
 from destinations.notation.evaluate import evaluate
 from destinations.notation.parser import parse
 from destinations.notation.render import render as walk
@@ -199,3 +202,47 @@ def test_threads_share_parsed_things():
         thread.join()
     assert len(results) == 400
     assert all(results)
+
+
+NOTHING = {"profile": {"null": None, "text": "a", "number": 1, "list": [None, 1], "date": "2026-01-01"}}
+NOTHINGS = ("null", "profile@null", "profile@missing")
+SOMETHINGS = ("profile@text", "profile@number", "profile@list", "profile@date", "1", '"a"', '"2026-01-01"')
+
+
+def questions_about(function):
+    """The function of nothing and of something, in every place of its arguments."""
+    count = max(function.fewest, min(2, len(function.parameters)))
+    each = []
+    for position in range(count):
+        parameter = function.parameter(position)
+        if parameter.condition:
+            each.append(("profile@missing EXISTS", "profile@null IS NULL"))
+        else:
+            each.append((*NOTHINGS, *SOMETHINGS) if position == 0 else (*NOTHINGS[::2], *SOMETHINGS[-3:]))
+    for arguments in itertools.product(*each):
+        for question in ("EXISTS", "NOT EXISTS", "IS NULL", "EMPTY", "== null", "!= 1"):
+            yield f"{function.name}({', '.join(arguments)}) {question}"
+
+
+@pytest.mark.parametrize("name", functions.names())
+def test_functions_of_nothing_are_the_same_compiled_interpreted_and_explained(name):
+    tried = 0
+    for text in questions_about(functions.get(name)):
+        try:
+            node = parse(text)
+        except NotationError:
+            continue  # a literal of the wrong kind
+        tried += 1
+        expected = outcome(lambda node=node, text=text: evaluate(text, node, NOTHING))
+        assert outcome(lambda node=node, text=text: compile_condition(text, node)(NOTHING)) == expected, text
+        explained = parse_condition(text).explain(NOTHING)
+        assert (explained.result, explained.message) == expected, text
+    assert tried > 5
+
+
+def outcome(ask):
+    """As explanations say it."""
+    try:
+        return ("true" if ask() else "false"), ""
+    except NotationError as error:
+        return "error", error.message

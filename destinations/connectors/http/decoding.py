@@ -11,6 +11,7 @@ MOST_CODINGS = 2  # one in the other
 MOST_MEMBERS = 10  # of a gzip file
 _GZIP_OR_ZLIB, _RAW_DEFLATE = 47, -15  # window bits
 
+_LONGEST_TYPE = 200  # characters
 _CHARSET = re.compile(r";\s*charset\s*=\s*[\"']?([\w.:-]+)", re.I)
 _DECLARED = re.compile(
     rb"<\?xml[^>]{0,100}\bencoding=[\"']?([\w.:-]+)|<meta[^>]{0,200}\bcharset=[\"']?([\w.:-]+)", re.I
@@ -69,7 +70,9 @@ def text(content: bytes, content_type: str) -> str:
 
     Otherwise UTF-8, and where it is not that, what browsers take it for. Blank when it is no text at all.
     """
-    found = content.decode(_charset(content_type) or _of_content(content), "replace").lstrip("\ufeff")
+    found = content.decode(_charset(content_type[:_LONGEST_TYPE]) or _of_content(content), "replace").lstrip(
+        "\ufeff"
+    )
     sample = found[:_SAMPLE]
     return "" if 20 * len(_UNPRINTABLE.findall(sample)) > len(sample) else found
 

@@ -1,12 +1,11 @@
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from destinations.models import Destination, Installation
 from destinations.operations import backfill, replay, selection
+from tracsync.common import terminal
 
 
-class Command(BaseCommand):
+class Command(terminal.Command):
     help = (
         "Run this once after a backup was restored, before workers start. What destinations were sent since"
         " the backup is not known any more: every profile is sent to every enabled destination again, in the"

@@ -1,7 +1,7 @@
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
 
@@ -9,6 +9,7 @@ from destinations.management import backfill_display, finding
 from destinations.models import Backfill, Destination
 from destinations.operations import backfill, progress
 from destinations.scheduler import loop
+from tracsync.common import terminal
 from tracsync.common.installation import command
 from tracsync.common.jobs import JobEnded
 
@@ -19,7 +20,7 @@ ACTS = {
 }
 
 
-class Command(BaseCommand):
+class Command(terminal.Command):
     help = (
         "Bring all profiles up to date at one destination, for example after its mapping was changed. A"
         " running worker does it, a batch at a time; profiles whose payload is unchanged are not sent, and"

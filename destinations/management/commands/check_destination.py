@@ -2,16 +2,17 @@ import json
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from destinations.configuration import validation
 from destinations.connectors.base import ConnectorError
 from destinations.insight import preview
 from destinations.management import finding
 from destinations.models import Destination
+from tracsync.common import terminal
 
 
-class Command(BaseCommand):
+class Command(terminal.Command):
     help = (
         "Check a destination: its prerequisites, mapping and settings, and the connection. With --profile it"
         " also shows what would be sent for that profile. Nothing is sent. Exit code 1: something is wrong."

@@ -1,12 +1,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from destinations.management import finding
 from destinations.models import Destination, ProfileSync, Replay
 from destinations.operations import progress, replay, selection
 from destinations.operations.selection import Choice
+from tracsync.common import terminal
 from tracsync.common.jobs import Job, JobEnded
 
 ACTS: dict[str, tuple[Callable[[Job], None], str]] = {
@@ -17,7 +18,7 @@ ACTS: dict[str, tuple[Callable[[Job], None], str]] = {
 SECRETS = ("destination__settings", "destination__resource__production", "destination__resource__test")
 
 
-class Command(BaseCommand):
+class Command(terminal.Command):
     help = (
         "Send again what was rejected, or whatever else the options choose, even if it is unchanged. The"
         " payload is made anew from the profile as it is now. A running worker pushes it."

@@ -1,14 +1,15 @@
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from destinations.insight import explain
 from destinations.management import finding
 from destinations.models import Destination, ProfileSync
 from destinations.operations import actions
+from tracsync.common import terminal
 
 
-class Command(BaseCommand):
+class Command(terminal.Command):
     help = (
         "Send one profile now, without waiting for its quiet period. A running worker pushes it; the command"
         " prints what each destination knows of the profile at this moment. Unchanged payloads are not sent"

@@ -54,7 +54,7 @@ def forget() -> None:
     """Only the built-in functions and what installed packages declare now (for tests)."""
     _registered.clear()
     _declared.cache_clear()
-    _load.cache_clear()
+    _loaded.cache_clear()
 
 
 @cache
@@ -62,11 +62,15 @@ def _declared() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=GROUP) if entry.name not in _BUILT_IN}
 
 
-@cache
 def _load(name: str) -> Function | None:
+    """Only names that packages declare are kept: others are whatever people write."""
     entry = _declared().get(name)
-    if entry is None:
-        return None
+    return None if entry is None else _loaded(entry)
+
+
+@cache
+def _loaded(entry: EntryPoint) -> Function | None:
+    name = entry.name
     try:
         function = entry.load()
         if not isinstance(function, Function) or function.name != name:

@@ -8,16 +8,17 @@ from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormat
 from collections.abc import Iterator
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError, OperationalError, ProgrammingError
 
 from profiles.imports import csv_reader, files, records, terminal_progress
 from profiles.imports.csv_reader import Column
 from profiles.imports.files import Source, UnusableFile
 from profiles.imports.records import Import, Record
+from tracsync.common import terminal
 
 
-class Command(BaseCommand):
+class Command(terminal.Command):
     help = """Import profiles from a file of lines (NDJSON) or rows (CSV).
 
 A line of NDJSON is a document, which replaces the profile with its id:

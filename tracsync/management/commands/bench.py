@@ -7,16 +7,17 @@ import sys
 from argparse import ArgumentParser
 from typing import IO, Any, Final, cast
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from rich.console import Console
 
 from tracsync.bench import SUBJECTS
 from tracsync.bench.inside import CannotMeasureError
+from tracsync.common import terminal
 
 WIDTH: Final = 130  # of tables that go to a file
 
 
-class Command(BaseCommand):
+class Command(terminal.Command):
     help = "Measure how fast this machine is at what tracsync does; docs/benchmarks.md says what it means."
     requires_system_checks = ()
 
@@ -39,4 +40,4 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(report.as_dict(), indent=2))
         else:
             width = None if self.stdout.isatty() else WIDTH
-            report.show(Console(file=cast(IO[str], self.stdout), width=width))
+            report.show(Console(file=cast(IO[str], self.stdout.terminal), width=width))

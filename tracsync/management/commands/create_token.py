@@ -7,16 +7,17 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import transaction
 from django.utils import timezone
 
+from tracsync.common import terminal
 from tracsync.models import ApiToken
 
 MOST_DAYS = 36_500
 
 
-class Command(BaseCommand):
+class Command(terminal.Command):
     help = """Make a token for the REST API and print it, once, on the last line of the output.
 
 Only a digest of it is kept: whoever loses it makes another one with --replace. Send it with every request:

@@ -7,13 +7,14 @@ import secrets
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from tracsync.common import terminal
 from tracsync.prove import scratch
 from tracsync.prove.plan import Plan
 
 
-class Command(BaseCommand):
+class Command(terminal.Command):
     help = (
         "Test this installation's kind of database and broker under fire: in a scratch database, never in"
         " the real one, profiles change while the receiver fails and processes are killed; then a ledger"

@@ -16,9 +16,10 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import OperationalError
 
+from tracsync.common import terminal
 from tracsync.common.installation import command
 from tracsync.demo import install
 from tracsync.processes import launch, orphans, supervisor
@@ -27,7 +28,7 @@ GRACE = 40.0  # seconds the processes have to end
 ADMIN = "admin"
 
 
-class Command(BaseCommand):
+class Command(terminal.Command):
     help = (
         "Start tracsync on this machine: prepares the database, makes an admin user on the first start and"
         " prints how to sign in, and runs web server and worker together until Ctrl-C."

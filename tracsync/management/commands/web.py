@@ -1,10 +1,12 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
+
+from tracsync.common import terminal
 
 
-class Command(BaseCommand):
+class Command(terminal.Command):
     help = (
         "Serve the admin and the API. Slow clients are cut off and keep nobody else waiting. Any number of"
         " web servers may run, on any number of hosts. Ends on Ctrl-C or SIGTERM after finishing what is"

@@ -1,10 +1,10 @@
 import os
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from tracsync.common import terminal
 
 
-class Command(BaseCommand):
+class Command(terminal.Command):
     help = (
         "Deliver: runs the scheduler, which finds out what is due, and django-q2's cluster, which pushes it."
         " Both are watched and started again when one of their processes dies. Any number of workers may"

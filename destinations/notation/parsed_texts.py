@@ -1,0 +1,27 @@
+"""What has been parsed, kept by its text: many short texts and a few long ones.
+
+A text of 64 KB becomes megabytes when it is parsed, and whoever may look at a preview chooses the texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Final, TypeVar
+
+LONG: Final = 8_000  # characters; hardly anything that people write is longer
+MANY: Final = 256
+FEW: Final = 8
+
+Parsed = TypeVar("Parsed")
+
+
+def kept(parse: Callable[[str], Parsed]) -> Callable[[str], Parsed]:
+    """The same function with a memory."""
+    short, long = lru_cache(maxsize=MANY)(parse), lru_cache(maxsize=FEW)(parse)
+
+    @wraps(parse)
+    def parsed(text: str) -> Parsed:
+        return long(text) if len(text) > LONG else short(text)
+
+    return parsed
