@@ -87,3 +87,23 @@ def test_the_pages_have_no_barrier(view, site, open_page, editor, barriers):
     assert barriers(page, EVERY) == []
     page.goto(site.destination("preview", "backfill/"))
     assert barriers(page, EVERY) == []
+
+
+def test_what_another_tab_has_saved_is_told_before_it_is_overwritten(view, site, open_page, barriers):
+    mine = open_page(site.destination("plain"), **view)
+    theirs = open_page(site.destination("plain"), java_script_enabled=False)
+    theirs.locator("#id_description").fill(f"theirs, {view['width']} wide")
+    button(theirs, "Save").click()
+    expect(theirs.get_by_text("was changed successfully")).to_be_visible()
+    mine.locator("#id_tags").fill(f"mine-{view['width']}")
+    button(mine, "Save").click()
+
+    meanwhile = mine.get_by_role("region", name="What was changed meanwhile")
+    expect(meanwhile).to_contain_text("operator")
+    expect(meanwhile).to_contain_text("Description changed.")
+    assert barriers(mine, EVERY) == []
+    button(mine, "Back to the form").click()
+    expect(mine.locator("#id_tags")).to_have_value(f"mine-{view['width']}")
+    mine.locator("#id_description").fill("both")
+    button(mine, "Save").click()
+    expect(mine.get_by_text("was changed successfully")).to_be_visible()
