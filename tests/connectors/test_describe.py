@@ -1,6 +1,6 @@
-"""What a preview shows is what goes out: `describe` against the wire, for every connector that speaks HTTP.
+"""What a preview shows is what goes out: `describe` against the wire, for every connector.
 
-The message of RabbitMQ is compared where there is a broker: tests/services/test_rabbitmq_connector.py.
+The message of RabbitMQ is compared where there is a broker: tests/services/test_rabbitmq.py.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from destinations.connectors import registry
 from destinations.connectors.base import Accepted, Delivery
 from destinations.connectors.http.connector import HttpApi
 from destinations.connectors.mautic import identity
@@ -19,6 +20,13 @@ from destinations.connectors.redaction import MASK
 
 PAYLOAD = {"name": "Žofie", "n": 1.5, "nested": {"a": [1, True, None]}, "none": None}
 DELIVERY = Delivery(PAYLOAD, "installation:7:1:abc")
+
+
+def test_every_connector_is_compared() -> None:
+    built_in = {
+        slug for slug, point in registry._declared().items() if point.value.startswith("destinations.")
+    }
+    assert built_in - {"recording"} == {"http_api", "mautic", "rabbitmq"}
 
 
 def compare(told: dict[str, Any], seen: Any) -> None:
