@@ -12,13 +12,15 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from destinations.connectors import registry
-from destinations.connectors.base import Accepted, Delivery
+from destinations.connectors.amqp.connector import RabbitMQ
+from destinations.connectors.base import Accepted, ConfigurationError, Delivery
 from destinations.connectors.http.connector import HttpApi
 from destinations.connectors.mautic import identity
 from destinations.connectors.mautic.connector import Mautic
 from destinations.connectors.redaction import MASK
 
 PAYLOAD = {"name": "Žofie", "n": 1.5, "nested": {"a": [1, True, None]}, "none": None}
+MAUTIC = {"public_key": "public", "private_key": "secret-key"}
 DELIVERY = Delivery(PAYLOAD, "installation:7:1:abc")
 
 
@@ -27,6 +29,23 @@ def test_every_connector_is_compared() -> None:
         slug for slug, point in registry._declared().items() if point.value.startswith("destinations.")
     }
     assert built_in - {"recording"} == {"http_api", "mautic", "rabbitmq"}
+
+
+@pytest.mark.parametrize(
+    ("connector", "credentials", "settings"),
+    [
+        (HttpApi(), {"url": "http://h.example/{{profile@id}}"}, {}),
+        (HttpApi(), {"url": "http://h.example/"}, {"headers": {"Host": "x"}}),
+        (Mautic(), {**MAUTIC, "api_url": "http://h.example/{{profile@id}}"}, {}),
+        (RabbitMQ(), {"uri": "amqp://h.example/"}, {"queue": {"name": "{{profile@id}}"}}),
+    ],
+)
+def test_what_cannot_be_sent_is_not_shown_either(connector, credentials, settings) -> None:
+    delivery = Delivery({"email": "ana@x.example"}, "1:1")
+    with pytest.raises(ConfigurationError):
+        connector.describe(credentials, settings, delivery)
+    with pytest.raises(ConfigurationError):
+        connector.open(credentials, settings)
 
 
 def compare(told: dict[str, Any], seen: Any) -> None:
@@ -112,9 +131,6 @@ def test_http_api_with_the_user_in_the_url(server, loopback, user: str) -> None:
         session.push([DELIVERY])
     compare(told, server.seen[0])
     assert told["headers"]["Authorization"] == MASK
-
-
-MAUTIC = {"public_key": "public", "private_key": "secret-key"}
 
 
 def mautic(server, status: int, answer: Any) -> dict[str, str]:

@@ -155,10 +155,7 @@ class RabbitMQ:
     def open(
         self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], runtime: Runtime | None = None
     ) -> AbstractContextManager[RabbitSession]:
-        given = schemas.checked(self.credentials_schema, credentials)
-        queue = schemas.checked(self.settings_schema, settings)["queue"]
-        fixed = {"uri": given["uri"], "name": queue["name"], "routing_key": queue["routing_key"]}
-        schemas.check_no_references(fixed.items())
+        given, queue = _checked(credentials, settings)
         broker = parse_uri(given["uri"], float(given["timeout"]))
         redactor = Redactor([given["uri"], broker.password, *url_secrets(given["uri"])])
         guard = Guard((runtime or Runtime()).allowed_internal)
@@ -170,8 +167,7 @@ class RabbitMQ:
         """Keys: broker, exchange, routing_key, properties, headers, body (text, before compression);
         or only `problem`.
         """
-        given = schemas.checked(self.credentials_schema, credentials)
-        queue = schemas.checked(self.settings_schema, settings)["queue"]
+        given, queue = _checked(credentials, settings)
         try:
             message = amqp_message.write(delivery, queue["compression"])
         except UnwritableError as error:
@@ -182,6 +178,17 @@ class RabbitMQ:
             "routing_key": queue["routing_key"],
             **message.describe(),
         }
+
+
+def _checked(
+    credentials: Mapping[str, JSON], settings: Mapping[str, JSON]
+) -> tuple[dict[str, JSON], dict[str, JSON]]:
+    """The credentials and the queue, with their defaults. Raises ConfigurationError."""
+    given = schemas.checked(RabbitMQ.credentials_schema, credentials)
+    queue = schemas.checked(RabbitMQ.settings_schema, settings)["queue"]
+    fixed = {"uri": given["uri"], "name": queue["name"], "routing_key": queue["routing_key"]}
+    schemas.check_no_references(fixed.items())
+    return given, queue
 
 
 class _LazyExchange(Exchange):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import urlencode
 
+from destinations.connectors import schemas
 from destinations.connectors.addresses import Guard
 from destinations.connectors.base import JSON, ConfigurationError, Token, TokenStore, Unreachable
 from destinations.connectors.http import client, payload, replies
@@ -100,5 +101,6 @@ def base_url(api_url: str) -> str:
 
     Raises ConfigurationError for one that leads nowhere.
     """
+    schemas.check_no_references([("api_url", api_url)])
     given = client.normal_url(api_url.strip())
     return given.rstrip("/").removesuffix("/api").rstrip("/")

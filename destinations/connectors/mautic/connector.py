@@ -114,7 +114,6 @@ class Mautic:
     ) -> AbstractContextManager[MauticSession]:
         given = schemas.checked(self.credentials_schema, credentials)
         options = schemas.checked(self.settings_schema, settings)
-        schemas.check_no_references([("api_url", given["api_url"])])
         lent = runtime or Runtime()
         redactor = Redactor(schemas.secrets(self.credentials_schema, given))
         client = MauticClient(given, Guard(lent.allowed_internal), lent.tokens, redactor)
