@@ -1,12 +1,16 @@
-"""Whether six destinations notice that a seventh, which was as healthy as they are, times out."""
+"""Whether healthy destinations notice that others, which might as well be paused, drip, hang or time out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from statistics import median
+from typing import Any
 
-from destinations.models import Destination, ProfileSync
+from django.utils import timezone
+
+from destinations.models import Destination, Health, ProfileSync
 from tracsync.bench.report import Section
 
 from . import engine
@@ -15,11 +19,28 @@ from .receiving import Receiver, completed, wait_until
 from .shared import Run
 from .traffic import Traffic
 
-HEALTHY = 6
-TIMEOUT = 2.0  # seconds; the sick one is waited for so long
 PER_SECOND = 15  # saves; a push to each destination follows
 SHARE = 10  # profiles in a burst: one for so many of the fast receiver's; each goes to all destinations
-SICK_CALMS_DOWN_WITHIN = 120.0  # seconds
+SICK_CALM_DOWN_WITHIN = 120.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """So many healthy ones beside so many sick ones, which answer in this manner."""
+
+    name: str
+    healthy: int
+    sick: int
+    manner: str
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+CASES = (
+    Case("6 beside one that times out after 2 s", 6, 1, "never", {"timeout": 2.0}),
+    Case("1 beside 4 that drip", 1, 4, "drip"),
+    Case("1 beside 20 that drip", 1, 20, "drip"),
+    Case("1 beside 20 that hang", 1, 20, "never"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,32 +52,39 @@ class Reached:
 
 
 def measure(run: Run) -> Section:
-    """Seven healthy ones and six beside a sick one in turns, each from scratch: failures are forgotten."""
-    names = [f"healthy-{number}" for number in range(HEALTHY)]
-    healthy = [engine.destination(name, run.receiver.path(name)) for name in names]
-    seventh = engine.destination("seventh", run.receiver.path("seventh"))
-    sick = engine.destination("sick", run.receiver.path("sick", "never"), settings={"timeout": TIMEOUT})
-    found: dict[bool, list[Reached]] = {False: [], True: []}
-    for repetition in range(run.repetitions):
-        for with_sick in (False, True) if repetition % 2 else (True, False):
-            engine.only([*healthy, sick if with_sick else seventh], QUIET)
-            found[with_sick].append(_reached(run, healthy, f"fair-{repetition}-{with_sick}"))
-            _calm(sick)
-    throughput = [median(one.throughput for one in found[key]) for key in (False, True)]
-    delay = [1000 * median(one.delay for one in found[key]) for key in (False, True)]
     return Section(
-        f"{HEALTHY} healthy destinations beside a seventh that is healthy, too, and one that times out",
-        ("of the six", "healthy", "times out", "times out / healthy"),
-        [
-            ("deliveries per second, a burst", *throughput, throughput[1] / throughput[0]),
-            (f"p95 delay in ms, {PER_SECOND} saves per second", *delay, delay[1] / delay[0]),
-        ],
-        f"timeout {TIMEOUT:g} s; {run.workers} workers; {run.installation}",
+        "healthy destinations beside sick ones, and beside the same ones paused",
+        ("healthy ones", "per second: paused", "sick", "sick / paused", "p95 in ms: paused", "sick"),
+        [_row(run, number, case) for number, case in enumerate(CASES)],
+        f"a burst, and the delay at {PER_SECOND} saves per second; {run.workers} workers; {run.installation}",
     )
 
 
+def _row(run: Run, number: int, case: Case) -> tuple[str | float, ...]:
+    """With paused ones and with sick ones in turns, each from scratch: nothing is known of the sick."""
+    healthy = [
+        engine.destination(f"healthy-{number}-{n}", run.receiver.path(f"healthy-{number}-{n}"))
+        for n in range(case.healthy)
+    ]
+    sick = [
+        engine.destination(
+            f"sick-{number}-{n}", run.receiver.path(f"sick-{number}-{n}", case.manner), settings=case.settings
+        )
+        for n in range(case.sick)
+    ]
+    found: dict[bool, list[Reached]] = {False: [], True: []}
+    for repetition in range(run.repetitions):
+        for is_sick in (False, True) if repetition % 2 else (True, False):
+            engine.only([*healthy, *sick], QUIET)
+            with _sick(run.receiver, sick) if is_sick else _paused(sick):
+                found[is_sick].append(_reached(run, healthy, f"fair-{number}-{repetition}-{is_sick}"))
+    paused, beside = (median(one.throughput for one in found[key]) for key in (False, True))
+    delays = [1000 * median(one.delay for one in found[key]) for key in (False, True)]
+    return case.name, paused, beside, beside / paused, *delays
+
+
 def _reached(run: Run, healthy: Sequence[Destination], name: str) -> Reached:
-    """A steady stream first, in which the sick one meets its timeouts; then a burst."""
+    """A steady stream first, in which the sick ones begin to be waited for; then a burst."""
     paths = [f"/0/{destination.name}" for destination in healthy]
     stream = Traffic(f"{name}-stream", max(2, round(PER_SECOND * run.seconds)))
     run.receiver.forget()
@@ -77,9 +105,33 @@ def _burst(receiver: Receiver, traffic: Traffic, paths: Sequence[str]) -> float:
     return len(states) * len(paths) / (last - due)
 
 
-def _calm(sick: Destination) -> None:
-    """Until no worker waits for the sick one any more."""
-    Destination.objects.filter(pk=sick.pk).update(enabled=False)
+@contextmanager
+def _paused(destinations: Sequence[Destination]) -> Iterator[None]:
+    rows = Destination.objects.filter(pk__in=[one.pk for one in destinations])
+    rows.update(paused_at=timezone.now())
+    yield
+    _forget(destinations)
+    rows.update(paused_at=None)
+
+
+@contextmanager
+def _sick(receiver: Receiver, destinations: Sequence[Destination]) -> Iterator[None]:
+    """Afterwards no worker waits for them any more."""
+    yield
+    _forget(destinations)
+    in_flight = ProfileSync.objects.filter(destination__in=destinations, claim_token__isnull=False)
+
+    def none_is_waited_for() -> bool:
+        receiver.release()
+        return not in_flight.exists()
+
+    wait_until(none_is_waited_for, "the last requests of the sick destinations", SICK_CALM_DOWN_WITHIN)
+    Health.objects.filter(destination__in=destinations).delete()
+
+
+def _forget(destinations: Sequence[Destination]) -> None:
+    """Nothing is waiting for them any more."""
+    Destination.objects.filter(pk__in=[one.pk for one in destinations]).update(enabled=False)
     engine.wait_until_recorded()
-    in_flight = ProfileSync.objects.filter(destination=sick, claim_token__isnull=False)
-    wait_until(lambda: not in_flight.exists(), "the sick destination's last request", SICK_CALMS_DOWN_WITHIN)
+    rows = ProfileSync.objects.filter(destination__in=destinations)
+    rows.filter(claim_token__isnull=True).update(due_at=None)

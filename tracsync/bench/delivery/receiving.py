@@ -31,11 +31,15 @@ class Receiver:
     url: str
 
     def path(self, name: str, manner: str = "0") -> str:
-        """An address; `manner` is how it answers: after so many ms, or "never"."""
+        """An address; `manner` is how it answers: after so many ms, or "never", or "drip"."""
         return f"{self.url}/{manner}/{name}"
 
     def forget(self) -> None:
         requests.post(f"{self.url}/forget", timeout=10).raise_for_status()
+
+    def release(self) -> None:
+        """Answer whoever waits without an end."""
+        requests.post(f"{self.url}/release", timeout=10).raise_for_status()
 
     def count(self) -> int:
         return int(self._get("count"))
