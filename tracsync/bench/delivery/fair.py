@@ -54,7 +54,7 @@ class Reached:
 def measure(run: Run) -> Section:
     return Section(
         "healthy destinations beside sick ones, and beside the same ones paused",
-        ("healthy ones", "per second: paused", "sick", "sick / paused", "p95 in ms: paused", "sick"),
+        ("healthy ones", "rate: paused", "rate: sick", "sick / paused", "p95 ms: paused", "p95 ms: sick"),
         [_row(run, number, case) for number, case in enumerate(CASES)],
         f"a burst, and the delay at {PER_SECOND} saves per second; {run.workers} workers; {run.installation}",
     )
