@@ -120,7 +120,8 @@ if REDIS_URL:
 
 # Tasks are wake-ups: what is waiting is in the tables, and so are retries. django-q2 tries once, forgets.
 Q_CLUSTER = {
-    "name": env.str("TRACSYNC_QUEUE", default="tracsync"),
+    # Tasks are JSON: workers of earlier releases, which know pickles only, have a queue of their own.
+    "name": env.str("TRACSYNC_QUEUE", default="tracsync") + ".json",
     "workers": TRACSYNC_WORKERS,
     "queue_limit": TRACSYNC_WORKERS,
     "timeout": 240,

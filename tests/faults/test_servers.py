@@ -11,7 +11,7 @@ from tests.harness import REDIS, wait_for
 
 def empty_the_broker(installation):
     if "REDIS_URL" in installation.environment:
-        redis.from_url(REDIS).delete(f"django_q:{installation.environment['TRACSYNC_QUEUE']}:q")
+        redis.from_url(REDIS).delete(f"django_q:{installation.environment['TRACSYNC_QUEUE']}.json:q")
     else:
         installation.python("from django_q.models import OrmQ; OrmQ.objects.all().delete()")
 
