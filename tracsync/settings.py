@@ -119,9 +119,10 @@ if REDIS_URL:
     environment.need("redis", "REDIS_URL", extra="redis")
 
 # Tasks are wake-ups: what is waiting is in the tables, and so are retries. django-q2 tries once, forgets.
+# Tasks are JSON: workers of earlier releases, which know pickles only, have a queue of their own.
+TASK_FORMAT = ".json"
 Q_CLUSTER = {
-    # Tasks are JSON: workers of earlier releases, which know pickles only, have a queue of their own.
-    "name": env.str("TRACSYNC_QUEUE", default="tracsync") + ".json",
+    "name": env.str("TRACSYNC_QUEUE", default="tracsync") + TASK_FORMAT,
     "workers": TRACSYNC_WORKERS,
     "queue_limit": TRACSYNC_WORKERS,
     "timeout": 240,

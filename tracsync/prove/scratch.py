@@ -123,4 +123,4 @@ def _queue(name: str) -> Iterator[None]:
     finally:
         if settings.REDIS_URL:
             with suppress(OSError):  # it has gone away: nothing there to clean up
-                get_broker(name).delete_queue()
+                get_broker(name + settings.TASK_FORMAT).delete_queue()

@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -24,10 +24,13 @@ PROC = Path("/proc")
 
 
 class Workers:
-    """Keeps a number of workers running. A context: leaving it leaves no process behind."""
+    """Keeps a number of workers running. A context: leaving it leaves no process behind.
 
-    def __init__(self, count: int, log: IO[bytes]) -> None:
-        self.log = log
+    `command`: the module that a worker is, and its arguments.
+    """
+
+    def __init__(self, count: int, log: IO[bytes], command: Sequence[str] = ("tracsync", "worker")) -> None:
+        self.log, self.command = log, command
         self.sessions: list[int] = []
         self.running = [self._start() for _ in range(count)]
 
@@ -64,8 +67,7 @@ class Workers:
 
     def _start(self) -> subprocess.Popen[bytes]:
         process = launch.module(
-            "tracsync",
-            "worker",
+            *self.command,
             environment={**os.environ, SUPERVISED: "1"},
             stdout=self.log,
             stderr=self.log,

@@ -68,7 +68,11 @@ def _measure(options: dict[str, Any], progress: Callable[[str], None], log_path:
     report = Report("delivery")
     shared = {name: options[name] for name in OPTIONS[1:]}
     workers = shared["workers"]
-    with log_path.open("wb") as log, receiver() as other_side, Workers(workers, log) as running:
+    with (
+        log_path.open("wb") as log,
+        receiver() as other_side,
+        Workers(workers, log, [f"{__name__}.worker"]) as running,
+    ):
         everything = Run(receiver=other_side, installation=installation(), **shared)
         progress("nothing yet: the workers start")
         engine.warm_up(other_side)
