@@ -106,11 +106,11 @@ def command(pid: int) -> str:
 
 
 class Receiver:
-    """An HTTP destination that notes what arrives; `answer` decides what it says."""
+    """An HTTP destination that notes what arrives; `answer` decides: a status, or one and a text."""
 
     def __init__(self) -> None:
         self.arrivals: list[tuple[float, str, dict]] = []
-        self.answer: Callable[[dict], int] = lambda payload: 200
+        self.answer: Callable[[dict], int | tuple[int, str]] = lambda payload: 200
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -121,9 +121,12 @@ class Receiver:
             def do_POST(self) -> None:
                 payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 receiver.arrivals.append((time.time(), self.headers["Idempotency-Key"], payload))
-                self.send_response(receiver.answer(payload))
-                self.send_header("Content-Length", "0")
+                answer = receiver.answer(payload)
+                status, text = answer if isinstance(answer, tuple) else (answer, "")
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(text)))
                 self.end_headers()
+                self.wfile.write(text.encode())
 
             def log_message(self, *args: object) -> None:
                 pass
