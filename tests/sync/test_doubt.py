@@ -143,6 +143,7 @@ class TestSentButNotRecorded:
         assert payloads(recording) == [{"id": "p1", "visits": 1}]
         return profile
 
+    @pytest.mark.django_db(transaction=True)  # a connection that failed is closed
     def test_a_database_that_fails_while_it_is_recorded(self, frozen, recording, accepted, monkeypatch):
         record = outcomes._record
         monkeypatch.setattr(database, "PAUSES", (0, 0))
