@@ -297,6 +297,10 @@ def _check(document: JSON) -> _Floats:
 def _checked_floats(floats: list[float]) -> _Floats:
     if not all(map(math.isfinite, floats)):
         raise InvalidDocument(message("NaN and Infinity are not JSON values"))
+    # Before they are written out: 1e308 is five characters and becomes 309.
+    digits = sum(math.ceil(math.log10(abs(number))) for number in floats if abs(number) >= _EXACT)
+    if digits > settings.TRACSYNC_MAX_DOCUMENT_BYTES:
+        raise _too_large(digits)
     return _Floats(any(map(float.is_integer, floats)), any(0 < abs(number) < _SMALL for number in floats))
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 from collections import OrderedDict
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from profiles import documents
 from profiles.documents import InvalidDocument
+from tests.harness import processor_seconds
 
 HALF = "\ud83d"  # half a surrogate pair
 
@@ -279,3 +281,39 @@ def by_key(value):
     if isinstance(value, dict):
         return {key: by_key(value[key]) for key in sorted(value)}
     return [by_key(item) for item in value] if isinstance(value, list) else value
+
+
+def test_large_floats_are_counted_before_they_are_written_out(monkeypatch):
+    """A megabyte of 1e308 would be 50 of them."""
+    few, many = [1e308] * 3_000, [1e308] * 160_000
+    assert len(documents.canonical({"a": few})) == len('{"a":[]}') + 3_000 * 310 - 1
+    monkeypatch.setattr(documents, "_integral", lambda value: pytest.fail("it was written out"))
+    with pytest.raises(InvalidDocument, match=r"has 49,280,000 bytes, at most 1,000,000"):
+        documents.seal({"a": many})
+
+
+HOSTILE = {
+    "large floats": "[" + "1e308," * 160_000 + "1]",
+    "small floats": "[" + "5e-320," * 130_000 + "1]",
+    "whole floats": "[" + "1.0," * 240_000 + "1]",
+    "long numbers": "[" + ("9" * 308 + ",") * 3_200 + "1]",
+    "longer numbers": "[" + ("9" * 4_299 + ",") * 230 + "1]",
+    "one number": "9" * 990_000,
+    "one fraction": "0." + "9" * 990_000,
+    "one exponent": "1e-" + "9" * 990_000,
+    "brackets": "[" * 990_000,
+    "deep lists": "[" + ("[" * 60 + "]" * 60 + ",") * 5_000 + "1]",
+    "blanks": "[" + " " * 7_900_000 + "1]",
+    "escapes": '["' + "\\ud83d\\ude00" * 240_000 + '"]',
+    "keys": "{" + ",".join(f'"{n}":{{}}' for n in range(80_000)) + "}",
+    "one key again and again": "{" + '"a":1,' * 160_000 + '"a":1}',
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_text_takes_long_to_read_and_seal(name):
+    def read():
+        with suppress(InvalidDocument):
+            documents.seal({"a": documents.parse(HOSTILE[name])})
+
+    assert processor_seconds(read, times=3) < 1
