@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from tests.harness import ROOT, Installation, Receiver, command, wait_for
+from tests.harness import ROOT, Installation, Receiver, command, postgres_database, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
@@ -93,3 +93,29 @@ def test_several_web_processes_stand_in_for_each_other(tmp_path):
         assert installation.pids() == []
     finally:
         installation.stop()
+
+
+def test_with_postgres_there_are_several_and_all_of_them_answer(tmp_path):
+    """Unasked: it serves several processes, which SQLite with its one writer does not."""
+    with postgres_database() as url:
+        installation = Installation(tmp_path, DATABASE_URL=url)
+        try:
+            installation.start_web()
+            [web] = installation.processes
+
+            def servers():
+                found = [pid for pid in installation.pids() if pid != web.pid]
+                return found if len(found) >= 2 else []
+
+            running = wait_for(servers, "at least two of them")
+            for pid in running:
+                others = [other for other in running if other != pid]
+                for other in others:
+                    os.kill(other, signal.SIGSTOP)
+                try:
+                    assert is_healthy(installation)
+                finally:
+                    for other in others:
+                        os.kill(other, signal.SIGCONT)
+        finally:
+            installation.stop()
