@@ -7,6 +7,7 @@ whatever the values are. What is not counted (parsing, hints, errors) grows as i
 import itertools
 import json
 import tracemalloc
+from contextlib import suppress
 
 import pytest
 
@@ -252,3 +253,56 @@ def test_an_explanation_does_not_repeat_long_texts_at_each_place(template):
         assert tracemalloc.get_traced_memory()[1] < 60_000_000
     finally:
         tracemalloc.stop()
+
+
+ASKED = {
+    "numbers": list(range(30_000)),
+    "fractions": [n + 0.5 for n in range(30_000)],
+    "long": [10**308 + n for n in range(2_900)],
+    "other": 10**308 + 5_000,
+    "texts": ["a" * 8_000 + f"{n:03}" for n in range(100)],
+    "text": "a" * 8_000 + "999",
+    "large": "a" * 400_000 + "b",
+    "as large": "a" * 400_000 + "c",
+    "searched": "a" * 29_000,
+    "sought": "a" * 60 + "b" + "a" * 30,
+    "objects": [{f"k{n}": "a" * 40 for n in range(100)} for _ in range(100)],
+    "like objects": [{f"k{n}": "a" * 40 for n in range(100)} for _ in range(100)],
+    "object": {f"k{n}": "a" * 40 for n in range(99)},
+    "deep": [[[[n]]] for n in range(10_000)],
+}
+PAIRS = [
+    *(("texts", "text"), ("long", "other"), ("large", "as large"), ("searched", "sought")),
+    *(
+        ("objects", "object"),
+        ("objects", "like objects"),
+        ("fractions", "numbers"),
+        ("deep", "deep"),
+        ("long", "long"),
+    ),
+]
+SIGNS = ("==", "!=", "<", ">=", "CONTAINS", "STARTS WITH", "ENDS WITH")
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+@pytest.mark.parametrize(("left", "right"), PAIRS)
+def test_no_operator_takes_long_for_each_item(left, right, sign):
+    check(f'filter(profile@numbers, profile@["{left}"] {sign} profile@["{right}"]) == []')
+
+
+@pytest.mark.parametrize(("left", "right"), PAIRS)
+def test_no_search_takes_long_however_often_it_is_asked(left, right):
+    test = f'profile@["{left}"] CONTAINS profile@["{right}"]'
+    check(" OR ".join([test] * (60_000 // len(f"{test} OR "))))
+
+
+def check(text):
+    condition, sources = parse_condition(text), {"profile": ASKED}
+
+    def ask():
+        with suppress(NotationError):
+            condition.evaluate(sources)
+
+    for run in (ask, lambda: condition.explain(sources)):
+        seconds = processor_seconds(run, times=1)
+        assert seconds < SECONDS or processor_seconds(run) < SECONDS
