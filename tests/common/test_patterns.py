@@ -10,6 +10,7 @@ import pytest
 import destinations
 import profiles
 import tracsync
+from destinations.connectors import registry
 from destinations.notation.parser import _grammar
 from tests.harness import grows_evenly
 
@@ -26,6 +27,7 @@ BOUNDED = {
 }
 # Only used for whole texts.
 WHOLE = {"destinations.notation.casts._FRACTION", "destinations.connectors.http.waiting._UNNAMED_POLICY"}
+IN_SCHEMA = "a pattern in the schemas of "
 OURS = {"tracsync.admin.documentation._LINK"}  # only used for our own texts
 
 
@@ -54,7 +56,22 @@ def patterns():
                     found[one] = f"{module.__name__}.{name}"
     for terminal in _grammar().terminals:
         found.setdefault(re.compile(terminal.pattern.to_regexp()), f"condition.lark.{terminal.name}")
+    for connector in registry.all_connectors():
+        for schema in (connector.credentials_schema, connector.settings_schema):
+            for number, text in enumerate(in_schema(schema)):
+                found.setdefault(re.compile(text), f"{IN_SCHEMA}{connector.slug}.{number}")
     return [pytest.param(one, name, id=name) for one, name in found.items() if name not in OURS]
+
+
+def in_schema(schema):
+    """What a JSON Schema asks texts to be like."""
+    if isinstance(schema, dict):
+        yield from (value for key, value in schema.items() if key == "pattern" and isinstance(value, str))
+        yield from schema.get("patternProperties", ())
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for inner in schema:
+            yield from in_schema(inner)
 
 
 def pieces(pattern):
@@ -69,6 +86,8 @@ def pieces(pattern):
 def questions(pattern, name):
     if name.startswith("condition.lark."):
         return (pattern.match,)  # at the place of the next token
+    if name.startswith(IN_SCHEMA):
+        return (pattern.search,)
     if name in WHOLE:
         return (pattern.fullmatch,)
     return pattern.fullmatch, lambda text: sum(1 for _ in pattern.finditer(text))
@@ -77,7 +96,10 @@ def questions(pattern, name):
 @pytest.mark.parametrize(("pattern", "name"), patterns())
 def test_a_pattern_looks_at_each_character_a_few_times(pattern, name):
     length = BOUNDED.get(name, LENGTH)
-    for piece, start, end in itertools.product(pieces(pattern), ("", '"', "0"), ("", "\0")):
+    starts, ends = ("", '"', "0"), ("", "\0")
+    if name.startswith(IN_SCHEMA):
+        starts, ends = ("", "http://", "amqp://"), ("", " ")
+    for piece, start, end in itertools.product(pieces(pattern), starts, ends):
         for ask in questions(pattern, name):
 
             def make(size, piece=piece, start=start, end=end, ask=ask):

@@ -64,7 +64,7 @@ class RabbitMQ:
                 "type": "string",
                 "title": message("URI"),
                 "description": message("amqp://user:password@host:5672/vhost, or amqps:// for TLS."),
-                "pattern": r"^[Aa][Mm][Qq][Pp][Ss]?://[^/?#\s]+[^?#\s]*$",
+                "pattern": r"^[Aa][Mm][Qq][Pp][Ss]?://[^/?#\s]+(/[^?#\s]*)?$",
                 "hint": message("must start with amqp:// or amqps://, name a host and hold no ?"),
                 "secret": True,
                 "address": True,

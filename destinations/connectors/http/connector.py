@@ -50,7 +50,7 @@ class HttpApi:
                     "The address to call. Its password and query values are not shown again."
                 ),
                 "format": "uri",
-                "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^/?#\s]+\S*$",
+                "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^/?#\s]+([/?#]\S*)?$",
                 "hint": message("must start with http:// or https:// and hold no spaces"),
             },
             "username": {
