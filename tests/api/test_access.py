@@ -107,7 +107,19 @@ def test_a_database_that_is_away_is_said(api, monkeypatch):
 
     monkeypatch.setattr("profiles.changes._write_batch", broken)
     response = api.client.put("/api/profiles/p1/", {}, format="json")
-    assert response.status_code == 503
+    assert (response.status_code, response["Retry-After"]) == (503, "2")
+    assert "secret" not in response.content.decode()
+
+
+def test_in_the_admin_too(admin_client, monkeypatch):
+    def broken(*_args, **_options):
+        raise OperationalError("password=secret")
+
+    monkeypatch.setattr("django.contrib.admin.options.ModelAdmin.get_changelist_instance", broken)
+    admin_client.raise_request_exception = False
+    response = admin_client.get("/admin/profiles/profile/")
+    assert (response.status_code, response["Retry-After"]) == (503, "2")
+    assert "The database does not answer now" in response.content.decode()
     assert "secret" not in response.content.decode()
 
 

@@ -9,7 +9,8 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from destinations.models import DeliveryAttempt, Health, Heartbeat, ProfileSync, Tally
-from destinations.sync import counters
+from destinations.scheduler import loop
+from destinations.sync import counters, settle
 
 
 def test_healthz_asks_no_database():
@@ -27,6 +28,45 @@ def test_readyz_wants_a_scheduler():
     Heartbeat.objects.create(name="here:1", at=timezone.now())
     response = Client().get("/readyz")
     assert (response.status_code, response.json()["status"]) == (200, "ready")
+
+
+@pytest.mark.django_db
+def test_a_sign_of_life_from_the_future_is_none(frozen):
+    Heartbeat.objects.create(name="here:1", at=frozen.now + timedelta(days=2))
+    assert Client().get("/readyz").json()["checks"]["clock"]["ok"] is False
+
+
+@pytest.mark.django_db
+def test_readyz_wants_what_is_due_to_be_pushed(frozen, make_destination, make_profile):
+    """The scheduler shows itself, and the workers are frozen."""
+    make_destination(quiet_period=1)
+    make_profile()
+    frozen.forward(2)
+    settle.settle(frozen.now)
+    Heartbeat.objects.create(name="here:1", at=frozen.now)
+    assert Client().get("/readyz").status_code == 200
+    frozen.forward(120)
+    Heartbeat.objects.update(at=frozen.now)
+    response = Client().get("/readyz")
+    assert response.status_code == 503
+    pushes = response.json()["checks"]["pushes"]
+    assert (pushes["ok"], "121 seconds" in pushes["message"]) == (False, True), pushes
+    ProfileSync.objects.update(claimed_until=frozen.now + timedelta(seconds=5), started_at=frozen.now)
+    assert Client().get("/readyz").status_code == 200
+
+
+@pytest.mark.django_db
+def test_a_scheduler_that_cannot_do_its_work_shows_no_sign_of_life(monkeypatch):
+    looks = iter([False, False, False, True])
+
+    def fails():
+        raise DatabaseError("no such column")
+
+    monkeypatch.setattr(loop, "tick", fails)
+    monkeypatch.setattr(loop.time, "sleep", lambda _: None)
+    monkeypatch.setattr(loop.connections, "close_all", lambda: None)
+    loop.run(lambda: next(looks))
+    assert not Heartbeat.objects.exists()
 
 
 @pytest.mark.django_db
