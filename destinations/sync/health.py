@@ -38,8 +38,9 @@ def note(
     health, _ = Health.objects.select_for_update().get_or_create(destination=destination)
     was_sick, refused_since = is_sick(health), health.refused_since
     was_refusing = health.refusals >= settings.TRACSYNC_EQUAL_REJECTIONS
+    since = min(sent_at, default=timezone.now())  # before any of these rows got its state
     for result in results:
-        _count(health, result)
+        _count(health, result, since)
     if was_sick and not is_sick(health):
         health.recovered_at = timezone.now()
     if was_refusing and not health.refusals and refused_since is not None:
@@ -93,7 +94,7 @@ def is_sick(health: Health) -> bool:
     return refuses or health.failures >= retry.BREAKER_FAILURES
 
 
-def _count(health: Health, result: Any) -> None:
+def _count(health: Health, result: Any, since: datetime) -> None:
     match result:
         case Accepted():
             health.last_accepted_at = timezone.now()
@@ -101,7 +102,7 @@ def _count(health: Health, result: Any) -> None:
             health.refusals, health.refused_since, health.refusal = 0, None, ""
             _answers(health, result.after)
         case Rejected():
-            _refused(health, result.reason)
+            _refused(health, result.reason, since)
             if health.refusals < settings.TRACSYNC_EQUAL_REJECTIONS:
                 _answers(health, result.after)
             else:
@@ -109,11 +110,11 @@ def _count(health: Health, result: Any) -> None:
                 surplus = health.refusals - settings.TRACSYNC_EQUAL_REJECTIONS
                 _hold(health, retry.probe(surplus), result.reason)
         case Hold():
-            _refused(health, result.reason)
+            _refused(health, result.reason, since)
             health.failures = max(health.failures + 1, retry.BREAKER_FAILURES)
             _hold(health, retry.hold(health.failures), result.reason)
         case Stop():
-            _refused(health, result.reason)
+            _refused(health, result.reason, since)
             health.stopped_at = health.stopped_at or timezone.now()
         case Retry() | Unknown():
             _fail(health, result)
@@ -130,10 +131,10 @@ def _answers(health: Health, after: float | None) -> None:
         _hold(health, retry.retry_after(after), ASKED_TO_WAIT)
 
 
-def _refused(health: Health, reason: str) -> None:
+def _refused(health: Health, reason: str, since: datetime) -> None:
     """One more in a row, if the same was said to the one before."""
     if not health.refusals or reason != health.refusal:
-        health.refusals, health.refused_since, health.refusal = 0, timezone.now(), reason
+        health.refusals, health.refused_since, health.refusal = 0, since, reason
     health.refusals += 1
 
 

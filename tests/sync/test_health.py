@@ -1,6 +1,9 @@
 """Health is true: whose fault a refusal is, what waits meanwhile, and when it goes."""
 
+from datetime import timedelta
+
 import pytest
+import time_machine
 
 from destinations import configuration
 from destinations.connectors.base import Accepted, Hold, Rejected, Stop
@@ -8,6 +11,7 @@ from destinations.models import Destination, Health, ProfileSync
 from destinations.operations import actions
 from destinations.scheduler import loop
 from destinations.sync import health
+from tests.conftest import START
 
 pytestmark = pytest.mark.django_db
 State = ProfileSync.State
@@ -130,6 +134,22 @@ class TestEqualRefusals:
         frozen.forward(86_400)
         run_all()
         assert [one.payload["id"] for one in recording.deliveries[asked:]] == again
+
+    def test_what_was_recorded_first_of_them_has_its_second_chance_too(
+        self, recording, make_destination, make_profile
+    ):
+        """On a clock that goes on while they are recorded."""
+        with time_machine.travel(START) as clock:
+            make_destination()
+            for n in range(12):
+                make_profile(f"p{n:02}")
+            clock.shift(timedelta(seconds=20))
+            recording.script(*[Rejected("answered 422: no field x")] * 5)
+            run_all()
+            assert states().count(State.REJECTED) == 5
+            clock.shift(timedelta(seconds=60))
+            run_all()
+        assert states() == [State.SYNCED] * 12
 
     def test_refusals_of_different_kinds_are_the_profiles_own(self, frozen, recording, due):
         recording.script(*[Rejected(f"answered 422: bad value {n}") for n in range(12)])

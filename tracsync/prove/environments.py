@@ -62,7 +62,8 @@ _TAKING = frozenset(
 class Place:
     """A destination. `faults`: how many of a hundred answers are which, until the faults end.
 
-    `ailment`: what it answers from one request to another, or until the faults end.
+    `ailment`: what it answers from one request to another, or until the faults end; `insists`: also after
+    their end.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Place:
     refuses: str = ""  # the plan whose profiles it answers with 422
     ailment: Answer | None = None
     spell: tuple[int, float] = (0, math.inf)
+    insists: bool = False
     honours_keys: bool = False  # takes nothing under a key that it has taken something under
     timeout: float = TIMEOUT
     concurrency: int | None = None
@@ -117,13 +119,20 @@ PLACES = (
     Place("choosy", prerequisites='profile@plan != "free"', refuses="blocked"),
     Place("slow", prerequisites="profile@group == 3", quiet_period=1.0, delay=0.05),
     Place("away", prerequisites="profile@group == 4", ailment=Answer.RESET, spell=(20, 40)),
-    Place("locked-out", prerequisites="profile@group == 5", ailment=Answer.LOCKED_OUT, spell=(3, 5)),
+    Place(
+        "locked-out",
+        prerequisites="profile@group == 5",
+        ailment=Answer.LOCKED_OUT,
+        spell=(3, 5),
+        insists=True,
+    ),
     # One call at a time: what it refuses comes in a row.
     Place(
         "broken",
         prerequisites="profile@group == 6",
         ailment=Answer.REFUSES_ALL,
         spell=(1, 9),
+        insists=True,
         concurrency=1,
     ),
     *(

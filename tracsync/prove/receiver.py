@@ -54,10 +54,10 @@ class Notes:
         place, count, script = self.places[name], self.counts[name], self.scripts[name]
         if place.refuses and payload["plan"] == place.refuses:
             return Answer.REFUSED
+        if place.ailment and place.spell[0] <= count < place.spell[1] and (place.insists or not self.is_calm):
+            return place.ailment
         if self.is_calm:
             return Answer.OK
-        if place.ailment and place.spell[0] <= count < place.spell[1]:
-            return place.ailment
         return script[count % len(script)]
 
 

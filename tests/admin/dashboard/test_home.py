@@ -168,8 +168,8 @@ def test_a_scheduler_without_a_worker(home, alive, pushed):
     assert "0 being pushed, 1 waiting for a worker" in home()
 
 
-def test_queue_and_profiles_still_changing_are_shown(home, alive, pushed, profile):
-    OrmQ.objects.create(key="tracsync", payload="", lock=timezone.now())
+def test_queue_and_profiles_still_changing_are_shown(home, alive, pushed, profile, settings):
+    OrmQ.objects.create(key=settings.Q_CLUSTER["name"], payload="", lock=timezone.now())
     text = home()
     assert "1 task" in text
     assert "Profiles still changing 1, the oldest changed at" in text
