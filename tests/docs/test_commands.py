@@ -42,7 +42,7 @@ class Page:
             env={**self.installation.environment, **self.variables},
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=2 * PATIENCE,  # `prove` waits for quiet
         )
         assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
         values = done.stdout.partition(MARKER)[2].split("\0")

@@ -88,6 +88,11 @@ class _Channel(HTTPChannel):
             return None
         return self.active_at if self.request is None else self.asked_at
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a request of it is not all there, or an answer not all taken."""
+        return self.request is not None or bool(self.total_outbufs_len)
+
     def is_overdue(self, now: float) -> bool:
         since = self.waits_since
         return since is not None and now - since > self._limit()
@@ -141,10 +146,11 @@ class _Server(TcpWSGIServer):
         bodies = [(one.request.body_bytes_received, one) for one in waiting if one.request is not None]
         if sum(size for size, _ in bodies) > MOST_BUFFERED:
             overdue.append(max(bodies, key=lambda body: body[0])[1])
+        slow = sum(channel.is_under_way for channel in overdue)  # the others only had nothing more to ask
         for channel in overdue:
             channel.cut()
-        if overdue:
-            logger.info("%s connections of slow clients were closed", len(overdue))
+        if slow:
+            logger.info("%s connections of slow clients were closed", slow)
 
     def run(self, beat: Any = None) -> None:
         """Serve until SIGTERM or Ctrl-C, then finish what is under way."""
