@@ -20,7 +20,8 @@ QUICK = 0.002  # seconds: calls that take no longer only hinder each other
 RECENT_CALLS = 9  # calls
 WORK = 0.001  # seconds, about what a call keeps a processor busy; for the rest another one can be made
 REFILL_BELOW = 8  # parts for each lane
-LOOK_EVERY = 0.01  # seconds between two looks at how many are left
+LOOK_EVERY = 0.01  # seconds, at least, between two looks at how many are left
+LOOK_AT_LAST = 0.5  # seconds after which there is a look although no call has ended
 Part = TypeVar("Part")
 
 
@@ -71,6 +72,7 @@ class Lanes:
         meanwhile: Callable[[], None],
     ) -> None:
         errors: list[BaseException] = []
+        has_ended = threading.Event()  # a call, or a lane
 
         def work() -> None:
             try:
@@ -81,10 +83,12 @@ class Lanes:
                         except IndexError:
                             return
                         self._recent_calls.append(send(session, part))
+                        has_ended.set()
             except BaseException as error:  # raised again where somebody can handle it
                 errors.append(error)
             finally:
                 connections.close_all()  # those of this thread, if the connector's session asked for any
+                has_ended.set()
 
         threads = [threading.Thread(target=work, name=f"lane {n}") for n in range(lanes)]
         for thread in threads:
@@ -97,6 +101,8 @@ class Lanes:
                     waiting.extend(parts)
                     is_more = bool(parts)
                 meanwhile()
+                has_ended.wait(LOOK_AT_LAST)
+                has_ended.clear()
                 time.sleep(LOOK_EVERY)
         except BaseException as error:  # as within a lane
             errors.append(error)

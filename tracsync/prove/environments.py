@@ -118,12 +118,12 @@ PLACES = (
     ),
     Place("choosy", prerequisites='profile@plan != "free"', refuses="blocked"),
     Place("slow", prerequisites="profile@group == 3", quiet_period=1.0, delay=0.05),
-    Place("away", prerequisites="profile@group == 4", ailment=Answer.RESET, spell=(20, 40)),
+    Place("away", prerequisites="profile@group == 4", ailment=Answer.RESET, spell=(20, 30)),
     Place(
         "locked-out",
         prerequisites="profile@group == 5",
         ailment=Answer.LOCKED_OUT,
-        spell=(3, 5),
+        spell=(3, 4),
         insists=True,
     ),
     # One call at a time: what it refuses comes in a row.
