@@ -30,6 +30,7 @@ def sent_at(recording, frozen):
 def make_due(make_profile, frozen, count):
     for n in range(count):
         make_profile(f"p{n:03}", stats={"visits": n})
+        frozen.forward(0.001)  # they are due in this order
     frozen.forward(20)
     settle.settle(frozen.now)
 
