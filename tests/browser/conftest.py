@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
-from tests.harness import Installation, Receiver
+from tests.harness import Installation, Receiver, wait_for
 
 PATIENCE = 60_000  # milliseconds
 # The first one has no windows: a page costs a third of what it costs in the others.
@@ -55,6 +55,14 @@ LOOK = """options => {
 }"""
 OF_COLOURS = ["color-contrast", "link-in-text-block"]  # the rules that light and dark make a difference to
 NAMES = ("editor", "preview", "plain", "review")
+# What is shown of the last pushes is there once they are recorded.
+ALL_RECORDED = """
+from destinations.models import ProfileSync
+from profiles.models import Profile
+changing = Profile.objects.filter(first_changed_at__isnull=False)
+waiting = ProfileSync.objects.filter(due_at__isnull=False)
+print(ProfileSync.objects.exists() and not changing.exists() and not waiting.exists())
+"""
 
 
 def chromium() -> str:
@@ -151,6 +159,7 @@ def site(browser, tmp_path_factory):
         site = Site(browser, installation)
         site.found = json.loads(installation.python(SEED.format(url=receiver.url, names=NAMES)))
         installation.start_worker()
+        wait_for(lambda: installation.python(ALL_RECORDED).strip() == "True", "the first pushes")
         yield site
     finally:
         installation.stop()
