@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
-from destinations.connectors import echoes
+from destinations.connectors import value_search
 from destinations.connectors.base import JSON
 from tracsync.common.messages import shortened
 
@@ -37,7 +37,7 @@ class Redactor:
 
     def add(self, secret: str) -> None:
         """Learn one more secret, such as an access token just obtained."""
-        forms = echoes.forms([secret])
+        forms = value_search.forms([secret])
         if not forms <= self._secrets:
             self._secrets |= forms
             self._pattern = _any_of(self._secrets) if len(self._secrets) <= FEW else None
@@ -45,7 +45,7 @@ class Redactor:
     def text(self, text: str) -> str:
         """The text with every secret masked, in clear, JSON-escaped, URL-encoded or base64 form."""
         if len(self._secrets) > FEW:
-            return _masked(text, echoes.spans(text, self._secrets))
+            return _masked(text, value_search.spans(text, self._secrets))
         return self._pattern.sub(MASK, text) if self._pattern else text
 
     def excerpt(self, text: str) -> str:
@@ -60,8 +60,8 @@ class Redactor:
         # A long value in parts, because servers cut what they echo.
         pieces = {value[at : at + PIECE] for value in texts(payload) for at in range(0, len(value), PIECE)}
         text = text[:SCAN_LIMIT]
-        folded = echoes.folded(text)
-        echoed = echoes.spans(folded, echoes.forms(pieces, folded, any_case=True))
+        folded = value_search.folded(text)
+        echoed = value_search.spans(folded, value_search.forms(pieces, folded, any_case=True))
         masked = self.text(_masked(text, echoed))
         return cut(" ".join(_MASKS.sub(MASK, masked).split()))
 

@@ -11,7 +11,7 @@ from tracsync.common.messages import message
 from .compiled import compile_condition
 from .errors import NotationError
 from .explain import Explanation, explain
-from .parsed_texts import kept
+from .parse_cache import kept
 from .parser import parse
 from .printer import write
 from .tree import Node, references

@@ -14,7 +14,7 @@ from .compiled_template import compile_template
 from .errors import NotationError
 from .explain_template import TemplateExplanation, explain_template
 from .functions.numbers import MAX_BITS
-from .parsed_texts import kept
+from .parse_cache import kept
 from .template_reader import below, read
 from .template_tree import Part, references
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from destinations.models import Destination, Heartbeat
 from destinations.operations import backfill, replay
-from destinations.scheduler import cleanup, skew
+from destinations.scheduler import cleanup, clock_skew
 from destinations.sync import claim, health, push, settle
 from profiles.imports import job
 
@@ -32,7 +32,7 @@ QUEUED_PER_PROCESS = 2  # claims that wait for each process that pushes
 def tick(now: datetime | None = None) -> bool:
     """One look at everything that may be due; whether anything was done."""
     now = now or timezone.now()
-    skew.mend_sometimes()
+    clock_skew.mend_sometimes()
     settled = settle.settle(now)
     filled = backfill.advance(now) + replay.advance(now) + health.bring_forward(now)
     claimed = sum([claim.dispatch(destination, now) for destination in _next(now)])

@@ -10,7 +10,7 @@ from destinations.connectors import registry as connectors
 from destinations.connectors.base import ConnectorError
 from destinations.notation import NotationError, functions, parse_condition
 from destinations.notation.functions import registry
-from destinations.notation.parsed_texts import FEW, LONG, MANY, kept
+from destinations.notation.parse_cache import FEW, LONG, MANY, kept
 from tests.common.test_patterns import modules
 
 # Without a bound, and keyed by what this installation consists of.

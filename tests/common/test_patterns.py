@@ -26,7 +26,7 @@ BOUNDED = {
     "destinations.notation.dates._UTC_BEFORE_SIGN": 100,
 }
 # Only used for whole texts.
-WHOLE = {"destinations.notation.casts._FRACTION", "destinations.connectors.http.waiting._UNNAMED_POLICY"}
+WHOLE = {"destinations.notation.casts._FRACTION", "destinations.connectors.http.rate_limits._UNNAMED_POLICY"}
 IN_SCHEMA = "a pattern in the schemas of "
 OURS = {"tracsync.admin.documentation._LINK"}  # only used for our own texts
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from urllib.parse import urlsplit, urlunsplit
 
 from destinations.connectors.base import JSON, Accepted, Exchange, Hold, Outcome, Rejected, Retry, Stop
-from destinations.connectors.http import decoding, waiting
+from destinations.connectors.http import decoding, rate_limits
 from destinations.connectors.redaction import MASK, SCAN_LIMIT, Redactor, cut
 from tracsync.common.messages import Message, joined, message
 
@@ -59,7 +59,7 @@ def outcome(reply: Reply, redactor: Redactor, payload: JSON = None) -> Outcome:
     problem, 410 its end; the rest rejected. A 403 that says when a rate limit ends is to be repeated.
     """
     status = reply.status
-    after = waiting.asked(status, reply.headers)
+    after = rate_limits.asked(status, reply.headers)
     if 200 <= status < 300:
         return Accepted(detail=_answered(status), exchange=reply.exchange, after=after)
     if status == 407:

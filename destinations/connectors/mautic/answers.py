@@ -17,7 +17,7 @@ from destinations.connectors.base import (
     Unknown,
     Unreachable,
 )
-from destinations.connectors.http import replies, waiting
+from destinations.connectors.http import rate_limits, replies
 from destinations.connectors.redaction import Redactor, cut
 from tracsync.common.messages import joined, message
 
@@ -76,7 +76,7 @@ class Said:
 
     def wait(self) -> float | None:
         """Seconds that Mautic asks everyone to wait: Retry-After, or its rate limit's epoch seconds."""
-        return waiting.asked(self.reply.status, self.reply.headers)
+        return rate_limits.asked(self.reply.status, self.reply.headers)
 
     def batch_maximum(self) -> int | None:
         """The most contacts that one call may hold, when this answer says that there were more.

@@ -13,7 +13,7 @@ import pytest
 from destinations.connectors.addresses import SETTING, Guard
 from destinations.connectors.base import Accepted, ConfigurationError, Hold, Rejected, Retry, Stop
 from destinations.connectors.http import client as http
-from destinations.connectors.http import replies, waiting
+from destinations.connectors.http import rate_limits, replies
 from destinations.connectors.http.client import HttpClient, NoAnswer, NotSent, Request
 from destinations.connectors.http.headers import checked_headers
 from destinations.connectors.redaction import MASK, REASON_LIMIT, Redactor
@@ -435,14 +435,14 @@ def test_what_a_status_means(client, server, status: int, kind: type) -> None:
     ],
 )
 def test_retry_after_in_seconds(value: str, seconds: float | None) -> None:
-    assert waiting.retry_after({"Retry-After": value}) == seconds
+    assert rate_limits.retry_after({"Retry-After": value}) == seconds
 
 
 @pytest.mark.parametrize(("ahead", "seconds"), [(90, 90), (-90, None), (9 * 86400, 86400)])
 def test_retry_after_as_a_date(ahead: int, seconds: float | None) -> None:
     now = datetime(2026, 11, 23, 12, tzinfo=UTC)
     value = format_datetime(now + timedelta(seconds=ahead), usegmt=True)
-    assert waiting.retry_after({"Retry-After": value}, now.timestamp()) == seconds
+    assert rate_limits.retry_after({"Retry-After": value}, now.timestamp()) == seconds
 
 
 @pytest.mark.parametrize(

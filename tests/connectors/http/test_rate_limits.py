@@ -10,7 +10,7 @@ import pytest
 from requests.structures import CaseInsensitiveDict
 
 from destinations.connectors.base import Accepted, Delivery, Hold, Rejected, Retry
-from destinations.connectors.http import waiting
+from destinations.connectors.http import rate_limits
 from destinations.connectors.http.connector import HttpApi
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -69,14 +69,14 @@ NOTHING = [
 @pytest.mark.parametrize(("headers", "seconds"), SAID)
 @pytest.mark.parametrize("status", [429, 503, 200, 422, 403])
 def test_a_limit_that_is_used_up_says_when_there_is_more(headers, seconds: float, status: int) -> None:
-    assert waiting.asked(status, headers_of(headers), EPOCH) == seconds
+    assert rate_limits.asked(status, headers_of(headers), EPOCH) == seconds
 
 
 @pytest.mark.parametrize("headers", NOTHING)
 @pytest.mark.parametrize("status", [429, 503, 200])
 def test_what_cannot_be_understood_asks_for_nothing(headers, status: int) -> None:
     started = time.monotonic()
-    assert waiting.asked(status, headers_of(headers), EPOCH) is None
+    assert rate_limits.asked(status, headers_of(headers), EPOCH) is None
     assert time.monotonic() - started < 1
 
 
@@ -111,7 +111,7 @@ UNKNOWN = {"X-RateLimit-Reset": "30"}
     ],
 )
 def test_when_a_limit_counts(status: int, headers, seconds: float | None) -> None:
-    assert waiting.asked(status, headers_of(headers), EPOCH) == seconds
+    assert rate_limits.asked(status, headers_of(headers), EPOCH) == seconds
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_http_api_keeps_to_limits(server, loopback, status, headers, kind, after
 
 @pytest.mark.parametrize(("headers", "seconds"), SAID)
 def test_http_api_reads_every_form(server, loopback, monkeypatch, headers, seconds: float) -> None:
-    monkeypatch.setattr(waiting.time, "time", lambda: EPOCH)
+    monkeypatch.setattr(rate_limits.time, "time", lambda: EPOCH)
     server.answers += [(429, headers, b""), (200, headers, b"")]
     with HttpApi().open({"url": server.url}, {}, loopback) as session:
         refused, accepted = session.push([Delivery({"a": 1}, f"1:{at}") for at in range(2)])

@@ -71,7 +71,7 @@ def _measure(options: dict[str, Any], progress: Callable[[str], None], log_path:
     with (
         log_path.open("wb") as log,
         receiver() as other_side,
-        Workers(workers, log, [f"{__name__}.worker"]) as running,
+        Workers(workers, log, ["tracsync.bench.naive_worker"]) as running,
     ):
         everything = Run(receiver=other_side, installation=installation(), **shared)
         progress("nothing yet: the workers start")

@@ -1,4 +1,4 @@
-"""A worker that takes the tasks of the naive peer, too: `python -m tracsync.bench.delivery.worker`."""
+"""A worker that takes the tasks of the naive peer, too: `python -m tracsync.bench.naive_worker`."""
 
 import sys
 

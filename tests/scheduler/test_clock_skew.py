@@ -6,7 +6,7 @@ import pytest
 
 from destinations.connectors.base import Retry
 from destinations.models import AccessToken, Health, Heartbeat, ProfileSync
-from destinations.scheduler import loop, skew
+from destinations.scheduler import clock_skew, loop
 from destinations.sync import claim, settle
 
 pytestmark = pytest.mark.django_db
@@ -15,8 +15,8 @@ AHEAD = 2 * 86_400
 
 @pytest.fixture(autouse=True)
 def local_time(monkeypatch, frozen):
-    monkeypatch.setattr(skew, "database_time", lambda: frozen.now)
-    monkeypatch.setattr(skew, "EVERY", -1.0)
+    monkeypatch.setattr(clock_skew, "database_time", lambda: frozen.now)
+    monkeypatch.setattr(clock_skew, "EVERY", -1.0)
 
 
 def run_all(most=50):
@@ -70,7 +70,7 @@ def test_signs_of_life_and_renewals_of_the_future_count_for_nothing(frozen, make
         resource=resource, use_test=False, renewing_until=frozen.now + timedelta(days=2)
     )
     assert not loop.is_alive()
-    skew.mend(frozen.now)
+    clock_skew.mend(frozen.now)
     assert AccessToken.objects.get().renewing_until is None
 
 
@@ -83,10 +83,10 @@ def test_what_may_lie_ahead_stays(frozen, recording, make_destination, make_prof
     Health.objects.filter(destination=destination).update(
         held_since=frozen.now, held_until=frozen.now + timedelta(hours=23)
     )
-    assert skew.mend(frozen.now) == 0
+    assert clock_skew.mend(frozen.now) == 0
 
 
 def test_a_wrong_clock_is_said(frozen, monkeypatch, caplog):
-    monkeypatch.setattr(skew, "database_time", lambda: frozen.now - timedelta(days=2))
-    skew.mend_sometimes()
+    monkeypatch.setattr(clock_skew, "database_time", lambda: frozen.now - timedelta(days=2))
+    clock_skew.mend_sometimes()
     assert "this host's clock is 172800 seconds ahead of the database's" in caplog.text
