@@ -27,7 +27,11 @@ def author(request: Request) -> Author:
 
 
 class HealthSerializer(serializers.ModelSerializer[Health]):
-    """How the destination is doing. `held_until`: nothing is sent before; `problem`: a person must act."""
+    """How the destination is doing. `held_until`: nothing is sent before; `problem`: a person must act.
+
+    `refusals`: so many pushes in a row were refused for the same reason, `refusal`, since `refused_since`;
+    `stopped_at`: it wants nothing any more, until a person resumes it.
+    """
 
     held_seconds = serializers.SerializerMethodField(help_text="How long it still rests; 0: it does not.")
 
@@ -35,6 +39,7 @@ class HealthSerializer(serializers.ModelSerializer[Health]):
         model = Health
         fields = (
             *("failures", "held_until", "held_seconds", "held_since", "hold_reason"),
+            *("refusals", "refused_since", "refusal", "stopped_at"),
             *("last_accepted_at", "problem", "problem_at"),
         )
         read_only_fields = fields

@@ -183,6 +183,16 @@ def test_pause_and_resume(api, crm):
     assert answer["health"]["held_until"] is None
 
 
+def test_refusals_are_told_and_end_with_resuming(api, crm):
+    now = timezone.now()
+    refused = {"refusals": 7, "refused_since": now, "refusal": "answered 410: gone", "stopped_at": now}
+    Health.objects.filter(destination=crm).update(**refused)
+    told = api.get(url(crm)).json()["health"]
+    assert (told["refusals"], told["refusal"], bool(told["stopped_at"])) == (7, "answered 410: gone", True)
+    told = api.post(url(crm, "resume/")).json()["health"]
+    assert (told["refusals"], told["refusal"], told["stopped_at"]) == (0, "", None)
+
+
 def test_an_edit_does_not_resume(api, crm):
     api.post(url(crm, "pause/"))
     assert api.patch(url(crm), {"description": "x"}).json()["paused"] is True

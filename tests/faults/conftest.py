@@ -27,6 +27,20 @@ def _running(installation):
         receiver.close()
 
 
+@pytest.fixture
+def url():
+    """A PostgreSQL database of a test's own."""
+    with postgres_database() as url:
+        yield url
+
+
+@pytest.fixture
+def receiver():
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
 def documents(run, count, visits):
     return [{"id": f"{run}-{n:03}", "stats": {"visits": visits}} for n in range(count)]
 

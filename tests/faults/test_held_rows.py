@@ -5,13 +5,7 @@ import pytest
 import requests
 
 from tests.faults.conftest import documents
-from tests.harness import Installation, Receiver, need_redis, postgres_database, wait_for
-
-
-@pytest.fixture
-def url():
-    with postgres_database() as url:
-        yield url
+from tests.harness import Installation, need_redis, wait_for
 
 
 @pytest.fixture
@@ -19,13 +13,6 @@ def installation(url, tmp_path):
     installation = Installation(tmp_path, DATABASE_URL=url, REDIS_URL=need_redis())
     yield installation
     installation.stop()
-
-
-@pytest.fixture
-def receiver():
-    receiver = Receiver()
-    yield receiver
-    receiver.close()
 
 
 def test_one_held_row_stops_neither_the_others_nor_the_api(url, installation, receiver):

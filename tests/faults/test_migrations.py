@@ -4,22 +4,15 @@ import subprocess
 import sys
 
 import psycopg
-import pytest
 
 from tests.faults.conftest import documents
-from tests.harness import ROOT, Installation, Receiver, postgres_database, wait_for
+from tests.harness import ROOT, Installation, wait_for
 
 INDEX = "by_remote_id"
 
 
-@pytest.fixture
-def url():
-    with postgres_database() as url:
-        yield url
-
-
-def test_an_index_is_built_while_others_write(url, tmp_path):
-    installation, receiver = Installation(tmp_path, DATABASE_URL=url), Receiver()
+def test_an_index_is_built_while_others_write(url, tmp_path, receiver):
+    installation = Installation(tmp_path, DATABASE_URL=url)
     try:
         installation.add_destination(receiver)
         installation.manage("migrate", "destinations", "0010")
@@ -37,7 +30,6 @@ def test_an_index_is_built_while_others_write(url, tmp_path):
         assert has_index(url)
     finally:
         installation.stop()
-        receiver.close()
 
 
 def test_one_that_failed_half_way_is_built_anew(url, tmp_path):

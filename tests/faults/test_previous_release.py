@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from tests.faults.conftest import assert_in_order, documents
-from tests.harness import ROOT, Installation, Receiver, need_redis, postgres_database, wait_for
+from tests.harness import ROOT, Installation, need_redis, postgres_database, wait_for
 
 SAVE = """
 from profiles.changes import Change, write
@@ -42,13 +42,6 @@ def installation(request, tmp_path):
         installation = Installation(tmp_path, DATABASE_URL=url, REDIS_URL=need_redis())
         yield installation
         installation.stop()
-
-
-@pytest.fixture
-def receiver():
-    receiver = Receiver()
-    yield receiver
-    receiver.close()
 
 
 def test_it_works_on_the_new_schema_beside_the_new_workers(before, installation, receiver):

@@ -113,7 +113,9 @@ def test_metrics_want_a_token():
 def test_metrics(api, make_destination, make_profile):
     now, crm = timezone.now(), make_destination("crm", paused_at=timezone.now())
     pk = str(crm.pk)
-    Health.objects.filter(destination=crm).update(held_until=now + timedelta(hours=1))
+    Health.objects.filter(destination=crm).update(
+        held_until=now + timedelta(hours=1), refusals=7, refused_since=now, refusal="answered 401"
+    )
     for id in ("a", "b"):
         ProfileSync.objects.create(
             profile=make_profile(id), destination=crm, due_at=now - timedelta(seconds=60)
@@ -126,6 +128,8 @@ def test_metrics(api, make_destination, make_profile):
     assert 60 <= values["tracsync_syncs_oldest_owed_seconds", pk, "crm"] < 90
     assert values["tracsync_destination_paused", pk, "crm"] == 1
     assert values["tracsync_destination_held", pk, "crm"] == 1
+    assert values["tracsync_destination_refusing", pk, "crm"] == 1
+    assert values["tracsync_destination_stopped", pk, "crm"] == 0
     assert values["tracsync_attempts_last_hour", pk, "retry"] == 5
     assert ("tracsync_attempts_last_hour", pk, "accepted") not in values
     assert values["tracsync_profiles_unsettled",] == 2

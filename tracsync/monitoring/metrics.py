@@ -87,6 +87,8 @@ _KINDS = {
     "destination_enabled": ("1 where the destination is on.", Kind.OFF, False),
     "destination_paused": ("1 where somebody has paused it.", Kind.PAUSED, True),
     "destination_held": ("1 where it rests after failures or because it asked to wait.", Kind.RESTING, True),
+    "destination_refusing": ("1 where the last pushes were refused, for its own fault.", Kind.REFUSING, True),
+    "destination_stopped": ("1 where it wants nothing any more.", Kind.STOPPED, True),
 }
 
 
