@@ -13,6 +13,7 @@ from .errors import NotationError
 from .explain import Explanation, explain
 from .parse_cache import kept
 from .parser import parse
+from .paths import SOURCES
 from .printer import write
 from .tree import Node, references
 
@@ -29,6 +30,7 @@ class Condition:
     """
 
     text: str
+    sources: tuple[str, ...]
     references: tuple[str, ...] = field(compare=False)
     evaluate: Callable[[Sources], bool] = field(compare=False, repr=False)
     _node: Node = field(compare=False, repr=False)
@@ -42,21 +44,23 @@ class Condition:
         """The same condition in its normal form, however it was typed."""
         return write(self._node)
 
-    def __reduce__(self) -> tuple[Callable[[str], Condition], tuple[str]]:
-        return parse_condition, (self.text,)
+    def __reduce__(self) -> tuple[Callable[..., Condition], tuple[str, tuple[str, ...]]]:
+        return parse_condition, (self.text, self.sources)
 
 
-def parse_condition(text: str) -> Condition:
+def parse_condition(text: str, sources: tuple[str, ...] = SOURCES) -> Condition:
     """The condition of a text in logic notation. Raises NotationError with line and column.
+
+    `sources` are the names that may stand before an @: of prerequisites those of Tracardi.
 
     Cached by text. A blank text is an error: that blank means "always" is for the caller to say.
     """
     if not isinstance(text, str):
         raise NotationError(message("a condition is a text"))
-    return _parsed(str(text))
+    return _parsed(str(text), sources)
 
 
 @kept
-def _parsed(text: str) -> Condition:
-    node = parse(text)
-    return Condition(text, references(node), compile_condition(text, node), node)
+def _parsed(text: str, sources: tuple[str, ...]) -> Condition:
+    node = parse(text, sources=sources)
+    return Condition(text, sources, references(node), compile_condition(text, node), node)

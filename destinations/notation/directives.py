@@ -52,7 +52,7 @@ def read_directive(name: str, value: dict[str, Any], place: Any, read: Read) -> 
 def _parsed(parse_text: Callable[..., _Tree], value: dict[str, Any], key: str, place: Any) -> _Tree:
     text = value[key]
     try:
-        return parse_text(text, item=place.item)
+        return parse_text(text, item=place.item, sources=place.sources)
     except NotationError as error:
         path: str = place.key(key).path
         raise error.placed(text, path=path) if isinstance(text, str) else _no_text(key, path) from None

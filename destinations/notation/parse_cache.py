@@ -5,7 +5,7 @@ A text of 64 KB becomes megabytes when it is parsed, and whoever may look at a p
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import lru_cache, wraps
 from typing import Final, TypeVar
 
@@ -16,12 +16,12 @@ FEW: Final = 8
 Parsed = TypeVar("Parsed")
 
 
-def kept(parse: Callable[[str], Parsed]) -> Callable[[str], Parsed]:
-    """The same function with a memory."""
+def kept(parse: Callable[..., Parsed]) -> Callable[..., Parsed]:
+    """The same function, of a text and what else decides how it is read, with a memory."""
     short, long = lru_cache(maxsize=MANY)(parse), lru_cache(maxsize=FEW)(parse)
 
     @wraps(parse)
-    def parsed(text: str) -> Parsed:
-        return long(text) if len(text) > LONG else short(text)
+    def parsed(text: str, *more: Hashable) -> Parsed:
+        return long(text, *more) if len(text) > LONG else short(text, *more)
 
     return parsed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -18,7 +19,7 @@ from .errors import NotationError
 from .literals import read_number, read_string
 from .paths import ITEM, SOURCES, Reference, parse_path
 from .syntax_hints import check_limits, explain_mistake
-from .tree import Call, Literal, Logic, Node, Operand, Test, outside_items
+from .tree import Call, Literal, Logic, Node, Operand, Test, outside_items, parts_below
 
 Child = Any  # a token or a node, with its place
 
@@ -26,25 +27,26 @@ _OPERATORS: Final = {"=": "==", "=<": "<=", "=>": ">=", "<>": "!="}
 _one_at_a_time = Lock()  # loading the grammar, and the tables that its lexers build when first used
 
 
-def parse(text: str, *, item: bool = False) -> Node:
+def parse(text: str, *, item: bool = False, sources: Sequence[str] = SOURCES) -> Node:
     """The tree of a condition; of one about an `item` of a list, with item@ in it.
 
     Raises NotationError with line and column for anything that is no condition.
     """
-    return cast(Node, _parsed(text, "condition", item))
+    return cast(Node, _parsed(text, "condition", item, sources))
 
 
-def parse_formula(text: str, *, item: bool = False) -> Operand:
+def parse_formula(text: str, *, item: bool = False, sources: Sequence[str] = SOURCES) -> Operand:
     """The tree of a field, value or function. Raises NotationError with line and column."""
-    return cast(Operand, _parsed(text, "formula", item))
+    return cast(Operand, _parsed(text, "formula", item, sources))
 
 
-def _parsed(text: str, kind: str, item: bool) -> Node | Operand:
+def _parsed(text: str, kind: str, item: bool, sources: Sequence[str]) -> Node | Operand:
     check_limits(text, kind)
     try:
         with _one_at_a_time:
             tree = cast(Node | Operand, _grammar().parse(text, start=kind))
-        _check_items(tree, item)
+        _check_sources(tree, sources)
+        _check_items(tree, item or ITEM in sources)
         return tree
     except UnexpectedInput as error:
         raise explain_mistake(text, error, kind) from None
@@ -61,6 +63,13 @@ def _grammar() -> Lark:
     grammar = Path(__file__).with_name("condition.lark").read_text(encoding="utf-8")
     starts = ["condition", "formula"]
     return Lark(grammar, parser="lalr", start=starts, transformer=_Builder(), keep_all_tokens=True)
+
+
+def _check_sources(tree: Node | Operand, sources: Sequence[str]) -> None:
+    for part in parts_below(tree):
+        if isinstance(part, Reference) and part.source not in sources and part.source != ITEM:
+            unknown = message("there is no source %(name)s", name=part.source)
+            raise NotationError(unknown, offset=part.start, hint=_source_hint(part.source, sources))
 
 
 def _check_items(tree: Node | Operand, allowed: bool) -> None:
@@ -192,10 +201,6 @@ def _literal(token: Token, read: Any) -> Literal:
 def _reference(token: Token) -> Reference:
     text, start = str(token), _start(token)
     source, _, _ = text.partition("@")
-    if source not in SOURCES and source != ITEM:
-        raise NotationError(
-            message("there is no source %(name)s", name=source), offset=start, hint=_source_hint(source)
-        )
     try:
         keys = parse_path(text, len(source) + 1, len(text), template=False)
     except NotationError as error:
@@ -203,10 +208,10 @@ def _reference(token: Token) -> Reference:
     return Reference(source, keys, text, start)
 
 
-def _source_hint(source: str) -> str:
-    if source.lower() in SOURCES:
+def _source_hint(source: str, sources: Sequence[str]) -> str:
+    if source.lower() in sources:
         return message("sources are written in lower case: %(name)s@", name=source.lower())
-    near = difflib.get_close_matches(source[:30].lower(), (*SOURCES, ITEM), n=1)
+    near = difflib.get_close_matches(source[:30].lower(), (*sources, ITEM), n=1)
     if near:
         return message("did you mean %(name)s?", name=f"{near[0]}@")
-    return message("sources are %(names)s; text needs quotes", names=", ".join(SOURCES))
+    return message("sources are %(names)s; text needs quotes", names=", ".join(sources))

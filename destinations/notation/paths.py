@@ -18,7 +18,7 @@ from tracsync.common.messages import message
 from .errors import NotationError
 from .values import MISSING
 
-SOURCES: Final = ("profile", "event", "session", "payload", "memory", "flow")
+SOURCES: Final = ("profile", "event", "session", "payload", "memory", "flow")  # where nothing else is said
 ITEM: Final = "item"  # where functions and templates go through a list: what is looked at now
 WHOLE: Final = "..."
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 
 from tracsync.common.messages import message, shortened
@@ -19,31 +20,34 @@ MAX_PATH: Final = 1_000  # characters; what is below keeps no longer one, and a 
 
 _NAME: Final = re.compile(r"[^\W\d]\w*")
 
+_Patterns = tuple[re.Pattern[str], re.Pattern[str]]
 
+
+@lru_cache(maxsize=20)
 def _patterns(*sources: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     """What begins a reference, and a reference in double braces."""
-    source = "|".join(sources)
+    source = "|".join(map(re.escape, sources))
     quoted = r'\["(?:[^"\\\n]|\\.)*+"\]'
     inner = rf"(?:{source})@(?>{quoted}|(?!\}}\}})[^{{])*+"
     return re.compile(f"(?:{source})@"), re.compile(rf"\{{\{{\s*+({inner})\}}\}}")
 
 
-_OUTSIDE: Final = _patterns(*SOURCES)
-_WITHIN: Final = _patterns(*SOURCES, ITEM)
-
-
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in the template something stands: its JSON path, and whether there is an `item`."""
+    """Where in the template something stands: its JSON path, whether there is an `item`, which sources."""
 
     path: str = "$"
     item: bool = False
+    sources: tuple[str, ...] = SOURCES
 
     def key(self, key: str) -> Place:
-        return Place(below(self.path, key), self.item)
+        return replace(self, path=below(self.path, key))
 
     def index(self, index: int) -> Place:
-        return Place(f"{self.path}[{index}]", self.item)
+        return replace(self, path=f"{self.path}[{index}]")
+
+    def patterns(self) -> _Patterns:
+        return _patterns(*self.sources, ITEM) if self.item else _patterns(*self.sources)
 
 
 def below(path: str, key: str) -> str:
@@ -67,7 +71,7 @@ def read(value: Any, place: Place = Place()) -> Part:
     if not isinstance(value, str):
         return Constant(value)
     try:
-        return _string(value, _WITHIN if place.item else _OUTSIDE)
+        return _string(value, place.patterns())
     except NotationError as error:
         raise error.placed(value, path=place.path) from None
 
@@ -83,9 +87,6 @@ def _object(value: dict[str, Any], place: Place) -> Object:
             raise NotationError(twice, hint=hint, path=inner.path)
         fields[name] = Field(name, name != key, read(item, inner))
     return Object(tuple(fields.values()))
-
-
-_Patterns = tuple[re.Pattern[str], re.Pattern[str]]
 
 
 def _string(text: str, patterns: _Patterns) -> Part:

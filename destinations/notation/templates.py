@@ -15,7 +15,8 @@ from .errors import NotationError
 from .explain_template import TemplateExplanation, explain_template
 from .functions.numbers import MAX_BITS
 from .parse_cache import kept
-from .template_reader import below, read
+from .paths import ITEM, SOURCES
+from .template_reader import Place, below, read
 from .template_tree import Part, references
 
 JSON = Any
@@ -38,6 +39,7 @@ class Template:
     """
 
     text: str
+    sources: tuple[str, ...]
     references: tuple[str, ...] = field(compare=False)
     render: Callable[[Sources], JSON] = field(compare=False, repr=False)
     _part: Part = field(compare=False, repr=False)
@@ -51,30 +53,31 @@ class Template:
         """The template as it was given, as a copy of its own."""
         return json.loads(self.text)
 
-    def __reduce__(self) -> tuple[Callable[[JSON], Template], tuple[JSON]]:
-        return parse_template, (self.value,)
+    def __reduce__(self) -> tuple[Callable[..., Template], tuple[JSON, tuple[str, ...]]]:
+        return parse_template, (self.value, self.sources)
 
 
-def parse_template(value: JSON) -> Template:
+def parse_template(value: JSON, sources: tuple[str, ...] = SOURCES) -> Template:
     """The template of a JSON value: an object, a list or a single string.
 
-    Raises NotationError with the JSON path of the place. Cached by the JSON text of the value, in which
-    1, 1.0 and true differ although Python's dictionaries take them for the same.
+    `sources` are the names that may stand before an @: of a mapping those of Tracardi. Raises NotationError
+    with the JSON path of the place. Cached by the JSON text of the value, in which 1, 1.0 and true differ
+    although Python's dictionaries take them for the same.
     """
     _check(value)
-    return _parsed(json.dumps(value, ensure_ascii=False))
+    return _parsed(json.dumps(value, ensure_ascii=False), sources)
 
 
 @kept
-def _parsed(text: str) -> Template:
-    part = read(json.loads(text))
+def _parsed(text: str, sources: tuple[str, ...]) -> Template:
+    part = read(json.loads(text), Place(item=ITEM in sources, sources=sources))
     found = tuple(dict.fromkeys(reference.text for reference in references(part)))
-    return Template(text, found, compile_template(part), part)
+    return Template(text, sources, found, compile_template(part), part)
 
 
 def _check(value: JSON) -> None:
     """That the value is JSON, and within the limits; without recursion, since its depth is not known."""
-    waiting: list[tuple[Any, _Place | None, int]] = [(value, None, 1)]
+    waiting: list[tuple[Any, _Step | None, int]] = [(value, None, 1)]
     nodes = total = 0
     while waiting:
         item, place, depth = waiting.pop()
@@ -103,10 +106,10 @@ def _check_size(nodes: int, depth: int, characters: int) -> None:
         raise NotationError(too_long, path="$")
 
 
-_Place = tuple[Any, str | int]  # the place it is in (or None), and the key or index there
+_Step = tuple[Any, str | int]  # the place it is in (or None), and the key or index there
 
 
-def _check_scalar(item: Any, place: _Place | None) -> int:
+def _check_scalar(item: Any, place: _Step | None) -> int:
     """The length of the value as text."""
     if isinstance(item, str):
         return _check_text(item, place)
@@ -120,7 +123,7 @@ def _check_scalar(item: Any, place: _Place | None) -> int:
     return 1
 
 
-def _check_text(text: Any, place: _Place | None) -> int:
+def _check_text(text: Any, place: _Step | None) -> int:
     if not isinstance(text, str):
         no_json = message("a key of type %(name)s is no JSON", name=type(text).__name__)
         raise NotationError(no_json, path=_path(place))
@@ -134,7 +137,7 @@ def _check_text(text: Any, place: _Place | None) -> int:
     return len(text)
 
 
-def _path(place: _Place | None) -> str:
+def _path(place: _Step | None) -> str:
     keys: list[Any] = []
     while place is not None:
         place, key = place

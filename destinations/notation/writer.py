@@ -164,7 +164,7 @@ class Writer:
         return self._last(value, reference.keys[-1], default)
 
     def _source(self, source: str) -> str:
-        if source == ITEM:
+        if source == ITEM and self.item:
             return self.item
         name = self.constant(source)
         found = f"sources[{name}]" if source == ALWAYS_THERE else f"sources.get({name}) or EMPTY"
