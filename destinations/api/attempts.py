@@ -8,7 +8,7 @@ import django_filters
 from django.db.models import QuerySet
 from rest_framework import serializers, viewsets
 
-from destinations.models import DeliveryAttempt
+from destinations.models import DeliveryAttempt, Operation
 from tracsync.common.filters import Moment, StrictFilters, Whole
 
 
@@ -17,7 +17,7 @@ class AttemptSerializer(serializers.ModelSerializer[DeliveryAttempt]):
         model = DeliveryAttempt
         fields: tuple[str, ...] = (
             *("id", "profile", "destination", "version", "idempotency_key", "at", "duration_ms"),
-            *("outcome", "status_code", "reason", "remote_id"),
+            *("operation", "outcome", "code", "field", "status_code", "reason", "remote_id"),
         )
         read_only_fields = fields
 
@@ -36,7 +36,10 @@ class FullAttemptSerializer(AttemptSerializer):
 class AttemptFilters(StrictFilters):
     profile = django_filters.CharFilter(label="The id of a profile")
     destination = Whole(label="The id of a destination")
+    operation = django_filters.ChoiceFilter(choices=Operation.choices)
     outcome = django_filters.ChoiceFilter(choices=DeliveryAttempt.Outcome.choices)
+    code = django_filters.CharFilter(label="The kind of the outcome, such as invalid_field")
+    field = django_filters.CharFilter(label="What the outcome is about")
     status_code = Whole()
     after = Moment(field_name="at", lookup_expr="gte")
     before = Moment(field_name="at", lookup_expr="lt")

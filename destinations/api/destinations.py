@@ -17,7 +17,7 @@ from destinations.api.destination_serializers import DestinationSerializer, Vers
 from destinations.api.fields import StrictSerializer, checked
 from destinations.api.revisions import RevisionedViews, described
 from destinations.connectors.base import ConnectorError
-from destinations.insight import preview
+from destinations.insight import preview, reasons
 from destinations.models import Destination
 from destinations.notation import NotationError
 from destinations.operations import actions, backfill
@@ -83,6 +83,32 @@ class AskBackfillSerializer(StrictSerializer):
     )
 
 
+class WhyNotSerializer(StrictSerializer):
+    state = serializers.ChoiceField(
+        reasons.NOT_THERE, default="rejected", help_text="Of the profiles in this state."
+    )
+
+
+class SampleSerializer(serializers.Serializer[Any]):
+    sync = serializers.IntegerField(source="pk")
+    profile = serializers.CharField()
+
+
+class ReasonSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField(help_text='Such as invalid_field; "" where there is none.')
+    field = serializers.CharField(help_text="What it is about.")
+    reason = serializers.CharField(source="text", help_text="What was said of one of them.")
+    count = serializers.IntegerField()
+    samples = SampleSerializer(many=True)
+
+
+class RankingSerializer(serializers.Serializer[Any]):
+    reasons = ReasonSerializer(many=True, help_text="The most frequent first, ten at most.")
+    read = serializers.IntegerField(help_text="How many profiles were looked at.")
+    is_all = serializers.BooleanField(help_text="Whether there are no others.")
+    more = serializers.IntegerField(help_text="How many further, rarer reasons there are.")
+
+
 @described(DestinationSerializer)
 class DestinationViews(RevisionedViews[Destination]):
     queryset = Destination.objects.select_related("resource", "health")
@@ -136,6 +162,15 @@ class DestinationViews(RevisionedViews[Destination]):
         found: Any = self.get_object().versions.all()
         page: Any = self.paginate_queryset(found)
         return self.get_paginated_response(VersionSerializer(page, many=True).data)
+
+    @extend_schema(parameters=[WhyNotSerializer], responses=RankingSerializer, filters=False)
+    @action(detail=True, filterset_class=None)
+    def reasons(self, request: Request, pk: str) -> Response:
+        """Why profiles are not there as of now: reasons by code and field, the most frequent first."""
+        asked = WhyNotSerializer(data=request.query_params.dict())
+        asked.is_valid(raise_exception=True)
+        found = reasons.as_of_now(self.get_object(), asked.validated_data["state"])
+        return Response(RankingSerializer(found).data)
 
     @extend_schema(request=None, responses=DestinationSerializer)
     @action(detail=True, methods=["post"])

@@ -38,7 +38,8 @@ class SyncSerializer(serializers.ModelSerializer[ProfileSync]):
         model = ProfileSync
         fields = (
             *("id", "profile", "destination", "state", "state_since", "reason", "owed", "due_at"),
-            *("version", "synced_version", "synced_at", "attempts", "last_error", "remote_id"),
+            *("version", "synced_version", "synced_at", "attempts", "last_error", "code", "field"),
+            "remote_id",
         )
         read_only_fields = fields
 
@@ -52,6 +53,8 @@ class SyncFilters(StrictFilters):
     state = django_filters.ChoiceFilter(choices=ProfileSync.State.choices)
     owed = TrueFalse(field_name="due_at", lookup_expr="isnull", exclude=True)
     due_before = Moment(field_name="due_at", lookup_expr="lte")
+    code = django_filters.CharFilter(label="The kind of the last error, such as invalid_field")
+    field = django_filters.CharFilter(label="What the last error is about")
     has_error = TrueFalse(field_name="last_error", lookup_expr="exact", method="with_error")
 
     def with_error(self, syncs: QuerySet[ProfileSync], name: str, value: bool) -> QuerySet[ProfileSync]:

@@ -11,23 +11,31 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 JSON = Any
 Schema = Mapping[str, Any]
+Operation = Literal["upsert", "remove", "erase"]
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One payload on its way.
+    """One push on its way: a payload to hold from now on, or a profile to take away.
 
     `idempotency_key` is the same for all repeats of one push and for nothing else; at most 64 characters.
-    `remote_id` is what the destination called this profile when it last accepted it, "" if unknown.
+    `remote` is what was kept of the last answer that accepted this profile, {} if nothing is known: its "id"
+    there, and what else the connector needs to find it again. It is not to be changed, nor is the payload.
+    `key` is the profile's id, for partitions, groups and names of objects; `version` grows with each change
+    of the profile. "remove" takes the profile out of the system, "erase" also what the system would keep of
+    it; neither has a payload, and both are accepted where it is not there any more.
     """
 
     payload: JSON
     idempotency_key: str
-    remote_id: str = ""
+    remote: Mapping[str, JSON] = field(default_factory=dict)
+    operation: Operation = "upsert"
+    key: str = ""
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +47,31 @@ class Exchange:
     status: int | None = None
 
 
+# Every outcome may have a `code` for its kind, such as invalid_field, missing_key, duplicate, suppressed,
+# too_large, conflict or not_found (small letters, digits and _, at most 50), and name the `field` that it is
+# about: pages and the API group by both.
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The destination holds the payload now. `after`: seconds it asks everyone to wait all the same."""
+    """The destination holds the payload now, or the profile no more.
 
-    remote_id: str = ""
+    `remote` is kept and comes back with the next delivery of this profile; None keeps what is known. Its
+    "id", at most 255 characters, is shown to people and searched for; everything else in it is encrypted.
+    It is at most 4 KiB as JSON. `after`: seconds the destination asks everyone to wait all the same.
+    """
+
+    remote: Mapping[str, JSON] | None = None
     detail: str = ""
     exchange: Exchange | None = None
     after: float | None = None
+    code: str = ""
+    field: str = ""
+
+    @property
+    def remote_id(self) -> str:
+        """What the destination calls the profile, "" if it did not say."""
+        return str((self.remote or {}).get("id", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +81,8 @@ class Retry:
     reason: str
     after: float | None = None
     exchange: Exchange | None = None
+    code: str = ""
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +92,8 @@ class Rejected:
     reason: str
     exchange: Exchange | None = None
     after: float | None = None
+    code: str = ""
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +102,8 @@ class Unknown:
 
     reason: str
     exchange: Exchange | None = None
+    code: str = ""
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +112,8 @@ class Hold:
 
     reason: str
     exchange: Exchange | None = None
+    code: str = ""
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +122,8 @@ class Stop:
 
     reason: str
     exchange: Exchange | None = None
+    code: str = ""
+    field: str = ""
 
 
 Outcome = Accepted | Retry | Rejected | Unknown | Hold | Stop
@@ -187,7 +222,7 @@ class Connector(Protocol):
     icon: ClassVar[str]  # the text of an SVG element
     credentials_schema: ClassVar[Schema]
     settings_schema: ClassVar[Schema]
-    payload_schema: ClassVar[Schema]
+    payload_schema: ClassVar[Schema]  # of an upsert
     batch_size: ClassVar[int]  # how many deliveries one call of push may be given
 
     def open(

@@ -108,7 +108,7 @@ class _RecordingSession:
 
 def _outcome(answer: Answer | None, delivery: Delivery) -> Outcome:
     if answer is None:
-        return Accepted(remote_id=delivery.remote_id or f"remote-{delivery.idempotency_key}")
+        return Accepted(delivery.remote or {"id": f"remote-{delivery.idempotency_key}"})
     assert not isinstance(answer, Exception)
     return answer(delivery) if callable(answer) else answer
 

@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from destinations.models import DeliveryAttempt, Destination
+from destinations.models import DeliveryAttempt, Destination, Operation
 from profiles.models import Profile
 from tracsync.common.bounded_lists import id_matches
 from tracsync.common.times import check_years
@@ -28,6 +28,7 @@ FAILED = "failed"  # any outcome but accepted
 STATUS = RegexValidator(
     r"^(none|[1-5](xx)?|[1-5]\d\d)$", _("Write a code such as 422, a class such as 4xx, or none.")
 )
+EXACTLY = ("operation", "code", "field")
 ACCEPTED = DeliveryAttempt.Outcome.ACCEPTED
 Rows = QuerySet[DeliveryAttempt]
 
@@ -73,6 +74,21 @@ class AttemptFilters(forms.Form):
         required=False,
         choices=[("", _("All")), (FAILED, _("Failed, in whatever way")), *DeliveryAttempt.Outcome.choices],
         help_text=_("What came of it."),
+    )
+    operation = forms.ChoiceField(
+        label=_("Operation"),
+        required=False,
+        choices=[("", _("All")), *Operation.choices],
+        help_text=_("What was asked for."),
+    )
+    code = forms.CharField(
+        label=_("Code"),
+        required=False,
+        max_length=50,
+        help_text=_("The kind of the outcome, such as invalid_field."),
+    )
+    field = forms.CharField(
+        label=_("Field"), required=False, max_length=255, help_text=_("What the outcome is about.")
     )
     status = forms.CharField(
         label=_("Status"),
@@ -157,6 +173,9 @@ def _searched(rows: Rows, filters: dict[str, Any]) -> Rows:
         rows = rows.filter(outcome=filters["outcome__exact"])
     if status := filters["status"]:
         rows = _with_status(rows, status)
+    exactly = {name: filters[name] for name in EXACTLY if filters[name]}
+    if exactly:
+        rows = rows.filter(**exactly)
     if filters["took"]:
         rows = rows.filter(duration_ms__gte=filters["took"])
     if filters["error"]:
@@ -181,7 +200,7 @@ def _needs_search(filters: dict[str, Any]) -> bool:
         return False
     outcome = filters["outcome__exact"]
     by_outcome = outcome == ACCEPTED or (outcome not in ("", FAILED) and filters["destination"] is not None)
-    return bool(by_outcome or filters["status"] or filters["took"] or filters["error"] or filters["q"])
+    return bool(by_outcome or any(filters[name] for name in (*EXACTLY, "status", "took", "error", "q")))
 
 
 def _few_profiles(filters: dict[str, Any]) -> list[str] | None:

@@ -6,6 +6,7 @@ Nothing here changes what is waiting or known.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +62,8 @@ def preview(destination: Destination, document: dict[str, Any]) -> Preview:
         payload = template.render(sources)
         connector = registry.get(destination.resource.type_id)
         errors += [sentence for _, sentence in schemas.validate(connector.payload_schema, payload)]
-        delivery = Delivery(payload, "preview", _remote_id(destination, document))
+        id = str(document.get("id", ""))
+        delivery = Delivery(payload, "preview", _remote(destination, id), key=id)
         request = _request(connector, destination, delivery)
     except (NotationError, ConnectorError) as error:
         errors.append(str(error))
@@ -84,7 +86,7 @@ def send_test(destination: Destination, document: dict[str, Any], key: str) -> T
         )
     began = time.monotonic()
     with connector.open(destination.resource.test, destination.settings, trial_runtime()) as session:
-        [outcome] = session.push([Delivery(payload, key)])
+        [outcome] = session.push([Delivery(payload, key, key=str(document.get("id", "")))])
     exchange = outcome.exchange
     return Trial(
         accepted=isinstance(outcome, Accepted),
@@ -123,10 +125,11 @@ def _stand_in(schema: Any) -> dict[str, Any]:
     return stand_in
 
 
-def _remote_id(destination: Destination, document: dict[str, Any]) -> str:
+def _remote(destination: Destination, id: str) -> Mapping[str, Any]:
     """What the destination calls the profile, which may decide what is sent, and to where."""
-    syncs = ProfileSync.objects.filter(destination=destination.pk, profile=str(document.get("id", "")))
-    return syncs.values_list("remote_id", flat=True).first() or ""
+    known = ProfileSync.objects.filter(destination=destination.pk, profile=id)
+    sync = known.only("remote_id", "remote_details").first()
+    return sync.remote if sync else {}
 
 
 def _request(connector: Connector, destination: Destination, delivery: Delivery) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from destinations.models.configuration import Destination, DestinationVersion, Extension, Resource
 from destinations.models.engine import AccessToken, Health, Heartbeat, Installation, Tally
 from destinations.models.jobs import Backfill, Replay
-from destinations.models.syncs import DeliveryAttempt, ProfileSync
+from destinations.models.syncs import DeliveryAttempt, Operation, ProfileSync
 
 __all__ = [
     "AccessToken",
@@ -15,6 +15,7 @@ __all__ = [
     "Health",
     "Heartbeat",
     "Installation",
+    "Operation",
     "ProfileSync",
     "Replay",
     "Resource",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -10,6 +13,14 @@ from destinations.models.configuration import Destination
 from profiles.models import Profile
 from tracsync.common.encryption import EncryptedJSONField
 from tracsync.common.translation import MessageField
+
+
+class Operation(models.TextChoices):
+    """What a destination is asked for; see Delivery in connectors/base.py."""
+
+    UPSERT = "upsert", _("Create or update")
+    REMOVE = "remove", _("Remove")
+    ERASE = "erase", _("Erase")
 
 
 class ProfileSync(models.Model):
@@ -63,12 +74,29 @@ class ProfileSync(models.Model):
     )
     synced_at = models.DateTimeField(_("accepted at"), null=True)
     payload_hash = models.CharField(max_length=64, blank=True)
+    code = models.CharField(
+        _("code"),
+        max_length=50,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Of what kind the last error is."),
+    )
+    field = models.CharField(
+        _("field"),
+        max_length=255,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("What the last error is about."),
+    )
     remote_id = models.CharField(
         _("remote ID"),
         max_length=255,
         blank=True,
         help_text=_("What the external system calls this profile."),
     )
+    remote_details = EncryptedJSONField(null=True)  # `remote` where it is more than that id
 
     class Meta:
         ordering = ("id",)
@@ -97,11 +125,26 @@ class ProfileSync(models.Model):
     def owed(self) -> bool:
         return self.due_at is not None
 
+    @property
+    def remote(self) -> Mapping[str, Any]:
+        """What the connector wants to be told of this profile with its next push.
+
+        The id counts: details of another one are those of a profile that this was before.
+        """
+        details: Mapping[str, Any] = self.remote_details or {}
+        if details and str(details.get("id", "")) == self.remote_id:
+            return details
+        return {"id": self.remote_id} if self.remote_id else {}
+
+    @remote.setter
+    def remote(self, remote: Mapping[str, Any]) -> None:
+        self.remote_id = str(remote.get("id", ""))
+        is_told_by_id = remote == ({"id": self.remote_id} if self.remote_id else {})
+        self.remote_details = None if is_told_by_id else dict(remote)
+
 
 class DeliveryAttempt(models.Model):
     """One try to push, with its outcome; never changed afterwards, deleted by age."""
-
-    REMOTE_ID_LENGTH = 255
 
     class Outcome(models.TextChoices):
         ACCEPTED = "accepted", _("Accepted")
@@ -122,7 +165,31 @@ class DeliveryAttempt(models.Model):
     at = models.DateTimeField(_("at"))
     duration_ms = models.PositiveIntegerField(_("duration"))
     lag = models.FloatField(null=True)  # seconds from due to sent
+    operation = models.CharField(
+        _("operation"),
+        max_length=10,
+        choices=Operation.choices,
+        default=Operation.UPSERT,
+        db_default=Operation.UPSERT,
+        help_text=_("What the destination was asked for."),
+    )
     outcome = models.CharField(_("outcome"), max_length=10, choices=Outcome.choices)
+    code = models.CharField(
+        _("code"),
+        max_length=50,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Of what kind the outcome is."),
+    )
+    field = models.CharField(
+        _("field"),
+        max_length=255,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("What the outcome is about."),
+    )
     status_code = models.PositiveSmallIntegerField(
         _("status code"), null=True, help_text=_("Of the HTTP answer; blank where there was none.")
     )

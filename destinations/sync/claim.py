@@ -318,6 +318,8 @@ def _park(ids: Sequence[int]) -> None:
         state_since=timezone.now(),
         reason=reason,
         last_error=reason,
+        code="",
+        field="",
         due_at=None,
         first_changed_at=None,
         first_tried_at=None,

@@ -40,6 +40,8 @@ class Refuse:
 
     reason: str
     problem: bool
+    code: str = ""
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,8 @@ class Decider:
             payload = self._template.render(sources)
         errors = schemas.validate(self.connector.payload_schema, payload)
         if errors:
-            return Refuse(joined("; ", (sentence for _, sentence in errors[:5])), problem=False)
+            reason = joined("; ", (sentence for _, sentence in errors[:5]))
+            return Refuse(reason, problem=False, code="invalid_field", field=errors[0][0])
         payload_hash = self.hash(payload)
         if payload_hash == sync.payload_hash and not sync.resend:
             return Unchanged()

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 
@@ -19,12 +23,15 @@ from destinations.connectors.base import (
     Unknown,
 )
 from destinations.models import DeliveryAttempt, ProfileSync
-from destinations.sync.decide import Decision
+from destinations.sync.decide import Decision, Refuse
 from profiles.models import Profile
 from tracsync.common.messages import shortened
 
 STATUS_CODES = range(100, 1000)
 MOST_TEXT = 10_000  # characters of what a destination may say about one push
+MOST_REMOTE = 4096  # characters, as JSON, of what is kept of an answer
+LONGEST_ID = LONGEST_FIELD = 255  # characters
+_CODE = re.compile(r"[a-z][a-z0-9_]{0,49}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,7 @@ class Entry:
     replays: int = 0
     payload_hash: str = ""
     attempt: DeliveryAttempt | None = None
+    remote: Mapping[str, Any] | None = None  # None: what was known stays
 
 
 def decided(sync: ProfileSync, profile: Profile, decision: Decision) -> Entry:
@@ -59,6 +67,7 @@ def delivered(
     """An entry, with its attempt, for what was sent. `duration` in seconds."""
     exchange = outcome.exchange or Exchange()
     said = outcome.detail if isinstance(outcome, Accepted) else outcome.reason
+    remote = _remote(outcome.remote) if isinstance(outcome, Accepted) else None
     attempt = DeliveryAttempt(
         profile_id=profile.pk,
         destination_id=sync.destination_id,
@@ -67,15 +76,18 @@ def delivered(
         at=began,
         duration_ms=round(duration * 1000),
         lag=max(0.0, (began - sync.due_at).total_seconds()) if sync.due_at else None,
+        operation=delivery.operation,
         outcome=OUTCOMES[type(outcome)],
+        code=code_of(outcome),
+        field=field_of(outcome),
         status_code=exchange.status if exchange.status in STATUS_CODES else None,
         reason=shortened(said, MOST_TEXT),
-        remote_id=_remote_id(outcome.remote_id) if isinstance(outcome, Accepted) else "",
+        remote_id=outcome.remote_id if remote and isinstance(outcome, Accepted) else "",
     )
     if _keeps_bodies(sync, outcome):
         attempt.request, attempt.response = exchange.request, exchange.response
     began_with = sync.due_at, sync.asked, sync.resend, sync.replays
-    return Entry(sync, profile.version, outcome, *began_with, payload_hash, attempt)
+    return Entry(sync, profile.version, outcome, *began_with, payload_hash, attempt, remote)
 
 
 OUTCOMES: dict[type[Outcome], str] = {
@@ -88,10 +100,24 @@ OUTCOMES: dict[type[Outcome], str] = {
 }
 
 
-def _remote_id(said: object) -> str:
-    """What is too long to be kept is no name for a profile: the next push goes without one."""
-    text = str(said)
-    return text if len(text) <= DeliveryAttempt.REMOTE_ID_LENGTH else ""
+def code_of(result: Outcome | Refuse) -> str:
+    """What is no code is none."""
+    return result.code if _CODE.fullmatch(str(result.code)) else ""
+
+
+def field_of(result: Outcome | Refuse) -> str:
+    return shortened(str(result.field), LONGEST_FIELD)
+
+
+def _remote(said: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """What is too long to be kept, or no JSON, tells nothing: what was known stays."""
+    if not isinstance(said, Mapping) or len(str(said.get("id", ""))) > LONGEST_ID:
+        return None
+    try:
+        text = json.dumps(dict(said), allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return None
+    return json.loads(text) if len(text) <= MOST_REMOTE else None
 
 
 def _keeps_bodies(sync: ProfileSync, outcome: Outcome) -> bool:

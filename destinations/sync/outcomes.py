@@ -16,7 +16,7 @@ from destinations.connectors.base import Accepted, Hold, Outcome, Rejected, Retr
 from destinations.models import Destination, ProfileSync
 from destinations.sync import counters, database, health, remote_ids, retry
 from destinations.sync.decide import Decision, Refuse, Skip, Unchanged, Wait
-from destinations.sync.entries import Entry
+from destinations.sync.entries import Entry, code_of, field_of
 from tracsync.common.messages import message
 
 logger = logging.getLogger(__name__)
@@ -42,10 +42,13 @@ FIELDS = (
     "second_chance",
     "attempts",
     "last_error",
+    "code",
+    "field",
     "synced_version",
     "synced_at",
     "payload_hash",
     "remote_id",
+    "remote_details",
 )
 
 # What others may have changed while the row was being pushed.
@@ -59,6 +62,7 @@ MEANWHILE = (
     "bulk",
     "attempts",
     "remote_id",
+    "remote_details",
 )
 
 
@@ -124,9 +128,10 @@ def _without_details(entry: Entry, error: Exception) -> Entry:
     entry.sync.payload_hash = ""
     attempt = entry.attempt
     if attempt is not None:
-        attempt.reason, attempt.remote_id, attempt.status_code = reason, "", None
+        attempt.reason, attempt.status_code = reason, None
+        attempt.remote_id = attempt.code = attempt.field = ""
         attempt.request = attempt.response = None
-    return replace(entry, result=Rejected(reason), attempt=attempt)
+    return replace(entry, result=Rejected(reason), attempt=attempt, remote=None)
 
 
 def _updated(entry: Entry, meanwhile: dict[str, Any]) -> ProfileSync:
@@ -185,18 +190,21 @@ def _accepted(row: ProfileSync, entry: Entry) -> datetime | None:
     _synced(row, entry.version, entry.result.detail or ACCEPTED)
     row.synced_at, row.second_chance = timezone.now(), False
     row.payload_hash = entry.payload_hash
-    row.remote_id = (entry.attempt.remote_id if entry.attempt else "") or row.remote_id
+    if entry.remote is not None:
+        row.remote = entry.remote
     return None
 
 
 def _synced(row: ProfileSync, version: int, reason: str) -> None:
     row.state, row.reason = State.SYNCED, reason
-    row.synced_version, row.attempts, row.last_error = version, 0, ""
+    row.synced_version, row.attempts = version, 0
+    row.last_error = row.code = row.field = ""
 
 
 def _refused(row: ProfileSync, entry: Entry) -> datetime | None:
     assert isinstance(entry.result, Refuse | Rejected)
-    row.state, row.reason, row.last_error = State.REJECTED, entry.result.reason, entry.result.reason
+    row.state, row.reason = State.REJECTED, entry.result.reason
+    _note_error(row, entry.result)
     row.attempts += 1
     return None
 
@@ -204,7 +212,7 @@ def _refused(row: ProfileSync, entry: Entry) -> datetime | None:
 def _failed(row: ProfileSync, entry: Entry) -> datetime | None:
     assert isinstance(entry.result, Retry | Unknown)
     row.attempts += 1
-    row.last_error = entry.result.reason
+    _note_error(row, entry.result)
     row.payload_hash = ""  # it may have arrived all the same: what was accepted before may be gone
     wait = retry.delay(row.attempts)
     if wait is None:
@@ -222,8 +230,13 @@ def _failed(row: ProfileSync, entry: Entry) -> datetime | None:
 def _kept(row: ProfileSync, entry: Entry) -> datetime | None:
     """It is the destination that refuses: the row stays due, and goes when the destination is well."""
     assert isinstance(entry.result, Hold | Stop)
-    row.state, row.reason, row.last_error = State.RETRYING, entry.result.reason, entry.result.reason
+    row.state, row.reason = State.RETRYING, entry.result.reason
+    _note_error(row, entry.result)
     return timezone.now()
+
+
+def _note_error(row: ProfileSync, result: Refuse | Rejected | Retry | Unknown | Hold | Stop) -> None:
+    row.last_error, row.code, row.field = result.reason, code_of(result), field_of(result)
 
 
 _APPLY = {

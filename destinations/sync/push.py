@@ -258,7 +258,9 @@ class _Batch:
             decision = self.decider.decide(row, profile, timezone.now())
             if isinstance(decision, Deliver):
                 key = self.decider.idempotency_key(self.epoch, row, profile.version, decision.payload_hash)
-                delivery = Delivery(decision.payload, key, row.remote_id)
+                delivery = Delivery(
+                    decision.payload, key, row.remote, key=profile.pk, version=profile.version
+                )
                 pushes.append(Push(row, profile, decision.payload_hash, delivery))
             else:
                 decided.append(entries.decided(row, profile, decision))

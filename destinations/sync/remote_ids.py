@@ -31,7 +31,7 @@ def taken(rows: Sequence[ProfileSync], entries: Sequence[Entry], known: Mapping[
     }
     for row in named.values():
         if owners.get(row.remote_id, row.pk) != row.pk:
-            row.remote_id = ""
+            row.remote = {}
     return {remote_id: pk for remote_id, pk in owners.items() if known[pk] != remote_id}
 
 
@@ -42,4 +42,6 @@ def take_from_others(destination: Destination, taken: Mapping[str, int]) -> None
     """
     if taken:
         others = ProfileSync.objects.filter(destination=destination, remote_id__in=taken.keys())
-        database.update(others.exclude(pk__among=taken.values()), skip_locked=True, remote_id="")
+        database.update(
+            others.exclude(pk__among=taken.values()), skip_locked=True, remote_id="", remote_details=None
+        )

@@ -154,7 +154,8 @@ def make_attempt(crm, make_profile):
 def test_attempts_newest_first(api, make_attempt, django_assert_num_queries):
     now = timezone.now()
     make_attempt("a", at=now - timedelta(hours=2))
-    make_attempt("b", at=now, outcome="rejected", status_code=422, request="kept", response="kept too")
+    coded = {"status_code": 422, "code": "invalid_field", "field": "mail"}
+    make_attempt("b", at=now, outcome="rejected", request="kept", response="kept too", **coded)
     make_attempt("c", at=now - timedelta(hours=1))
     api.get("/api/attempts/")
 
@@ -165,6 +166,8 @@ def test_attempts_newest_first(api, make_attempt, django_assert_num_queries):
     assert attempts() == ["b", "c", "a"]
     assert attempts("outcome=rejected") == ["b"]
     assert attempts("status_code=422") == ["b"]
+    assert attempts("code=invalid_field") == attempts("field=mail") == ["b"]
+    assert attempts("operation=remove") == []
     assert attempts("profile=c") == ["c"]
     assert attempts(f"after={(now - timedelta(minutes=61)).isoformat()}") == ["b", "c"]
     assert attempts(f"before={(now - timedelta(minutes=61)).isoformat()}") == ["a"]
@@ -178,3 +181,32 @@ def test_an_attempt_with_its_bodies(api, make_attempt):
     assert (answer["request"], answer["response"]) == ("POST /", "200")
     assert "request" not in api.get("/api/attempts/").json()["results"][0]
     assert api.delete(f"/api/attempts/{attempt.pk}/").status_code == 405
+
+
+def test_by_code_and_field(api, make_sync):
+    make_sync("a", state=State.REJECTED)
+    make_sync("b", state=State.REJECTED, code="invalid_field", field="mail")
+    assert found(api, "code=invalid_field") == found(api, "field=mail") == ["b"]
+    assert found(api, "code=invalid_field&field=name") == []
+
+
+def test_reasons_are_grouped_by_code_and_field(api, crm, make_sync):
+    for n in range(3):
+        make_sync(
+            f"p{n}", state=State.REJECTED, reason=f"{n} is no address", code="invalid_field", field="mail"
+        )
+    make_sync("q", state=State.REJECTED, reason="no")
+    make_sync("r", state=State.SKIPPED, reason="no consent")
+    answer = api.get(f"/api/destinations/{crm.pk}/reasons/").json()
+    first, second = answer["reasons"]
+    assert (first["code"], first["field"], first["count"]) == ("invalid_field", "mail", 3)
+    assert [sample["profile"] for sample in first["samples"]] == ["p0", "p1", "p2"]
+    assert (second["reason"], second["count"]) == ("no", 1)
+    assert (answer["read"], answer["is_all"], answer["more"]) == (4, True, 0)
+    [skipped] = api.get(f"/api/destinations/{crm.pk}/reasons/?state=skipped").json()["reasons"]
+    assert skipped["reason"] == "no consent"
+
+
+@pytest.mark.parametrize("query", ["state=synced", "state=", "states=rejected"])
+def test_reasons_of_nonsense_are_refused(api, crm, query):
+    assert api.get(f"/api/destinations/{crm.pk}/reasons/?{query}").status_code == 400

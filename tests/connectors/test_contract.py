@@ -109,7 +109,7 @@ def test_recording_answers_what_it_is_told(recording) -> None:
         Retry("busy"),
         Rejected("2"),
         Unknown("?"),
-        Accepted(remote_id="remote-1:3"),
+        Accepted({"id": "remote-1:3"}),
     ]
 
 

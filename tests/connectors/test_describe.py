@@ -163,7 +163,7 @@ def test_mautic_gives_a_known_contact_another_address(server, loopback) -> None:
     there = {"contact": {"id": 47, "fields": {"all": {"id": 47, "email": "old@x.example"}}}}
     credentials = mautic(server, 200, there)
     server.answers.append((200, {}, json.dumps(there).encode()))
-    delivery = Delivery({"email": "ana@x.example"}, "installation:7:1:abc", str(known))
+    delivery = Delivery({"email": "ana@x.example"}, "installation:7:1:abc", {"id": str(known)})
     told = Mautic().describe(credentials, {}, delivery)
     assert told["method"] == "PATCH"
     with Mautic().open(credentials, {}, loopback) as session:

@@ -208,7 +208,7 @@ class TestWhatNoColumnTakes:
         make_destination()
         for n in range(15):
             make_profile(f"p{n:02}")
-        recording.script(*[Accepted(remote_id="x" * 300) if n == 7 else None for n in range(15)])
+        recording.script(*[Accepted({"id": "x" * 300}) if n == 7 else None for n in range(15)])
         frozen.forward(20)
         run_all()
         assert ProfileSync.objects.filter(state=State.SYNCED).count() == 15

@@ -33,7 +33,7 @@ def accepted_as(frozen, recording, make_profile):
         nonlocal visits
         visits += 1
         recording.during_push = None
-        recording.script(*(Accepted(remote_id=remote_id) for remote_id in ids.values()))
+        recording.script(*(Accepted({"id": remote_id}) for remote_id in ids.values()))
         for name in ids:
             profile = Profile.objects.filter(pk=name).first() or Profile(document={"id": name})
             profile.document = {**profile.document, "stats": {"visits": visits}}
@@ -101,6 +101,79 @@ def test_a_row_that_is_being_pushed_loses_it_too(
     assert remote_ids() == {"p1": ""}
 
 
+@pytest.fixture
+def remote():
+    def of(name="p1"):
+        return ProfileSync.objects.get(profile=name).remote
+
+    return of
+
+
+def test_what_a_connector_keeps_comes_back_with_the_next_push(
+    make_destination, accepted_as, recording, remote
+):
+    make_destination()
+    kept = {"id": 47, "address": "ana@x.example", "list": ["a"]}
+    recording.script(Accepted(kept))
+    accepted_as(p1="48")
+    assert remote() == kept
+    accepted_as(p1="-")
+    assert recording.deliveries[-1].remote == kept
+    assert remote() == {"id": "48"}
+    assert ProfileSync.objects.get().remote_details is None
+
+
+def test_what_a_connector_keeps_beside_the_id_is_encrypted(make_destination, accepted_as, recording):
+    make_destination()
+    recording.script(Accepted({"id": "47", "address": "ana@x.example"}))
+    accepted_as(p1="48")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM destinations_profilesync")
+        assert "ana@x.example" not in str(cursor.fetchall())
+        cursor.execute("SELECT * FROM destinations_deliveryattempt")
+        assert "ana@x.example" not in str(cursor.fetchall())
+
+
+def test_nothing_new_keeps_what_is_known_and_an_empty_one_forgets_it(
+    make_destination, accepted_as, recording, remote
+):
+    make_destination()
+    recording.script(Accepted({"id": "47", "a": 1}), Accepted(), Accepted({}))
+    accepted_as(p1="-")
+    accepted_as(p1="-")
+    assert remote() == {"id": "47", "a": 1}
+    accepted_as(p1="-")
+    assert remote() == {}
+
+
+@pytest.mark.parametrize(
+    "said", [{"id": "x" * 300}, {"id": "1", "a": "x" * 5000}, {"a": object()}, {"a": float("nan")}, ["47"]]
+)
+def test_what_cannot_be_kept_tells_nothing(make_destination, accepted_as, recording, remote, said):
+    make_destination()
+    recording.script(Accepted({"id": "47"}), Accepted(said))
+    accepted_as(p1="-")
+    accepted_as(p1="-")
+    assert ProfileSync.objects.get().state == "synced"
+    assert remote() == {"id": "47"}
+
+
+def test_an_id_that_an_earlier_release_wrote_counts(make_destination, accepted_as, recording, remote):
+    """It knows no details, and leaves those of the id before where they are."""
+    make_destination()
+    recording.script(Accepted({"id": "47", "a": 1}))
+    accepted_as(p1="-")
+    ProfileSync.objects.update(remote_id="48")
+    assert remote() == {"id": "48"}
+
+
+def test_who_loses_an_id_loses_what_was_kept_with_it(make_destination, accepted_as, recording, remote):
+    make_destination()
+    recording.script(Accepted({"id": "47", "a": 1}), Accepted({"id": "47", "a": 2}))
+    accepted_as(p1="-", p2="-")
+    assert (remote("p1"), remote("p2")) == ({}, {"id": "47", "a": 2})
+
+
 def test_nothing_is_asked_of_the_database_while_ids_stay(make_destination, accepted_as, frozen):
     make_destination()
     accepted_as(p1="47", p2="48")
@@ -123,4 +196,4 @@ def test_a_preview_knows_the_id(make_destination, accepted_as, recording, monkey
     accepted_as(p1="47")
     for document in ({"id": "p1"}, {"id": "unknown"}, {}):
         preview.preview(destination, document)
-    assert [delivery.remote_id for delivery in shown] == ["47", "", ""]
+    assert [delivery.remote.get("id", "") for delivery in shown] == ["47", "", ""]

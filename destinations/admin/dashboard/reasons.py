@@ -1,10 +1,9 @@
-"""Why profiles were not sent to a destination, or not accepted: reasons ranked, with samples."""
+"""Why profiles were not sent to a destination, or not accepted: ranked reasons as the funnel shows them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db.models import BooleanField, QuerySet
 from django.db.models.expressions import RawSQL
@@ -14,97 +13,93 @@ from django.utils.translation import ngettext
 
 from destinations.admin.base.links import listing
 from destinations.admin.dashboard import charts
+from destinations.insight import reasons
 from destinations.insight.attempt_search import FAILED
 from destinations.models import DeliveryAttempt, Destination, ProfileSync
 from tracsync.common.numbers import grouped
 from tracsync.common.translation import translated
 
-MOST_READ = 2000  # rows of one kind
-MOST_REASONS = 10
 MOST_TEXT = 300  # characters of one reason
-SAMPLES = 3
 State = ProfileSync.State
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Reason:
-    """`samples` are ids of profiles, each with its page's address."""
+    """`kind`: code and field, "" where the destination gave none. `samples`: profiles with their pages."""
 
     text: str
-    count: int = 0
-    share: str = ""
-    samples: list[tuple[str, str]] = field(default_factory=list)
+    kind: str
+    count: int
+    share: str
+    samples: list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Ranking:
-    """The reasons of the `read` rows that were looked at; `is_all`: there are no others. `url` lists them."""
+class Shown:
+    """A ranking with its title; `url` lists the rows of which it is."""
 
     title: str
-    reasons: list[Reason]
-    read: int
-    is_all: bool
-    more: int
     url: str
+    ranking: reasons.Ranking
+    page: str  # the address of a sample, by name
+
+    @property
+    def rows(self) -> list[Reason]:
+        return [self._row(reason) for reason in self.ranking.reasons]
+
+    def _row(self, reason: reasons.Reason) -> Reason:
+        text = " ".join(translated(reason.text).split()) or _("no reason was given")
+        return Reason(
+            text if len(text) <= MOST_TEXT else f"{text[: MOST_TEXT - 1]}…",
+            ": ".join(filter(None, (reason.code, reason.field))),
+            reason.count,
+            charts.percent(reason.count / self.ranking.read),
+            [(profile, reverse(self.page, args=[pk])) for pk, profile in reason.samples],
+        )
 
     @property
     def looked_at(self) -> str:
         """How much of it this is."""
-        read = grouped(self.read)
-        if self.is_all:
+        read, more = grouped(self.ranking.read), self.ranking.more
+        if self.ranking.is_all:
             text = ngettext(
-                "%(read)s was looked at, and that is all.", "All %(read)s were looked at.", self.read
+                "%(read)s was looked at, and that is all.", "All %(read)s were looked at.", self.ranking.read
             )
         else:
             text = _("%(read)s of them were looked at; there are more.")
-        reasons = ngettext(
-            "%(count)s further reason is rarer.", "%(count)s further reasons are rarer.", self.more
-        )
-        sentences = [text % {"read": read}, reasons % {"count": self.more} if self.more else ""]
+        further = ngettext("%(count)s further reason is rarer.", "%(count)s further reasons are rarer.", more)
+        sentences = [text % {"read": read}, further % {"count": more} if more else ""]
         return " ".join(filter(None, sentences))
 
 
-def as_of_now(destination: Destination) -> list[Ranking]:
+def as_of_now(destination: Destination) -> list[Shown]:
     """Of the rows as they are now."""
     titles = {
         State.SKIPPED: _("Prerequisites not met, as of now"),
         State.REJECTED: _("Rejected, as of now"),
         State.RETRYING: _("To be tried again, as of now"),
     }
-    rows = ProfileSync.objects.filter(destination=destination).order_by()
+    page = "admin:destinations_profilesync_change"
     return [
-        _ranking(title, rows.filter(state=state), listing("profilesync", destination, state__exact=state))
+        Shown(
+            title,
+            listing("profilesync", destination, state__exact=state),
+            reasons.as_of_now(destination, state),
+            page,
+        )
         for state, title in titles.items()
     ]
 
 
-def failed(destination: Destination, since: datetime) -> Ranking:
+def failed(destination: Destination, since: datetime) -> Shown:
     """Of the attempts since a moment that were not accepted; the latest ones where there are many."""
     rows = failed_attempts().filter(destination=destination, at__gte=since).order_by("-at")
     url = listing("deliveryattempt", destination, at__gte=since.isoformat(), outcome__exact=FAILED)
-    return _ranking(_("Attempts that failed in this time"), rows, url)
+    title, page = _("Attempts that failed in this time"), "admin:destinations_deliveryattempt_change"
+    return Shown(title, url, reasons.ranked(rows), page)
 
 
 def failed_attempts() -> QuerySet[DeliveryAttempt]:
     """In the words of the indexes of failed attempts: SQLite takes a partial index for nothing else."""
     condition = RawSQL("NOT (outcome = 'accepted')", (), output_field=BooleanField())
     return DeliveryAttempt.objects.filter(condition)
-
-
-def _ranking(title: str, rows: QuerySet[Any], url: str) -> Ranking:
-    found = list(rows.values_list("reason", "pk", "profile_id")[: MOST_READ + 1])
-    read = found[:MOST_READ]
-    page = f"admin:{rows.model._meta.app_label}_{rows.model._meta.model_name}_change"
-    by_text: dict[str, Reason] = {}
-    for text, pk, profile_id in read:
-        short = " ".join(translated(text).split()) or _("no reason was given")
-        short = short if len(short) <= MOST_TEXT else f"{short[: MOST_TEXT - 1]}…"
-        reason = by_text.setdefault(short, Reason(short))
-        reason.count += 1
-        if len(reason.samples) < SAMPLES and profile_id not in dict(reason.samples):
-            reason.samples.append((profile_id, reverse(page, args=[pk])))
-    ranked = sorted(by_text.values(), key=lambda reason: -reason.count)
-    for reason in ranked:
-        reason.share = charts.percent(reason.count / len(read))
-    is_all = len(found) == len(read)
-    return Ranking(title, ranked[:MOST_REASONS], len(read), is_all, max(0, len(ranked) - MOST_REASONS), url)

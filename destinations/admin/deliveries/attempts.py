@@ -39,15 +39,23 @@ class DeliveryAttemptAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
     change_list_template = "admin/tracsync/deliveries/attempt_list.html"
     panel_template = "admin/tracsync/deliveries/attempt_panel.html"
     list_display = (
-        *("began", "of_profile", "at_destination", "outcome"),
-        *("status_code", "said", "duration", "version"),
+        *("began", "of_profile", "at_destination", "operation", "outcome"),
+        *("code", "field", "status_code", "said", "duration", "version"),
     )
     ordering = ("-at",)
     fieldsets = (
-        (None, {"fields": ("began", "of_profile", "at_destination", "version", "idempotency_key")}),
+        (
+            None,
+            {"fields": ("began", "of_profile", "at_destination", "operation", "version", "idempotency_key")},
+        ),
         (
             gettext_lazy("What came of it"),
-            {"fields": ("outcome", "said", "status_code", "remote_id", "duration", "waited")},
+            {
+                "fields": (
+                    *("outcome", "said", "code", "field", "status_code"),
+                    *("remote_id", "duration", "waited"),
+                )
+            },
         ),
     )
     wire = (gettext_lazy("What went over the wire"), {"fields": ("sent", "answered")})

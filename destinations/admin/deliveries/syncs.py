@@ -76,7 +76,18 @@ class ProfileSyncAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
         (gettext_lazy("What the destination knows"), {"fields": ("synced_version", "accepted", "remote_id")}),
         (
             gettext_lazy("What is waiting"),
-            {"fields": ("version", "due", "owed_since", "attempts", "last_problem", "by_person")},
+            {
+                "fields": (
+                    "version",
+                    "due",
+                    "owed_since",
+                    "attempts",
+                    "last_problem",
+                    "code",
+                    "field",
+                    "by_person",
+                )
+            },
         ),
     )
 

@@ -51,7 +51,7 @@ def lately(destination: Destination) -> dict[str, Any]:
     }
 
 
-def _rankings(destination: Destination, since: datetime, listed: list[str]) -> Iterator[reasons.Ranking]:
+def _rankings(destination: Destination, since: datetime, listed: list[str]) -> Iterator[reasons.Shown]:
     """Of what this person may look at."""
     if "profilesync" in listed:
         yield from reasons.as_of_now(destination)

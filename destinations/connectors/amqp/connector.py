@@ -279,7 +279,7 @@ class RabbitSession:
             try:
                 item.message = item.message or amqp_message.write(item.delivery, self._topology.compression)
             except UnwritableError as error:
-                item.outcome = Rejected(str(error))
+                item.outcome = Rejected(str(error), code="invalid_field")
                 continue
             item.exchange = self._exchange(item.message)
             yield item.message
@@ -322,7 +322,7 @@ class RabbitSession:
 
     def _refusal(self, item: _Item, error: amqp.ChannelClosedByBroker) -> Outcome:
         if error.reply_code == 406:  # such as: message size larger than configured max size
-            return Rejected(self._said(error), item.exchange)
+            return Rejected(self._said(error), item.exchange, code="too_large")
         return Retry(self._said(error), None, item.exchange)
 
     def _said(self, error: amqp.ChannelClosedByBroker) -> str:

@@ -16,6 +16,7 @@ from destinations.connectors.redaction import MASK, SCAN_LIMIT, Redactor, cut
 from tracsync.common.messages import Message, joined, message
 
 RETRYABLE = frozenset({408, 425, 429})
+CODES = {404: "not_found", 409: "conflict", 413: "too_large"}  # what a status alone says of a rejection
 _MARKUP = re.compile(r"<[^<>]*>")
 
 
@@ -70,7 +71,8 @@ def outcome(reply: Reply, redactor: Redactor, payload: JSON = None) -> Outcome:
         return Hold(reason(reply, redactor, payload), reply.exchange)
     if status == 410:
         return Stop(reason(reply, redactor, payload), reply.exchange)
-    return Rejected(reason(reply, redactor, payload), reply.exchange, after)
+    code = CODES.get(status, "")
+    return Rejected(reason(reply, redactor, payload), reply.exchange, after, code)
 
 
 def reason(reply: Reply, redactor: Redactor, payload: JSON = None) -> str:

@@ -100,7 +100,8 @@ def single(said: Said, body: Mapping[str, JSON]) -> Outcome:
         return _stored(said.mapping.get("contact"), status, body, exchange, said.wait())
     if status in replies.RETRYABLE or status >= 500:
         return Retry(said.reason(body), said.wait(), exchange)
-    return Rejected(said.reason(body), exchange)
+    field = _field(said.errors[0]) if said.errors else ""
+    return Rejected(said.reason(body), exchange, code=_kind(status), field=field)
 
 
 def batch(said: Said, bodies: Sequence[Mapping[str, JSON]]) -> list[Outcome]:
@@ -184,7 +185,7 @@ def _stored(
         # An empty contact came back from Mautic 5.0 (#13243).
         return Unknown(message("answered %(status)s without the contact's id", status=status), exchange)
     done = _CREATED if status == 201 else _UPDATED
-    return Accepted(number, cut(joined("; ", (done, *_lost(body, found)))), exchange, after)
+    return Accepted({"id": number}, cut(joined("; ", (done, *_lost(body, found)))), exchange, after)
 
 
 def number_and_address(said: Said) -> tuple[str, JSON]:
@@ -207,7 +208,17 @@ def _refused(error: Mapping[str, JSON], said: Said, body: Mapping[str, JSON], ex
     reason = cut(joined(": ", (refused, text))) if text else refused
     if isinstance(code, int) and (code in replies.RETRYABLE or code >= 500):
         return Retry(reason, None, exchange)
-    return Rejected(reason, exchange)
+    return Rejected(reason, exchange, code=_kind(code), field=_field(error))
+
+
+def _kind(status: JSON) -> str:
+    return "invalid_field" if status in (400, 422) else "not_found" if status in MISSING else ""
+
+
+def _field(error: Mapping[str, JSON]) -> str:
+    """The first of the fields that an error is about, "" where it names none."""
+    details = error.get("details")
+    return next(iter(details), "") if isinstance(details, Mapping) else ""
 
 
 def _lost(body: Mapping[str, JSON], found: JSON) -> list[str]:

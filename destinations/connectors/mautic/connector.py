@@ -145,7 +145,7 @@ def _first_call(base: str, delivery: Delivery, overwrite_with_blank: bool) -> ht
 
 def _moved(delivery: Delivery, place: str) -> Identity | None:
     """The contact that has another address than this delivery; None if there is none that is known."""
-    known = identity.read(delivery.remote_id, place)
+    known = identity.read(delivery.remote, place)
     return known if known and known.mark != identity.mark(place, delivery.payload["email"]) else None
 
 
@@ -181,7 +181,7 @@ class MauticSession:
     def push(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         self._failures = 0
         problems = [_problem(delivery) for delivery in deliveries]
-        outcomes: list[Outcome] = [Rejected(problem) for problem in problems]
+        outcomes: list[Outcome] = [Rejected(problem, code="invalid_field") for problem in problems]
         usable = [index for index, problem in enumerate(problems) if not problem]
         moved = {index: known for index in usable if (known := _moved(deliveries[index], self._place))}
         chunks = self._chunks(deliveries, [index for index in usable if index not in moved])
@@ -200,7 +200,7 @@ class MauticSession:
         if not isinstance(outcome, Accepted):
             return outcome
         known = identity.identity(outcome.remote_id, self._place, delivery.payload["email"])
-        return replace(outcome, remote_id=str(known))
+        return replace(outcome, remote={"id": str(known)})
 
     def _send_group(
         self, deliveries: Sequence[Delivery], group: Sequence[int], moved: Mapping[int, Identity]
@@ -256,14 +256,14 @@ class MauticSession:
         number, address = answers.number_and_address(said)
         marks = (known.mark, identity.mark(self._place, delivery.payload["email"]))
         if status != 200 or number != known.number or identity.mark(self._place, address) not in marks:
-            return self._send_one(replace(delivery, remote_id=""))
+            return self._send_one(replace(delivery, remote={}))
         return self._send_one(delivery)
 
     def _send_one(self, delivery: Delivery) -> Step:
         call = _first_call(self._client.base, delivery, self._overwrite)
         reply = self._client.call(call, may_be_missing=call.method == "PATCH")
         if reply.status in answers.MISSING:  # deleted since it was looked at
-            return self._send_one(replace(delivery, remote_id=""))
+            return self._send_one(replace(delivery, remote={}))
         said = Said(reply, self._client.redactor)
         return [answers.single(said, contact(delivery.payload, self._overwrite))], answers.halt(said)
 

@@ -37,9 +37,9 @@ def identity(number: str, place: str, address: str) -> Identity:
     return Identity(number, place, mark(place, address))
 
 
-def read(remote_id: str, place: str) -> Identity | None:
+def read(remote: Mapping[str, JSON], place: str) -> Identity | None:
     """The identity that a remote id tells; None if it tells none in the Mautic at this place."""
-    found = _REMOTE_ID.fullmatch(remote_id)
+    found = _REMOTE_ID.fullmatch(str(remote.get("id", "")))
     return Identity(*found.groups()) if found and found[2] == place else None
 
 

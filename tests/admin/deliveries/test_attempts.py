@@ -24,8 +24,14 @@ def moment(**ago):
 
 
 def test_each_filter_finds_and_leaves_out(sync, page, make_attempt):
-    make_attempt(sync, reason="status 422: mail is not an address", duration_ms=900)
+    coded = {"code": "invalid_field", "field": "mail"}
+    make_attempt(sync, reason="status 422: mail is not an address", duration_ms=900, **coded)
     for query, listed in (
+        ("operation=upsert", True),
+        ("operation=remove", False),
+        ("code=invalid_field&field=mail", True),
+        ("code=duplicate", False),
+        ("field=name", False),
         ("outcome__exact=rejected", True),
         ("outcome__exact=failed", True),
         ("outcome__exact=accepted", False),

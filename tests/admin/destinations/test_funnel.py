@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from destinations.admin.dashboard import reasons
+from destinations.insight import reasons as ranking
 from destinations.models import DeliveryAttempt, Destination, ProfileSync, Tally
 from destinations.sync import counters
 from profiles.models import Profile
@@ -137,23 +138,42 @@ def test_reasons_are_ranked_with_samples(funnel, sync, attempt, destination):
     assert "status 503" in text[text.index("Attempts that failed") :]
 
 
+def test_what_has_the_same_code_and_field_is_one_reason_whatever_the_words(funnel, sync, destination):
+    coded = {"code": "invalid_field", "field": "mail"}
+    sync("anna", "rejected", "anna@ is no address", **coded)
+    sync("ben", "rejected", "ben@ is no address", **coded)
+    sync("cleo", "rejected", "cleo@ is no address")
+    first, second = reasons.as_of_now(destination)[1].rows
+    assert (first.kind, first.count, [name for name, _ in first.samples]) == (
+        "invalid_field: mail", 2, ["anna", "ben"],
+    )  # fmt: skip
+    assert (second.kind, second.text) == ("", "cleo@ is no address")
+    assert "<code>invalid_field: mail</code> anna@ is no address" in funnel().text
+
+
+def test_what_was_once_rejected_and_is_not_wanted_now_goes_by_its_words(sync, destination):
+    sync("anna", "skipped", "no consent", code="invalid_field", field="mail")
+    [reason] = reasons.as_of_now(destination)[0].rows
+    assert (reason.kind, reason.text) == ("", "no consent")
+
+
 def test_no_more_rows_are_read_than_is_said(sync, destination, monkeypatch):
-    monkeypatch.setattr(reasons, "MOST_READ", 2)
+    monkeypatch.setattr(ranking, "MOST_READ", 2)
     for name in ("anna", "ben", "cleo"):
         sync(name, "rejected", "status 422")
     rejected = reasons.as_of_now(destination)[1]
-    assert (rejected.read, rejected.is_all, rejected.reasons[0].count) == (2, False, 2)
+    assert (rejected.ranking.read, rejected.ranking.is_all, rejected.rows[0].count) == (2, False, 2)
     assert rejected.looked_at == "2 of them were looked at; there are more."
 
 
 def test_rare_reasons_are_left_out_and_long_ones_cut(sync, destination, monkeypatch):
-    monkeypatch.setattr(reasons, "MOST_REASONS", 1)
+    monkeypatch.setattr(ranking, "MOST_REASONS", 1)
     sync("anna", "rejected", "x" * 5000)
     sync("ben", "rejected", "x" * 5001)
     sync("cleo", "rejected", " another\n one ")
     rejected = reasons.as_of_now(destination)[1]
-    assert (len(rejected.reasons), rejected.reasons[0].count) == (1, 2)
-    assert len(rejected.reasons[0].text) == reasons.MOST_TEXT
+    assert (len(rejected.rows), rejected.rows[0].count) == (1, 2)
+    assert len(rejected.rows[0].text) == reasons.MOST_TEXT
     assert rejected.looked_at == "All 3 were looked at. 1 further reason is rarer."
 
 
@@ -162,7 +182,7 @@ def test_failed_attempts_are_those_of_the_period(attempt, destination):
     attempt("ben", "accepted", "taken")
     attempt("cleo", "unknown", "long ago", timedelta(days=2))
     found = reasons.failed(destination, timezone.now() - timedelta(days=1))
-    assert [one.text for one in found.reasons] == ["lately"]
+    assert [one.text for one in found.rows] == ["lately"]
     plan = reasons.failed_attempts().filter(destination=destination, at__gte=timezone.now()).explain()
     assert "failed_by_destination" in plan or connection.vendor != "sqlite"
 

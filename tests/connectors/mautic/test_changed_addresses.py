@@ -46,11 +46,14 @@ class Rows:
         self.ids: dict[str, str] = {}
         self.outcomes: dict[str, Any] = {}
 
+    def remote(self, name: str) -> dict[str, str]:
+        return {"id": self.ids[name]} if name in self.ids else {}
+
     def push(self, *profiles: tuple[str, dict[str, Any]], base: str = BASE) -> list[Any]:
         store = MemoryTokenStore()
         store._token = Token("T0KEN", time.time() + 1000)
         keys = {"api_url": base, "public_key": "public", "private_key": "secret"}
-        deliveries = [Delivery(fields, f"1:{name}", self.ids.get(name, "")) for name, fields in profiles]
+        deliveries = [Delivery(fields, f"1:{name}", self.remote(name)) for name, fields in profiles]
         with Mautic().open(keys, {}, Runtime(tokens=store)) as session:
             outcomes = list(session.push(deliveries))
         for (name, _fields), outcome in zip(profiles, outcomes, strict=True):
@@ -348,7 +351,7 @@ def test_a_long_address_of_mautic_makes_no_long_remote_id() -> None:
     place = identity.place_of("https://mautic.example/" + "x" * 500)
     remote_id = str(identity.identity("9" * 19, place, "a@x.example"))
     assert len(remote_id) < 255
-    assert identity.read(remote_id, place) is not None
+    assert identity.read({"id": remote_id}, place) is not None
 
 
 def test_who_leaves_an_address_goes_before_who_takes_it() -> None:
