@@ -19,7 +19,7 @@ from destinations.connectors import registry, schemas
 from destinations.insight.destination_status import Kind, find
 from destinations.models import Destination, DestinationVersion, Health, Resource
 
-RESHAPES = ("prerequisites", "mapping", "settings")
+RESHAPES = ("prerequisites", "mapping", "settings", "on_leave")
 
 
 def author(request: Request) -> Author:
@@ -70,7 +70,7 @@ class DestinationSerializer(StrictModelSerializer):
         model = Destination
         fields = (
             *("id", "name", "description", "resource", "prerequisites", "mapping", "settings"),
-            *("quiet_period", "max_wait", "effective_quiet_period", "effective_max_wait"),
+            *("on_leave", "quiet_period", "max_wait", "effective_quiet_period", "effective_max_wait"),
             *("concurrency", "effective_concurrency", "rate_limit", "rate_period"),
             *("use_test_credentials", "enabled", "paused", "paused_at", "tags", "health"),
             *("backfill_suggested", "backfill_url", "revision", "created_at", "updated_at"),

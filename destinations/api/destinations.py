@@ -62,6 +62,9 @@ class PreviewSerializer(serializers.Serializer[Any]):
     errors = serializers.ListField(child=serializers.CharField())  # type: ignore[assignment]
     places = serializers.JSONField(help_text="Where each value of the payload comes from.")
     missing = serializers.ListField(child=serializers.CharField(), help_text="References that led nowhere.")
+    operation = serializers.CharField(
+        allow_null=True, help_text="upsert, remove or erase; null: nothing would be asked for."
+    )
 
 
 class TrialSerializer(serializers.Serializer[Any]):

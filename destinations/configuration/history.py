@@ -26,6 +26,7 @@ LABELS = {
     "use_test_credentials": gettext_lazy("Use test credentials"),
     "prerequisites": gettext_lazy("Prerequisites"),
     "mapping": gettext_lazy("Mapping"),
+    "on_leave": gettext_lazy("When it leaves"),
     "quiet_period": gettext_lazy("Quiet period"),
     "max_wait": gettext_lazy("Max wait"),
     "concurrency": gettext_lazy("Concurrency"),
@@ -38,7 +39,7 @@ LABELS = {
 LONG = ("description", "prerequisites", "mapping")  # shown as a difference, not in a sentence
 OWN = tuple(name for name in LABELS if name not in ("resource_name", "paused"))
 RESTORED = (
-    *("use_test_credentials", "prerequisites", "mapping", "quiet_period", "max_wait"),
+    *("use_test_credentials", "prerequisites", "mapping", "on_leave", "quiet_period", "max_wait"),
     *("concurrency", "rate_limit", "rate_period"),
 )
 MOST_SHOWN = 60  # characters of a value in a sentence

@@ -13,7 +13,7 @@ from destinations.models import Backfill, Destination, Health, Resource
 from destinations.sync import health, immediate
 from tracsync.common.encryption import get_readable
 
-SENT = ("prerequisites", "mapping", "settings", "resource_id", "use_test_credentials")
+SENT = ("prerequisites", "mapping", "settings", "resource_id", "use_test_credentials", "on_leave")
 
 Row = TypeVar("Row", Destination, Resource)
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from destinations.configuration import kept_secrets
 from destinations.connectors import registry, schemas
-from destinations.connectors.base import Connector, ConnectorError
+from destinations.connectors.base import Connector, ConnectorError, operations_of
 from destinations.models import Destination, Extension, Resource
 from destinations.notation import NotationError, parse_condition, parse_template
 from tracsync.common.translation import translated
@@ -57,6 +57,7 @@ def check_destination(destination: Destination, entered: Mapping[str, Any] | Non
         _check_opening("settings", connector, destination.credentials, destination.settings, errors)
         if isinstance(destination.settings, dict):
             kept_secrets.check_destination(destination, entered or {}, errors)
+            _check_leaving("on_leave", connector, destination, errors)
     if destination.use_test_credentials and not resource.test:
         errors["use_test_credentials"] = [
             _("The resource %(name)s has no test credentials.") % {"name": resource.name}
@@ -98,6 +99,17 @@ def _check_opening(name: str, connector: Connector, credentials: Any, settings: 
             pass
     except ConnectorError as error:
         errors[name] = [translated(str(error))]
+
+
+def _check_leaving(name: str, connector: Connector, destination: Destination, errors: Errors) -> None:
+    """What the connector cannot do with these settings is refused now, and not when a profile leaves."""
+    choices = {Destination.Leaving.KEEP, *operations_of(connector, destination.settings)}
+    known = [choice for choice in Destination.Leaving if choice in choices]
+    if getattr(destination, name) not in known:
+        errors[name] = [
+            _("With these settings %(name)s cannot do that; it can: %(choices)s.")
+            % {"name": translated(connector.name), "choices": ", ".join(known)}
+        ]
 
 
 def _check_notation(name: str, parse: Any, value: Any, errors: Errors) -> None:

@@ -234,3 +234,15 @@ class Connector(Protocol):
         self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], delivery: Delivery
     ) -> dict[str, JSON]:
         """The request that `push` would make, secrets masked, without making it: for previews."""
+
+
+def operations_of(connector: Connector, settings: Mapping[str, JSON]) -> Sequence[Operation]:
+    """What a connector can be asked for with these settings.
+
+    A class names its `operations`; where they hang on the settings it has a method
+    `operations_with(settings)` that narrows them. One with neither only upserts.
+    """
+    narrowed: Callable[[Mapping[str, JSON]], Sequence[Operation]] | None
+    narrowed = getattr(connector, "operations_with", None)
+    found: Sequence[Operation] = getattr(connector, "operations", ("upsert",))
+    return found if narrowed is None else narrowed(settings)

@@ -18,7 +18,16 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import ClassVar
 
 from destinations.connectors import schemas
-from destinations.connectors.base import JSON, Accepted, Delivery, Outcome, Runtime, Schema, Session
+from destinations.connectors.base import (
+    JSON,
+    Accepted,
+    Delivery,
+    Operation,
+    Outcome,
+    Runtime,
+    Schema,
+    Session,
+)
 
 Answer = Outcome | Exception | Callable[[Delivery], Outcome]
 
@@ -41,6 +50,7 @@ class RecordingConnector:
     settings_schema: ClassVar[Schema] = {"type": "object", "default": {}}
     payload_schema: ClassVar[Schema] = {}
     batch_size: ClassVar[int] = 100
+    operations: ClassVar[tuple[Operation, ...]] = ("upsert", "remove", "erase")
 
     deliveries: ClassVar[list[Delivery]]
     batches: ClassVar[list[int]]
@@ -80,6 +90,7 @@ class RecordingConnector:
     ) -> dict[str, JSON]:
         return {
             "credentials": schemas.mask(self.credentials_schema, credentials),
+            "operation": delivery.operation,
             "payload": delivery.payload,
             "idempotency_key": delivery.idempotency_key,
         }
@@ -108,6 +119,8 @@ class _RecordingSession:
 
 def _outcome(answer: Answer | None, delivery: Delivery) -> Outcome:
     if answer is None:
+        if delivery.operation != "upsert":
+            return Accepted()
         return Accepted(delivery.remote or {"id": f"remote-{delivery.idempotency_key}"})
     assert not isinstance(answer, Exception)
     return answer(delivery) if callable(answer) else answer

@@ -51,7 +51,7 @@ def sentence(sync: ProfileSync, now: datetime | None = None) -> str:
 
 def _state(sync: ProfileSync, now: datetime) -> str:
     """Nothing for what has only become due."""
-    since = told(sync.state_since, now)
+    since = told((sync.state == State.REMOVED and sync.removed_at) or sync.state_since, now)
     said = {"reason": translated(sync.reason), "time": since, "number": sync.attempts}
     texts = {
         State.SYNCED: _("synced at %(time)s: %(reason)s"),
@@ -60,6 +60,7 @@ def _state(sync: ProfileSync, now: datetime) -> str:
             "rejected: %(reason)s; waits for a change of the profile or the destination, or for a replay"
         ),
         State.RETRYING: _("attempt %(number)s failed: %(reason)s"),
+        State.REMOVED: _("removed at %(time)s: %(reason)s"),
     }
     return texts.get(State(sync.state), "") % said
 

@@ -6,12 +6,11 @@ Nothing here changes what is waiting or known.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from destinations.connectors import registry, schemas
-from destinations.connectors.base import Accepted, Connector, ConnectorError, Delivery
+from destinations.connectors.base import Accepted, Connector, ConnectorError, Delivery, Operation
 from destinations.models import Destination, ProfileSync, Resource
 from destinations.notation import NotationError, parse_condition, parse_template
 from destinations.sync.sessions import trial_runtime
@@ -23,6 +22,8 @@ class Preview:
     """`met` and `payload` are None where `errors` tell why they could not be found out.
 
     `places` say where each value of the payload comes from, `missing` which references led nowhere.
+    `operation`: what the destination would be asked for; None where that is nothing. `request` is of that, or
+    shows how an upsert would look.
     """
 
     met: bool | None
@@ -33,6 +34,7 @@ class Preview:
     errors: list[str]
     places: list[dict[str, Any]]
     missing: list[str]
+    operation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +64,17 @@ def preview(destination: Destination, document: dict[str, Any]) -> Preview:
         payload = template.render(sources)
         connector = registry.get(destination.resource.type_id)
         errors += [sentence for _, sentence in schemas.validate(connector.payload_schema, payload)]
-        id = str(document.get("id", ""))
-        delivery = Delivery(payload, "preview", _remote(destination, id), key=id)
-        request = _request(connector, destination, delivery)
+        request = _request(connector, destination, _delivery(destination, document, payload))
     except (NotationError, ConnectorError) as error:
         errors.append(str(error))
-    return Preview(met, explanation, summary, payload, request, errors, places, missing)
+    operation = "upsert" if met and not errors else None
+    if met is False and (removal := _removal(destination, document)):
+        operation, payload, places, missing, errors = removal.operation, None, [], [], []
+        try:
+            request = _request(registry.get(destination.resource.type_id), destination, removal)
+        except ConnectorError as error:
+            errors.append(str(error))
+    return Preview(met, explanation, summary, payload, request, errors, places, missing, operation)
 
 
 def send_test(destination: Destination, document: dict[str, Any], key: str) -> Trial:
@@ -125,11 +132,25 @@ def _stand_in(schema: Any) -> dict[str, Any]:
     return stand_in
 
 
-def _remote(destination: Destination, id: str) -> Mapping[str, Any]:
-    """What the destination calls the profile, which may decide what is sent, and to where."""
-    known = ProfileSync.objects.filter(destination=destination.pk, profile=id)
-    sync = known.only("remote_id", "remote_details").first()
-    return sync.remote if sync else {}
+def _delivery(destination: Destination, document: dict[str, Any], payload: Any) -> Delivery:
+    """With what the destination calls the profile, which may decide what is sent, and to where."""
+    sync = _known(destination, document)
+    return Delivery(payload, "preview", sync.remote if sync else {}, key=str(document.get("id", "")))
+
+
+def _removal(destination: Destination, document: dict[str, Any]) -> Delivery | None:
+    """For a profile that is not wanted; None where nothing would be asked for."""
+    sync = _known(destination, document)
+    if sync is None or not sync.may_be_there or destination.on_leave == Destination.Leaving.KEEP:
+        return None
+    operation = cast(Operation, destination.on_leave)
+    return Delivery(None, "preview", sync.remote, operation, key=sync.profile_id)
+
+
+def _known(destination: Destination, document: dict[str, Any]) -> ProfileSync | None:
+    rows = ProfileSync.objects.filter(destination=destination.pk, profile=str(document.get("id", "")))
+    wanted = ("profile", "synced_version", "in_doubt", "remote_id", "remote_details")
+    return rows.only(*wanted).first()
 
 
 def _request(connector: Connector, destination: Destination, delivery: Delivery) -> dict[str, Any]:

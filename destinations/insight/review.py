@@ -18,7 +18,7 @@ from destinations.sync.decide import Decider, Deliver, Refuse
 from profiles.models import Profile
 
 OLD, NEW, STARTS, STOPS = "old", "new", "starts", "stops"
-OLD_FAILS, NEW_FAILS, PUSHED, REFUSED = "old fails", "new fails", "pushed", "refused"
+OLD_FAILS, NEW_FAILS, PUSHED, REFUSED, REMOVED = "old fails", "new fails", "pushed", "refused", "removed"
 
 
 def count(before: Destination | None, after: Destination) -> Estimates:
@@ -43,8 +43,9 @@ def _look(
             **{OLD_FAILS: old is None, NEW_FAILS: new is None},
         }
         holds = {name for name, holds in compared.items() if holds}
-        if new:
-            holds |= _pushed(decider, known.get(profile.pk), profile)
+        sync = known.get(profile.pk)
+        if new or (sync is not None and sync.may_be_there):
+            holds |= _decided(decider, sync, profile)
         yield holds
 
 
@@ -58,11 +59,11 @@ def _meets(destination: Destination, profile: Profile) -> bool | None:
         return None
 
 
-def _pushed(decider: Decider, sync: ProfileSync | None, profile: Profile) -> set[str]:
+def _decided(decider: Decider, sync: ProfileSync | None, profile: Profile) -> set[str]:
     """As the engine would decide it in a backfill."""
     sync = sync or ProfileSync()
     sync.asked, sync.resend = True, False
     decision = decider.decide(sync, profile, timezone.now())
     if isinstance(decision, Deliver):
-        return {PUSHED}
+        return {PUSHED, REMOVED} if decision.leaves else {PUSHED}
     return {REFUSED} if isinstance(decision, Refuse) else set()

@@ -66,7 +66,13 @@ def verdict(pair: Pair) -> tuple[str, str]:
     if pair.prospect is not None:
         words = {"state": sentence, "coming": pair.prospect.text}
         sentence = _("%(state)s; new changes: %(coming)s") % words
-    kinds = {State.SYNCED: "sent", State.SKIPPED: "skipped", State.REJECTED: "error", State.RETRYING: "error"}
+    kinds = {
+        State.SYNCED: "sent",
+        State.REMOVED: "sent",
+        State.SKIPPED: "skipped",
+        State.REJECTED: "error",
+        State.RETRYING: "error",
+    }
     return kinds.get(State(sync.state), "kept"), f"{sentence[:1].upper()}{sentence[1:]}."
 
 
@@ -117,7 +123,7 @@ def _decided(pair: Pair) -> Iterator[Event]:
     if sync is None:
         return
     last = pair.attempts[-1].reason if pair.attempts else None
-    if sync.state == State.SKIPPED:
+    if sync.state in (State.SKIPPED, State.REMOVED):
         why = _("not wanted: %(why)s") % {"why": translated(sync.reason)}
         yield Event(sync.state_since, _("Decided"), why)
     elif sync.state == State.REJECTED and sync.reason != last:

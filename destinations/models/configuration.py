@@ -100,6 +100,13 @@ class Destination(models.Model):
     `update` does not even note since when it is off, so that nothing is caught up with.
     """
 
+    class Leaving(models.TextChoices):
+        """What becomes of a profile there that is not wanted any more; but for KEEP an operation."""
+
+        KEEP = "keep", _("Keep it there")
+        REMOVE = "remove", _("Remove it there")
+        ERASE = "erase", _("Erase it there")
+
     class RatePeriod(models.TextChoices):
         SECOND = "second", _("Second")
         MINUTE = "minute", _("Minute")
@@ -137,6 +144,17 @@ class Destination(models.Model):
     )
     settings = EncryptedJSONField(
         _("settings"), default=dict, blank=True, help_text=_("What the connector needs beyond credentials.")
+    )
+    on_leave = models.CharField(
+        _("when it leaves"),
+        max_length=6,
+        choices=Leaving.choices,
+        default=Leaving.KEEP,
+        db_default=Leaving.KEEP,
+        help_text=_(
+            "What to do with a profile that was sent and does not meet the prerequisites any more."
+            " Erase also clears what the other system would keep of it."
+        ),
     )
     quiet_period = models.FloatField(
         _("quiet period"),

@@ -50,9 +50,9 @@ class Tally(models.Model):
     """How often what happened at a destination within five minutes; every count is exact.
 
     `slot` counts five minutes since the epoch. `settled` are the profiles that settling handed over, the
-    others what was recorded of pushes: an attempt counts even if its claim was lost. `lag_n` counts the
-    pushes that were sent at most LAG_BOUNDS[n] seconds after they were due, and later than the bound before;
-    the last one counts the later ones.
+    others what was recorded of pushes: an attempt counts even if its claim was lost. `removed` are those of
+    the accepted that took a profile away. `lag_n` counts the pushes that were sent at most LAG_BOUNDS[n]
+    seconds after they were due, and later than the bound before; the last one counts the later ones.
     """
 
     SLOT = timedelta(minutes=5)
@@ -60,7 +60,7 @@ class Tally(models.Model):
     OUTCOMES = ("accepted", "retry", "rejected", "unknown")  # of a push
     LAG_BOUNDS = tuple(0.25 * 2**n for n in range(16))  # a quarter of a second to two hours
     LAGS = tuple(f"lag_{n}" for n in range(len(LAG_BOUNDS) + 1))
-    COUNTS = ("settled", *DECISIONS, *OUTCOMES, *LAGS)
+    COUNTS = ("settled", *DECISIONS, *OUTCOMES, "removed", *LAGS)
 
     destination = models.ForeignKey(Destination, models.CASCADE, related_name="tallies", db_index=False)
     slot = models.PositiveIntegerField()

@@ -38,6 +38,7 @@ class ProfileSync(models.Model):
         SKIPPED = "skipped", _("Skipped")
         RETRYING = "retrying", _("Retrying")
         REJECTED = "rejected", _("Rejected")
+        REMOVED = "removed", _("Removed")
 
     profile = models.ForeignKey(
         Profile, models.CASCADE, related_name="syncs", db_index=False, verbose_name=_("profile")
@@ -74,6 +75,12 @@ class ProfileSync(models.Model):
     )
     synced_at = models.DateTimeField(_("accepted at"), null=True)
     payload_hash = models.CharField(max_length=64, blank=True)
+    in_doubt = models.BooleanField(
+        default=False, db_default=False
+    )  # a push was not heard of, and may be there
+    removed_at = models.DateTimeField(
+        _("removed at"), null=True, help_text=_("Since when the destination has it no more.")
+    )
     code = models.CharField(
         _("code"),
         max_length=50,
@@ -124,6 +131,11 @@ class ProfileSync(models.Model):
     @property
     def owed(self) -> bool:
         return self.due_at is not None
+
+    @property
+    def may_be_there(self) -> bool:
+        """Whether the destination holds the profile, or may."""
+        return self.synced_version is not None or self.in_doubt
 
     @property
     def remote(self) -> Mapping[str, Any]:

@@ -216,6 +216,7 @@ def release(token: str, ids: Sequence[int], in_doubt: Collection[int] = ()) -> N
         started_at=None,
         first_tried_at=Case(untried, default=F("first_tried_at")),
         payload_hash=Case(When(pk__among=in_doubt, then=Value("")), default=F("payload_hash")),
+        in_doubt=Case(When(pk__among=in_doubt, then=Value(True)), default=F("in_doubt")),
     )
 
 
@@ -285,6 +286,7 @@ def _mark(ids: Sequence[int], now: datetime, started: bool) -> str:
         started_at=now if started else None,
         first_tried_at=Coalesce("first_tried_at", Value(now)) if started else F("first_tried_at"),
         payload_hash=Case(never_began, default=Value("")),
+        in_doubt=Case(When(started_at=None, then="in_doubt"), default=Value(True)),
         unfinished=F("unfinished") + Case(When(started_at=None, then=0), default=1),
         reason="",
     )
@@ -327,6 +329,7 @@ def _park(ids: Sequence[int]) -> None:
         claimed_until=None,
         started_at=None,
         payload_hash="",
+        in_doubt=True,
         asked=False,
         resend=False,
         bulk=False,

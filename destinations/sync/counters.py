@@ -43,6 +43,8 @@ def recorded(destination: Destination, entries: Iterable[Entry]) -> None:
     for entry in entries:
         if name := NAMES.get(type(entry.result)):
             counts[name] += 1
+            if name == "accepted" and entry.leaves:
+                counts["removed"] += 1
         if entry.attempt and entry.attempt.lag is not None:
             counts[Tally.LAGS[bisect_left(Tally.LAG_BOUNDS, entry.attempt.lag)]] += 1
     _add({destination.pk: counts})

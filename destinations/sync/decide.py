@@ -8,10 +8,11 @@ from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from destinations.connectors import registry, schemas
+from destinations.connectors.base import Operation, operations_of
 from destinations.connectors.redaction import mask_url
 from destinations.models import Destination, ProfileSync
 from destinations.notation import Condition, NotationError, Template, at, parse_condition, parse_template
@@ -51,8 +52,12 @@ class Unchanged:
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
+    """`leaves`: why the profile is to be taken away; "" where the payload is to be held."""
+
     payload: Any
     payload_hash: str
+    operation: Operation = "upsert"
+    leaves: str = ""
 
 
 Decision = Wait | Skip | Refuse | Unchanged | Deliver
@@ -85,7 +90,8 @@ class Decider:
         sources = {"profile": profile.document}
         condition = self._condition
         if condition is not None and not condition.evaluate(sources):
-            return Skip(condition.explain(sources).why_not(show_values=False))  # it will be stored
+            why = condition.explain(sources).why_not(show_values=False)  # it will be stored
+            return self._leave(self.destination.on_leave, why) if sync.may_be_there else Skip(why)
         # A push that is repeated sends the same: its `now` is that of the first try.
         with at(sync.first_tried_at or now):
             payload = self._template.render(sources)
@@ -97,6 +103,17 @@ class Decider:
         if payload_hash == sync.payload_hash and not sync.resend:
             return Unchanged()
         return Deliver(payload, payload_hash)
+
+    def _leave(self, choice: str, why: str) -> Decision:
+        """For a profile that is there, and not wanted any more."""
+        if choice == Destination.Leaving.KEEP:
+            return Skip(why)
+        operation = cast(Operation, choice)
+        if operation not in operations_of(self.connector, self.destination.settings):
+            cannot = message("it cannot %(operation)s profiles any more", operation=operation)
+            return Refuse(cannot, problem=True)
+        payload_hash = hashlib.sha256(self.fingerprint + operation.encode()).hexdigest()
+        return Deliver(None, payload_hash, operation, why)
 
     @cached_property
     def _condition(self) -> Condition | None:

@@ -23,7 +23,7 @@ from destinations.connectors.base import (
     Unknown,
 )
 from destinations.models import DeliveryAttempt, ProfileSync
-from destinations.sync.decide import Decision, Refuse
+from destinations.sync.decide import Decision, Deliver, Refuse
 from profiles.models import Profile
 from tracsync.common.messages import shortened
 
@@ -46,6 +46,7 @@ class Entry:
     resend: bool
     replays: int = 0
     payload_hash: str = ""
+    leaves: str = ""  # why the profile was to be taken away
     attempt: DeliveryAttempt | None = None
     remote: Mapping[str, Any] | None = None  # None: what was known stays
 
@@ -58,7 +59,7 @@ def decided(sync: ProfileSync, profile: Profile, decision: Decision) -> Entry:
 def delivered(
     sync: ProfileSync,
     profile: Profile,
-    payload_hash: str,
+    decision: Deliver,
     outcome: Outcome,
     delivery: Delivery,
     began: datetime,
@@ -87,7 +88,8 @@ def delivered(
     if _keeps_bodies(sync, outcome):
         attempt.request, attempt.response = exchange.request, exchange.response
     began_with = sync.due_at, sync.asked, sync.resend, sync.replays
-    return Entry(sync, profile.version, outcome, *began_with, payload_hash, attempt, remote)
+    told = decision.payload_hash, decision.leaves
+    return Entry(sync, profile.version, outcome, *began_with, *told, attempt, remote)
 
 
 OUTCOMES: dict[type[Outcome], str] = {

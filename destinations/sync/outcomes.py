@@ -47,6 +47,8 @@ FIELDS = (
     "synced_version",
     "synced_at",
     "payload_hash",
+    "in_doubt",
+    "removed_at",
     "remote_id",
     "remote_details",
 )
@@ -125,7 +127,7 @@ def _seen(entry: Entry) -> Decision | Outcome | None:
 def _without_details(entry: Entry, error: Exception) -> Entry:
     """The same without anything that came from outside. What the destination holds now is in doubt."""
     reason = message("what came of it could not be stored (%(name)s)", name=type(error).__name__)
-    entry.sync.payload_hash = ""
+    entry.sync.payload_hash, entry.sync.in_doubt = "", entry.attempt is not None
     attempt = entry.attempt
     if attempt is not None:
         attempt.reason, attempt.status_code = reason, None
@@ -175,7 +177,8 @@ def _wait(row: ProfileSync, entry: Entry) -> datetime | None:
 
 def _skip(row: ProfileSync, entry: Entry) -> datetime | None:
     assert isinstance(entry.result, Skip)
-    row.state, row.reason = State.SKIPPED, entry.result.reason
+    is_gone = row.removed_at is not None and not row.may_be_there
+    row.state, row.reason = State.REMOVED if is_gone else State.SKIPPED, entry.result.reason
     row.attempts = 0
     return None
 
@@ -187,12 +190,23 @@ def _unchanged(row: ProfileSync, entry: Entry) -> datetime | None:
 
 def _accepted(row: ProfileSync, entry: Entry) -> datetime | None:
     assert isinstance(entry.result, Accepted)
+    row.second_chance = row.in_doubt = False
+    if entry.leaves:
+        _removed(row, entry.leaves)
+        return None
     _synced(row, entry.version, entry.result.detail or ACCEPTED)
-    row.synced_at, row.second_chance = timezone.now(), False
+    row.synced_at, row.removed_at = timezone.now(), None
     row.payload_hash = entry.payload_hash
     if entry.remote is not None:
         row.remote = entry.remote
     return None
+
+
+def _removed(row: ProfileSync, why: str) -> None:
+    row.state, row.reason = State.REMOVED, why
+    row.removed_at, row.synced_version, row.payload_hash = timezone.now(), None, ""
+    row.remote, row.attempts = {}, 0
+    row.last_error = row.code = row.field = ""
 
 
 def _synced(row: ProfileSync, version: int, reason: str) -> None:
@@ -203,7 +217,7 @@ def _synced(row: ProfileSync, version: int, reason: str) -> None:
 
 def _refused(row: ProfileSync, entry: Entry) -> datetime | None:
     assert isinstance(entry.result, Refuse | Rejected)
-    row.state, row.reason = State.REJECTED, entry.result.reason
+    row.state, row.reason = State.REJECTED, _told(entry, entry.result.reason)
     _note_error(row, entry.result)
     row.attempts += 1
     return None
@@ -213,26 +227,33 @@ def _failed(row: ProfileSync, entry: Entry) -> datetime | None:
     assert isinstance(entry.result, Retry | Unknown)
     row.attempts += 1
     _note_error(row, entry.result)
-    row.payload_hash = ""  # it may have arrived all the same: what was accepted before may be gone
+    # It may have arrived all the same: what was accepted before may be gone.
+    row.payload_hash, row.in_doubt = "", True
     wait = retry.delay(row.attempts)
     if wait is None:
         row.state = State.REJECTED
+        reason = _told(entry, entry.result.reason)
         row.reason = message(
-            "given up after %(number)s attempts: %(reason)s", number=row.attempts, reason=entry.result.reason
+            "given up after %(number)s attempts: %(reason)s", number=row.attempts, reason=reason
         )
         return None
     if isinstance(entry.result, Retry) and entry.result.after is not None:
         wait = max(wait, retry.retry_after(entry.result.after))
-    row.state, row.reason = State.RETRYING, entry.result.reason
+    row.state, row.reason = State.RETRYING, _told(entry, entry.result.reason)
     return timezone.now() + wait
 
 
 def _kept(row: ProfileSync, entry: Entry) -> datetime | None:
     """It is the destination that refuses: the row stays due, and goes when the destination is well."""
     assert isinstance(entry.result, Hold | Stop)
-    row.state, row.reason = State.RETRYING, entry.result.reason
+    row.state, row.reason = State.RETRYING, _told(entry, entry.result.reason)
     _note_error(row, entry.result)
     return timezone.now()
+
+
+def _told(entry: Entry, reason: str) -> str:
+    """As it is told of the row: a removal that failed is no push that failed."""
+    return message("it could not be removed: %(reason)s", reason=reason) if entry.leaves else reason
 
 
 def _note_error(row: ProfileSync, result: Refuse | Rejected | Retry | Unknown | Hold | Stop) -> None:

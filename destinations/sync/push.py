@@ -71,7 +71,7 @@ class Push:
 
     sync: ProfileSync
     profile: Profile
-    payload_hash: str
+    decision: Deliver
     delivery: Delivery
 
 
@@ -258,10 +258,9 @@ class _Batch:
             decision = self.decider.decide(row, profile, timezone.now())
             if isinstance(decision, Deliver):
                 key = self.decider.idempotency_key(self.epoch, row, profile.version, decision.payload_hash)
-                delivery = Delivery(
-                    decision.payload, key, row.remote, key=profile.pk, version=profile.version
-                )
-                pushes.append(Push(row, profile, decision.payload_hash, delivery))
+                what = (decision.payload, key, row.remote, decision.operation)
+                delivery = Delivery(*what, key=profile.pk, version=profile.version)
+                pushes.append(Push(row, profile, decision, delivery))
             else:
                 decided.append(entries.decided(row, profile, decision))
         with self.lock:
@@ -285,7 +284,7 @@ class _Batch:
             for push, outcome in zip(part, came, strict=True):
                 if not (push.sync.second_chance and isinstance(outcome, Rejected)):
                     self._count(outcome)
-                sent = (push.sync, push.profile, push.payload_hash, outcome, push.delivery)
+                sent = (push.sync, push.profile, push.decision, outcome, push.delivery)
                 self.entries.append(entries.delivered(*sent, began, seconds / len(part)))
         return seconds
 

@@ -70,6 +70,20 @@ def test_every_part_of_a_destination(http):
     assert "$.v" in errors["mapping"][0]
 
 
+def test_what_a_connector_cannot_do_is_refused_before_a_profile_leaves(resource):
+    destination = Destination(name="d", resource=resource, on_leave="erase")
+    validation.check_destination(destination)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("destinations.connectors.testing.RecordingConnector.operations", ("upsert", "remove"))
+        assert errors_of(validation.check_destination, destination) == {
+            "on_leave": ["With these settings Recording cannot do that; it can: keep, remove."]
+        }
+        destination.on_leave = "remove"
+        validation.check_destination(destination)
+    destination.on_leave = "vanish"
+    assert "on_leave" in errors_of(validation.check_destination, destination)
+
+
 @pytest.mark.parametrize("name", ["Transfer-Encoding", "content-length", "HOST", "Expect"])
 def test_headers_of_the_connection_are_refused_where_they_are_entered(http, name):
     destination = Destination(name="d", resource=http, settings={"headers": {name: "chunked"}})

@@ -77,6 +77,8 @@ def _verdict(shown: Preview, comparison: Comparison | None, mistakes: tuple[str,
     """What kind of answer it is, for its colour, and the answer."""
     if "prerequisites" in mistakes:
         return "error", _("The prerequisites have a mistake")
+    if shown.met is False and shown.operation:
+        return "error" if shown.errors else "sent", _("Would be removed")
     if shown.met is False:
         return "skipped", _("Would not be sent")
     if "mapping" in mistakes:

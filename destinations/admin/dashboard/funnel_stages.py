@@ -48,6 +48,10 @@ STAGES = {
     ),
     "sent": (gettext_lazy("Sent"), gettext_lazy("Attempts to push: each one counts.")),
     "accepted": (gettext_lazy("Accepted"), gettext_lazy("The destination has taken it.")),
+    "removed": (
+        gettext_lazy("Removed"),
+        gettext_lazy("Of those that were accepted: profiles that were taken away there."),
+    ),
     "retry": (
         gettext_lazy("To be retried"),
         gettext_lazy("It failed for now, and is tried again by itself."),
@@ -61,6 +65,7 @@ STAGES = {
         gettext_lazy("No answer came, so it may have arrived. It is tried again."),
     ),
 }
+SENT = (*Tally.OUTCOMES, "removed")  # what became of what was sent
 STATES = {"skipped": "skipped", "refused": "rejected"}  # of the rows that a decision leaves
 
 
@@ -84,7 +89,7 @@ class Stage:
 
     @property
     def is_part(self) -> bool:
-        return self.key in (*Tally.DECISIONS, *Tally.OUTCOMES)
+        return self.key in (*Tally.DECISIONS, *SENT)
 
     @property
     def shown(self) -> str:
@@ -109,7 +114,7 @@ def _counts(destination: Destination, found: Figures) -> dict[str, int]:
     changed = waiting + found.counts["settled"]
     return {
         **found.counts,
-        **{key: found.counts[key] for key in (*Tally.DECISIONS, *Tally.OUTCOMES, "settled")},
+        **{key: found.counts[key] for key in (*Tally.DECISIONS, *SENT, "settled")},
         "changed": AtLeast(changed) if isinstance(waiting, AtLeast) else changed,
         "decided": found.decided,
         "met": found.decided - found.counts["skipped"],
@@ -118,7 +123,7 @@ def _counts(destination: Destination, found: Figures) -> dict[str, int]:
 
 
 def _share(key: str, counts: dict[str, int]) -> str:
-    of_sent = key in Tally.OUTCOMES
+    of_sent = key in SENT
     whole = counts["sent" if of_sent else "decided"]
     if not whole or key in ("changed", "settled", "decided"):
         return ""
@@ -130,6 +135,8 @@ def _url(key: str, destination: Destination, since: datetime, listed: Collection
     """The rows as they are now, or the attempts of the time; "" where neither is kept or may be seen."""
     if key in STATES and "profilesync" in listed:
         return listing("profilesync", destination, state__exact=STATES[key])
+    if key == "removed" and "profilesync" in listed:
+        return listing("profilesync", destination, state__exact=key)
     if key in ("sent", *Tally.OUTCOMES) and "deliveryattempt" in listed:
         outcome = {} if key == "sent" else {"outcome__exact": key}
         return listing("deliveryattempt", destination, at__gte=since.isoformat(), **outcome)

@@ -73,7 +73,10 @@ class ProfileSyncAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
     acts = {"sync_now": Act(sync_now), "replay": Act(replay, before_replay)}
     fieldsets = (
         (None, {"fields": ("of_profile", "at_destination", "state", "explanation")}),
-        (gettext_lazy("What the destination knows"), {"fields": ("synced_version", "accepted", "remote_id")}),
+        (
+            gettext_lazy("What the destination knows"),
+            {"fields": ("synced_version", "accepted", "removed", "remote_id")},
+        ),
         (
             gettext_lazy("What is waiting"),
             {
@@ -149,6 +152,10 @@ class ProfileSyncAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
     @admin.display(description=gettext_lazy("last accepted"))
     def accepted(self, sync: ProfileSync) -> str:
         return times.shown(sync.synced_at, _("never"))
+
+    @admin.display(description=gettext_lazy("removed"))
+    def removed(self, sync: ProfileSync) -> str:
+        return times.shown(sync.removed_at, _("never"))
 
     @admin.display(description=gettext_lazy("first change that waits"))
     def owed_since(self, sync: ProfileSync) -> str:

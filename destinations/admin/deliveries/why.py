@@ -23,7 +23,7 @@ from destinations.admin.deliveries import resend
 from destinations.insight import explain, payload_diff, timeline
 from destinations.insight.preview import Preview
 from destinations.insight.timeline import MOST_ATTEMPTS, Pair
-from destinations.models import DeliveryAttempt, Destination, ProfileSync
+from destinations.models import DeliveryAttempt, Destination, Operation, ProfileSync
 from destinations.operations import actions
 from profiles.models import Profile
 from tracsync.common import times
@@ -150,8 +150,10 @@ def _attempts_since(pair: Pair) -> int:
 def _hint(pair: Pair, shown: Preview) -> str:
     """Where now and then are not the same."""
     state = pair.sync.state if pair.sync else ""
-    if state == State.SKIPPED and shown.met:
+    if state in (State.SKIPPED, State.REMOVED) and shown.met:
         return _("The prerequisites are met now, and were not when it was decided. “Sync now” sends it.")
+    if state == State.SYNCED and shown.operation in (Operation.REMOVE, Operation.ERASE):
+        return _("The prerequisites are not met any more. “Sync now” removes it there.")
     if state == State.SYNCED and shown.met is False:
         return _("The prerequisites are not met any more. What the destination has accepted stays there.")
     if state == State.REJECTED and shown.met and not shown.errors:

@@ -49,6 +49,7 @@ def _rows(found: Estimates, *, compared: bool) -> Iterator[tuple[str, Any]]:
         (review.OLD_FAILS, _("Cannot be judged by the prerequisites as they are saved")),
         (review.NEW_FAILS, _("Cannot be judged by the prerequisites")),
         (review.REFUSED, _("Meet them, but their payload cannot be made or sent")),
+        (review.REMOVED, _("Are there, do not meet them, and are taken away by a backfill")),
     ):
         if found.held[name]:
             yield words, found[name]

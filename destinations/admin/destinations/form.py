@@ -71,7 +71,16 @@ class DestinationForm(forms.ModelForm):
         model = Destination
         fields = (
             *("name", "description", "resource", "use_test_credentials", "prerequisites", "mapping"),
-            *("quiet_period", "max_wait", "concurrency", "rate_limit", "rate_period", "enabled", "tags"),
+            *(
+                "on_leave",
+                "quiet_period",
+                "max_wait",
+                "concurrency",
+                "rate_limit",
+                "rate_period",
+                "enabled",
+                "tags",
+            ),
         )
         widgets = {"description": forms.Textarea({"rows": 2, "class": "vLargeTextField"})}
 
@@ -142,6 +151,8 @@ def fieldsets(form: type[DestinationForm]) -> list[tuple[str, dict[str, Any]]]:
     if form.connector is not None and settings:
         its = _("The settings of %(name)s.") % {"name": form.connector.name}
         sets.append(_fieldset(_("How"), with_help(its, "connectors", _("About connectors")), *settings))
+    gone = _("What becomes of a profile there that is not wanted any more.")
+    sets.append(_fieldset(_("Leaving"), with_help(gone, "concepts#leaving", _("About leaving")), "on_leave"))
     waiting = _("How long it waits for the changes of a profile to end.")
     sets.append(_fieldset(_("When"), waiting, "quiet_period", "max_wait"))
     limits = _("What the other system can bear.")

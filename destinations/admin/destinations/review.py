@@ -55,6 +55,7 @@ def review_page(
         unfinished=stored.backfills.filter(finished_at=None).first(),
         sealed=model_admin.sealed(request, stored, typed),
         names={"sealed": SEALED, "back": BACK, "backfill": BACKFILL},
+        keeps=draft.on_leave == Destination.Leaving.KEEP,
         form_url=model_admin.url("change", stored),
     )
 

@@ -28,6 +28,7 @@ from destinations.connectors.base import (
     ConnectorError,
     Delivery,
     Exchange,
+    Operation,
     Outcome,
     Rejected,
     Retry,
@@ -56,6 +57,7 @@ class RabbitMQ:
         '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linejoin="round">'
         '<path d="M3 6h18v12H3zM3 7l9 7 9-7"/></svg>'
     )
+    operations: ClassVar[tuple[Operation, ...]] = ("upsert", "remove", "erase")
     batch_size: ClassVar[int] = 1000  # more gains nothing, and a crash leaves all of a batch in doubt
     credentials_schema: ClassVar[Schema] = {
         "type": "object",

@@ -11,7 +11,7 @@ from typing import Any
 
 import pika
 
-from destinations.connectors.base import JSON, Delivery
+from destinations.connectors.base import JSON, Delivery, Operation
 from destinations.connectors.http.payload import json_bytes
 
 # kombu's names and formats: what it calls gzip is a zlib stream under gzip's label.
@@ -20,6 +20,7 @@ _COMPRESSIONS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "bzip2": ("application/x-bz2", bz2.compress),
 }
 PERSISTENT = 2
+TYPES: dict[Operation, str] = {"upsert": "profile", "remove": "profile.removed", "erase": "profile.erased"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +50,22 @@ class Message:
 def write(delivery: Delivery, compression: str) -> Message:
     """`compression`: none, gzip or bzip2. Raises UnwritableError for what JSON cannot hold.
 
+    A profile that is taken away is told by the message's type and by a header, with its id as the body.
+
     The message_id is the idempotency key: delivery is at least once, consumers tell repeats by it.
     """
-    text = json_bytes(delivery.payload)
+    is_upsert = delivery.operation == "upsert"
+    text = json_bytes(delivery.payload if is_upsert else {"id": delivery.key})
+    told = {} if is_upsert else {"operation": delivery.operation}
     label, compress = _COMPRESSIONS.get(compression, ("", bytes))
     fields: dict[str, JSON] = {
         "content_type": "application/json",
         "content_encoding": "utf-8",
-        "headers": {"compression": label} if label else {},
+        "headers": {**told, **({"compression": label} if label else {})},
         "delivery_mode": PERSISTENT,
         "message_id": delivery.idempotency_key,
         "timestamp": int(time.time()),
-        "type": "profile",
+        "type": TYPES[delivery.operation],
         "app_id": "tracsync",
     }
     return Message(compress(text), text.decode(), fields)

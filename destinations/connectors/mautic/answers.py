@@ -24,7 +24,8 @@ from tracsync.common.messages import joined, message
 _MAXIMUM = re.compile(r"\bmax of (\d+) entities", re.IGNORECASE)
 _NUMBER = re.compile(r"[1-9]\d{0,18}", re.ASCII)
 MISSING = (404, 410)  # what is said of a contact that is not there
-_CREATED, _UPDATED = message("created"), message("updated")
+GONE = message("it is not there any more")
+_CREATED, _UPDATED, _DELETED = message("created"), message("updated"), message("deleted")
 # Parameters of a contact that are not among its fields
 _PARAMETERS = frozenset(
     {"id", "owner", "stage", "tags", "ipAddress", "lastActive", "overwriteWithBlank", "doNotContact"}
@@ -102,6 +103,18 @@ def single(said: Said, body: Mapping[str, JSON]) -> Outcome:
         return Retry(said.reason(body), said.wait(), exchange)
     field = _field(said.errors[0]) if said.errors else ""
     return Rejected(said.reason(body), exchange, code=_kind(status), field=field)
+
+
+def removal(said: Said) -> Outcome:
+    """The outcome of `contacts/{id}/delete`: 200 with the contact, 404 when somebody was quicker."""
+    status, exchange = said.reply.status, said.reply.exchange
+    if status in MISSING:
+        return Accepted(detail=GONE, exchange=exchange)
+    if 200 <= status < 300 and not said.errors:
+        return Accepted(detail=_DELETED, exchange=exchange, after=said.wait())
+    if status in replies.RETRYABLE or status >= 500:
+        return Retry(said.reason(None), said.wait(), exchange)
+    return Rejected(said.reason(None), exchange, code=_kind(status))
 
 
 def batch(said: Said, bodies: Sequence[Mapping[str, JSON]]) -> list[Outcome]:

@@ -19,6 +19,7 @@ from destinations.connectors.base import (
     Accepted,
     Delivery,
     Exchange,
+    Operation,
     Outcome,
     Rejected,
     Retry,
@@ -42,8 +43,15 @@ BATCH_LIMIT = 200  # Mautic's api_batch_max_limit
 MOST_FAILURES = 12
 
 
+_NOT_KNOWN = message("it is not known which contact this profile is; another profile may have it now")
+_SOMEBODY_ELSE = message(
+    "the contact was merged into another one, or given another address by hand: remove it by hand"
+)
+
+
 class Mautic:
-    """Creates or updates one contact per profile: found by its e-mail, or by its id where that changed."""
+    """Creates, updates or deletes one contact per profile: found by its e-mail, or by its id where that
+    changed or it is to be deleted."""
 
     slug: ClassVar[str] = "mautic"
     name: ClassVar[str] = "Mautic"
@@ -55,6 +63,7 @@ class Mautic:
         '<circle cx="9" cy="8" r="4"/><path d="M2 21c0-5 3-7 7-7s7 2 7 7M15 5h7v6h-6z"/></svg>'
     )
     batch_size: ClassVar[int] = BATCH_LIMIT
+    operations: ClassVar[tuple[Operation, ...]] = ("upsert", "remove")
     credentials_schema: ClassVar[Schema] = {
         "type": "object",
         "properties": {
@@ -136,7 +145,12 @@ class Mautic:
 
 
 def _first_call(base: str, delivery: Delivery, overwrite_with_blank: bool) -> http.Request:
-    """The call for a delivery that goes alone; raises UnwritableError."""
+    """The call that changes something for a delivery that goes alone; raises UnwritableError."""
+    if delivery.operation != "upsert":
+        known = identity.read(delivery.remote, place_of(base))
+        if known is None:
+            raise UnwritableError(_NOT_KNOWN)
+        return request(base, "DELETE", f"contacts/{known.number}/delete", None, delivery.idempotency_key)
     body = contact(delivery.payload, overwrite_with_blank)
     if moved := _moved(delivery, place_of(base)):
         return request(base, "PATCH", f"contacts/{moved.number}/edit", body, delivery.idempotency_key)
@@ -183,10 +197,14 @@ class MauticSession:
         problems = [_problem(delivery) for delivery in deliveries]
         outcomes: list[Outcome] = [Rejected(problem, code="invalid_field") for problem in problems]
         usable = [index for index, problem in enumerate(problems) if not problem]
-        moved = {index: known for index in usable if (known := _moved(deliveries[index], self._place))}
-        chunks = self._chunks(deliveries, [index for index in usable if index not in moved])
-        # Those that move go first: an address that one of them leaves may be another's now.
-        groups = [*([index] for index in self._in_order(deliveries, moved)), *chunks]
+        leaving = [index for index in usable if deliveries[index].operation != "upsert"]
+        staying = [index for index in usable if deliveries[index].operation == "upsert"]
+        moved = {index: known for index in staying if (known := _moved(deliveries[index], self._place))}
+        chunks = self._chunks(deliveries, [index for index in staying if index not in moved])
+        # Those that leave go first, then those that move: an address of theirs may be another's now, who
+        # would become that contact.
+        first = [*leaving, *self._in_order(deliveries, moved)]
+        groups = [*([index] for index in first), *chunks]
         done, _halt = in_turn(groups, lambda group: self._send_group(deliveries, group, moved))
         for index, outcome in zip((index for group in groups for index in group), done, strict=True):
             outcomes[index] = self._identified(outcome, deliveries[index])
@@ -197,7 +215,7 @@ class MauticSession:
         return identity.in_order({index: (known.mark, new[index]) for index, known in moved.items()})
 
     def _identified(self, outcome: Outcome, delivery: Delivery) -> Outcome:
-        if not isinstance(outcome, Accepted):
+        if not isinstance(outcome, Accepted) or delivery.operation != "upsert":
             return outcome
         known = identity.identity(outcome.remote_id, self._place, delivery.payload["email"])
         return replace(outcome, remote={"id": str(known)})
@@ -205,6 +223,8 @@ class MauticSession:
     def _send_group(
         self, deliveries: Sequence[Delivery], group: Sequence[int], moved: Mapping[int, Identity]
     ) -> Step:
+        if deliveries[group[0]].operation != "upsert":
+            return self._send_removal(deliveries[group[0]])
         known = moved.get(group[0])
         return self._send([deliveries[index] for index in group], known)
 
@@ -243,21 +263,56 @@ class MauticSession:
         Only one that still is what it was: Mautic answers for a contact that was merged into another one with
         that, and edits that. One that has been given a third address meanwhile may be somebody else by now.
         """
+        said, step = self._look_at(known, delivery)
+        if said is None:
+            return step
+        number, address = answers.number_and_address(said)
+        marks = (known.mark, identity.mark(self._place, delivery.payload["email"]))
+        if number != known.number or identity.mark(self._place, address) not in marks:
+            return self._send_one(replace(delivery, remote={}))
+        return self._send_one(delivery)
+
+    def _look_at(self, known: Identity, delivery: Delivery) -> tuple[Said | None, Step]:
+        """What Mautic says of a contact, also that it is not there; None where it cannot say now."""
         call = request(self._client.base, "GET", f"contacts/{known.number}")
         try:
             said = Said(self._client.call(call, may_be_missing=True), self._client.redactor)
         except http.NoAnswer as error:  # nothing was to be changed yet
-            return [Retry(str(error))], Retry(message("not tried: %(reason)s", reason=str(error)))
-        status = said.reply.status
-        if status not in (200, *answers.MISSING):
-            return [Retry(said.reason(delivery.payload), said.wait(), said.reply.exchange)], answers.halt(
-                said
-            )
+            return None, ([Retry(str(error))], Retry(message("not tried: %(reason)s", reason=str(error))))
+        if said.reply.status in (200, *answers.MISSING):
+            return said, ([], None)
+        failed = Retry(said.reason(delivery.payload), said.wait(), said.reply.exchange)
+        return None, ([failed], answers.halt(said))
+
+    def _send_removal(self, delivery: Delivery) -> Step:
+        try:
+            return self._remove(delivery)
+        except UnwritableError as error:
+            return [Rejected(str(error), code="missing_key")], None
+        except http.NotSent as error:
+            raise Unreachable(str(error)) from None
+        except http.NoAnswer as error:
+            unknown = Unknown(str(error), error.exchange)
+            return [unknown], Retry(message("not tried: %(reason)s", reason=str(error)))
+
+    def _remove(self, delivery: Delivery) -> Step:
+        """Take the contact away, if it still is what the profile was: the address tells.
+
+        One that was merged into another, or given another address by hand, may be somebody else by now.
+        """
+        call = _first_call(self._client.base, delivery, self._overwrite)
+        known = identity.read(delivery.remote, self._place)
+        assert known is not None  # there is a call
+        said, step = self._look_at(known, delivery)
+        if said is None:
+            return step
+        if said.reply.status in answers.MISSING:
+            return [Accepted(detail=answers.GONE, exchange=said.reply.exchange)], answers.halt(said)
         number, address = answers.number_and_address(said)
-        marks = (known.mark, identity.mark(self._place, delivery.payload["email"]))
-        if status != 200 or number != known.number or identity.mark(self._place, address) not in marks:
-            return self._send_one(replace(delivery, remote={}))
-        return self._send_one(delivery)
+        if number != known.number or identity.mark(self._place, address) != known.mark:
+            return [Rejected(_SOMEBODY_ELSE, said.reply.exchange, code="conflict")], answers.halt(said)
+        reply = Said(self._client.call(call, may_be_missing=True), self._client.redactor)
+        return [answers.removal(reply)], answers.halt(reply)
 
     def _send_one(self, delivery: Delivery) -> Step:
         call = _first_call(self._client.base, delivery, self._overwrite)
@@ -299,5 +354,7 @@ class MauticSession:
 
 
 def _problem(delivery: Delivery) -> str:
+    if delivery.operation != "upsert":
+        return ""
     found = schemas.validate(Mautic.payload_schema, delivery.payload)
     return joined("; ", (sentence for _path, sentence in found))

@@ -27,7 +27,7 @@ def funnel(page, destination):
     def read(query="", **options):
         text = page("destinations_destination_funnel", destination.pk, query=query, **options)
         rows = re.findall(r'<tr class="[^"]*tracsync-stage-.*?</tr>', text, re.DOTALL)
-        assert len(rows) == 12
+        assert len(rows) == 13
         return SimpleNamespace(text=text, stages=dict(map(stage, rows)))
 
     return read
@@ -70,7 +70,8 @@ def attempt(destination, people):
 def test_every_stage_says_its_count_and_share(funnel, destination, people):
     count(
         destination,
-        settled=90, skipped=20, refused=5, unchanged=15, accepted=50, retry=6, rejected=3, unknown=1,
+        settled=90, skipped=20, refused=5, unchanged=15,
+        accepted=50, removed=10, retry=6, rejected=3, unknown=1,
     )  # fmt: skip
     Profile.objects.filter(pk="anna").update_marks(first_changed_at=timezone.now())
     assert funnel().stages == {
@@ -83,6 +84,7 @@ def test_every_stage_says_its_count_and_share(funnel, destination, people):
         "Unchanged": ("15", "15 % of what was looked at"),
         "Sent": ("60", "60 % of what was looked at"),
         "Accepted": ("50", "83.3 % of what was sent"),
+        "Removed": ("10", "16.7 % of what was sent"),
         "To be retried": ("6", "10 % of what was sent"),
         "Rejected": ("3", "5 % of what was sent"),
         "Unknown": ("1", "1.7 % of what was sent"),
@@ -191,11 +193,11 @@ def test_its_links_lead_to_lists_that_open(funnel, sync, attempt, destination, a
     sync("anna", "skipped", "no")
     attempt("ben")
     attempt("anna", outcome="accepted")
-    count(destination, skipped=1, refused=1, accepted=1, retry=1, rejected=1, unknown=1)
+    count(destination, skipped=1, refused=1, accepted=1, removed=1, retry=1, rejected=1, unknown=1)
     links = set(
         re.findall(r'href="(/admin/destinations/(?:profilesync|deliveryattempt)/[^"]+)"', funnel().text)
     )
-    assert len(links) == 10  # two lists of syncs, five of attempts and one of all that failed; two samples
+    assert len(links) == 11  # three lists of syncs, five of attempts and one of all that failed; two samples
     for link in links:
         assert admin_client.get(link.replace("&amp;", "&")).status_code == 200, link
     for outcome in ("outcome__exact=retry", "outcome__exact=failed"):

@@ -9,7 +9,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from destinations import configuration
-from destinations.models import Backfill, DeliveryAttempt, Destination, Extension, Resource
+from destinations.connectors.http.connector import HttpApi
+from destinations.models import Backfill, DeliveryAttempt, Destination, Extension, ProfileSync, Resource
 from profiles.models import Profile
 
 NAME = "destinations_destination_change"
@@ -84,6 +85,21 @@ def test_it_counts_before_anything_is_saved(crm, change):
     assert "<ins>+ profile@stats.visits &gt; 1</ins>" in answer
     crm.refresh_from_db()
     assert crm.prerequisites == "profile@mail EXISTS"
+
+
+def test_how_many_would_be_removed_now_is_said(crm, change, monkeypatch):
+    both = ("upsert", "remove")
+    monkeypatch.setattr(HttpApi, "operations_with", lambda _self, _settings: both, raising=False)
+    for number in (1, 2, 3):  # of these p1 stops to meet it, p3 never did and may be there
+        ProfileSync.objects.create(
+            profile_id=f"p{number}", destination=crm, synced_version=None if number == 3 else 1,
+            in_doubt=number == 3,
+        )  # fmt: skip
+    answer = change(prerequisites="profile@mail EXISTS AND profile@stats.visits > 1", on_leave="remove")
+    assert counts(answer)["Are there, do not meet them, and are taken away by a backfill"] == "2"
+    assert "When it leaves: from “keep” to “remove”." in answer
+    assert "are taken away in the other system with their next change" in answer
+    assert "Are there" not in change(prerequisites=NEW, on_leave="keep")
 
 
 def test_what_cannot_be_judged_is_said(change):

@@ -47,12 +47,16 @@ class MauticDouble:
             done = [self._new(one) for one in body]
             told = [self._told(number) for number, _status in done]
             return 201, {"contacts": told, "statusCodes": [status for _number, status in done]}
-        found = re.fullmatch(r"contacts/(\d+)(/edit)?", path)
+        found = re.fullmatch(r"contacts/(\d+)(/edit|/delete)?", path)
         assert found, path
         number = self._led_to(int(found[1]))
         if number is None:
             return 404, {"errors": [{"code": 404, "message": "Item was not found.", "details": []}]}
-        if method == "PATCH" and found[2]:
+        if method == "DELETE" and found[2] == "/delete":
+            told = self._told(number)
+            self.delete(number)
+            return 200, {"contact": {**told, "id": None}}
+        if method == "PATCH" and found[2] == "/edit":
             self._edit(number, body)
         else:
             assert (method, found[2]) == ("GET", None)
