@@ -1,6 +1,8 @@
 """What all tests share: a connector that remembers, and short ways to make things."""
 
 import os
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 import time_machine
+from django.db import connection
 
 from destinations import configuration
 from destinations.connectors import registry
@@ -15,6 +18,7 @@ from destinations.connectors.testing import RecordingConnector
 from destinations.models import Destination, Extension, Resource
 from destinations.sync import push, sessions
 from profiles.models import Profile
+from tests.harness import drop_migrated_postgres, migrated_sqlite
 
 AT_ONCE = 3 * (os.cpu_count() or 1)
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -42,8 +46,27 @@ def pytest_xdist_auto_num_workers(config):
 
 def pytest_collection_modifyitems(items):
     """What waits longest is begun first, so that it does not hold up the end."""
-    folders = [Path(__file__).parent / name for name in WAITING_MOST]
-    items.sort(key=lambda item: not any(folder in item.path.parents for folder in folders))
+    items.sort(key=lambda item: item.nodeid.split("/", 2)[1] not in WAITING_MOST)
+
+
+def pytest_sessionfinish(session):
+    if not hasattr(session.config, "workerinput"):  # once, by the process that all others worked for
+        drop_migrated_postgres()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix):
+    """On SQLite what `migrate` makes, once in a run, is there before Django would migrate in each process."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    in_memory = connection.creation._get_test_db_name()
+    with (
+        closing(sqlite3.connect(migrated_sqlite())) as migrated,
+        closing(sqlite3.connect(in_memory, uri=True)) as tests,  # as long as it is open the memory is kept
+    ):
+        migrated.backup(tests)
+        yield
 
 
 @pytest.fixture(autouse=True)

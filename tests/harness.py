@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -145,6 +145,59 @@ class Receiver:
         self.server.server_close()
 
 
+@contextmanager
+def _one_at_a_time() -> Iterator[Path]:
+    """The directory that all processes of this run share, for one of them."""
+    shared = Path(os.environ["TESTS_DIRECTORY"])
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield shared
+
+
+def _migrate(**environment: str) -> None:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("TRACSYNC_")}
+    clean.pop("DATABASE_URL", None)
+    clean.update(DJANGO_SETTINGS_MODULE="tracsync.settings", PYTHONWARNINGS="ignore", **environment)
+    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=clean, check=True)
+
+
+def migrated_sqlite() -> Path:
+    """The file that `migrate` makes, to be copied; made once in a run, by who needs it first."""
+    with _one_at_a_time() as shared:
+        path = shared / "migrated" / "tracsync.sqlite3"
+        if not path.exists():
+            making = shared / "migrating"
+            _migrate(TRACSYNC_DATA_DIR=str(making))
+            making.rename(path.parent)
+    return path
+
+
+def copy_migrated_postgres(url: str) -> None:
+    """Replace an empty database by a copy of what `migrate` makes, which is made once in a run."""
+    import psycopg
+
+    base, name = url.rsplit("/", 1)
+    template = _migrated_postgres_name()
+    with _one_at_a_time() as shared, psycopg.connect(POSTGRES, autocommit=True) as server:
+        if not (shared / "migrated-postgres").exists():
+            server.execute(f'CREATE DATABASE "{template}"')
+            _migrate(TRACSYNC_DATA_DIR=str(shared / "migrated-postgres"), DATABASE_URL=f"{base}/{template}")
+        server.execute(f'DROP DATABASE "{name}"')
+        server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+
+
+def _migrated_postgres_name() -> str:
+    return "tracsync_" + Path(os.environ["TESTS_DIRECTORY"]).name.removeprefix("tracsync-tests-")
+
+
+def drop_migrated_postgres() -> None:
+    """At the end of a run."""
+    import psycopg
+
+    with suppress(psycopg.OperationalError), psycopg.connect(POSTGRES, autocommit=True) as server:
+        server.execute(f'DROP DATABASE IF EXISTS "{_migrated_postgres_name()}" WITH (FORCE)')
+
+
 SHELL = """
 import contextlib, io, json, sys, traceback
 import django
@@ -208,23 +261,11 @@ class Installation:
         self.processes: list[subprocess.Popen] = []
         self.shell: Shell | None = None
         self.port = 0
-        if "DATABASE_URL" in environment:
-            self.manage("migrate", "-v0")
-        else:
-            self._copy_migrated(directory)
-
-    def _copy_migrated(self, directory: Path) -> None:
-        """Take what `migrate` makes; who needs it first makes it for all processes of this run."""
-        name = "tracsync.sqlite3"
-        shared = Path(os.environ["TESTS_DIRECTORY"])
-        with (shared / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not (shared / name).exists():
-                made = shared / "migrating"
-                self.manage("migrate", "-v0", env={**self.environment, "TRACSYNC_DATA_DIR": str(made)})
-                (made / name).rename(shared / name)
         directory.mkdir(parents=True, exist_ok=True)
-        shutil.copy(shared / name, directory)
+        if "DATABASE_URL" in environment:
+            copy_migrated_postgres(environment["DATABASE_URL"])
+        else:
+            shutil.copy(migrated_sqlite(), directory)
 
     def manage(self, *arguments: str, check: bool = True, **options) -> subprocess.CompletedProcess:
         done = subprocess.run(

@@ -6,7 +6,7 @@ import signal
 
 from tests.harness import wait_for
 
-RECORDS = 20_000
+RECORDS = 8_000
 RECEIVE = f"""
 import io, json
 from profiles.imports import job as import_jobs

@@ -47,7 +47,7 @@ def prove(environment, *options):
 
 @pytest.mark.parametrize("stack", ["sqlite", "postgres and redis"])
 def test_nothing_is_lost_or_stale(stack, tmp_path):
-    run = prove(environment(tmp_path, stack), "--seed=8", "--profiles=300", "--seconds=10", "--json")
+    run = prove(environment(tmp_path, stack), "--seed=8", "--profiles=100", "--seconds=5", "--json")
     out, said = run.communicate(timeout=LONGEST)
     assert run.returncode == 0, out + said
     ledger = json.loads(out)
@@ -68,7 +68,7 @@ def test_nothing_is_lost_or_stale(stack, tmp_path):
 def test_ctrl_c_leaves_nothing_behind(tmp_path):
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    run = prove({**environment(tmp_path, "sqlite"), "TMPDIR": str(scratch)}, "--profiles=200")
+    run = prove({**environment(tmp_path, "sqlite"), "TMPDIR": str(scratch)}, "--profiles=100")
     wait_for(lambda: list(scratch.glob("*/workers.log")), "running workers")
     run.send_signal(signal.SIGINT)
     _, said = run.communicate(timeout=PATIENCE)

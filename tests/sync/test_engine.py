@@ -601,8 +601,8 @@ class TestFailures:
         for hour in range(28):
             for profile in profiles[:5]:
                 visit(profile, hour)
-            for _ in range(3):
-                frozen.forward(1200)
+            for _ in range(2):
+                frozen.forward(1800)
                 run_all()
         recording.answers.clear()
         while_away = len(recording.deliveries)
@@ -611,7 +611,7 @@ class TestFailures:
         back = {payload["id"]: payload["visits"] for payload in sent(recording)[while_away:]}
         assert back == {f"p{n}": 27 if n < 5 else None for n in range(10)}
         assert len(recording.deliveries) - while_away == 10
-        assert while_away <= 10 + 28 * 3  # one batch, and then one probe at a time
+        assert while_away <= 10 + 28 * 2  # one batch, and then one probe at a time
 
     def test_a_sick_destination_harms_only_itself(
         self, frozen, recording, make_destination, make_profile, resource

@@ -10,7 +10,7 @@ from destinations.connectors.base import Accepted, Hold, Rejected, Stop
 from destinations.models import Destination, Health, ProfileSync
 from destinations.operations import actions
 from destinations.scheduler import loop
-from destinations.sync import health
+from destinations.sync import health, retry
 from tests.conftest import START
 
 pytestmark = pytest.mark.django_db
@@ -58,13 +58,14 @@ class TestHold:
         now = Health.objects.get()
         assert (now.refusals, now.refusal, now.failures) == (0, "", 0)
 
-    def test_it_never_gives_a_profile_up(self, frozen, recording, due):
-        for _ in range(200):
+    def test_it_never_gives_a_profile_up(self, frozen, recording, due, monkeypatch):
+        monkeypatch.setattr(retry, "MOST_ATTEMPTS", 10)
+        for _ in range(20):
             recording.script(*[Hold("answered 403")] * 12)
             run_all()
             frozen.forward(301)
         assert State.REJECTED not in states()
-        assert Health.objects.get().refusals > 200
+        assert Health.objects.get().refusals > 20
 
     def test_new_credentials_send_it_at_once(self, frozen, recording, due, resource):
         recording.script(*[Hold("answered 401")] * 12)
