@@ -27,7 +27,8 @@ class Delivery:
     there, and what else the connector needs to find it again. It is not to be changed, nor is the payload.
     `key` is the profile's id, for partitions, groups and names of objects; `version` grows with each change
     of the profile. "remove" takes the profile out of the system, "erase" also what the system would keep of
-    it; neither has a payload, and both are accepted where it is not there any more.
+    it; neither has a payload, and both are accepted where it is not there any more. `profile` is the profile
+    itself, where the connector says that it takes more than the payload from it (`profile_references`).
     """
 
     payload: JSON
@@ -36,6 +37,7 @@ class Delivery:
     operation: Operation = "upsert"
     key: str = ""
     version: int = 0
+    profile: Mapping[str, JSON] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +238,9 @@ class Connector(Protocol):
         """The request that `push` would make, secrets masked, without making it: for previews."""
 
 
+# What a connector may have beside what it must.
+
+
 def operations_of(connector: Connector, settings: Mapping[str, JSON]) -> Sequence[Operation]:
     """What a connector can be asked for with these settings.
 
@@ -246,3 +251,19 @@ def operations_of(connector: Connector, settings: Mapping[str, JSON]) -> Sequenc
     narrowed = getattr(connector, "operations_with", None)
     found: Sequence[Operation] = getattr(connector, "operations", ("upsert",))
     return found if narrowed is None else narrowed(settings)
+
+
+def batch_size(connector: Connector, settings: Mapping[str, JSON]) -> int:
+    """How many deliveries one call of push may be given: `batch_size_of(settings)`, else `batch_size`."""
+    of = getattr(connector, "batch_size_of", None)
+    return int(of(settings)) if of else connector.batch_size
+
+
+def profile_references(connector: Connector, settings: Mapping[str, JSON]) -> Sequence[str]:
+    """What pushes take from the profile beside the payload, in the notation (`profile@id`).
+
+    `profile_references(settings)` of the connector, else nothing. A push is only left out as unchanged where
+    these are as they were, too.
+    """
+    of = getattr(connector, "profile_references", None)
+    return of(settings) if of else ()

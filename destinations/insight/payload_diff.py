@@ -91,7 +91,7 @@ def _compare(destination: Destination, profile: Profile, payload: Any, request: 
         doubt = _("A later push, whose outcome is not known, put what it accepted at %(time)s in doubt.")
         return Comparison(None, doubt % when, accepted=accepted)
     try:
-        equal = Decider(destination).hash(payload) == sync.payload_hash
+        equal = Decider(destination).hash(payload, profile.document) == sync.payload_hash
     except InvalidDocument as error:
         reason = {"reason": translated(str(error))}
         return Comparison(None, _("This payload cannot be sent: %(reason)s.") % reason, accepted=accepted)

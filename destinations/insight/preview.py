@@ -93,7 +93,7 @@ def send_test(destination: Destination, document: dict[str, Any], key: str) -> T
         )
     began = time.monotonic()
     with connector.open(destination.resource.test, destination.settings, trial_runtime()) as session:
-        [outcome] = session.push([Delivery(payload, key, key=str(document.get("id", "")))])
+        [outcome] = session.push([Delivery(payload, key, key=str(document.get("id", "")), profile=document)])
     exchange = outcome.exchange
     return Trial(
         accepted=isinstance(outcome, Accepted),
@@ -135,7 +135,8 @@ def _stand_in(schema: Any) -> dict[str, Any]:
 def _delivery(destination: Destination, document: dict[str, Any], payload: Any) -> Delivery:
     """With what the destination calls the profile, which may decide what is sent, and to where."""
     sync = _known(destination, document)
-    return Delivery(payload, "preview", sync.remote if sync else {}, key=str(document.get("id", "")))
+    id = str(document.get("id", ""))
+    return Delivery(payload, "preview", sync.remote if sync else {}, key=id, profile=document)
 
 
 def _removal(destination: Destination, document: dict[str, Any]) -> Delivery | None:

@@ -25,7 +25,7 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from destinations.connectors import registry
-from destinations.connectors.base import ConnectorError
+from destinations.connectors.base import ConnectorError, batch_size
 from destinations.models import DeliveryAttempt, Destination, Health, ProfileSync, Resource
 from destinations.sync import database, limits
 from destinations.sync.health import is_sick
@@ -255,7 +255,7 @@ def _batch_size(destination: Destination) -> int:
     most: int = settings.TRACSYNC_BATCH_SIZE
     slug = Resource.objects.values_list("type_id", flat=True).get(pk=destination.resource_id)
     try:
-        return max(most, registry.get(slug).batch_size)
+        return max(most, batch_size(registry.get(slug), destination.settings))
     except ConnectorError:
         return most  # the push will say what is wrong with it
 

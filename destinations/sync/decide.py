@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any, cast
 from uuid import UUID
 
 from destinations.connectors import registry, schemas
-from destinations.connectors.base import Operation, operations_of
+from destinations.connectors.base import Operation, operations_of, profile_references
 from destinations.connectors.redaction import mask_url
 from destinations.models import Destination, ProfileSync
 from destinations.notation import Condition, NotationError, Template, at, parse_condition, parse_template
@@ -52,12 +53,15 @@ class Unchanged:
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
-    """`leaves`: why the profile is to be taken away; "" where the payload is to be held."""
+    """`leaves`: why the profile is to be taken away; "" where the payload is to be held. `document`: the
+    profile, where the connector takes more from it than the payload.
+    """
 
     payload: Any
     payload_hash: str
     operation: Operation = "upsert"
     leaves: str = ""
+    document: Mapping[str, Any] = field(default_factory=dict)
 
 
 Decision = Wait | Skip | Refuse | Unchanged | Deliver
@@ -99,10 +103,10 @@ class Decider:
         if errors:
             reason = joined("; ", (sentence for _, sentence in errors[:5]))
             return Refuse(reason, problem=False, code="invalid_field", field=errors[0][0])
-        payload_hash = self.hash(payload)
+        payload_hash = self.hash(payload, profile.document)
         if payload_hash == sync.payload_hash and not sync.resend:
             return Unchanged()
-        return Deliver(payload, payload_hash)
+        return Deliver(payload, payload_hash, document=profile.document if self._drawn else {})
 
     def _leave(self, choice: str, why: str) -> Decision:
         """For a profile that is there, and not wanted any more."""
@@ -124,6 +128,12 @@ class Decider:
     def _template(self) -> Template:
         return parse_template(self.destination.mapping)
 
+    @cached_property
+    def _drawn(self) -> Template | None:
+        """What the connector takes from the profile beside the payload, such as an id for the address."""
+        references = profile_references(self.connector, self.destination.settings)
+        return parse_template(list(references)) if references else None
+
     def idempotency_key(self, epoch: UUID, sync: ProfileSync, version: int, payload_hash: str) -> str:
         """The same for all repeats of one push and for nothing else; 43 characters.
 
@@ -135,9 +145,13 @@ class Decider:
         digest = hashlib.sha256(":".join(map(str, parts)).encode()).digest()
         return urlsafe_b64encode(digest).decode().rstrip("=")
 
-    def hash(self, payload: Any) -> str:
-        """Equal for pushes that would leave the destination with the same: content, way and place."""
-        return hashlib.sha256(self.fingerprint + canonical(payload)).hexdigest()
+    def hash(self, payload: Any, document: Mapping[str, Any]) -> str:
+        """Equal for pushes that would leave the destination with the same: content, way and place.
+
+        `document`: the profile that the payload was made of.
+        """
+        beside = canonical(self._drawn.render({"profile": document})) if self._drawn else b""
+        return hashlib.sha256(self.fingerprint + canonical(payload) + beside).hexdigest()
 
 
 def _fingerprint(destination: Destination, credentials_schema: Any) -> bytes:

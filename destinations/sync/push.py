@@ -35,6 +35,7 @@ from destinations.connectors.base import (
     Stop,
     Unknown,
     Unreachable,
+    batch_size,
 )
 from destinations.models import Destination, Installation, ProfileSync
 from destinations.sync import (
@@ -245,7 +246,7 @@ class _Batch:
         """Take a slice of what is waiting and decide; what is to be delivered, in parts as large as the
         connector takes. What is not tried stays with the claim, to be released."""
         self.slices += 1
-        part = self.decider.connector.batch_size
+        part = batch_size(self.decider.connector, self.destination.settings)
         rows = [waiting.popleft() for _ in range(min(max(self.pace.rows, part), len(waiting)))]
         wanted = Profile.objects.filter(pk__among=[row.profile_id for row in rows])
         profiles = {profile.pk: profile for profile in wanted.defer("digest", "created_at")}
@@ -259,7 +260,7 @@ class _Batch:
             if isinstance(decision, Deliver):
                 key = self.decider.idempotency_key(self.epoch, row, profile.version, decision.payload_hash)
                 what = (decision.payload, key, row.remote, decision.operation)
-                delivery = Delivery(*what, key=profile.pk, version=profile.version)
+                delivery = Delivery(*what, key=profile.pk, version=profile.version, profile=decision.document)
                 pushes.append(Push(row, profile, decision, delivery))
             else:
                 decided.append(entries.decided(row, profile, decision))

@@ -169,7 +169,7 @@ def accepted(profile, make_attempt):
             state="synced",
             synced_version=1,
             synced_at=timezone.now(),
-            payload_hash=Decider(destination).hash(payload),
+            payload_hash=Decider(destination).hash(payload, profile.document),
         )
         make_attempt(sync, outcome="accepted", request=request)
 
