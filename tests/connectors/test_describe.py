@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import time_machine
 
 from destinations.connectors import registry
 from destinations.connectors.amqp.connector import RabbitMQ
@@ -96,13 +97,39 @@ HTTP_API: dict[str, tuple[dict[str, Any], dict[str, Any], Any]] = {
     "an own key": ({}, {"headers": {"idempotency-key": "mine"}}, PAYLOAD),
     "latin 1": ({}, {"headers": {"X-Name": "é"}}, PAYLOAD),
     "a path": ({"url": "/ž/%7Ea/../b?ž=ž&c=%2F&secret"}, {}, PAYLOAD),
+    "a path and a query of the profile": (
+        {"url": "/in?key=secret-key"},
+        {"path": "/ž/{{profile@id}}?a={{profile@id}}", "query": {"q": "profile@tags", "no?": "profile@no"}},
+        PAYLOAD,
+    ),
+    "a header of the profile": ({}, {"headers": {"X-Id": "id {{delivery@key}}", "X-No?": "profile@no"}}, 1),
+    "a body of its own": ({}, {"body": {"all": "delivery@", "k": "{{credentials@token}}"}}, PAYLOAD),
+    "lines": ({}, {"encoding": "ndjson"}, [1, {"a": "ž"}]),
+    "a form of JSON": ({}, {"encoding": "form_json"}, PAYLOAD),
+    "a batch": ({}, {"batch": {"size": 5, "body": {"records": "items@"}}}, PAYLOAD),
+    "a standard webhook": (
+        {"signing_secrets": ["whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"]},
+        {"sign": {"scheme": "standard-webhooks"}},
+        PAYLOAD,
+    ),
+    "a signature in a header": (
+        {"signing_secrets": ["s3cret"]},
+        {"sign": {"scheme": "hex", "header": "X-Sum"}},
+        PAYLOAD,
+    ),
+    "AWS": (
+        {"aws": {"access_key": "AKID", "secret_key": "s3cret", "region": "r", "service": "s3"}},
+        {"path": "/a b~%24/{{profile@id}}".replace(" ", "+")},
+        PAYLOAD,
+    ),
 }
 
 
 @pytest.mark.parametrize(("credentials", "settings", "payload"), HTTP_API.values(), ids=HTTP_API)
+@time_machine.travel(1_700_000_000, tick=False)
 def test_http_api(server, loopback, credentials, settings, payload) -> None:
     given = {**credentials, "url": server.url + credentials.get("url", "/in")}
-    delivery = Delivery(payload, "installation:7:1:abc")
+    delivery = Delivery(payload, "installation:7:1:abc", key="p/1", profile={"id": "p 1/ž", "tags": [1, "b"]})
     told = HttpApi().describe(given, settings, delivery)
     assert server.seen == []
     with HttpApi().open(given, settings, loopback) as session:
@@ -111,6 +138,34 @@ def test_http_api(server, loopback, credentials, settings, payload) -> None:
     (seen,) = server.seen
     compare(told, seen)
     assert seen.headers["Idempotency-Key"] == "installation:7:1:abc"
+    assert outcome.exchange.request == as_text(told)
+
+
+@pytest.mark.parametrize(
+    ("settings", "operation"),
+    [
+        ({"remove": {"path": "/{{delivery@remote.id}}"}}, "remove"),
+        ({"erase": {"method": "POST", "body": {"id": "delivery@key"}}}, "erase"),
+        ({"remote_id": "answer@id", "update": {"path": "/{{delivery@remote.id}}"}}, "upsert"),
+    ],
+)
+def test_http_api_with_a_remote_id(server, loopback, settings, operation: str) -> None:
+    delivery = Delivery(PAYLOAD, "1:1", {"id": "47/a"}, operation, "p-1")
+    told = HttpApi().describe({"url": server.url}, settings, delivery)
+    with HttpApi().open({"url": server.url}, settings, loopback) as session:
+        (outcome,) = session.push([delivery])
+    compare(told, server.seen[0])
+    assert outcome.exchange.request == as_text(told)
+
+
+def test_http_api_with_an_access_token(server, loopback) -> None:
+    oauth2 = {"token_url": f"{server.url}/token", "client_id": "me", "client_secret": "s3cret"}
+    told = HttpApi().describe({"url": server.url, "oauth2": oauth2}, {}, DELIVERY)
+    assert server.seen == []
+    server.answers.append((200, {}, b'{"access_token": "T0KEN"}'))
+    with HttpApi().open({"url": server.url, "oauth2": oauth2}, {}, loopback) as session:
+        (outcome,) = session.push([DELIVERY])
+    compare(told, server.seen[1])
     assert outcome.exchange.request == as_text(told)
 
 

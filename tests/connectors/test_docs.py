@@ -47,6 +47,8 @@ def test_the_recording_example_runs() -> None:
 @pytest.mark.parametrize("connector", [HttpApi, RabbitMQ, Mautic])
 def test_every_field_is_documented(connector) -> None:
     section = TEXT.partition(f"(`{connector.slug}`)")[2].partition("\n## ")[0]
+    if connector is HttpApi:
+        section = Path("docs/http-api.md").read_text(encoding="utf-8")
     fields = [*connector.credentials_schema["properties"], *connector.settings_schema["properties"]]
     fields += connector.settings_schema["properties"].get("queue", {}).get("properties", {})
     assert not [name for name in fields if f"`{name}`" not in section]

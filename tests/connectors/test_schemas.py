@@ -100,7 +100,11 @@ def test_defaults_are_filled_inside_objects_and_copied() -> None:
 
 def test_secret_fields() -> None:
     assert schemas.secret_fields(SCHEMA) == ["key", "inner.pin", "headers"]
-    assert schemas.secret_fields(HttpApi.credentials_schema) == ["password", "token", "headers", "proxy"]
+    assert schemas.secret_fields(HttpApi.credentials_schema) == [
+        *("password", "token", "headers", "signing_secrets"),
+        *("oauth2.client_secret", "oauth2.refresh_token", "aws.secret_key", "aws.session_token"),
+        "proxy",
+    ]
     assert schemas.secret_fields(RabbitMQ.credentials_schema) == ["uri"]
 
 

@@ -45,13 +45,17 @@ class Leaf:
 
 
 def leaves(
-    schema: Mapping[str, Any], path: tuple[str, ...] = (), labels: tuple[str, ...] = ()
+    schema: Mapping[str, Any],
+    path: tuple[str, ...] = (),
+    labels: tuple[str, ...] = (),
+    needed: bool = True,
 ) -> Iterator[Leaf]:
-    required = schema.get("required", ())
+    """What is required within an object is required where the object is (`needed`)."""
+    required = schema.get("required", ()) if needed else ()
     for name, field in schema.get("properties", {}).items():
         titles = (*labels, translated(field.get("title", name)))
         if _kind(field) == "object" and field.get("properties") and not field.get("secret"):
-            yield from leaves(field, (*path, name), titles)
+            yield from leaves(field, (*path, name), titles, name in required)
         else:
             yield Leaf((*path, name), field, titles, name in required)
 
@@ -142,8 +146,10 @@ def bury(value: Value, path: tuple[str, ...], leaf: Any) -> None:
 
 
 def _kind(schema: Mapping[str, Any]) -> str:
+    """The one type that a value has beside null; "" where it may have several."""
     kind = schema.get("type", "")
-    return str(kind if isinstance(kind, str) else next((one for one in kind if one != "null"), ""))
+    kinds = [kind] if isinstance(kind, str) else [one for one in kind if one != "null"]
+    return str(kinds[0]) if len(kinds) == 1 else ""
 
 
 def _required_objects(schema: Mapping[str, Any]) -> Value:
@@ -172,6 +178,15 @@ def _settings_field(leaf: Leaf) -> forms.Field:
     if leaf.kind == "boolean":
         return forms.BooleanField(**common)
     return _plain_field(leaf, forms.PasswordInput(render_value=True) if leaf.secret else None, common)
+
+
+class TemplateField(JSONTextField):
+    """A template: a text is written as it is, an object or a list as JSON."""
+
+    def to_python(self, value: Any) -> Any:
+        text = (value or "").strip()
+        is_json = text.startswith(("{", "[", '"')) and not text.startswith("{{")
+        return super().to_python(value) if is_json or not text else text
 
 
 class SecretText(JSONText):
@@ -206,7 +221,8 @@ def _plain_field(
     if leaf.kind == "integer":
         return forms.IntegerField(**common)
     kinds: dict[str, type] = {"object": dict, "array": list}
-    return JSONTextField(kind=kinds.get(leaf.kind), widget=text(rows=4), **common)
+    field = JSONTextField if leaf.kind in kinds else TemplateField
+    return field(kind=kinds.get(leaf.kind), widget=text(rows=4), **common)
 
 
 def _choice(values: Any, blank: list[tuple[str, str]], **common: Any) -> forms.Field:

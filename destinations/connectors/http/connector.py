@@ -1,306 +1,242 @@
-"""HTTP API: one request per profile to any web service."""
+"""HTTP API: calls any web service for each changed profile, as its settings say."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass
 from typing import Any, ClassVar
-from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from destinations.connectors import schemas
 from destinations.connectors.addresses import Guard
-from destinations.connectors.base import (
-    JSON,
-    ConfigurationError,
-    Delivery,
-    Outcome,
-    Rejected,
-    Retry,
-    Runtime,
-    Schema,
-    Unknown,
-    Unreachable,
-)
-from destinations.connectors.http import client as http
-from destinations.connectors.http import payload, replies
+from destinations.connectors.base import JSON, ConfigurationError, Delivery, Runtime, Schema
+from destinations.connectors.http import answers, client, results, settings_schema, templates
+from destinations.connectors.http.answers import Answers
+from destinations.connectors.http.auth import aws_sigv4, webhook_signature
+from destinations.connectors.http.auth.oauth2 import Grant
+from destinations.connectors.http.description import Batch, Description
+from destinations.connectors.http.engine import HttpSession
 from destinations.connectors.http.headers import checked_headers
-from destinations.connectors.redaction import Redactor, basic, mask_url, url_secrets
+from destinations.connectors.http.templates import Base, CallTemplate
+from destinations.connectors.redaction import Redactor, basic, url_secrets
+from destinations.notation import Template
 from tracsync.common.messages import message
+
+Value = Mapping[str, Any]
+
+_FIXED = ["settings", "credentials"]  # the same for every delivery
+_SINGLE = ["profile", "delivery", *_FIXED]
+_LEAVING = ["delivery", *_FIXED]  # who leaves has no document any more
+_MANY = ["items", *_FIXED]
+_ITEM = ["delivery", "settings"]  # what wraps the items may take them apart
 
 
 class HttpApi:
-    """Sends the payload as JSON, as query parameters (GET), as a form or as text."""
+    """A description of the HTTP engine, made of credentials and settings."""
 
     slug: ClassVar[str] = "http_api"
     name: ClassVar[str] = "HTTP API"
-    description: ClassVar[str] = message("Calls a web service once for each changed profile.")
+    description: ClassVar[str] = message("Calls a web service for each changed profile.")
     icon: ClassVar[str] = (
         '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round">'
         '<circle cx="12" cy="12" r="9"/><path d="M3 12h18M12 3c5 5 5 13 0 18M12 3c-5 5-5 13 0 18"/></svg>'
     )
     batch_size: ClassVar[int] = 1
-    credentials_schema: ClassVar[Schema] = {
-        "type": "object",
-        "properties": {
-            "url": {
-                "type": "string",
-                "title": message("URL"),
-                "description": message(
-                    "The address to call. Its password and query values are not shown again."
-                ),
-                "format": "uri",
-                "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^/?#\s]+([/?#]\S*)?$",
-                "hint": message("must start with http:// or https:// and hold no spaces"),
-            },
-            "username": {
-                "type": "string",
-                "title": message("User name"),
-                "description": message("For basic authentication, together with the password."),
-                "default": "",
-            },
-            "password": {
-                "type": "string",
-                "title": message("Password"),
-                "description": message("For basic authentication."),
-                "secret": True,
-                "default": "",
-            },
-            "token": {
-                "type": "string",
-                "title": message("Token"),
-                "description": message("Sent as Authorization: Bearer. Not together with a user name."),
-                "secret": True,
-                "default": "",
-            },
-            "headers": {
-                "type": "object",
-                "title": message("Secret headers"),
-                "description": message("Headers that carry keys, by name; kept secret."),
-                "additionalProperties": {"type": "string"},
-                "secret": True,
-                "default": {},
-            },
-            "proxy": {
-                "type": "string",
-                "title": message("Proxy"),
-                "description": message("The proxy to go through, such as http://user:password@proxy:3128."),
-                "pattern": r"^$|^[Hh][Tt][Tt][Pp][Ss]?://[^/?#\s]+/?$",
-                "hint": message("must start with http:// or https:// and name a host"),
-                "secret": True,
-                "address": True,
-                "default": "",
-            },
-            "ssl_check": {
-                "type": "boolean",
-                "title": message("Verify TLS"),
-                "description": message(
-                    "Verify the server's certificate; off is off for all its destinations."
-                ),
-                "address": True,
-                "default": True,
-            },
-        },
-        "required": ["url"],
-        "additionalProperties": False,
-    }
-    settings_schema: ClassVar[Schema] = {
-        "type": "object",
-        "properties": {
-            "method": {
-                "type": "string",
-                "title": message("Method"),
-                "description": message("With GET the payload becomes query parameters."),
-                "enum": ["GET", "POST", "PUT", "PATCH", "DELETE"],
-                "default": "POST",
-            },
-            "timeout": {
-                "type": "number",
-                "title": message("Timeout"),
-                "description": message("Seconds to wait for data; a whole exchange may take twice as long."),
-                "exclusiveMinimum": 0,
-                "maximum": 60,
-                "default": 10,
-            },
-            "headers": {
-                "type": "object",
-                "title": message("Headers"),
-                "description": message(
-                    "Headers to send, by name. A Content-Type other than JSON changes the body."
-                ),
-                "additionalProperties": {"type": "string"},
-                "default": {},
-            },
-            "cookies": {
-                "type": "object",
-                "title": message("Cookies"),
-                "description": message("Cookies to send, by name."),
-                "additionalProperties": {"type": "string"},
-                "secret": True,
-                "default": {},
-            },
-            "ssl_check": {
-                "type": "boolean",
-                "title": message("Verify TLS"),
-                "description": message("Verify the server's certificate."),
-                "address": True,
-                "default": True,
-            },
-        },
-        "additionalProperties": False,
-    }
+    credentials_schema: ClassVar[Schema] = settings_schema.CREDENTIALS
+    settings_schema: ClassVar[Schema] = settings_schema.SETTINGS
     payload_schema: ClassVar[Schema] = {}
 
     def open(
-        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], runtime: Runtime | None = None
-    ) -> AbstractContextManager[HttpApiSession]:
-        plan = _plan(credentials, settings)
-        guard = Guard((runtime or Runtime()).allowed_internal)
-        client = http.HttpClient(
-            guard, plan.redactor, timeout=plan.timeout, proxy=plan.proxy, verify=plan.verify
+        self, credentials: Value, settings: Value, runtime: Runtime | None = None
+    ) -> AbstractContextManager[HttpSession]:
+        runtime = runtime or Runtime()
+        return closing(
+            HttpSession(described(credentials, settings), runtime, Guard(runtime.allowed_internal))
         )
-        return closing(HttpApiSession(plan, client))
 
-    def describe(
-        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], delivery: Delivery
-    ) -> dict[str, JSON]:
+    def describe(self, credentials: Value, settings: Value, delivery: Delivery) -> dict[str, JSON]:
         """Keys: method, url, headers, body (text; null when there is none); or only `problem`."""
-        plan = _plan(credentials, settings)
-        try:
-            request = plan.request(delivery)
-        except payload.UnwritableError as error:
-            return {"problem": str(error)}
-        return request.describe(plan.redactor)
+        return described(credentials, settings).describe(delivery)
+
+    def operations(self, settings: Value) -> Collection[str]:
+        """What it can do with these settings: "upsert", and what has a call."""
+        return ["upsert", *(name for name in ("remove", "erase") if settings.get(name))]
+
+    def batch_size_of(self, settings: Value) -> int:
+        """As `batch_size`, with these settings."""
+        return int((settings.get("batch") or {}).get("size", 1))
+
+    def profile_references(self, settings: Value) -> Sequence[str]:
+        """What path, query and headers of an upsert take from the profile: the texts of the references."""
+        given = schemas.with_defaults(self.settings_schema, settings)
+        upsert, update = _upserts(given)
+        calls = [call for call in (upsert, update) if call is not None]
+        return sorted({text for call in calls for text in call.references("profile")})
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """Credentials and settings, checked and put together."""
-
-    method: str
-    url: str
-    shown_url: str
-    headers: Mapping[str, str]
-    content_type: str
-    timeout: float
-    proxy: str
-    verify: bool
-    redactor: Redactor
-
-    def request(self, delivery: Delivery) -> http.Request:
-        """Raises UnwritableError."""
-        headers = {**self.headers, "Idempotency-Key": delivery.idempotency_key}
-        if self.method == "GET":
-            if self.content_type:
-                headers["Content-Type"] = self.content_type
-            query = urlencode(payload.flatten(delivery.payload))
-            url, shown_url = _extend(self.url, query), _extend(self.shown_url, query)
-            return http.Request("GET", url, headers, shown_url=shown_url)
-        body, headers["Content-Type"] = payload.serialise(delivery.payload, self.content_type)
-        return http.Request(self.method, self.url, headers, body, self.shown_url)
-
-
-class HttpApiSession:
-    """One request per delivery over one kept-alive connection."""
-
-    def __init__(self, plan: _Plan, client: http.HttpClient) -> None:
-        self._plan, self._client = plan, client
-
-    def close(self) -> None:
-        self._client.close()
-
-    def check(self) -> str:
-        """Ask with HEAD, which changes nothing; any answer but 401, 403 and 407 proves reachability."""
-        try:
-            reply = self._client.send(http.Request("HEAD", self._plan.url, self._plan.headers))
-        except (http.NotSent, http.NoAnswer) as error:
-            raise Unreachable(str(error)) from None
-        if reply.status in (401, 403, 407):
-            by_proxy = message("the proxy refused the credentials: it answered %(status)s to HEAD")
-            by_service = message("the service refused the credentials: it answered %(status)s to HEAD")
-            refused = by_proxy if reply.status == 407 else by_service
-            raise ConfigurationError(refused.with_values(status=reply.status))
-        if 300 <= reply.status < 400 and "Location" in reply.headers:
-            return replies.reason(reply, self._plan.redactor)
-        return message(
-            "answered %(status)s to HEAD in %(number)s ms: reachable",
-            status=reply.status,
-            number=f"{reply.seconds * 1000:.0f}",
-        )
-
-    def push(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
-        return [self._send(delivery) for delivery in deliveries]
-
-    def _send(self, delivery: Delivery) -> Outcome:
-        try:
-            request = self._plan.request(delivery)
-        except payload.UnwritableError as error:
-            return Rejected(str(error))
-        try:
-            reply = self._client.send(request)
-        except http.NotSent as error:
-            return Retry(str(error))
-        except http.NoAnswer as error:
-            return Unknown(str(error), error.exchange)
-        return replies.outcome(reply, self._plan.redactor, delivery.payload)
-
-
-def _plan(credentials: Mapping[str, JSON], settings: Mapping[str, JSON]) -> _Plan:
-    """Raises ConfigurationError when fields contradict each other or cannot be sent."""
+def described(credentials: Value, settings: Value) -> Description:
+    """Raises ConfigurationError where something is missing, contradicts itself or cannot be sent."""
     given = schemas.checked(HttpApi.credentials_schema, credentials)
     options = schemas.checked(HttpApi.settings_schema, settings)
     schemas.check_no_references(_fixed_texts(given, options))
-    http.normal_url(given["url"])  # it may be one that cannot even be taken apart
+    _check_formulas(options)
+    client.normal_url(given["url"])  # it may be one that cannot even be taken apart
     url, authorization = _authorization(given)
-    url = http.normal_url(url)
     if given["proxy"]:
-        http.check_proxy(given["proxy"])
-    headers = checked_headers(given["headers"], options["headers"])
-    if cookies := _cookies(options["cookies"]):
-        if "Cookie" in headers:
-            raise ConfigurationError(message("give either a Cookie header or cookies, not both"))
-        headers.update(checked_headers({"Cookie": "; ".join(cookies)}))
-    if authorization:
-        if "Authorization" in headers:
+        client.check_proxy(given["proxy"])
+    upsert, update = _upserts(options)
+    redactor = _redactor(given, options, authorization)
+    own_names = {one.name.lower() for one in upsert.headers}
+    return Description(
+        base=Base(client.normal_url(url), _headers(given, options, authorization, own_names)),
+        upsert=upsert,
+        redactor=redactor,
+        update=update,
+        remove=_leaving(options, "remove"),
+        erase=_leaving(options, "erase"),
+        batch=_batch(options),
+        answers=Answers(answers.rules(options.get("answers") or (), "answers")),
+        remote_id=_pointer(options, "remote_id"),
+        conflict_id=_pointer(options, "conflict_id"),
+        grant=_grant(given),
+        signer=_signer(given, options),
+        aws=aws_sigv4.Credentials(**given["aws"]) if given.get("aws") else None,
+        constants={"settings": schemas.mask(HttpApi.settings_schema, options), "credentials": given},
+        timeout=float(options["timeout"]),
+        proxy=given["proxy"],
+        verify=given["ssl_check"] and options["ssl_check"],
+    )
+
+
+def _upserts(options: Value) -> tuple[CallTemplate, CallTemplate | None]:
+    """The call for all, or for what has no remote id, and that for what has one."""
+    common = {"encoding": options["encoding"], "numeric_booleans": options["numeric_booleans"]}
+    batch, update = options.get("batch"), options.get("update")
+    if batch:
+        if update:
             raise ConfigurationError(
-                message("give either an Authorization header or a token or user name, not both")
+                message("give either update or batch, not both: a call of several cannot be made by id")
             )
-        headers["Authorization"] = authorization
-    content_type = headers.pop("Content-Type", "")
-    headers.pop("Idempotency-Key", None)  # it is ours
+        body = batch.get("body")
+        return templates.call({**options, "body": "items@" if body is None else body}, "batch", _MANY), None
+    upsert = templates.call(options, "", _SINGLE)
+    if not update:
+        return upsert, None
+    if not options.get("remote_id"):
+        raise ConfigurationError(
+            message("update needs remote_id, where an answer tells the id, such as answer@id")
+        )
+    return upsert, templates.call({"method": "PUT", **common, **update}, "update", _SINGLE)
+
+
+def _leaving(options: Value, name: str) -> CallTemplate | None:
+    given = options.get(name)
+    if not given:
+        return None
+    common = {"encoding": options["encoding"], "numeric_booleans": options["numeric_booleans"]}
+    return templates.call({"method": "DELETE", **common, **given}, name, _LEAVING, document=False)
+
+
+def _batch(options: Value) -> Batch | None:
+    given = options.get("batch")
+    if not given:
+        return None
+    listed = given.get("results") or []
+    lists = [listed] if isinstance(listed, Mapping) else listed
+    found = [results.results(one, "batch.results") for one in lists]
+    identity = given.get("identity")
+    made = templates.template(identity, "batch.identity", results.SENT) if identity else None
+    item = options.get("body")
+    return Batch(
+        size=given["size"],
+        bytes=given.get("bytes", 0),
+        item=None if item is None else templates.template(item, "body", _ITEM),
+        identity=made or (found[0].key if found else None),
+        results=found,
+    )
+
+
+def _pointer(options: Value, name: str) -> Template | None:
+    return templates.template(options[name], name, answers.SOURCES) if options.get(name) else None
+
+
+def _grant(given: Value) -> Grant | None:
+    oauth = given.get("oauth2")
+    if not oauth:
+        return None
+    if oauth["grant"] == "refresh_token" and not oauth["refresh_token"]:
+        raise ConfigurationError(message("the grant refresh_token needs a refresh token"))
+    client.normal_url(oauth["token_url"])
+    return Grant(**oauth)
+
+
+def _signer(given: Value, options: Value) -> webhook_signature.WebhookSigner | None:
+    sign = options.get("sign")
+    if not sign or not sign["scheme"]:
+        return None
+    return webhook_signature.signer(sign["scheme"], given["signing_secrets"], sign["header"])
+
+
+def _redactor(given: Value, options: Value, authorization: str) -> Redactor:
     secrets = schemas.secrets(HttpApi.credentials_schema, given) + schemas.secrets(
         HttpApi.settings_schema, options
     )
-    redactor = Redactor([*secrets, *url_secrets(given["proxy"]), authorization[6:].strip()], given["headers"])
-    return _Plan(
-        options["method"],
-        url,
-        mask_url(url),
-        dict(headers),
-        content_type,
-        float(options["timeout"]),
-        given["proxy"],
-        given["ssl_check"] and options["ssl_check"],
-        redactor,
-    )
+    names = [*given["headers"], (options.get("sign") or {}).get("header", "")]
+    return Redactor([*secrets, *url_secrets(given["proxy"]), authorization[6:].strip()], filter(None, names))
 
 
-def _fixed_texts(given: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _headers(given: Value, options: Value, authorization: str, own: Collection[str]) -> dict[str, str]:
+    """Those of every call; `own` are the names of those that the settings add to it."""
+    headers = checked_headers(given["headers"])
+    if cookies := _cookies(options["cookies"]):
+        if "Cookie" in headers or "cookie" in own:
+            raise ConfigurationError(message("give either a Cookie header or cookies, not both"))
+        headers.update(checked_headers({"Cookie": "; ".join(cookies)}))
+    if authorization or given.get("oauth2") or given.get("aws"):
+        if "Authorization" in headers or "authorization" in own:
+            raise ConfigurationError(
+                message("give either an Authorization header or a token or user name, not both")
+            )
+        if authorization:
+            headers["Authorization"] = authorization
+    headers.pop("Idempotency-Key", None)  # it is ours
+    return dict(headers)
+
+
+def _check_formulas(value: JSON, within: bool = False) -> None:
+    """Credentials go out whole, so that previews can mask them: a formula could show them piece by piece."""
+    if isinstance(value, Mapping):
+        within = within or any(str(name).startswith("$") for name in value)
+        for item in value.values():
+            _check_formulas(item, within)
+    elif isinstance(value, list):
+        for item in value:
+            _check_formulas(item, within)
+    elif within and isinstance(value, str) and "credentials@" in value:
+        raise ConfigurationError(
+            message("credentials@ cannot stand in a formula: only alone, or in a text in {{ }}")
+        )
+
+
+def _fixed_texts(given: Value, options: Value) -> Iterator[tuple[str, str]]:
     """What is sent as it stands, by the name of its field."""
     yield from (("url", given["url"]), ("proxy", given["proxy"]))
-    groups = (("headers", given["headers"]), ("headers", options["headers"]), ("cookies", options["cookies"]))
-    for field, group in groups:
+    for field, group in (("headers", given["headers"]), ("cookies", options["cookies"])):
         yield from ((f"{field}.{name}", f"{name} {value}") for name, value in group.items())
 
 
-def _authorization(given: Mapping[str, Any]) -> tuple[str, str]:
+def _authorization(given: Value) -> tuple[str, str]:
     """The URL without its user information, and the Authorization header's value ("" for none)."""
     parts = urlsplit(given["url"])
     userinfo, at, host = parts.netloc.rpartition("@")
     url = urlunsplit(parts._replace(netloc=host))
-    if sum(map(bool, (given["token"], given["username"] or given["password"], at))) > 1:
+    ways = (
+        *(given["token"], given["username"] or given["password"], at),
+        *(given.get("oauth2"), given.get("aws")),
+    )
+    if sum(map(bool, ways)) > 1:
         raise ConfigurationError(
-            message("give either a token or a user name and password, and only one of each")
+            message("give only one of a token, a user name and password, OAuth 2, and AWS")
         )
     if given["token"]:
         bearer = {"Authorization": f"Bearer {given['token'].strip()}"}
@@ -315,10 +251,3 @@ def _cookies(cookies: Mapping[str, str]) -> list[str]:
         if not name.strip() or set(name) & set('=;, \t"') or set(value) & set(";,"):
             raise ConfigurationError(message("a cookie's name and value cannot hold = ; , or spaces"))
     return [f"{name}={value}" for name, value in cookies.items()]
-
-
-def _extend(url: str, query: str) -> str:
-    if not query:
-        return url
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, query))), fragment=""))

@@ -30,15 +30,21 @@ def checked_headers(*sources: Mapping[str, str]) -> CaseInsensitiveDict[str]:
                 message("a header is given twice; upper and lower case make no difference")
             )
         for name, value in source.items():
-            _check_header(name, value)
+            check_header(name, value)
             merged[name] = value.strip()
     return merged
 
 
-def _check_header(name: str, value: str) -> None:
+def is_sendable(value: str) -> bool:
+    """Whether a header can carry this value: nothing that ends it, and only what Latin-1 has."""
+    return not _UNSENDABLE.search(value)
+
+
+def check_header(name: str, value: str) -> None:
+    """Raises ConfigurationError for what cannot be a header, or not one that people may set."""
     if not _HEADER_NAME.fullmatch(name):
         raise ConfigurationError(message("a header's name may hold only letters, digits and -_."))
-    if _UNSENDABLE.search(value):
+    if not is_sendable(value):
         raise ConfigurationError(
             message("the value of header %(name)s holds characters that a header cannot carry", name=name)
         )

@@ -142,7 +142,8 @@ def test_http_api_reads_every_form(server, loopback, monkeypatch, headers, secon
     monkeypatch.setattr(rate_limits.time, "time", lambda: EPOCH)
     server.answers += [(429, headers, b""), (200, headers, b"")]
     with HttpApi().open({"url": server.url}, {}, loopback) as session:
-        refused, accepted = session.push([Delivery({"a": 1}, f"1:{at}") for at in range(2)])
+        (refused,) = session.push([Delivery({"a": 1}, "1:0")])
+        (accepted,) = session.push([Delivery({"a": 1}, "1:1")])
     assert (type(refused), refused.after) == (Retry, seconds)
     assert (type(accepted), accepted.after) == (Accepted, seconds)
 

@@ -1,0 +1,1 @@
+"""Who is calling: access tokens, and signatures over what is sent."""

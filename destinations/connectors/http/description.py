@@ -1,0 +1,142 @@
+"""What the HTTP engine is told of one destination: where, who is calling, what a call looks like, what its
+answer means. `http_api` makes a `Description` of its settings, a manifest of its file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from destinations.connectors.base import JSON, Delivery
+from destinations.connectors.http import client as http
+from destinations.connectors.http import payload
+from destinations.connectors.http.answers import Answers
+from destinations.connectors.http.auth import aws_sigv4
+from destinations.connectors.http.auth.oauth2 import Grant
+from destinations.connectors.http.auth.webhook_signature import WebhookSigner
+from destinations.connectors.http.results import Results
+from destinations.connectors.http.templates import Base, CallTemplate, UnusableError
+from destinations.connectors.redaction import Redactor
+from destinations.notation import NotationError, Template
+from tracsync.common.messages import message
+
+TOKEN: Final = "(access token)"  # noqa: S105 - what stands for it in a preview, where there is none
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Several items in one call: at most `size` of them and `bytes` of body, 0 for no limit.
+
+    `item` makes an item of a delivery (None: its payload); the call's body has them as `items@`. Two items
+    with the same `identity` never share a call.
+    """
+
+    size: int
+    bytes: int = 0
+    item: Template | None = None
+    identity: Template | None = None
+    results: Sequence[Results] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """Everything about one destination. `constants`: what `settings@` and `credentials@` lead to.
+
+    `upsert` is the call for what is delivered, or only for what has no remote id where there is an `update`.
+    `remote_id` points into an answer, over answer@ and reply@; so does `conflict_id`, of a 409.
+    """
+
+    base: Base
+    upsert: CallTemplate
+    redactor: Redactor
+    update: CallTemplate | None = None
+    remove: CallTemplate | None = None
+    erase: CallTemplate | None = None
+    batch: Batch | None = None
+    answers: Answers = field(default_factory=Answers)
+    remote_id: Template | None = None
+    conflict_id: Template | None = None
+    key_header: str = "Idempotency-Key"
+    grant: Grant | None = None
+    signer: WebhookSigner | None = None
+    aws: aws_sigv4.Credentials | None = None
+    constants: Mapping[str, JSON] = field(default_factory=dict)
+    timeout: float = 10.0
+    proxy: str = ""
+    verify: bool = True
+
+    def call_of(self, delivery: Delivery) -> CallTemplate:
+        """The call that a delivery begins with. Raises UnusableError where there is none."""
+        if delivery.operation == "upsert":
+            return self.update if self.update is not None and delivery.remote.get("id") else self.upsert
+        call = self.erase if delivery.operation == "erase" else self.remove
+        if call is None:
+            problem = message("%(name)s is not set up: there is no call for it", name=delivery.operation)
+            raise UnusableError(problem, "not_supported", "")
+        return call
+
+    def request(self, deliveries: Sequence[Delivery], call: CallTemplate | None = None) -> http.Request:
+        """The request of one delivery, or of several upserts. Raises what `CallTemplate.request` raises."""
+        first = deliveries[0]
+        call = call or self.call_of(first)
+        document: JSON = first.payload
+        sources: dict[str, Any] = {**self.constants, "delivery": source_of(first), "profile": first.profile}
+        if self.batch is not None and first.operation == "upsert":
+            sources["items"] = document = [self.item(delivery) for delivery in deliveries]
+        headers = {**self.base.headers, self.key_header: key_of(deliveries)} if self.key_header else None
+        base = self.base if headers is None else replace(self.base, headers=headers)
+        return call.request(base, sources, document)
+
+    def item(self, delivery: Delivery) -> JSON:
+        """What stands for a delivery in a call of several."""
+        if self.batch is None or self.batch.item is None:
+            return delivery.payload
+        return self.batch.item.render({**self.constants, "delivery": source_of(delivery)})
+
+    def signed(self, request: http.Request, key: str, token: str = "") -> http.Request:
+        """The request with who is calling, as of now: it is signed anew at each try."""
+        if token:
+            request = replace(request, headers={**request.headers, "Authorization": f"Bearer {token}"})
+        if self.signer is not None:
+            request = self.signer.signed(request, key, int(time.time()))
+        if self.aws is not None:
+            request = replace(request, url=http.normal_url(request.url))
+            request = aws_sigv4.signed(request, self.aws, datetime.now(UTC))
+        return request
+
+    def describe(self, delivery: Delivery) -> dict[str, JSON]:
+        """Keys: method, url, headers, body (text; null when there is none); or only `problem`."""
+        try:
+            request = self.request([delivery])
+        except NOT_MADE as error:
+            return {"problem": str(error)}
+        token = TOKEN if self.grant is not None else ""
+        return self.signed(request, key_of([delivery]), token).describe(self.redactor)
+
+
+NOT_MADE: Final = (UnusableError, payload.UnwritableError, NotationError)
+
+
+def source_of(delivery: Delivery) -> dict[str, JSON]:
+    """What `delivery@` leads to."""
+    return {
+        "key": delivery.key,
+        "payload": delivery.payload,
+        "remote": delivery.remote,
+        "version": delivery.version,
+        "operation": delivery.operation,
+        "idempotency_key": delivery.idempotency_key,
+    }
+
+
+def key_of(deliveries: Sequence[Delivery]) -> str:
+    """The idempotency key of a call: the delivery's, or one for just these several."""
+    if len(deliveries) == 1:
+        return deliveries[0].idempotency_key
+    keys = "\n".join(delivery.idempotency_key for delivery in deliveries)
+    return urlsafe_b64encode(hashlib.sha256(keys.encode()).digest()).decode().rstrip("=")

@@ -1,0 +1,303 @@
+"""The HTTP engine: what is described becomes calls, and their answers outcomes.
+
+One engine speaks for `http_api` and for every manifest; nothing here knows who made the description.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from destinations.connectors.addresses import Guard
+from destinations.connectors.base import (
+    JSON,
+    Accepted,
+    ConfigurationError,
+    Delivery,
+    Hold,
+    Outcome,
+    Rejected,
+    Retry,
+    Runtime,
+    Stop,
+    Unknown,
+    Unreachable,
+)
+from destinations.connectors.http import client as http
+from destinations.connectors.http import payload, replies, results
+from destinations.connectors.http.answers import Rule, Split, sources_of
+from destinations.connectors.http.auth.oauth2 import AccessTokens
+from destinations.connectors.http.description import NOT_MADE, Batch, Description, key_of, source_of
+from destinations.connectors.http.replies import Reply
+from destinations.connectors.http.results import Sent
+from destinations.connectors.http.templates import CallTemplate, UnusableError
+from destinations.notation import NotationError, Template
+from tracsync.common.messages import message
+
+GONE: Final = (404, 410)  # of what was to be removed
+MOST_SPLITS: Final = 24  # more calls than that for one push are left to the next one
+ANSWER_LIMIT: Final = 16 * 1024  # bytes for each item of a call
+LONGEST_ANSWER: Final = 8 * 1024 * 1024  # bytes
+
+
+class HttpSession:
+    """Kept-alive connections to one destination."""
+
+    def __init__(self, description: Description, runtime: Runtime, guard: Guard) -> None:
+        self._is = description
+        size = description.batch.size if description.batch else 1
+        self._client = http.HttpClient(
+            guard,
+            description.redactor,
+            timeout=description.timeout,
+            proxy=description.proxy,
+            verify=description.verify,
+            limit=min(http.RESPONSE_LIMIT + ANSWER_LIMIT * (size - 1), LONGEST_ANSWER),
+        )
+        self._tokens = (
+            AccessTokens(description.grant, self._client, runtime.tokens, description.redactor)
+            if description.grant
+            else None
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    def check(self) -> str:
+        """Ask with HEAD, which changes nothing; any answer but 401, 403 and 407 proves reachability."""
+        request = http.Request("HEAD", self._is.base.url, self._is.base.headers)
+        try:
+            reply = self._exchange(request, "check")
+        except (http.NotSent, http.NoAnswer) as error:
+            raise Unreachable(str(error)) from None
+        if reply.status in (401, 403, 407):
+            by_proxy = message("the proxy refused the credentials: it answered %(status)s to HEAD")
+            by_service = message("the service refused the credentials: it answered %(status)s to HEAD")
+            refused = by_proxy if reply.status == 407 else by_service
+            raise ConfigurationError(refused.with_values(status=reply.status))
+        if 300 <= reply.status < 400 and "Location" in reply.headers:
+            return replies.reason(reply, self._is.redactor)
+        return message(
+            "answered %(status)s to HEAD in %(number)s ms: reachable",
+            status=reply.status,
+            number=f"{reply.seconds * 1000:.0f}",
+        )
+
+    def push(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        return _Push(self._is, self._exchange).outcomes(deliveries)
+
+    def _exchange(self, request: http.Request, key: str) -> Reply:
+        """One exchange; with an access token that is refused, a second one with another.
+
+        Raises NotSent, NoAnswer, ConnectorError.
+        """
+        if self._tokens is None:
+            return self._client.send(self._is.signed(request, key))
+        token = self._tokens.current()
+        reply = self._client.send(self._is.signed(request, key, token.value))
+        if reply.status == 401:
+            token = self._tokens.instead_of(token)
+            reply = self._client.send(self._is.signed(request, key, token.value))
+        return reply
+
+
+Exchange = Callable[[http.Request, str], Reply]
+
+
+class _Push:
+    """One call of `push`: its deliveries in groups, each a call, and what came of each of them."""
+
+    def __init__(self, description: Description, exchange: Exchange) -> None:
+        self._is, self._exchange = description, exchange
+        self._splits = MOST_SPLITS
+        self._end: Outcome | None = None  # why the rest need not be tried
+        self._has_sent = False
+
+    def outcomes(self, deliveries: Sequence[Delivery]) -> list[Outcome]:
+        found: dict[int, Outcome] = {}
+        for group in self._groups(deliveries, found):
+            chosen = [deliveries[position] for position in group]
+            found.update(zip(group, self._outcomes(chosen), strict=True))
+        return [found[position] for position in range(len(deliveries))]
+
+    def _groups(self, deliveries: Sequence[Delivery], found: dict[int, Outcome]) -> list[list[int]]:
+        """Positions of those that share a call, in order. What cannot be an item has its outcome at once."""
+        if self._is.batch is None:
+            return [[position] for position in range(len(deliveries))]
+        groups: list[list[int]] = []
+        open_group = _Group(self._is.batch)
+        for position, delivery in enumerate(deliveries):
+            if delivery.operation != "upsert":
+                groups.append([position])
+                open_group = _Group(self._is.batch)
+                continue
+            try:
+                item = self._is.item(delivery)
+                size, identity = open_group.measured(item, delivery)
+            except NOT_MADE as error:
+                found[position] = _not_made(error)
+                continue
+            if not open_group.takes(size, identity):
+                open_group = _Group(self._is.batch)
+            if not open_group.positions:
+                groups.append(open_group.positions)
+            open_group.add(position, size, identity)
+        return groups
+
+    def _outcomes(self, group: Sequence[Delivery]) -> list[Outcome]:
+        """Of one call, or of the smaller ones that it is split into."""
+        if self._end is not None:
+            return [self._end] * len(group)
+        done = self._called(group)
+        if not isinstance(done, Split):
+            return done
+        if self._splits <= 0:
+            later = message("refused together with others; it is tried again in a smaller call")
+            return [Retry(later, exchange=done.otherwise.exchange)] * len(group)
+        self._splits -= 1
+        half = (len(group) + 1) // 2
+        return self._outcomes(group[:half]) + self._outcomes(group[half:])
+
+    def _called(self, group: Sequence[Delivery]) -> list[Outcome] | Split:
+        first = group[0]
+        try:
+            call = self._is.call_of(first)
+            outcome, reply, _rule = self._sent(group, call)
+            if len(group) == 1 and reply is not None:
+                outcome, reply = self._instead(first, call, outcome, reply, _rule)
+        except NOT_MADE as error:
+            return [_not_made(error)] * len(group)
+        if isinstance(outcome, Split):
+            return outcome if len(group) > 1 else [outcome.otherwise]
+        if isinstance(outcome, Rejected) and len(group) > 1:
+            return Split(outcome)  # of one of them, perhaps: the others are not to suffer from it
+        if isinstance(outcome, Accepted) and reply is not None:
+            return self._accepted(group, outcome, reply)
+        return [outcome] * len(group)
+
+    def _sent(
+        self, group: Sequence[Delivery], call: CallTemplate
+    ) -> tuple[Outcome | Split, Reply | None, Rule | None]:
+        request = self._is.request(group, call)
+        try:
+            reply = self._exchange(request, key_of(group))
+        except http.NotSent as error:
+            self._end = Retry(str(error))
+            return self._end, None, None
+        except http.NoAnswer as error:
+            return Unknown(str(error), error.exchange), None, None
+        except (ConfigurationError, Unreachable) as error:
+            if not self._has_sent:
+                raise
+            self._end = Retry(
+                message("not tried: %(reason)s", reason=str(error)), getattr(error, "after", None)
+            )
+            return self._end, None, None
+        self._has_sent = True
+        sent = group[0].payload if len(group) == 1 else [delivery.payload for delivery in group]
+        outcome, rule = self._is.answers.read(reply, self._is.redactor, sent, many=len(group) > 1)
+        if isinstance(outcome, Hold | Stop) or (isinstance(outcome, Retry) and outcome.after is not None):
+            self._end = replace(outcome, exchange=None)
+        return outcome, reply, rule
+
+    def _instead(
+        self,
+        delivery: Delivery,
+        call: CallTemplate,
+        outcome: Outcome | Split,
+        reply: Reply,
+        rule: Rule | None,
+    ) -> tuple[Outcome | Split, Reply | None]:
+        """What another call gave where the first one found that it was the wrong one."""
+        description = self._is
+        if rule is not None:
+            return outcome, reply
+        if delivery.operation != "upsert":
+            if reply.status in GONE:
+                self._end = None
+                return Accepted(detail=message("it was not there any more"), exchange=reply.exchange), None
+            return outcome, reply
+        if call is description.update and reply.status == 404:
+            outcome, reply_, rule = self._sent([replace(delivery, remote={})], description.upsert)
+            return outcome, reply_
+        if call is description.upsert and reply.status == 409 and description.update is not None:
+            number = _pointed(description.conflict_id, reply)
+            if number:
+                known = replace(delivery, remote={**delivery.remote, "id": number})
+                outcome, again, _rule = self._sent([known], description.update)
+                if isinstance(outcome, Accepted):
+                    found = again and _pointed(description.remote_id, again)
+                    return replace(outcome, remote={"id": found or number}), None
+                return outcome, again
+        return outcome, reply
+
+    def _accepted(self, group: Sequence[Delivery], outcome: Accepted, reply: Reply) -> list[Outcome]:
+        batch = self._is.batch
+        if batch is not None and batch.results and group[0].operation == "upsert":
+            items = [self._is.item(delivery) for delivery in group]
+            sent = [
+                Sent(batch.results[0].key_of(item, source_of(delivery)), item)
+                for item, delivery in zip(items, group, strict=True)
+            ]
+            return [
+                replace(one, after=outcome.after) if isinstance(one, Accepted) and outcome.after else one
+                for one in results.read(batch.results, reply, sent, self._is.redactor)
+            ]
+        if len(group) > 1 or group[0].operation != "upsert":
+            return [outcome] * len(group)
+        number = _pointed(self._is.remote_id, reply)
+        return [replace(outcome, remote={"id": number}) if number else outcome]
+
+
+class _Group:
+    """The items of one call, as far as there is room."""
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+        self._bytes = 0
+        self._identities: set[str] = set()
+        self.positions: list[int] = []
+
+    def measured(self, item: JSON, delivery: Delivery) -> tuple[int, str]:
+        """An item's bytes and identity. Raises NotationError, UnwritableError, UnusableError."""
+        size = len(payload.json_bytes(item)) + 1 if self._batch.bytes else 0
+        if size > self._batch.bytes:
+            too_large = message("it has more than the %(number)s bytes of a call", number=self._batch.bytes)
+            raise UnusableError(too_large, "too_large", "")
+        if self._batch.identity is None:
+            return size, ""
+        value = self._batch.identity.render({"item": item, "delivery": source_of(delivery)})
+        return size, "" if value is None else str(value)
+
+    def takes(self, size: int, identity: str) -> bool:
+        if not self.positions:
+            return True
+        has_room = len(self.positions) < self._batch.size and (
+            not self._batch.bytes or self._bytes + size <= self._batch.bytes
+        )
+        return has_room and not (identity and identity in self._identities)
+
+    def add(self, position: int, size: int, identity: str) -> None:
+        self.positions.append(position)
+        self._bytes += size
+        self._identities.add(identity)
+
+
+def _not_made(error: Exception) -> Outcome:
+    """What cannot be sent: it never reached the wire."""
+    if isinstance(error, UnusableError):
+        return Rejected(str(error), code=error.code, field=error.field)
+    return Rejected(str(error), code="invalid_field")
+
+
+def _pointed(made: Template | None, reply: Reply) -> str:
+    """The id that an answer tells, "" for none. At most 255 characters are kept."""
+    if made is None:
+        return ""
+    try:
+        value = made.render(sources_of(reply))
+    except NotationError:
+        return ""
+    is_one = isinstance(value, str | int) and not isinstance(value, bool)
+    return str(value)[:255] if is_one else ""

@@ -1,0 +1,183 @@
+"""What the answer to a call of several items says about each of them.
+
+An entry belongs to an item by its place in the list, or by a key that was sent and comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from destinations.connectors.base import JSON, Accepted, ConfigurationError, Outcome, Rejected, Retry, Unknown
+from destinations.connectors.http import answers, replies
+from destinations.connectors.http.answers import Rule
+from destinations.connectors.http.replies import Reply
+from destinations.connectors.http.templates import template
+from destinations.connectors.redaction import Redactor
+from destinations.notation import NotationError, Template
+from tracsync.common.messages import message
+
+UNLISTED: Final = ("unknown", "accepted", "rejected", "retry")
+SENT: Final = ("item", "delivery")
+_ENTRY: Final = ("item",)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An item of a call: how it is found again, and what it was made of."""
+
+    key: str
+    item: JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """One list of entries. `match`, `id`, `error`, `status` and `code` point into an entry."""
+
+    at: Template
+    by: str
+    key: Template | None
+    match: Template | None
+    id: Template | None
+    error: Template | None
+    status: Template | None
+    code: Template | None
+    field: Template | None
+    rules: Sequence[Rule]
+    unlisted: str
+
+    def key_of(self, item: JSON, delivery: Mapping[str, JSON]) -> str:
+        """What its entry will be found by, "" where the place in the list tells."""
+        if self.key is None:
+            return ""
+        value = _value(self.key, {"item": item, "delivery": delivery})
+        return "" if value is None else str(value)
+
+    def entries(self, reply: Reply, sent: Sequence[Sent]) -> Iterator[tuple[int, JSON]]:
+        """Each entry with the position of the item that it is about; of an unknown one, none."""
+        found = _value(self.at, answers.sources_of(reply))
+        positions = {one.key: position for position, one in enumerate(sent)}
+        numbered = found.items() if isinstance(found, Mapping) else enumerate(_listed(found))
+        for name, entry in numbered:
+            told = name if self.match is None else _value(self.match, {"item": entry})
+            for one in _listed(told) if isinstance(told, list) else [told]:
+                position = positions.get(str(one)) if self.by == "key" else _index(one)
+                if position is not None and position < len(sent):
+                    yield position, entry
+
+    def outcome(self, entry: JSON, reply: Reply, sent: Sent, redactor: Redactor) -> Outcome:
+        """What an entry says of its item."""
+        sources = {"answer": entry, "reply": {"status": reply.status, "headers": {}}}
+        status = _number(self.status, entry) or 200
+        rule = next((one for one in self.rules if one.holds(status, sources)), None)
+        said = _text(self.error, entry)
+        reason = redactor.reason(said, sent.item) if said else message("refused without a reason")
+        usual = self._usual(status, bool(said), reason, entry, reply, sent, redactor)
+        return rule.outcome(reply, sources, usual, redactor, sent.item) if rule else usual
+
+    def _usual(
+        self,
+        status: int,
+        has_error: bool,
+        reason: str,
+        entry: JSON,
+        reply: Reply,
+        sent: Sent,
+        redactor: Redactor,
+    ) -> Outcome:
+        if status in replies.RETRYABLE or status >= 500:
+            return Retry(reason, exchange=reply.exchange)
+        if has_error or not 200 <= status < 300:
+            code = _text(self.code, entry)[:50] or replies.CODES.get(status, "")
+            field = redactor.reason(_text(self.field, entry)[:100], sent.item)
+            return Rejected(reason, reply.exchange, code=_word(code), field=field)
+        number = _text(self.id, entry)
+        return Accepted({"id": number[:255]} if number else None, exchange=reply.exchange)
+
+
+def read(lists: Sequence[Results], reply: Reply, sent: Sequence[Sent], redactor: Redactor) -> list[Outcome]:
+    """One outcome for each item; what a later list says counts more."""
+    found: dict[int, Outcome] = {}
+    for one in lists:
+        for position, entry in one.entries(reply, sent):
+            found[position] = one.outcome(entry, reply, sent[position], redactor)
+    return [found.get(position) or _unlisted(lists[0].unlisted, reply) for position in range(len(sent))]
+
+
+def results(given: Mapping[str, JSON], place: str) -> Results:
+    """From `{"at": "answer@results", "by": "key", "key": "item@email", "match": "email", "id", "error"}`.
+
+    Raises ConfigurationError that says where and what would be right.
+    """
+    by = given.get("by") or "index"
+    if by == "key" and not (given.get("key") and given.get("match")):
+        raise ConfigurationError(
+            message(
+                "%(place)s: by key needs key, where an item has it (item@email), and match, where an entry"
+                " has it (email)",
+                place=place,
+            )
+        )
+    pointed = {name: _pointer(given.get(name), f"{place}.{name}") for name in _POINTERS}
+    return Results(
+        at=template(given.get("at") or "answer@", f"{place}.at", answers.SOURCES),
+        by=by,
+        key=template(given["key"], f"{place}.key", SENT) if given.get("key") else None,
+        rules=answers.rules(given.get("answers") or (), f"{place}.answers"),
+        unlisted=given.get("unlisted") or "unknown",
+        **pointed,
+    )
+
+
+_POINTERS: Final = ("match", "id", "error", "status", "code", "field")
+
+
+def _pointer(path: JSON, place: str) -> Template | None:
+    """A path within an entry, such as `error.message`; or a template over item@, which is the entry."""
+    if not path:
+        return None
+    is_path = isinstance(path, str) and not path.startswith(("item@", "`item@")) and "{{" not in path
+    return template(f"item@{path}" if is_path else path, place, _ENTRY)
+
+
+def _unlisted(meaning: str, reply: Reply) -> Outcome:
+    nothing = message("answered %(status)s and says nothing of this one", status=reply.status)
+    if meaning == "accepted":
+        return Accepted(detail=message("answered %(status)s", status=reply.status), exchange=reply.exchange)
+    if meaning == "rejected":
+        return Rejected(nothing, reply.exchange)
+    return Retry(nothing, exchange=reply.exchange) if meaning == "retry" else Unknown(nothing, reply.exchange)
+
+
+def _value(made: Template, sources: Mapping[str, Any]) -> JSON:
+    try:
+        return made.render(sources)
+    except NotationError:
+        return None
+
+
+def _text(made: Template | None, entry: JSON) -> str:
+    value = None if made is None else _value(made, {"item": entry})
+    if value is None or value is False or value in ("", [], {}):
+        return ""
+    return value if isinstance(value, str) else answers.as_text(value)
+
+
+def _number(made: Template | None, entry: JSON) -> int | None:
+    value = _text(made, entry)
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 4 else None
+
+
+def _index(value: JSON) -> int | None:
+    text = str(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _listed(value: JSON) -> list[JSON]:
+    return value if isinstance(value, list) else []
+
+
+def _word(code: str) -> str:
+    """A code as outcomes have them: small letters, digits and _."""
+    return "".join(one if one.isascii() and one.isalnum() else "_" for one in code.lower()).strip("_")

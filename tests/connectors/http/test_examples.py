@@ -1,0 +1,130 @@
+"""Every example of docs/http-api.md, against a real server."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+
+from destinations.connectors.base import Accepted, Delivery, Retry
+from destinations.connectors.http.connector import HttpApi
+
+PAGE = Path(__file__).parents[3] / "docs" / "http-api.md"
+NAMES = ("ana", "ben", "cleo", "dan")
+MOMENT = 1_700_000_000
+_BLOCK = re.compile(r"^```(json|exchange)\n(.*?)^```$", re.M | re.S)
+
+
+@dataclass
+class Call:
+    head: list[str] = field(default_factory=list)
+    answer: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Example:
+    given: dict[str, Any]
+    situation: str = ""
+    calls: list[Call] = field(default_factory=list)
+    outcomes: list[str] = field(default_factory=list)
+
+
+def examples() -> Iterator[Example]:
+    given: dict[str, Any] = {}
+    text = PAGE.read_text(encoding="utf-8")
+    for kind, content in _BLOCK.findall(text):
+        if kind == "exchange":
+            yield read(content, given)
+        elif not content.startswith('{"url"'):  # what all of them have in common
+            given = json.loads(content)
+
+
+def read(content: str, given: dict[str, Any]) -> Example:
+    example = Example(given)
+    for line in content.splitlines():
+        mark, rest = line[0], line[2:]
+        if mark == "(":
+            example.situation = line
+        elif mark == "=":
+            example.outcomes.append(rest)
+        elif mark == ">":
+            if not example.calls or example.calls[-1].answer:
+                example.calls.append(Call())
+            example.calls[-1].head.append(rest)
+        else:
+            example.calls[-1].answer.append(rest)
+    return example
+
+
+def parts(lines: list[str]) -> tuple[str, dict[str, str], str]:
+    """First line, headers and body of what is written like an HTTP message."""
+    end = lines.index("") if "" in lines else len(lines)
+    headers = dict(line.split(": ", 1) for line in lines[1:end])
+    return lines[0], headers, "\n".join(lines[end + 1 :])
+
+
+def delivery(position: int, situation: str) -> Delivery:
+    email = f"{NAMES[position]}@x.example"
+    profile = {"id": f"p-{position + 1}", "traits": {"email": email, "country": "DE"}}
+    known = re.search(r"remote id (\w+)", situation)
+    operation = "remove" if "(remove" in situation else "erase" if "(erase" in situation else "upsert"
+    made = Delivery(
+        {"email": email, "vip": True},
+        f"key-{position + 1}",
+        {"id": known[1]} if known else {},
+        key=profile["id"],
+        version=3,
+        profile=profile,
+    )
+    return made if operation == "upsert" else replace(made, operation=operation, payload=None, profile={})
+
+
+def told(outcome: Any) -> str:
+    """An outcome as the page writes it."""
+    said = type(outcome).__name__.lower()
+    if isinstance(outcome, Accepted):
+        return f"{said} as {outcome.remote_id}" if outcome.remote_id else said
+    if isinstance(outcome, Retry) and outcome.after is not None:
+        said += f" after {outcome.after:g}"
+    return " ".join(filter(None, (said, outcome.code, outcome.field))) + f": {outcome.reason}"
+
+
+EXAMPLES = list(examples())
+
+
+def test_the_page_has_examples() -> None:
+    assert len(EXAMPLES) > 25
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=[str(one.given)[:60] for one in EXAMPLES])
+def test_example(server, loopback, example: Example) -> None:
+    here = json.loads(json.dumps(example.given).replace("https://crm.example", server.url))
+    credentials = {"url": f"{server.url}/api", **here.get("credentials", {})}
+    for call in example.calls:
+        status, headers, body = parts(call.answer)
+        server.answers.append((int(status), headers, body.encode()))
+    deliveries = [delivery(position, example.situation) for position in range(len(example.outcomes))]
+    with (
+        time_machine.travel(MOMENT, tick=False),
+        HttpApi().open(credentials, here.get("settings", {}), loopback) as session,
+    ):
+        outcomes = session.push(deliveries)
+    assert [told(outcome) for outcome in outcomes] == example.outcomes
+    assert len(server.seen) == len(example.calls)
+    for seen, call in zip(server.seen, example.calls, strict=True):
+        first, headers, body = parts(call.head)
+        assert f"{seen.method} {seen.path}" == first
+        for name, value in headers.items():
+            assert re.fullmatch(written(value), seen.headers[name]), name
+        if body:
+            assert seen.body.decode().rstrip("\n") == body
+
+
+def written(value: str) -> str:
+    return ".+" if value == "(any)" else re.escape(value).replace("HEX", "[0-9a-f]{64}")
