@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from destinations.configuration import kept_secrets
 from destinations.connectors import registry, schemas
-from destinations.connectors.base import Connector, ConnectorError, operations_of
+from destinations.connectors.base import Connector, ConnectorError, operations_of, understood_credentials
 from destinations.models import Destination, Extension, Resource
 from destinations.notation import NotationError, parse_condition, parse_template
 from tracsync.common.translation import translated
@@ -22,6 +22,7 @@ LONGEST_WAIT = 366 * 24 * 3600  # seconds
 def check_resource(resource: Resource, entered: Mapping[str, Any] | None = None) -> None:
     """Raises ValidationError with the fields `type`, `production`, `test` and `tags`.
 
+    Credentials are rewritten as the connector has them where that leaves no doubt (`schemas.understood`).
     `entered`: of each set what the person has sent now, so that a secret that is typed again is not taken
     for one that was kept.
     """
@@ -30,6 +31,10 @@ def check_resource(resource: Resource, entered: Mapping[str, Any] | None = None)
     if connector is not None:
         for name in kept_secrets.SETS:
             credentials = getattr(resource, name)
+            if isinstance(credentials, dict):
+                read = understood_credentials(connector, credentials)
+                credentials = schemas.understood(connector.credentials_schema, read)
+                setattr(resource, name, credentials)
             if credentials or name == "production":
                 _check_schema(name, connector.credentials_schema, credentials, errors)
                 _check_opening(name, connector, credentials, None, errors)
@@ -43,6 +48,7 @@ def check_resource(resource: Resource, entered: Mapping[str, Any] | None = None)
 def check_destination(destination: Destination, entered: Mapping[str, Any] | None = None) -> None:
     """Raises ValidationError with the fields `prerequisites`, `mapping`, `settings`, `tags` ...
 
+    Settings are rewritten as the connector has them where that leaves no doubt (`schemas.understood`).
     `entered`: the settings that the person has sent now; see `check_resource`.
     """
     errors: Errors = {}
@@ -53,6 +59,8 @@ def check_destination(destination: Destination, entered: Mapping[str, Any] | Non
     resource = destination.resource
     connector = _connector(resource.type, errors, field="resource")
     if connector is not None:
+        if isinstance(destination.settings, dict):
+            destination.settings = schemas.understood(connector.settings_schema, destination.settings)
         _check_schema("settings", connector.settings_schema, destination.settings, errors)
         _check_opening("settings", connector, destination.credentials, destination.settings, errors)
         if isinstance(destination.settings, dict):

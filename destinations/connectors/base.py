@@ -259,6 +259,12 @@ def batch_size(connector: Connector, settings: Mapping[str, JSON]) -> int:
     return int(of(settings)) if of else connector.batch_size
 
 
+def understood_credentials(connector: Connector, given: Mapping[str, JSON]) -> Mapping[str, JSON]:
+    """Credentials as the connector has them: `understood_credentials(given)` reads what others call them."""
+    of = getattr(connector, "understood_credentials", None)
+    return of(given) if of else given
+
+
 def profile_references(connector: Connector, settings: Mapping[str, JSON]) -> Sequence[str]:
     """What pushes take from the profile beside the payload, in the notation (`profile@id`).
 

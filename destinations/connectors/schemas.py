@@ -36,6 +36,7 @@ _TYPES = {
 _REFERENCE = re.compile(r"\{\{|(?<![\w:.+-])profile@")
 
 
+_NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,9})?", re.ASCII)
 _ADDRESS = re.compile(
     r"(?:^|[^a-z]|(?-i:(?<=[a-z])(?=[A-Z])))"
     r"(?:ur[il]|host|proxy|endpoint|server|broker|domain|address|ssl|tls|verify)",
@@ -92,6 +93,49 @@ def with_defaults(schema: Schema, value: Mapping[str, JSON]) -> dict[str, JSON]:
         if isinstance(filled.get(name), Mapping):
             filled[name] = with_defaults(field, filled[name])
     return filled
+
+
+def understood(schema: Schema, value: Mapping[str, JSON]) -> dict[str, JSON]:
+    """A copy in which what can only mean one thing is written as the schema has it.
+
+    That is for settings that come from elsewhere, such as Tracardi's.
+
+    A choice in other letter case ("post"), a number or a boolean as text ("30"), and null where a value may
+    be left out. Everything else stays, for `validate` to judge.
+    """
+    required = schema.get("required", ())
+    found: dict[str, JSON] = {}
+    for name, item in value.items():
+        field = schema.get("properties", {}).get(name, {})
+        may_be_left_out = bool(field) and name not in required and "null" not in _kinds(field)
+        if item is None and may_be_left_out and _kinds(field):
+            continue
+        found[name] = _understood(field, item)
+    return found
+
+
+def _understood(field: Schema, item: JSON) -> JSON:
+    if isinstance(item, Mapping):
+        return understood(field, item)
+    if not isinstance(item, str):
+        return item
+    choices = field.get("enum", ())
+    if item not in choices:
+        alike = [one for one in choices if isinstance(one, str) and one.lower() == item.strip().lower()]
+        if len(alike) == 1:
+            return alike[0]
+    kinds = _kinds(field)
+    if kinds in (["number"], ["integer"]) and _NUMBER.fullmatch(item.strip()):
+        number = float(item)
+        return int(number) if number.is_integer() else number
+    if kinds == ["boolean"]:
+        return {"true": True, "false": False}.get(item.strip().lower(), item)
+    return item
+
+
+def _kinds(field: Schema) -> list[str]:
+    kinds = field.get("type", [])
+    return [kinds] if isinstance(kinds, str) else list(kinds)
 
 
 def secret_fields(schema: Schema) -> list[str]:

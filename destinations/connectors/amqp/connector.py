@@ -19,7 +19,7 @@ from destinations.connectors.addresses import Guard
 from destinations.connectors.amqp import message as amqp_message
 from destinations.connectors.amqp.batch import Fate
 from destinations.connectors.amqp.connection import TooSlowError
-from destinations.connectors.amqp.link import Link, parse_uri
+from destinations.connectors.amqp.link import Link, parse_uri, with_port_and_vhost
 from destinations.connectors.amqp.topology import Topology
 from destinations.connectors.base import (
     JSON,
@@ -153,6 +153,9 @@ class RabbitMQ:
         "additionalProperties": False,
     }
     payload_schema: ClassVar[Schema] = {}
+
+    def understood_credentials(self, given: Mapping[str, JSON]) -> Mapping[str, JSON]:
+        return with_port_and_vhost(given)
 
     def open(
         self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], runtime: Runtime | None = None

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import pika
 from pika import exceptions as amqp
@@ -18,7 +18,7 @@ from destinations.connectors.addresses import Address, Guard
 from destinations.connectors.amqp.channel import Action, Channel, Published
 from destinations.connectors.amqp.connection import Connection
 from destinations.connectors.amqp.message import Message
-from destinations.connectors.base import ConfigurationError, ConnectorError, Unreachable
+from destinations.connectors.base import JSON, ConfigurationError, ConnectorError, Unreachable
 from tracsync.common.messages import message
 
 HEARTBEAT = 30  # seconds; two missed ones end a connection
@@ -67,6 +67,24 @@ def parse_uri(uri: str, timeout: float) -> Broker:
         tls=scheme == "amqps",
         timeout=timeout,
     )
+
+
+def with_port_and_vhost(given: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Credentials with Tracardi's `port` and `virtual_host` in the uri, where that names none itself."""
+    others = {name: value for name, value in given.items() if name not in ("port", "virtual_host")}
+    uri, port, vhost = given.get("uri"), given.get("port"), given.get("virtual_host")
+    if not isinstance(uri, str) or len(others) == len(given):
+        return others
+    try:
+        parts = urlsplit(uri.strip())
+        has_port = parts.port is not None
+    except ValueError:
+        return others
+    if not has_port and str(port or "").isdecimal():
+        parts = parts._replace(netloc=f"{parts.netloc}:{port}")
+    if parts.path in ("", "/") and isinstance(vhost, str) and vhost not in ("", "/"):
+        parts = parts._replace(path=f"/{quote(vhost, safe='')}")
+    return {**others, "uri": parts.geturl()}
 
 
 class Link:

@@ -58,6 +58,10 @@ class HttpApi:
         """Keys: method, url, headers, body (text; null when there is none); or only `problem`."""
         return described(credentials, settings).describe(delivery)
 
+    def understood_credentials(self, given: Value) -> Value:
+        """Tracardi's forms have `<proxy>` in the place of a proxy that was not entered."""
+        return {name: value for name, value in given.items() if (name, value) != ("proxy", "<proxy>")}
+
     def operations(self, settings: Value) -> Collection[str]:
         """What it can do with these settings: "upsert", and what has a call."""
         return ["upsert", *(name for name in ("remove", "erase") if settings.get(name))]
