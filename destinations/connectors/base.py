@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar, Literal, Protocol
 
 JSON = Any
@@ -29,6 +30,7 @@ class Delivery:
     of the profile. "remove" takes the profile out of the system, "erase" also what the system would keep of
     it; neither has a payload, and both are accepted where it is not there any more. `profile` is the profile
     itself, where the connector says that it takes more than the payload from it (`profile_references`).
+    `moment` is that of the first try: a repeat sends the same, also of what depends on the time.
     """
 
     payload: JSON
@@ -38,6 +40,7 @@ class Delivery:
     key: str = ""
     version: int = 0
     profile: Mapping[str, JSON] = field(default_factory=dict, repr=False)
+    moment: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -256,11 +256,20 @@ class _Batch:
             profile = profiles.get(row.profile_id)
             if profile is None:
                 continue  # deleted meanwhile, and the row with it
-            decision = self.decider.decide(row, profile, timezone.now())
+            now = timezone.now()
+            decision = self.decider.decide(row, profile, now)
             if isinstance(decision, Deliver):
                 key = self.decider.idempotency_key(self.epoch, row, profile.version, decision.payload_hash)
-                what = (decision.payload, key, row.remote, decision.operation)
-                delivery = Delivery(*what, key=profile.pk, version=profile.version, profile=decision.document)
+                delivery = Delivery(
+                    decision.payload,
+                    key,
+                    row.remote,
+                    decision.operation,
+                    key=profile.pk,
+                    version=profile.version,
+                    profile=decision.document,
+                    moment=row.first_tried_at or now,
+                )
                 pushes.append(Push(row, profile, decision, delivery))
             else:
                 decided.append(entries.decided(row, profile, decision))

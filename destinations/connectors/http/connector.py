@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from destinations.connectors import schemas
 from destinations.connectors.addresses import Guard
-from destinations.connectors.base import JSON, ConfigurationError, Delivery, Runtime, Schema
+from destinations.connectors.base import JSON, ConfigurationError, Delivery, Operation, Runtime, Schema
 from destinations.connectors.http import answers, client, results, settings_schema, templates
 from destinations.connectors.http.answers import Answers
 from destinations.connectors.http.auth import aws_sigv4, webhook_signature
@@ -62,9 +62,10 @@ class HttpApi:
         """Tracardi's forms have `<proxy>` in the place of a proxy that was not entered."""
         return {name: value for name, value in given.items() if (name, value) != ("proxy", "<proxy>")}
 
-    def operations(self, settings: Value) -> Collection[str]:
-        """What it can do with these settings: "upsert", and what has a call."""
-        return ["upsert", *(name for name in ("remove", "erase") if settings.get(name))]
+    def operations_with(self, settings: Value) -> Sequence[Operation]:
+        """An upsert, and what has a call."""
+        leaving: tuple[Operation, ...] = ("remove", "erase")
+        return ("upsert", *(name for name in leaving if settings.get(name)))
 
     def batch_size_of(self, settings: Value) -> int:
         """As `batch_size`, with these settings."""

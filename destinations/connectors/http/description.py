@@ -8,6 +8,7 @@ import hashlib
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -22,7 +23,7 @@ from destinations.connectors.http.auth.webhook_signature import WebhookSigner
 from destinations.connectors.http.results import Results
 from destinations.connectors.http.templates import Base, CallTemplate, UnusableError
 from destinations.connectors.redaction import Redactor
-from destinations.notation import NotationError, Template
+from destinations.notation import NotationError, Template, at
 from tracsync.common.messages import message
 
 TOKEN: Final = "(access token)"  # noqa: S105 - what stands for it in a preview, where there is none
@@ -90,13 +91,15 @@ class Description:
             sources["items"] = document = [self.item(delivery) for delivery in deliveries]
         headers = {**self.base.headers, self.key_header: key_of(deliveries)} if self.key_header else None
         base = self.base if headers is None else replace(self.base, headers=headers)
-        return call.request(base, sources, document)
+        with _time_of(first):
+            return call.request(base, sources, document)
 
     def item(self, delivery: Delivery) -> JSON:
         """What stands for a delivery in a call of several."""
         if self.batch is None or self.batch.item is None:
             return delivery.payload
-        return self.batch.item.render({**self.constants, "delivery": source_of(delivery)})
+        with _time_of(delivery):
+            return self.batch.item.render({**self.constants, "delivery": source_of(delivery)})
 
     def signed(self, request: http.Request, key: str, token: str = "") -> http.Request:
         """The request with who is calling, as of now: it is signed anew at each try."""
@@ -120,6 +123,11 @@ class Description:
 
 
 NOT_MADE: Final = (UnusableError, payload.UnwritableError, NotationError)
+
+
+def _time_of(delivery: Delivery) -> AbstractContextManager[None]:
+    """What is made within has the delivery's moment as its `now`."""
+    return nullcontext() if delivery.moment is None else at(delivery.moment)
 
 
 def source_of(delivery: Delivery) -> dict[str, JSON]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -319,8 +320,8 @@ def test_what_has_no_call_is_not_tried(server, loopback) -> None:
     (outcome,) = push(server, loopback, {}, leaving("erase"))
     assert isinstance(outcome, Rejected)
     assert server.seen == []
-    assert HttpApi().operations({}) == ["upsert"]
-    assert HttpApi().operations({"erase": {"path": "/x"}}) == ["upsert", "erase"]
+    assert HttpApi().operations_with({}) == ("upsert",)
+    assert HttpApi().operations_with({"erase": {"path": "/x"}}) == ("upsert", "erase")
 
 
 # Batches
@@ -409,6 +410,16 @@ def test_results_may_be_an_object_by_index_and_hostile_entries_harm_nobody(serve
     outcomes = push(server, loopback, settings, *(made(number=n) for n in range(4)))
     assert [type(one) for one in outcomes] == [Accepted, Accepted, Accepted, Unknown]
     assert outcomes[0].remote_id == "7"
+
+
+@pytest.mark.parametrize("batch", [{}, {"batch": {"size": 5}}])
+def test_a_repeat_sends_the_same_bytes_also_of_what_asks_for_the_time(server, loopback, batch) -> None:
+    settings = {"body": {"at": {"$formula": "utcnow()"}}, **batch}
+    first = replace(made(), moment=datetime(2026, 1, 1, tzinfo=UTC))
+    for _ in range(2):
+        push(server, loopback, settings, first)
+    assert server.seen[0].body == server.seen[1].body
+    assert b"2026-01-01T00:00:00" in server.seen[0].body
 
 
 def test_a_preview_of_a_batch_shows_a_call_of_one(server, loopback) -> None:
