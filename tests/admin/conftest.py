@@ -38,7 +38,7 @@ def destination(resource):
         resource=resource,
         prerequisites="profile@data.contact.email.business EXISTS",
         mapping={"mail": "profile@data.contact.email.business"},
-        settings={"cookies": {"session": SECRET}, "headers": {"Authorization": SECRET}},
+        settings={"cookies": {"session": SECRET}, "headers": {"X-Authorization": SECRET}},
     )
     configuration.save(made)
     return made
@@ -156,7 +156,7 @@ def fields():
                 self.found[self.select] = given.get("value", "")
 
         def handle_endtag(self, tag):
-            if tag == "textarea":
+            if tag == "textarea" and self.inside:
                 self.found[self.inside] = self.found[self.inside].removeprefix("\n")
                 self.inside = None
             elif tag == "select":

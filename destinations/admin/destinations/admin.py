@@ -21,7 +21,16 @@ from destinations.admin.base.filters import ResourceFilter, row_id
 from destinations.admin.base.links import Link
 from destinations.admin.base.object_actions import Button
 from destinations.admin.base.tags import TagFilter
-from destinations.admin.destinations import editor, funnel, history, preview, review, send_one, trials
+from destinations.admin.destinations import (
+    answers,
+    editor,
+    funnel,
+    history,
+    preview,
+    review,
+    send_one,
+    trials,
+)
 from destinations.admin.destinations.actions import (
     PAUSE,
     RESUME,
@@ -33,7 +42,13 @@ from destinations.admin.destinations.actions import (
     pause,
     resume,
 )
-from destinations.admin.destinations.form import DestinationForm, destination_form, fieldsets, is_secret
+from destinations.admin.destinations.form import (
+    DestinationForm,
+    destination_form,
+    fieldsets,
+    is_secret,
+    preset_links,
+)
 from destinations.admin.jobs.base import unfinished_jobs
 from destinations.configuration.history import Author
 from destinations.insight.destination_status import Kind, counted, find, with_waiting
@@ -68,6 +83,8 @@ class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
             "test": send_one.test,
             "production": send_one.production,
             "sent": send_one.sent,
+            "answer": answers.try_answer,
+            "last_answer": answers.last_answer,
         }
         return [
             self.route("editor/check/", editor.check_text, "editor_check"),
@@ -135,7 +152,7 @@ class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
         return super().add_view(request, form_url, extra_context)
 
     def get_fieldsets(self, request: HttpRequest, obj: Destination | None = None) -> Any:
-        sets = fieldsets(self._form(request, obj))
+        sets = fieldsets(self._form(request, obj), obj)
         return sets if self.may_save(request, obj) else [part for part in sets if not is_secret(part)]
 
     def render_change_form(
@@ -146,6 +163,9 @@ class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
         assert resource is not None  # otherwise it is being chosen
         live = send_one.context(request, self, obj, resource)
         context |= {"notation": editor.vocabulary(self), "live": live}
+        if self.may_save(request, obj):
+            context |= answers.context(request, self, obj, resource)
+            context["presets"] = preset_links(request, resource)
         return super().render_change_form(request, context, *args, **kwargs)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
@@ -198,7 +218,7 @@ class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
     def _form(self, request: HttpRequest, obj: Destination | None) -> type[DestinationForm]:
         resource = self._resource(request, obj)
         assert resource is not None
-        return destination_form(resource)
+        return destination_form(resource, request.GET.get("preset", "") if request.method == "GET" else "")
 
     def _resource(self, request: HttpRequest, obj: Destination | None) -> Resource | None:
         if obj is not None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.utils import ErrorList
+from django.http import HttpRequest
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -20,9 +22,11 @@ from destinations.connectors import registry, schemas
 from destinations.connectors.base import Connector
 from destinations.models import Destination, Resource
 from profiles.forms import JSONText, JSONTextField
+from tracsync.common.translation import translated
 
 PREFIX = "settings"
 EXAMPLE = {"id": "profile@id"}
+Fieldset = tuple[str, dict[str, Any]]
 LINES = re.compile(r"<li>(?=[^<]*\n)")
 
 
@@ -47,7 +51,10 @@ class Mistakes(ErrorList):
 
 
 class DestinationForm(forms.ModelForm):
-    """Without settings, as for a connector that cannot be used: those stay as they are."""
+    """Without settings, as for a connector that cannot be used: those stay as they are.
+
+    `preset` is what the form begins with instead of what is stored.
+    """
 
     prerequisites = ConditionField(
         label=gettext_lazy("Prerequisites"),
@@ -66,6 +73,7 @@ class DestinationForm(forms.ModelForm):
     tags = TagsField()
 
     connector: Connector | None = None
+    preset: Mapping[str, Any] | None = None
 
     class Meta:
         model = Destination
@@ -87,10 +95,11 @@ class DestinationForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"error_class": Mistakes, **kwargs})
         if self.instance._state.adding:
-            self.initial["mapping"] = EXAMPLE
+            self.initial["mapping"] = (self.preset or {}).get("mapping", EXAMPLE)
         if self.connector is not None:
             schema = self.connector.settings_schema
-            shown = schema_form.settings_initial(schema, PREFIX, self.instance.settings)
+            settings = {**self.instance.settings, **(self.preset or {}).get("settings", {})}
+            shown = schema_form.settings_initial(schema, PREFIX, settings)
             self.initial = {**shown, **self.initial}
 
     def _post_clean(self) -> None:
@@ -105,12 +114,28 @@ class DestinationForm(forms.ModelForm):
         try:
             validation.check_destination(self.instance, entered=typed)
         except ValidationError as error:
-            # Settings were reported field by field, and text that is no JSON as such.
             for field, problems in error.error_dict.items():
                 if field == PREFIX:
-                    problems = [problem for problem in problems if problem.code == kept_secrets.CODE]
-                if problems and field not in self.errors:
+                    self._say_of_settings(problems)
+                elif field not in self.errors:  # text that is no JSON was reported as such
                     self.add_error(field if field in self.fields else None, problems)
+
+    def _say_of_settings(self, problems: list[ValidationError]) -> None:
+        """Those of the schema were reported field by field; the connector's own begin with their place."""
+        for problem in problems:
+            text = str(problem.message)
+            place = text.split(" ", 1)[0].rstrip(":")
+            field = (
+                schema_form.field_for(self.connector.settings_schema, PREFIX, place)
+                if self.connector
+                else None
+            )
+            if problem.code == kept_secrets.CODE or not self._has_said_of_settings:
+                self.add_error(field, problem)
+
+    @property
+    def _has_said_of_settings(self) -> bool:
+        return any(name.startswith(f"{PREFIX}.") for name in self.errors)
 
     def _take_settings(self, schema: Any, typed: dict[str, Any]) -> None:
         value = schema_form.settings_value(schema, typed, self.instance.settings)
@@ -121,10 +146,11 @@ class DestinationForm(forms.ModelForm):
                 self.add_error(field, sentence)
 
 
-def destination_form(resource: Resource) -> type[DestinationForm]:
-    """The form for destinations at resources of this one's type."""
+def destination_form(resource: Resource, preset: str = "") -> type[DestinationForm]:
+    """The form for destinations at resources of this one's type. `preset`: the number of the one chosen."""
     connector = registry.find(resource.type_id)
     members: dict[str, Any] = {"connector": connector, "__module__": __name__}
+    members["preset"] = dict(enumerate(presets(connector))).get(int(preset) if preset.isdecimal() else -1)
     if connector is not None:
         members |= schema_form.settings_fields(connector.settings_schema, PREFIX)
     members["resource"] = forms.ModelChoiceField(
@@ -137,20 +163,37 @@ def destination_form(resource: Resource) -> type[DestinationForm]:
     return type("DestinationForm", (DestinationForm,), members)
 
 
-def fieldsets(form: type[DestinationForm]) -> list[tuple[str, dict[str, Any]]]:
+def presets(connector: Connector | None) -> Sequence[Mapping[str, Any]]:
+    """What a connector offers to begin with: name, description, mapping, settings."""
+    return getattr(connector, "presets", ())
+
+
+def preset_links(request: HttpRequest, resource: Resource) -> list[dict[str, Any]]:
+    """What the page offers to begin with: links to itself."""
+    chosen = request.GET.get("preset", "")
+    return [
+        {
+            "name": translated(preset["name"]),
+            "description": translated(preset["description"]),
+            "url": f"?resource={resource.pk}&preset={number}",
+            "chosen": chosen == str(number),
+        }
+        for number, preset in enumerate(presets(registry.find(resource.type_id)))
+    ]
+
+
+def fieldsets(form: type[DestinationForm], stored: Destination | None) -> list[Fieldset]:
     """From top to bottom: what it is, where to, whom, what, how, when."""
-    settings = [name for name in form.base_fields if name.startswith(f"{PREFIX}.")]
     whom, how = _("The prerequisites: who is sent, and who is not."), _("How to write it")
     what = _("The mapping: what is made of a profile.")
-    sets: list[tuple[str, dict[str, Any]]] = [
+    sets: list[Fieldset] = [
         _fieldset(_("What it is"), _("Its name, for people."), "name", "description", "enabled", "tags"),
         _fieldset(_("Where to"), _("The system that it sends to."), "resource", "use_test_credentials"),
         _fieldset(_("Whom"), with_help(whom, "notation#asking-conditions", how), "prerequisites"),
         _fieldset(_("What"), with_help(what, "notation#making-new-data-templates", how), "mapping"),
     ]
-    if form.connector is not None and settings:
-        its = _("The settings of %(name)s.") % {"name": form.connector.name}
-        sets.append(_fieldset(_("How"), with_help(its, "connectors", _("About connectors")), *settings))
+    if form.connector is not None:
+        sets += _how(form.connector, form.preset or {"settings": stored.settings if stored else {}})
     gone = _("What becomes of a profile there that is not wanted any more.")
     sets.append(_fieldset(_("Leaving"), with_help(gone, "concepts#leaving", _("About leaving")), "on_leave"))
     waiting = _("How long it waits for the changes of a profile to end.")
@@ -159,10 +202,30 @@ def fieldsets(form: type[DestinationForm]) -> list[tuple[str, dict[str, Any]]]:
     return [*sets, _fieldset(_("How fast"), limits, "concurrency", ("rate_limit", "rate_period"))]
 
 
-def is_secret(fieldset: tuple[str, dict[str, Any]]) -> bool:
+def _how(connector: Connector, given: Mapping[str, Any]) -> Iterator[Fieldset]:
+    """The settings: the simple ones first, the others folded by topic, with what is set in the title."""
+    by_topic: dict[str, list[schema_form.Leaf]] = {}
+    for leaf in schema_form.leaves(connector.settings_schema):
+        by_topic.setdefault(leaf.topic, []).append(leaf)
+    for topic, leaves in by_topic.items():
+        names = [f"{PREFIX}.{leaf.name}" for leaf in leaves]
+        if not topic:
+            its = _("The settings of %(name)s.") % {"name": connector.name}
+            yield _fieldset(_("How"), with_help(its, "connectors", _("About connectors")), *names)
+            continue
+        given_settings = given["settings"]
+        are_set = [one for one in leaves if schema_form.is_set(schema_form.dig(given_settings, one.path))]
+        title = topic
+        if are_set:
+            told = ", ".join(": ".join(leaf.labels) for leaf in are_set)
+            title = _("%(topic)s (set: %(names)s)") % {"topic": topic, "names": told}
+        yield title, {"fields": names, "classes": ["collapse", "tracsync-topic"]}
+
+
+def is_secret(fieldset: Fieldset) -> bool:
     """Whether only those who may change a destination may see it: settings hold secrets."""
     return any(str(name).startswith(f"{PREFIX}.") for name in fieldset[1]["fields"])
 
 
-def _fieldset(title: str, description: str, *fields: str | tuple[str, ...]) -> tuple[str, dict[str, Any]]:
+def _fieldset(title: str, description: str, *fields: str | tuple[str, ...]) -> Fieldset:
     return title, {"fields": list(fields), "description": description, "classes": ["tracsync-step"]}

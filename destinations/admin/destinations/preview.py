@@ -68,7 +68,7 @@ def draft_of(request: HttpRequest, model_admin: ActingAdmin) -> Draft:
     need_reader(request, model_admin)
     if int(request.META.get("CONTENT_LENGTH") or 0) > MOST_POSTED:
         raise RequestDataTooBig
-    stored = _stored(request, model_admin)
+    stored = stored_one(request, model_admin)
     if not model_admin.may_save(request, stored):
         if stored is None:
             raise PermissionDenied
@@ -104,7 +104,7 @@ def context(
     }
 
 
-def _stored(request: HttpRequest, model_admin: ActingAdmin) -> Destination | None:
+def stored_one(request: HttpRequest, model_admin: ActingAdmin) -> Destination | None:
     asked = request.GET.get("destination", "")
     if not asked:
         return None

@@ -24,12 +24,13 @@ Value = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One value in a schema's object. `labels` are the titles on the way to it."""
+    """One value in a schema's object. `labels`: the titles on the way to it; `topic`: the fold it is in."""
 
     path: tuple[str, ...]
     schema: Mapping[str, Any]
     labels: tuple[str, ...]
     required: bool
+    topic: str = ""
 
     @property
     def name(self) -> str:
@@ -49,15 +50,17 @@ def leaves(
     path: tuple[str, ...] = (),
     labels: tuple[str, ...] = (),
     needed: bool = True,
+    topic: str = "",
 ) -> Iterator[Leaf]:
     """What is required within an object is required where the object is (`needed`)."""
     required = schema.get("required", ()) if needed else ()
     for name, field in schema.get("properties", {}).items():
         titles = (*labels, translated(field.get("title", name)))
+        within = topic or translated(str(field.get("topic", "")))
         if _kind(field) == "object" and field.get("properties") and not field.get("secret"):
-            yield from leaves(field, (*path, name), titles, name in required)
+            yield from leaves(field, (*path, name), titles, name in required, within)
         else:
-            yield Leaf((*path, name), field, titles, name in required)
+            yield Leaf((*path, name), field, titles, name in required, within)
 
 
 def settings_fields(schema: Mapping[str, Any], prefix: str) -> dict[str, forms.Field]:
@@ -222,7 +225,20 @@ def _plain_field(
         return forms.IntegerField(**common)
     kinds: dict[str, type] = {"object": dict, "array": list}
     field = JSONTextField if leaf.kind in kinds else TemplateField
-    return field(kind=kinds.get(leaf.kind), widget=text(rows=4), **common)
+    return field(kind=kinds.get(leaf.kind), widget=text(rows=4, **_rows(leaf)), **common)
+
+
+def _rows(leaf: Leaf) -> dict[str, str]:
+    """What rows.js needs to show an object of texts as rows; the words are the reader's."""
+    if leaf.kind != "object" or leaf.secret or not leaf.schema.get("additionalProperties"):
+        return {}
+    return {
+        "data-rows": ": ".join(leaf.labels),
+        "data-name": _("Name"),
+        "data-value": _("Value"),
+        "data-add": _("Add a row"),
+        "data-remove": _("Remove"),
+    }
 
 
 def _choice(values: Any, blank: list[tuple[str, str]], **common: Any) -> forms.Field:

@@ -17,6 +17,7 @@ from destinations.connectors.http.auth.oauth2 import Grant
 from destinations.connectors.http.description import Batch, Description
 from destinations.connectors.http.engine import HttpSession
 from destinations.connectors.http.headers import checked_headers
+from destinations.connectors.http.presets import PRESETS
 from destinations.connectors.http.templates import Base, CallTemplate
 from destinations.connectors.redaction import Redactor, basic, url_secrets
 from destinations.notation import Template
@@ -45,6 +46,7 @@ class HttpApi:
     credentials_schema: ClassVar[Schema] = settings_schema.CREDENTIALS
     settings_schema: ClassVar[Schema] = settings_schema.SETTINGS
     payload_schema: ClassVar[Schema] = {}
+    presets: ClassVar[Sequence[Value]] = PRESETS
 
     def open(
         self, credentials: Value, settings: Value, runtime: Runtime | None = None
@@ -70,6 +72,10 @@ class HttpApi:
     def batch_size_of(self, settings: Value) -> int:
         """As `batch_size`, with these settings."""
         return int((settings.get("batch") or {}).get("size", 1))
+
+    def answers(self, settings: Value) -> Answers:
+        """How answers are read with these settings. Raises ConfigurationError."""
+        return Answers(answers.rules(settings.get("answers") or (), "answers"))
 
     def profile_references(self, settings: Value) -> Sequence[str]:
         """What path, query and headers of an upsert take from the profile: the texts of the references."""
@@ -100,7 +106,7 @@ def described(credentials: Value, settings: Value) -> Description:
         remove=_leaving(options, "remove"),
         erase=_leaving(options, "erase"),
         batch=_batch(options),
-        answers=Answers(answers.rules(options.get("answers") or (), "answers")),
+        answers=HttpApi().answers(options),
         remote_id=_pointer(options, "remote_id"),
         conflict_id=_pointer(options, "conflict_id"),
         grant=_grant(given),

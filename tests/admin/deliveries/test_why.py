@@ -83,6 +83,8 @@ def test_it_works_before_anything_was_handed_over(profile, plain, page):
 
 
 def test_a_broken_destination_is_explained(profile, destination, page, settings):
+    destination.settings = {"headers": {"Authorization": "beside the user in the url"}}
+    destination.save()
     text = why(page, profile, destination)
     assert "give either an Authorization header or a token" in text
     from cryptography.fernet import Fernet

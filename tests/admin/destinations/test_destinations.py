@@ -71,6 +71,10 @@ def test_adding_stores_what_differs_from_the_defaults_and_offers_a_backfill(reso
         ("settings.method", "FETCH", "Select a valid choice"),
         ("settings.headers", "[]", "this must be an object, not a list"),
         ("settings.headers", '{"X": 1}', "headers.X must be text"),
+        ("settings.path", "/c/{{profil@id}}", "path holds {{ or a reference"),
+        ("settings.remove.path", "/c/../x", "cannot hold the parts . and .."),
+        ("settings.answers", '[{"when": {"if": "answer@a ="}, "is": "retry"}]', "answers.0.when.if"),
+        ("settings.batch.body", "[", "not JSON"),
         ("quiet_period", "-1", "greater than or equal to 0"),
         ("name", "", "This field is required"),
         ("resource", "9999", "Select a valid choice"),
@@ -82,6 +86,21 @@ def test_mistakes_are_said_under_their_field(field, value, said, resource, post)
     place = answer.index(f'id="id_{field}_error"')
     assert said in answer[place : answer.index("</ul>", place)]
     assert not Destination.objects.exists()
+
+
+def test_what_contradicts_itself_is_said(resource, post):
+    data = new(resource, **{"settings.headers": '{"Cookie": "a=1"}', "settings.cookies": '{"b": "2"}'})
+    answer = post("destinations_destination_add", query=f"resource={resource.pk}", **data)
+    assert "give either a Cookie header or cookies" in answer
+    assert not Destination.objects.exists()
+
+
+def test_templates_are_typed_as_text_or_as_json(resource, post, page):
+    data = new(resource, **{"settings.remote_id": "answer@id", "settings.body": '{"a": "delivery@payload"}'})
+    post("destinations_destination_add", query=f"resource={resource.pk}", **data)
+    destination = Destination.objects.get()
+    assert destination.settings == {"remote_id": "answer@id", "body": {"a": "delivery@payload"}}
+    assert ">\nanswer@id</textarea>" in page(CHANGE, destination.pk)
 
 
 def test_the_place_of_a_mistake_in_a_condition_is_kept_and_escaped(resource, post):
@@ -155,7 +174,7 @@ def test_a_changed_setting_keeps_the_masked_ones(destination, page, post, fields
     assert destination.settings == {
         "method": "PATCH",
         "cookies": {"session": secret},
-        "headers": {"Authorization": secret},
+        "headers": {"X-Authorization": secret},
     }
     assert Backfill.objects.get().destination == destination
     assert secret not in asked + answer
@@ -383,7 +402,7 @@ def test_secrets_that_are_not_typed_again_go_to_no_other_resource(
     assert "The form has mistakes" in tried
     form |= {
         "settings.cookies": json.dumps({"session": secret}),
-        "settings.headers": json.dumps({"Authorization": secret}),
+        "settings.headers": json.dumps({"X-Authorization": secret}),
     }
     post(CHANGE, destination.pk, **sealed(post(CHANGE, destination.pk, **form)))
     destination.refresh_from_db()

@@ -62,7 +62,7 @@ def test_restoring_asks_first_and_keeps_the_secrets_and_the_name(crm, post, page
     crm.refresh_from_db()
     assert crm.prerequisites == "profile@data.contact.email.business EXISTS"
     assert crm.mapping == {"mail": "profile@data.contact.email.business"}
-    assert crm.settings == {"cookies": {"session": secret}, "headers": {"Authorization": secret}}
+    assert crm.settings == {"cookies": {"session": secret}, "headers": {"X-Authorization": secret}}
     assert crm.name == "Renamed"
     assert "Version 4" in page(HISTORY, crm.pk)
 

@@ -141,23 +141,25 @@ def test_saving_with_a_backfill(crm, change, post, sealed):
 
 
 def test_back_to_the_form_with_everything_that_was_typed(crm, change, post, sealed, fields):
-    asked = change(prerequisites=NEW, name="Other", **{"settings.headers": '{"Authorization": "typed-key"}'})
+    asked = change(
+        prerequisites=NEW, name="Other", **{"settings.headers": '{"X-Authorization": "typed-key"}'}
+    )
     answer = post(NAME, crm.pk, **sealed(asked), _back="yes")
     form = fields(answer)
     assert (form["prerequisites"], form["name"]) == (NEW, "Other")
-    assert json.loads(form["settings.headers"]) == {"Authorization": "typed-key"}
+    assert json.loads(form["settings.headers"]) == {"X-Authorization": "typed-key"}
     assert "errornote" not in answer
     crm.refresh_from_db()
     assert crm.name == "CRM"
 
 
 def test_secrets_that_were_typed_are_not_in_the_page(change, crm, post, sealed):
-    asked = change(**{"settings.headers": '{"Authorization": "typed-key"}'})
+    asked = change(**{"settings.headers": '{"X-Authorization": "typed-key"}'})
     assert "typed-key" not in asked
     assert "Setting headers" in asked
     post(NAME, crm.pk, **sealed(asked), _save_only="yes")
     crm.refresh_from_db()
-    assert crm.settings["headers"] == {"Authorization": "typed-key"}
+    assert crm.settings["headers"] == {"X-Authorization": "typed-key"}
 
 
 def test_another_name_or_timing_is_saved_at_once(crm, change):

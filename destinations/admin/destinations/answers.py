@@ -1,0 +1,65 @@
+"""Trying the answer rules of the form as it stands: with an answer that was pasted, or the last real one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from destinations.admin.base.object_actions import ActingAdmin
+from destinations.admin.destinations.preview import draft_of, live_url, need_reader, piece, stored_one
+from destinations.connectors import registry
+from destinations.connectors.base import ConnectorError
+from destinations.insight import answer_trial
+from destinations.models import DeliveryAttempt, Destination, Resource
+from tracsync.common.translation import translated
+
+ANSWER, MANY = "tracsync_answer", "tracsync_many"  # beside the form's own fields
+MOST_LOOKED_AT = 50  # attempts, of which one may have kept its answer
+
+
+@require_POST
+def try_answer(request: HttpRequest, model_admin: ActingAdmin) -> HttpResponse:
+    """What the form's rules make of the answer. Nothing is kept."""
+    draft = draft_of(request, model_admin)
+    connector = registry.find(draft.destination.resource.type_id)
+    template = "destinations/answer_trial.html"
+    if connector is None or not answer_trial.has_rules(connector):
+        return piece(request, template, problem=_("This connector has no answer rules."))
+    text, many = request.POST.get(ANSWER, ""), bool(request.POST.get(MANY))
+    try:
+        trial = answer_trial.try_answer(connector, draft.destination.settings, text, many=many)
+    except ConnectorError as error:
+        return piece(request, template, problem=translated(str(error)))
+    return piece(request, template, trial=trial)
+
+
+@require_GET
+def last_answer(request: HttpRequest, model_admin: ActingAdmin) -> HttpResponse:
+    """The last answer of this destination that was kept."""
+    need_reader(request, model_admin)
+    if not request.user.has_perm("destinations.view_deliveryattempt"):
+        raise PermissionDenied
+    stored = stored_one(request, model_admin)
+    attempts = DeliveryAttempt.objects.filter(destination=stored).order_by("-at")[:MOST_LOOKED_AT]
+    text = next((attempt.response for attempt in attempts if attempt.response), "")
+    return JsonResponse({"answer": text, "nothing": "" if text else _("No answer has been kept.")})
+
+
+def context(
+    request: HttpRequest, model_admin: ActingAdmin, obj: Destination | None, resource: Resource
+) -> dict[str, Any]:
+    """What the page needs to try answers; nothing where there are no rules, or who looks sees no profiles."""
+    may_see = request.user.has_perm("profiles.view_profile")
+    if not (may_see and answer_trial.has_rules(registry.find(resource.type_id))):
+        return {}
+    query = urlencode({"destination": obj.pk} if obj else {"resource": resource.pk})
+    may_look = obj is not None and request.user.has_perm("destinations.view_deliveryattempt")
+    return {
+        "answer_url": f"{live_url(model_admin, 'answer')}?{query}",
+        "last_answer_url": f"{live_url(model_admin, 'last_answer')}?{query}" if may_look else "",
+    }

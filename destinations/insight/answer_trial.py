@@ -1,0 +1,92 @@
+"""What a connector's rules make of an answer that somebody has pasted, rule by rule. Sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from requests.structures import CaseInsensitiveDict
+
+from destinations.connectors.base import Accepted, Connector, ConnectorError, Exchange
+from destinations.connectors.http.answers import Answers, Split, sources_of
+from destinations.connectors.http.replies import Reply
+from destinations.connectors.redaction import Redactor
+from tracsync.common.messages import message
+
+MAX_CHARACTERS = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTrial:
+    """A rule, whether it holds for the answer, and whether it is the one that decides."""
+
+    number: int
+    meaning: str
+    condition: str
+    holds: bool
+    decides: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerTrial:
+    """What becomes of a push that is answered so. `after`: seconds that the destination would wait."""
+
+    outcome: str
+    reason: str
+    code: str
+    field: str
+    after: float | None
+    rules: tuple[RuleTrial, ...]
+
+
+def has_rules(connector: Connector | None) -> bool:
+    return hasattr(connector, "answers")
+
+
+def try_answer(
+    connector: Connector, settings: Mapping[str, Any], text: str, *, many: bool = False
+) -> AnswerTrial:
+    """`text`: status line, headers, an empty line, body. `many`: as the answer to a call of several.
+
+    Raises ConnectorError where it cannot be read, and for rules that are wrong.
+    """
+    reads: Callable[[Mapping[str, Any]], Answers] = connector.answers  # type: ignore[attr-defined]
+    answers, reply = reads(settings), read_answer(text)
+    outcome, rule = answers.read(reply, Redactor(), many=many)
+    sources = sources_of(reply)
+    shown = tuple(
+        RuleTrial(
+            number,
+            one.meaning,
+            one.condition.text if one.condition else "",
+            one.holds(reply.status, sources, many),
+            one is rule,
+        )
+        for number, one in enumerate(answers.rules, 1)
+    )
+    if isinstance(outcome, Split):
+        return AnswerTrial("split", outcome.otherwise.reason, "", "", None, shown)  # type: ignore[union-attr]
+    reason = outcome.detail if isinstance(outcome, Accepted) else outcome.reason
+    after = getattr(outcome, "after", None)
+    return AnswerTrial(type(outcome).__name__.lower(), reason, outcome.code, outcome.field, after, shown)
+
+
+def read_answer(text: str) -> Reply:
+    """An answer as the delivery log keeps it (`HTTP 200`) or as curl shows it (`HTTP/1.1 200 OK`).
+
+    A status alone is one, too. Raises ConnectorError.
+    """
+    text = text.replace("\r\n", "\n").lstrip()[:MAX_CHARACTERS]
+    head, _blank, body = text.partition("\n\n")
+    first, *lines = head.split("\n")
+    number = next((word for word in first.split() if word.isascii() and word.isdigit()), "")
+    if len(number) != 3:
+        raise ConnectorError(
+            message(
+                "an answer begins with its status, such as HTTP 200; then headers, an empty line, the body"
+            )
+        )
+    headers = (line.partition(":") for line in lines if ":" in line)
+    named = CaseInsensitiveDict({name.strip(): value.strip() for name, _colon, value in headers})
+    return Reply(int(number), named, body.encode("utf-8", "replace"), True, 0.0, Exchange())

@@ -1,0 +1,134 @@
+"""The form of http_api: folded by topic, beginning with a preset, and trying its answer rules."""
+
+import json
+
+import pytest
+from django.urls import reverse
+
+from destinations.connectors.base import Delivery
+from destinations.connectors.http.connector import HttpApi
+from destinations.connectors.http.presets import PRESETS
+from destinations.models import Destination
+from destinations.notation import parse_template
+
+ADD, CHANGE = "destinations_destination_add", "destinations_destination_change"
+REFUSED = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{"ok": false, "why": "<b>no</b>"}'
+RULES = [
+    {"when": {"status": ["5xx"]}, "is": "unknown"},
+    {
+        "when": {"if": "answer@ok == false"},
+        "is": "rejected",
+        "code": "invalid_field",
+        "says": "{{answer@why}}",
+    },
+    {"when": {"status": [200]}, "is": "hold"},
+]
+
+
+def test_the_simple_part_is_first_and_the_rest_is_folded(resource, page):
+    text = page(ADD, query=f"resource={resource.pk}")
+    simple = [text.index(f'name="settings.{name}"') for name in ("method", "path", "headers")]
+    folds = text.index("tracsync-topic")
+    assert simple == sorted(simple)
+    assert simple[-1] < folds < text.index('name="settings.batch.size"')
+    assert text.count("<details><summary>") >= 5
+    assert 'data-rows="Headers"' in text
+    assert "Required." not in text[folds : text.index('name="settings.timeout"')]
+
+
+def test_a_fold_says_what_is_set(destination, page):
+    destination.settings = {**destination.settings, "timeout": 7, "batch": {"size": 50}}
+    destination.save()
+    text = page(CHANGE, destination.pk)
+    assert "Batches (set: Batch: Size)" in text
+    assert "Connection (set: Timeout, Cookies)" in text
+    assert "Answers</h2>" in text
+
+
+@pytest.mark.parametrize("number", range(len(PRESETS)))
+def test_a_preset_fills_in_the_form_and_saves_nothing(number, resource, page):
+    text = page(ADD, query=f"resource={resource.pk}&preset={number}")
+    for value in PRESETS[number]["mapping"].values():
+        assert value in text
+    assert ('value="/contacts/{{delivery@remote.id}}"' in text) is (number == 0)
+    assert 'aria-current="true"' in text
+    assert not Destination.objects.exists()
+
+
+def test_a_preset_leaves_the_mapping_of_what_is_there(destination, page):
+    text = page(CHANGE, destination.pk, query="preset=3")
+    assert "/records/batch" in text
+    assert "profile@data.contact.email.business" in text
+    destination.refresh_from_db()
+    assert "batch" not in destination.settings
+
+
+@pytest.mark.parametrize("preset", ["", "99", "-1", "x", "²"])
+def test_a_preset_that_there_is_not_is_none(preset, resource, page):
+    assert "settings.method" in page(ADD, query=f"resource={resource.pk}&preset={preset}")
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=[preset["name"] for preset in PRESETS])
+def test_presets_make_a_request(preset):
+    credentials = {
+        "url": "https://h.example/api",
+        "signing_secrets": ["whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"],
+    }
+    document = {"id": "p-1", "traits": {}, "data": {"contact": {"email": {"main": "a@x.example"}}}}
+    payload = parse_template(preset["mapping"]).render({"profile": document})
+    shown = HttpApi().describe(credentials, preset["settings"], Delivery(payload, "k", key="p-1"))
+    assert shown["method"] == "POST"
+    assert "p-1" in shown["body"]
+    assert set(preset) == {"name", "description", "mapping", "settings"}
+
+
+@pytest.fixture
+def answer(admin_client, destination):
+    def tried(text, client=admin_client, **fields):
+        form = {"resource": destination.resource_id, "name": "d", "mapping": "{}", "tracsync_answer": text}
+        form |= {"settings.answers": json.dumps(RULES), **fields}
+        url = reverse("admin:destinations_destination_live_answer")
+        return client.post(f"{url}?destination={destination.pk}", form)
+
+    return tried
+
+
+def test_each_rule_is_tried_against_a_pasted_answer(answer, destination):
+    text = answer(REFUSED).content.decode()
+    assert "Outcome: rejected" in text
+    assert "invalid_field" in text
+    assert "&lt;b&gt;no&lt;/b&gt;" in text
+    assert "<b>no" not in text
+    assert text.index("<td>1</td>") < text.index("<td>no</td>") < text.index("yes: it decides")
+    assert text.index("yes: it decides") < text.index("yes, after one that decides")
+    destination.refresh_from_db()
+    assert "answers" not in destination.settings
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "an answer begins with its status"),
+        ("hello", "an answer begins with its status"),
+        ("HTTP 99999", "an answer begins with its status"),
+        ("503", "Outcome: unknown"),
+        ("HTTP 429\nRetry-After: 7", "the destination waits 7 s"),
+    ],
+)
+def test_answers_of_all_kinds(answer, text, said):
+    assert said in answer(text, **{"settings.answers": json.dumps(RULES[:1])}).content.decode()
+
+
+def test_rules_with_a_mistake_are_said(answer):
+    wrong = json.dumps([{"when": {"if": "answer@ok ="}, "is": "retry"}])
+    assert "answers.0.when.if" in answer("200", **{"settings.answers": wrong}).content.decode()
+
+
+def test_the_last_real_answer_is_taken(destination, make_attempt, profile, admin_client, allow):
+    from destinations.models import ProfileSync
+
+    sync = ProfileSync.objects.create(profile=profile, destination=destination, state="synced")
+    make_attempt(sync, outcome="accepted", response="HTTP 201\n\n{}")
+    url = f"{reverse('admin:destinations_destination_live_last_answer')}?destination={destination.pk}"
+    assert admin_client.get(url).json()["answer"] == "HTTP 201\n\n{}"
+    assert allow("destinations.view_destination", "profiles.view_profile").get(url).status_code == 403

@@ -1,0 +1,71 @@
+"""The form of an HTTP API: headers as rows, folds, and answer rules that are tried."""
+
+import json
+
+import pytest
+from playwright.sync_api import expect
+
+RULES = [{"when": {"if": "answer@ok == false"}, "is": "rejected", "says": "{{answer@why}}"}]
+
+
+@pytest.fixture
+def page(site, open_page):
+    return open_page(site.destination("plain"))
+
+
+def rows(page):
+    return page.get_by_role("group", name="Headers", exact=True)
+
+
+def headers(page):
+    return json.loads(page.locator("[name='settings.headers']").input_value() or "{}")
+
+
+def test_headers_are_rows(page):
+    expect(page.locator("[name='settings.headers']")).to_be_hidden()
+    for name, value in (
+        ("X-A", "1"),
+        ("X-B", "{{delivery@key}}"),
+        ("X-C", '{"$formula": "uppercase(delivery@key)"}'),
+    ):
+        rows(page).get_by_role("button", name="Add a row").click()
+        page.keyboard.type(name)
+        rows(page).get_by_label("Headers: Value").last.fill(value)
+    assert headers(page) == {
+        "X-A": "1",
+        "X-B": "{{delivery@key}}",
+        "X-C": {"$formula": "uppercase(delivery@key)"},
+    }
+    rows(page).get_by_role("button", name="Remove").first.click()
+    assert list(headers(page)) == ["X-B", "X-C"]
+
+
+def test_the_rest_is_folded_and_unfolds(page):
+    size = page.get_by_label("Batch: Size")
+    expect(size).to_be_hidden()
+    page.locator("summary", has_text="Batches").click()
+    expect(size).to_be_visible()
+
+
+def test_a_rule_is_tried_against_a_pasted_answer(page):
+    page.locator("summary", has_text="Answers").click()
+    page.locator("[name='settings.answers']").fill(json.dumps(RULES))
+    trial = page.get_by_role("region", name="Try the answer rules")
+    trial.get_by_role("textbox").fill('HTTP 200\n\n{"ok": false, "why": "<img src=x>"}')
+    trial.get_by_role("button", name="Try").click()
+    expect(trial).to_contain_text("Outcome: rejected")
+    expect(trial).to_contain_text("yes: it decides")
+    expect(trial).to_contain_text("<img src=x>")
+    expect(trial.locator("img")).to_have_count(0)
+
+
+def test_the_last_real_answer_is_taken(page):
+    trial = page.get_by_role("region", name="Try the answer rules")
+    trial.get_by_role("button", name="Take the last real answer").click()
+    expect(trial).to_contain_text("Outcome: accepted")
+
+
+def test_a_preset_fills_in_the_form(page):
+    page.get_by_role("link", name="REST: create and update").click()
+    expect(page.locator("[name='settings.path']")).to_have_value("/contacts")
+    expect(page.locator("summary", has_text="Remote id")).to_have_count(1)

@@ -1,0 +1,54 @@
+// Trying the answer rules of a destination's form as it stands.
+
+(() => {
+  const panel = document.getElementById("answers");
+  const form = panel && document.getElementById(panel.dataset.form);
+  if (!form) return;
+
+  const text = document.getElementById("answers-text");
+  const many = document.getElementById("answers-many");
+  const result = document.getElementById("answers-result");
+
+  function say(words) {
+    const paragraph = document.createElement("p");
+    paragraph.className = "tracsync-note";
+    paragraph.textContent = words;
+    result.replaceChildren(paragraph);
+  }
+
+  async function asked(url, options) {
+    const response = await fetch(url, options);
+    if (response.redirected || !response.ok) throw new Error(`${panel.dataset.failed} ${response.status}`);
+    return response;
+  }
+
+  async function tryIt() {
+    const data = new FormData(form);
+    data.set("tracsync_answer", text.value);
+    if (many.checked) data.set("tracsync_many", "1");
+    try {
+      const response = await asked(panel.dataset.url, { method: "POST", body: data });
+      result.innerHTML = await response.text();
+    } catch (error) {
+      say(error.message);
+    }
+  }
+
+  async function takeLast() {
+    try {
+      const { answer, nothing } = await (await asked(panel.dataset.last, {})).json();
+      if (nothing) return say(nothing);
+      text.value = answer;
+      await tryIt();
+    } catch (error) {
+      say(error.message);
+    }
+  }
+
+  text.form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    tryIt();
+  });
+  panel.querySelector("[data-take-last]")?.addEventListener("click", takeLast);
+  panel.hidden = false;
+})();

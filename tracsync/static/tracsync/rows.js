@@ -1,0 +1,87 @@
+// Objects of texts, such as headers, as rows of a name and a value. The field's own text stays what is sent.
+
+(() => {
+  for (const field of document.querySelectorAll("textarea[data-rows]")) show(field);
+
+  function show(field) {
+    const entries = read(field.value);
+    if (!entries) return; // not JSON, or no object: it stays as it was typed
+    const texts = field.dataset;
+    const box = document.createElement("div");
+    box.className = "tracsync-rows";
+    box.setAttribute("role", "group");
+    box.setAttribute("aria-label", texts.rows);
+
+    const add = button(texts.add, () => row("", "").querySelector("input").focus());
+    box.append(add);
+    for (const [name, value] of entries) row(name, typeof value === "string" ? value : JSON.stringify(value));
+    field.hidden = true;
+    field.after(box);
+
+    function row(name, value) {
+      const line = document.createElement("div");
+      line.className = "tracsync-row";
+      const remove = button(texts.remove, () => {
+        line.remove();
+        write();
+        add.focus();
+      });
+      remove.setAttribute("aria-label", `${texts.remove} ${name}`.trim());
+      line.append(input(texts.name, name), input(texts.value, value), remove);
+      add.before(line);
+      return line;
+    }
+
+    function input(label, value) {
+      const one = document.createElement("input");
+      one.type = "text";
+      one.className = "vTextField";
+      one.autocomplete = "off";
+      one.spellcheck = false;
+      one.placeholder = label;
+      one.setAttribute("aria-label", `${texts.rows}: ${label}`);
+      one.value = value;
+      one.addEventListener("input", write);
+      return one;
+    }
+
+    /** What the rows say, as the field's text; and whoever follows the field is told. */
+    function write() {
+      const found = {};
+      for (const line of box.querySelectorAll(".tracsync-row")) {
+        const [name, value] = Array.from(line.querySelectorAll("input"), (one) => one.value.trim());
+        if (name) found[name] = meant(value);
+      }
+      field.value = JSON.stringify(found, null, 2);
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+  }
+
+  function button(text, act) {
+    const one = document.createElement("button");
+    one.type = "button";
+    one.className = "button tracsync-small tracsync-quiet";
+    one.textContent = text;
+    one.addEventListener("click", act);
+    return one;
+  }
+
+  /** A formula is written as JSON; everything else is a text. */
+  function meant(value) {
+    if (!value.startsWith("{") || value.startsWith("{{")) return value;
+    try {
+      return JSON.parse(value);
+    } catch {
+      return value;
+    }
+  }
+
+  function read(text) {
+    try {
+      const value = JSON.parse(text || "{}");
+      return value && typeof value === "object" && !Array.isArray(value) ? Object.entries(value) : null;
+    } catch {
+      return null;
+    }
+  }
+})();
