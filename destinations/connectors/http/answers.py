@@ -18,6 +18,7 @@ from destinations.connectors.base import (
     Accepted,
     ConfigurationError,
     Hold,
+    Operation,
     Outcome,
     Rejected,
     Retry,
@@ -71,7 +72,10 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`statuses` are numbers, `classes` their first digits; neither means all. `many`: of several items."""
+    """`statuses` are numbers, `classes` their first digits; neither means all, as do no `operations`.
+
+    `many`: only of calls of several items.
+    """
 
     statuses: frozenset[int]
     classes: frozenset[int]
@@ -82,10 +86,15 @@ class Rule:
     wait: Wait | None
     field: Template | None = None
     many: bool = False
+    operations: frozenset[str] = frozenset()
 
-    def holds(self, status: int, sources: Sources, many: bool = False) -> bool:
+    def holds(
+        self, status: int, sources: Sources, many: bool = False, operation: Operation = "upsert"
+    ) -> bool:
         """A condition that cannot be answered (text compared with a number) does not hold."""
         if (self.many or self.meaning == "split") and not many:
+            return False
+        if self.operations and operation not in self.operations:
             return False
         if (self.statuses or self.classes) and not (status in self.statuses or status // 100 in self.classes):
             return False
@@ -132,7 +141,13 @@ class Answers:
     waits: Sequence[Wait] = ()
 
     def read(
-        self, reply: Reply, redactor: Redactor, sent: JSON = None, *, many: bool = False
+        self,
+        reply: Reply,
+        redactor: Redactor,
+        sent: JSON = None,
+        *,
+        many: bool = False,
+        operation: Operation = "upsert",
     ) -> tuple[Outcome | Split, Rule | None]:
         """What an answer means, and the rule that says so."""
         usual = replies.outcome(reply, redactor, sent)
@@ -142,7 +157,7 @@ class Answers:
         after = next((wait for one in self.waits if (wait := one.seconds(sources)) is not None), None)
         if after is not None and isinstance(usual, Accepted | Retry | Rejected):
             usual = replace(usual, after=after)
-        rule = self.decides(reply.status, sources, many)
+        rule = next((one for one in self.rules if one.holds(reply.status, sources, many, operation)), None)
         if rule is None:
             return usual, None
         if rule.meaning == "split":
@@ -150,10 +165,6 @@ class Answers:
                 replace(rule, meaning="rejected").outcome(reply, sources, usual, redactor, sent)
             ), rule
         return rule.outcome(reply, sources, usual, redactor, sent), rule
-
-    def decides(self, status: int, sources: Sources, many: bool = False) -> Rule | None:
-        """The first rule that holds."""
-        return next((rule for rule in self.rules if rule.holds(status, sources, many)), None)
 
 
 def sources_of(reply: Reply) -> Sources:
@@ -164,8 +175,8 @@ def sources_of(reply: Reply) -> Sources:
 
 
 def rules(given: Sequence[Mapping[str, JSON]], place: str) -> list[Rule]:
-    """From a list of `{"when": {"status": [200, "4xx"], "if": "...", "many": true}, "is", "code", "field",
-    "says", "wait"}`. Raises ConfigurationError that says which and what would be right.
+    """From a list of `{"when": {"status": [200, "4xx"], "if": "...", "many": true, "operation": ["erase"]},
+    "is", "code", "field", "says", "wait"}`. Raises ConfigurationError that says which and what would be right.
     """
     return [_rule(one, f"{place}.{position}") for position, one in enumerate(given)]
 
@@ -193,6 +204,7 @@ def _rule(given: Mapping[str, JSON], place: str) -> Rule:
         wait(given["wait"], f"{place}.wait") if given.get("wait") else None,
         template(given["field"], f"{place}.field", SOURCES) if given.get("field") else None,
         bool(when.get("many")),
+        frozenset(when.get("operation") or ()),
     )
 
 

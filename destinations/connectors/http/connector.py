@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -13,6 +13,7 @@ from destinations.connectors.base import JSON, ConfigurationError, Delivery, Ope
 from destinations.connectors.http import answers, client, results, settings_schema, templates
 from destinations.connectors.http.answers import Answers
 from destinations.connectors.http.auth import aws_sigv4, webhook_signature
+from destinations.connectors.http.auth.credentials_schema import CREDENTIALS
 from destinations.connectors.http.auth.oauth2 import Grant
 from destinations.connectors.http.description import Batch, Description
 from destinations.connectors.http.engine import HttpSession
@@ -43,7 +44,7 @@ class HttpApi:
         '<circle cx="12" cy="12" r="9"/><path d="M3 12h18M12 3c5 5 5 13 0 18M12 3c-5 5-5 13 0 18"/></svg>'
     )
     batch_size: ClassVar[int] = 1
-    credentials_schema: ClassVar[Schema] = settings_schema.CREDENTIALS
+    credentials_schema: ClassVar[Schema] = CREDENTIALS
     settings_schema: ClassVar[Schema] = settings_schema.SETTINGS
     payload_schema: ClassVar[Schema] = {}
     presets: ClassVar[Sequence[Value]] = PRESETS
@@ -95,16 +96,15 @@ def described(credentials: Value, settings: Value) -> Description:
     url, authorization = _authorization(given)
     if given["proxy"]:
         client.check_proxy(given["proxy"])
-    upsert, update = _upserts(options)
-    redactor = _redactor(given, options, authorization)
-    own_names = {one.name.lower() for one in upsert.headers}
+    base = Base(client.normal_url(url), _headers(given, options, authorization))
+    upsert, update = _upserts(options, base)
     return Description(
-        base=Base(client.normal_url(url), _headers(given, options, authorization, own_names)),
+        base=base,
         upsert=upsert,
-        redactor=redactor,
+        redactor=_redactor(given, options, authorization),
         update=update,
-        remove=_leaving(options, "remove"),
-        erase=_leaving(options, "erase"),
+        remove=_leaving(options, "remove", base),
+        erase=_leaving(options, "erase", base),
         batch=_batch(options),
         answers=HttpApi().answers(options),
         remote_id=_pointer(options, "remote_id"),
@@ -119,7 +119,7 @@ def described(credentials: Value, settings: Value) -> Description:
     )
 
 
-def _upserts(options: Value) -> tuple[CallTemplate, CallTemplate | None]:
+def _upserts(options: Value, base: Base | None = None) -> tuple[CallTemplate, CallTemplate | None]:
     """The call for all, or for what has no remote id, and that for what has one."""
     common = {"encoding": options["encoding"], "numeric_booleans": options["numeric_booleans"]}
     batch, update = options.get("batch"), options.get("update")
@@ -128,24 +128,25 @@ def _upserts(options: Value) -> tuple[CallTemplate, CallTemplate | None]:
             raise ConfigurationError(
                 message("give either update or batch, not both: a call of several cannot be made by id")
             )
-        body = batch.get("body")
-        return templates.call({**options, "body": "items@" if body is None else body}, "batch", _MANY), None
-    upsert = templates.call(options, "", _SINGLE)
+        body = "items@" if batch.get("body") is None else batch["body"]
+        templates.template(body, "batch.body", _MANY)  # where it is wrong, its own name is to be said
+        return templates.call({**options, "body": body}, "", _MANY, base), None
+    upsert = templates.call(options, "", _SINGLE, base)
     if not update:
         return upsert, None
     if not options.get("remote_id"):
         raise ConfigurationError(
             message("update needs remote_id, where an answer tells the id, such as answer@id")
         )
-    return upsert, templates.call({"method": "PUT", **common, **update}, "update", _SINGLE)
+    return upsert, templates.call({"method": "PUT", **common, **update}, "update", _SINGLE, base)
 
 
-def _leaving(options: Value, name: str) -> CallTemplate | None:
+def _leaving(options: Value, name: str, base: Base) -> CallTemplate | None:
     given = options.get(name)
     if not given:
         return None
     common = {"encoding": options["encoding"], "numeric_booleans": options["numeric_booleans"]}
-    return templates.call({"method": "DELETE", **common, **given}, name, _LEAVING, document=False)
+    return templates.call({"method": "DELETE", **common, **given}, name, _LEAVING, base, document=False)
 
 
 def _batch(options: Value) -> Batch | None:
@@ -196,9 +197,10 @@ def _redactor(given: Value, options: Value, authorization: str) -> Redactor:
     return Redactor([*secrets, *url_secrets(given["proxy"]), authorization[6:].strip()], filter(None, names))
 
 
-def _headers(given: Value, options: Value, authorization: str, own: Collection[str]) -> dict[str, str]:
-    """Those of every call; `own` are the names of those that the settings add to it."""
+def _headers(given: Value, options: Value, authorization: str) -> dict[str, str]:
+    """Those of every call, which the settings' own go on from."""
     headers = checked_headers(given["headers"])
+    own = {name.removesuffix("?").lower() for name in options["headers"]}
     if cookies := _cookies(options["cookies"]):
         if "Cookie" in headers or "cookie" in own:
             raise ConfigurationError(message("give either a Cookie header or cookies, not both"))

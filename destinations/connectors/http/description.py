@@ -85,14 +85,14 @@ class Description:
         """The request of one delivery, or of several upserts. Raises what `CallTemplate.request` raises."""
         first = deliveries[0]
         call = call or self.call_of(first)
-        document: JSON = first.payload
+        more = {self.key_header: key_of(deliveries)} if self.key_header else {}
+        if call.is_plain:
+            return call.request({}, first.payload, more)
         sources: dict[str, Any] = {**self.constants, "delivery": source_of(first), "profile": first.profile}
         if self.batch is not None and first.operation == "upsert":
-            sources["items"] = document = [self.item(delivery) for delivery in deliveries]
-        headers = {**self.base.headers, self.key_header: key_of(deliveries)} if self.key_header else None
-        base = self.base if headers is None else replace(self.base, headers=headers)
+            sources["items"] = [self.item(delivery) for delivery in deliveries]
         with _time_of(first):
-            return call.request(base, sources, document)
+            return call.request(sources, first.payload, more)
 
     def item(self, delivery: Delivery) -> JSON:
         """What stands for a delivery in a call of several."""

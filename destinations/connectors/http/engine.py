@@ -196,7 +196,9 @@ class _Push:
             return self._end, None, None
         self._has_sent = True
         sent = group[0].payload if len(group) == 1 else [delivery.payload for delivery in group]
-        outcome, rule = self._is.answers.read(reply, self._is.redactor, sent, many=len(group) > 1)
+        outcome, rule = self._is.answers.read(
+            reply, self._is.redactor, sent, many=len(group) > 1, operation=group[0].operation
+        )
         if isinstance(outcome, Hold | Stop) or (isinstance(outcome, Retry) and outcome.after is not None):
             self._end = replace(outcome, exchange=None)
         return outcome, reply, rule

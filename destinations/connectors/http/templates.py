@@ -51,19 +51,23 @@ class UnusableError(Exception):
 class Base:
     """What all calls have in common: the address that they begin with, and headers."""
 
-    url: str
+    url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
-    shown_url: str = field(init=False, default="")
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "shown_url", mask_url(self.url))
 
 
 @dataclass(frozen=True, slots=True)
 class CallTemplate:
-    """One call, made by `call`. `sends_document`: its body is what is delivered, and no template."""
+    """One call, made by `call`. What is the same in each of them is put together there.
+
+    `fixed` and `headers` are what is known of the headers, and what is filled in. `sends_document`: its body
+    is what is delivered, and no template. `is_plain`: nothing is filled in but the document.
+    """
 
     method: str
+    url: str
+    shown_url: str
+    fixed: Mapping[str, str]
+    content_type: str
     path: Sequence[str | FieldTemplate]
     query: Sequence[FieldTemplate]
     headers: Sequence[FieldTemplate]
@@ -71,14 +75,17 @@ class CallTemplate:
     encoding: str
     numeric_booleans: bool
     sends_document: bool
+    is_plain: bool
 
-    def request(self, base: Base, sources: Sources, document: JSON) -> Request:
-        """The request of what is delivered (`document`).
+    def request(self, sources: Sources, document: JSON, more: Mapping[str, str]) -> Request:
+        """The request of what is delivered (`document`), with `more` headers.
 
         Raises UnusableError, UnwritableError, and NotationError for a formula that cannot be answered.
         """
-        sent = _with(base.headers, dict(self._headers(sources)))
-        content_type = next((sent.pop(name) for name in list(sent) if name.lower() == "content-type"), "")
+        sent, content_type = {**self.fixed, **more}, self.content_type
+        if self.headers:
+            sent = _with(sent, dict(self._headers(sources)))
+            content_type = _popped(sent, "content-type") or content_type
         pairs = [(one.name, text) for one in self.query for text in one.texts(sources)]
         content, body = document, None
         if self.body is not None:
@@ -91,9 +98,9 @@ class CallTemplate:
             )
         if content_type:
             sent["Content-Type"] = content_type
-        path = self._path(sources)
-        shown = extended(base.shown_url, path, pairs)
-        return Request(self.method, extended(base.url, path, pairs), sent, body, shown)
+        path = self._path(sources) if self.path else ""
+        url, shown = extended(self.url, path, pairs), extended(self.shown_url, path, pairs)
+        return Request(self.method, url, sent, body, shown)
 
     def references(self, source: str) -> Iterator[str]:
         """The texts of its references to a source."""
@@ -137,12 +144,12 @@ class FieldTemplate:
     optional: bool = False
     needed: Sequence[Template] = ()
     numeric_booleans: bool = False
-    fixed: JSON = None
+    fixed: str | None = None
 
     def texts(self, sources: Sources) -> list[str]:
         """The value as text, of a list each item; none for an optional one that is missing."""
         if self.fixed is not None:
-            return [self._text(self.fixed)]
+            return [self.fixed]
         value = self.template.render(sources)
         missing = [one for one in self.needed if one.render(sources) in (None, "")]
         if value is None or missing:
@@ -175,13 +182,20 @@ class FieldTemplate:
 
 
 def call(
-    given: Mapping[str, JSON], place: str, sources: Sequence[str] = SOURCES, *, document: bool = True
+    given: Mapping[str, JSON],
+    place: str,
+    sources: Sequence[str] = SOURCES,
+    base: Base | None = None,
+    *,
+    document: bool = True,
 ) -> CallTemplate:
     """A call from `{"method", "path", "query", "headers", "body", "encoding"}`, of which none is needed.
 
-    `place` is its name in messages, "" for the settings themselves; `document`: without a body of its own it
-    sends what is delivered. Raises ConfigurationError that says where and what would be right.
+    `place` is its name in messages, "" for the settings themselves; `base`: what its address and headers go
+    on from; `document`: without a body of its own it sends what is delivered. Raises ConfigurationError that
+    says where and what would be right.
     """
+    base = base or Base()
     method = str(given.get("method") or "POST").upper()
     at = f"{place}." if place else ""
     numbers = bool(given.get("numeric_booleans"))
@@ -194,18 +208,28 @@ def call(
     if len({one.name.lower() for one in headers}) < len(headers):
         raise ConfigurationError(message("a header is given twice; upper and lower case make no difference"))
     body = given.get("body")
+    path = _path(str(given.get("path") or ""), f"{at}path", sources)
+    query = [
+        _field(name, value, f"{at}query", sources, numbers)
+        for name, value in (given.get("query") or {}).items()
+    ]
+    own = [one for one in headers if one.name.lower() != "idempotency-key"]  # it is ours
+    filled = [one for one in own if one.fixed is None]
+    fixed = _with(base.headers, {one.name: one.fixed.strip() for one in own if one.fixed is not None})
     return CallTemplate(
         method,
-        _path(str(given.get("path") or ""), f"{at}path", sources),
-        [
-            _field(name, value, f"{at}query", sources, numbers)
-            for name, value in (given.get("query") or {}).items()
-        ],
-        [one for one in headers if one.name.lower() != "idempotency-key"],  # it is ours
+        base.url,
+        mask_url(base.url),
+        fixed,
+        _popped(fixed, "content-type"),
+        path,
+        query,
+        filled,
         None if body is None else template(body, f"{at}body", without_profile(sources)),
         str(given.get("encoding") or ""),
         numbers,
-        document and body is None,
+        sends_document=document and body is None,
+        is_plain=body is None and not (path or query or filled),
     )
 
 
@@ -243,6 +267,11 @@ def _with(headers: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]
     return {**{name: value for name, value in headers.items() if name.lower() not in names}, **more}
 
 
+def _popped(headers: dict[str, str], name: str) -> str:
+    """The value of a header, which is taken out; "" if there is none."""
+    return next((headers.pop(one) for one in list(headers) if one.lower() == name), "")
+
+
 def _field(key: str, value: JSON, place: str, sources: Sequence[str], numbers: bool) -> FieldTemplate:
     name, optional = key.removesuffix("?"), key.endswith("?")
     made = template(value, f"{place}.{name}", sources)
@@ -250,7 +279,7 @@ def _field(key: str, value: JSON, place: str, sources: Sequence[str], numbers: b
         return FieldTemplate(name, made, optional, numeric_booleans=numbers)
     needed = [parse_template(text, tuple(sources)) for text in made.references if "{{" in value]
     is_fixed = not made.references and "item@" not in value
-    return FieldTemplate(name, made, optional, needed, numbers, made.render({}) if is_fixed else None)
+    return FieldTemplate(name, made, optional, needed, numbers, str(made.render({})) if is_fixed else None)
 
 
 def _path(text: str, place: str, sources: Sequence[str]) -> list[str | FieldTemplate]:

@@ -157,7 +157,7 @@ def test_a_blank_header_is_left_out_where_it_may_be_missing(server, loopback) ->
         ({"headers": {"X-Id": {"$formula": "lowercase("}}}, "headers.X-Id"),
         ({"remove": {"path": "/c/{{profile@id}}"}}, "remove.path holds {{"),
         ({"erase": {"query": {"id": "profile@id"}}}, "erase.query.id holds {{"),
-        ({"batch": {"size": 2}, "path": "/c/{{profile@id}}"}, "batch.path holds {{"),
+        ({"batch": {"size": 2}, "path": "/c/{{profile@id}}"}, "path holds {{ or a reference"),
         (
             {"batch": {"size": 2}, "remote_id": "answer@id", "update": {"path": "/c"}},
             "either update or batch",
@@ -170,6 +170,7 @@ def test_a_blank_header_is_left_out_where_it_may_be_missing(server, loopback) ->
         ({"answers": [{"when": {"status": ["6xx"]}, "is": "retry"}]}, "answers.0.when.status.0"),
         ({"answers": [{"is": "fine"}]}, "answers.0.is must be one of accepted, retry"),
         ({"answers": [{"is": "retry", "wait": {"from": "{{delivery@x}}"}}]}, "answers.0.wait.from holds"),
+        ({"batch": {"size": 2, "body": {"a": "{{delivery@key}}"}}}, "batch.body holds {{"),
         ({"batch": {"size": 0}}, "batch.size must be at least 1"),
         ({"batch": {"size": 2, "results": {"by": "key"}}}, "by key needs key"),
         ({"sign": {"scheme": "md5"}}, "sign.scheme must be one of"),
