@@ -176,7 +176,9 @@ def sources_of(reply: Reply) -> Sources:
 
 def rules(given: Sequence[Mapping[str, JSON]], place: str) -> list[Rule]:
     """From a list of `{"when": {"status": [200, "4xx"], "if": "...", "many": true, "operation": ["erase"]},
-    "is", "code", "field", "says", "wait"}`. Raises ConfigurationError that says which and what would be right.
+    "is", "code", "field", "says", "wait"}`.
+
+    Raises ConfigurationError that says which and what would be right.
     """
     return [_rule(one, f"{place}.{position}") for position, one in enumerate(given)]
 
