@@ -25,7 +25,7 @@ from tracsync.prove.faults import Faults
 from tracsync.prove.plan import CHANGES_PER_PROFILE, Plan, batches
 from tracsync.prove.worker_processes import Workers, can_find_processes
 
-CALM_WITHIN = 240.0  # seconds for everything that waits to arrive once nothing fails any more
+PATIENCE = 240.0  # seconds without anything that waits arriving, once nothing fails any more
 LOOK_EVERY = 0.5  # seconds
 LOG_LINES = 40  # of the workers, shown when something is wrong
 
@@ -117,10 +117,13 @@ def _steadily(work: Callable[[], Any], tries: int = 30) -> Any:
 
 
 def _wait_for_quiet(workers: Workers) -> int:
-    """Until nothing is waiting any more; how much still is after a long while."""
-    began = time.monotonic()
+    """Until nothing is waiting any more; how much still is when none of it has gone for a long while."""
+    began = came_at = time.monotonic()
+    least = None
     with console.status("waiting for quiet") as status:
-        while (waiting := _steadily(_waiting)) and time.monotonic() < began + CALM_WITHIN:
+        while (waiting := _steadily(_waiting)) and time.monotonic() < came_at + PATIENCE:
+            if least is None or waiting < least:
+                least, came_at = waiting, time.monotonic()
             status.update(f"nothing fails any more; still waiting: {waiting}")
             workers.keep_running()
             time.sleep(LOOK_EVERY)
