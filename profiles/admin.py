@@ -27,15 +27,28 @@ class SettledFilter(NullFilter):
     }
 
 
+class DeletedFilter(admin.SimpleListFilter):
+    """Which of both are listed at all is decided by `ProfileAdmin.get_queryset`."""
+
+    title = gettext_lazy("deleted")
+    parameter_name = "deleted"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", gettext_lazy("Deleted, as long as that is remembered"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset
+
+
 @admin.register(Profile)
 class ProfileAdmin(BoundedAdmin, ShortDeletion):
     form = ProfileForm
     list_display = ("id", "version", "changed", "settled")
-    list_filter = (SettledFilter, ("changed_at", admin.DateFieldListFilter))
+    list_filter = (SettledFilter, ("changed_at", admin.DateFieldListFilter), DeletedFilter)
     search_fields = ("id",)
     search_help_text = gettext_lazy("The beginning of an ID, or =ID for exactly that one.")
-    readonly_fields = ("shown_id", "version", "created", "changed", "settled")
-    delete_note = gettext_lazy("Destinations are not told: what they hold of it stays there.")
+    readonly_fields = ("shown_id", "version", "created", "changed", "settled", "deleted")
+    delete_note = gettext_lazy("Destinations remove it where they say so; elsewhere what they hold stays.")
 
     @admin.display(description=gettext_lazy("settled"))
     def settled(self, profile: Profile) -> str:
@@ -51,6 +64,10 @@ class ProfileAdmin(BoundedAdmin, ShortDeletion):
     def created(self, profile: Profile) -> str:
         return times.shown(profile.created_at)
 
+    @admin.display(description=gettext_lazy("deleted"))
+    def deleted(self, profile: Profile) -> str:
+        return times.shown(profile.deleted_at)
+
     @admin.display(description=gettext_lazy("ID"))
     def shown_id(self, profile: Profile) -> str:
         return profile.pk
@@ -58,6 +75,8 @@ class ProfileAdmin(BoundedAdmin, ShortDeletion):
     def get_fieldsets(self, request: HttpRequest, obj: Profile | None = None) -> Any:
         if obj is None:
             return [(None, {"fields": ["id", "document"]})]
+        if obj.is_deleted:
+            return [(None, {"fields": ["shown_id", "version", "deleted", "deleted_by"]})]
         about = ("version", "changed", "settled", "created")
         return [(None, {"fields": ["shown_id", "document", "read_version"]}), (_("About"), {"fields": about})]
 
@@ -69,10 +88,35 @@ class ProfileAdmin(BoundedAdmin, ShortDeletion):
     def get_queryset(self, request: HttpRequest) -> Any:
         """On saving, the row is locked: nobody comes between the version's check and the write."""
         profiles = super().get_queryset(request)
+        if request.GET.get(DeletedFilter.parameter_name) == "yes":
+            profiles = Profile.with_deleted.filter(digest="").order_by("pk")
         match = request.resolver_match
         if request.method == "POST" and match and match.url_name == "profiles_profile_change":
             return profiles.select_for_update()
         return profiles
+
+    def delete_model(self, request: HttpRequest, obj: Profile) -> None:
+        self.delete_queryset(request, Profile.objects.filter(pk=obj.pk))
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        queryset.delete(by=request.user.get_username())
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """One that was deleted, too: its page says what becomes of it at the destinations."""
+        found = super().get_object(request, object_id, from_field)
+        if found is None and "\0" not in object_id:
+            found = Profile.with_deleted.filter(pk=object_id, digest="").first()
+        return found
+
+    def has_change_permission(self, request: HttpRequest, obj: Profile | None = None) -> bool:
+        return super().has_change_permission(request, obj) and not (obj and obj.is_deleted)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Profile | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and not (obj and obj.is_deleted)
+
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        is_of_deleted = request.GET.get(DeletedFilter.parameter_name) == "yes"
+        return ("id", "version", "deleted", "deleted_by") if is_of_deleted else self.list_display
 
     def for_list(self, rows: Any) -> Any:
         return rows.defer("document")

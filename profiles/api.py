@@ -15,6 +15,7 @@ from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.urls import path, re_path, reverse
 from django.utils.http import http_date
+from django.utils.translation import gettext as _
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
@@ -128,14 +129,14 @@ class ProfileDetail(APIView):
 
     @extend_schema(responses={204: None}, parameters=[id_parameter, IF_MATCH])
     def delete(self, request: Request, id: str) -> Response:
-        """Delete the profile and what the destinations know of it; nothing is sent."""
+        """Delete the profile. Destinations remove or erase it where they say so (`on_delete`)."""
         is_expected = expected(request)
         with transaction.atomic():
             profiles = Profile.objects.select_for_update().only("id", "version")
             profile = get_object_or_404(profiles, pk=documents.check_id(id))
             if not is_expected(profile.version):
                 raise PreconditionFailed
-            profile.delete()
+            profiles.filter(pk=profile.pk).delete(by=_("API token %s") % request.user)
         return Response(status=204)
 
     def _write(self, change: Change, is_patch: bool = False) -> Response:

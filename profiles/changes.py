@@ -111,7 +111,7 @@ def write_one(change: Change, using: str | None = None) -> Written:
 
 def rehearse(changes: Sequence[Change], using: str | None = None) -> list[Written]:
     """What `write` would answer now; nothing is locked and nothing is written."""
-    profiles = Profile.objects.using(using or router.db_for_read(Profile))
+    profiles = Profile.with_deleted.using(using or router.db_for_read(Profile))
     return _apply(changes, _read(changes, profiles), stop_at_error=False)
 
 
@@ -120,10 +120,12 @@ class _Draft:
 
     def __init__(self, id: str, digest: str | None = None, version: int = 0, document: JSON = None) -> None:
         self.id = id
-        self.digest = digest
-        self.version = version
-        self.document = document
-        self.is_new = digest is None
+        self.is_new = not digest  # a tombstone's is blank
+        self.is_stored = digest is not None
+        self.digest = digest or None
+        self.version = 0 if self.is_new else version
+        self.continues = version if self.is_new else 0  # a tombstone's version
+        self.document = None if self.is_new else document
         self.sealed: documents.Sealed | None = None  # of the last change
 
     @property
@@ -134,6 +136,9 @@ class _Draft:
     def row(self) -> sql.Row:
         assert self.sealed is not None  # it has changed
         return sql.Row(self.id, self.sealed, self.version)
+
+    def _next_version(self) -> int:
+        return max(self.version, self.continues) + 1
 
     def apply(self, change: Change) -> Written:
         if not change.expects(self.version):
@@ -149,7 +154,7 @@ class _Draft:
             return Written(self.id, version=self.version, document=document)
         created = self.is_new and not self.changed
         self.document, self.sealed, self.digest = document, sealed, sealed.digest
-        self.version += 1
+        self.version = self._next_version()
         return Written(self.id, created, changed=True, version=self.version, document=document)
 
 
@@ -157,7 +162,7 @@ def _write_batch(changes: Sequence[Change], using: str, stop_at_error: bool) -> 
     while True:
         with transaction.atomic(using=using):
             # Locked in the order of their ids, so that no two batches block each other.
-            drafts = _read(changes, Profile.objects.using(using).select_for_update(no_key=True))
+            drafts = _read(changes, Profile.with_deleted.using(using).select_for_update(no_key=True))
             written = _apply(changes, drafts, stop_at_error)
             changed = [draft for draft in drafts.values() if draft.changed]
             if not changed:
@@ -195,8 +200,8 @@ def _store(drafts: list[_Draft], using: str) -> bool:
     lock. So whoever has begun to update waits for nobody, and two batches never wait for each other.
     """
     now = timezone.now()
-    new = [draft.row for draft in drafts if draft.is_new]
+    new = [draft.row for draft in drafts if not draft.is_stored]
     if sql.insert(new, now, using) < len(new):
         return False
-    sql.replace([draft.row for draft in drafts if not draft.is_new], now, using)
+    sql.replace([draft.row for draft in drafts if draft.is_stored], now, using)
     return True

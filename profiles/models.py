@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError, IntegrityError, NotSupportedError, models, router, transaction
 from django.db.models.base import ModelBase
 from django.db.models.signals import post_save, pre_save
+from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -14,13 +15,41 @@ from profiles import documents, sql
 from profiles.documents import InvalidDocument, Sealed
 from tracsync.common import lookups  # noqa: F401 - lookups registers `among`
 
+# Sent inside the transaction, with `ids`, after these profiles were deleted.
+profiles_deleted = Signal()
+
+DELETED_AT_ONCE = 500
+MOST_NAME = 255
+
 
 class ProfileConflict(DatabaseError):
     """Somebody else changed or deleted the profile since it was read; read it again and repeat the change."""
 
 
 class ProfileQuerySet(models.QuerySet["Profile"]):
-    """Refuses to write what nobody would be told of."""
+    """Refuses to write what nobody would be told of, and deletes so that destinations can be told."""
+
+    def delete(self, by: str = "") -> tuple[int, dict[str, int]]:
+        """Leave tombstones: see Profile. `by`: who deletes. Answers as Django does."""
+        using = router.db_for_write(Profile)
+        ids = list(self.order_by("pk").values_list("pk", flat=True))
+        deleted = 0
+        for start in range(0, len(ids), DELETED_AT_ONCE):
+            with transaction.atomic(using=using):
+                part = Profile.objects.using(using).filter(pk__in=ids[start : start + DELETED_AT_ONCE])
+                locked = list(part.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
+                sql.bury(locked, by[:MOST_NAME], timezone.now(), using)
+                profiles_deleted.send(Profile, ids=locked, using=using)
+            deleted += len(locked)
+        return deleted, {Profile._meta.label: deleted} if deleted else {}
+
+    delete.alters_data = True  # type: ignore[attr-defined]
+    delete.queryset_only = True  # type: ignore[attr-defined]
+
+    def purge(self) -> int:
+        """Delete the rows with all that hangs on them, and tell nobody; how many."""
+        _all, by_model = super().delete()
+        return by_model.get(Profile._meta.label, 0)
 
     def update(self, **fields: Any) -> NoReturn:
         raise _unmarked("update")
@@ -34,6 +63,14 @@ class ProfileQuerySet(models.QuerySet["Profile"]):
     def update_marks(self, **marks: Any) -> int:
         """Write marks as they are given, in one statement; how many rows. For what hands changes on."""
         return super().update(**marks)
+
+
+class LiveProfiles(models.Manager.from_queryset(ProfileQuerySet)):  # type: ignore[misc]
+    """Without those that were deleted."""
+
+    def get_queryset(self) -> ProfileQuerySet:
+        live: ProfileQuerySet = super().get_queryset().filter(digest__gt="")
+        return live
 
 
 def _unmarked(name: str) -> NotSupportedError:
@@ -51,6 +88,10 @@ class Profile(models.Model):
 
     `save` and `profiles.changes.write` keep these marks, and so does what calls `save`, as `create` and
     `update_or_create` do. A queryset's `update`, `bulk_create` and `bulk_update` are refused.
+
+    A profile that is deleted leaves a tombstone: the row without document and digest, its version one higher,
+    until every destination that has to remove it has done so, and for a while after. `objects` leaves
+    tombstones out, `with_deleted` has them. Whoever makes the profile again continues its version.
     """
 
     id = models.CharField(_("ID"), primary_key=True, max_length=documents.MAX_ID_LENGTH)
@@ -62,8 +103,13 @@ class Profile(models.Model):
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     changed_at = models.DateTimeField(_("changed"), default=timezone.now, editable=False)
     first_changed_at = models.DateTimeField(null=True, editable=False)
+    deleted_at = models.DateTimeField(_("deleted"), null=True, editable=False)
+    deleted_by = models.CharField(
+        _("deleted by"), max_length=MOST_NAME, blank=True, default="", db_default="", editable=False
+    )
 
-    objects = ProfileQuerySet.as_manager()
+    objects = LiveProfiles()
+    with_deleted = ProfileQuerySet.as_manager()
 
     class Meta:
         ordering = ("id",)
@@ -79,6 +125,7 @@ class Profile(models.Model):
                 name="unsettled_since",
             ),
             models.Index(fields=("changed_at",), name="changed"),
+            models.Index(fields=("deleted_at",), condition=models.Q(digest=""), name="deleted"),
         )
 
     def __str__(self) -> str:
@@ -125,6 +172,15 @@ class Profile(models.Model):
         elif must_exist and not Profile.objects.using(using).filter(pk=self.pk).exists():
             raise self._gone()
 
+    def delete(self, using: str | None = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
+        """Leave a tombstone. A queryset's `delete` takes who deletes, too."""
+        using = using or router.db_for_write(Profile, instance=self)
+        return Profile.objects.using(using).filter(pk=self.pk).delete()
+
+    @property
+    def is_deleted(self) -> bool:
+        return not self.digest
+
     @property
     def is_settled(self) -> bool:
         return self.first_changed_at is None
@@ -141,11 +197,12 @@ class Profile(models.Model):
         return documents.seal(self.document)
 
     def _create(self, sealed: Sealed, using: str) -> bool:
-        """Whether the id was free: then this is a new row."""
+        """Whether the id was free: then this is a new row, or continues a tombstone."""
         now = timezone.now()
-        if not sql.insert([sql.Row(self.id, sealed, 1)], now, using):
+        version = sql.create(self.id, sealed, now, using)
+        if version is None:
             return False
-        self.version, self.digest = 1, sealed.digest
+        self.version, self.digest = version, sealed.digest
         self.created_at = self.changed_at = self.first_changed_at = now
         self._state.adding, self._state.db = False, using
         return True

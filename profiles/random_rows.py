@@ -34,7 +34,7 @@ def _from_pages(wanted: int) -> list[str]:
         cursor.execute(size, [table])
         percent = min(100.0, 100.0 * PAGES * wanted / max(1, cursor.fetchone()[0]))
         while True:
-            cursor.execute(f"SELECT id FROM {table} TABLESAMPLE SYSTEM (%s)", [percent])  # noqa: S608
+            cursor.execute(f"SELECT id FROM {table} TABLESAMPLE SYSTEM (%s) WHERE digest > ''", [percent])  # noqa: S608
             ids = [id for (id,) in cursor.fetchall()]
             if len(ids) >= wanted or percent == 100:
                 return ids
@@ -71,7 +71,8 @@ def _ends() -> tuple[int | None, int | None]:
 
 
 def _at(numbers: list[int]) -> list[str]:
-    rows = f"SELECT id FROM {Profile._meta.db_table} WHERE rowid IN (SELECT value FROM json_each(%s))"  # noqa: S608
+    drawn = "SELECT value FROM json_each(%s)"
+    rows = f"SELECT id FROM {Profile._meta.db_table} WHERE rowid IN ({drawn}) AND digest > ''"  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(rows, [json.dumps(numbers)])
         return [id for (id,) in cursor.fetchall()]

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from django.db import connections, models
 
+from profiles import documents
 from profiles.documents import Sealed
 
 TABLE = "profiles_profile"
@@ -23,10 +24,21 @@ _NEW_ONLY = " ON CONFLICT (id) DO NOTHING"
 # Of rows that are locked, so nobody comes between: the conflict is the way to update many at once.
 _REPLACE = f""" ON CONFLICT (id) DO UPDATE SET
     document = excluded.document, digest = excluded.digest, version = excluded.version,
-    changed_at = excluded.changed_at,
+    created_at = CASE WHEN {TABLE}.digest = '' THEN excluded.created_at ELSE {TABLE}.created_at END,
+    deleted_at = NULL, deleted_by = '', changed_at = excluded.changed_at,
     first_changed_at = COALESCE({TABLE}.first_changed_at, excluded.first_changed_at)"""
 _UPDATE = f"""UPDATE {TABLE} SET document = %s, digest = %s, version = version + 1, changed_at = %s,
     first_changed_at = COALESCE(first_changed_at, %s) WHERE id = %s AND version = %s"""  # noqa: S608 - as above
+
+
+_CREATE = f"""{_INSERT}{_ROW} ON CONFLICT (id) DO UPDATE SET
+    document = excluded.document, digest = excluded.digest, version = {TABLE}.version + 1,
+    created_at = excluded.created_at, changed_at = excluded.changed_at,
+    first_changed_at = excluded.first_changed_at, deleted_at = NULL, deleted_by = ''
+    WHERE {TABLE}.digest = '' RETURNING version"""
+# Nothing of the document stays. What was not handed on is not any more: the deletion is told in its place.
+_BURY = f"""UPDATE {TABLE} SET document = %s, digest = '', version = version + 1, changed_at = %s,
+    first_changed_at = NULL, deleted_at = %s, deleted_by = %s WHERE id = %s"""  # noqa: S608 - as above
 
 
 class Row(NamedTuple):
@@ -53,6 +65,22 @@ def update(row: Row, now: datetime, using: str) -> bool:
     with connections[using].cursor() as cursor:
         cursor.execute(_UPDATE, [*row.sealed, at, at, row.id, row.version - 1])
         return bool(cursor.rowcount)
+
+
+def create(id: str, sealed: Sealed, now: datetime, using: str) -> int | None:
+    """Write a new one, or a deleted one again; its version, None where the id is taken."""
+    at = _moment(now, using)
+    with connections[using].cursor() as cursor:
+        cursor.execute(_CREATE, [id, *sealed, 1, at, at, at])
+        found = cursor.fetchone()
+    return None if found is None else int(found[0])
+
+
+def bury(ids: Sequence[str], by: str, now: datetime, using: str) -> None:
+    """Make tombstones of profiles that are locked."""
+    at = _moment(now, using)
+    with connections[using].cursor() as cursor:
+        cursor.executemany(_BURY, [(documents.seal({"id": id}).text, at, at, by, id) for id in ids])
 
 
 def _write(rows: Sequence[Row], on_conflict: str, now: datetime, using: str) -> int:

@@ -168,6 +168,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
+        "LeavingEnum": "destinations.models.Destination.Leaving",
         "StateEnum": "destinations.models.ProfileSync.State",
         "JobStateEnum": "tracsync.common.jobs.Job.State",
     },

@@ -70,7 +70,8 @@ class DestinationSerializer(StrictModelSerializer):
         model = Destination
         fields = (
             *("id", "name", "description", "resource", "prerequisites", "mapping", "settings"),
-            *("on_leave", "quiet_period", "max_wait", "effective_quiet_period", "effective_max_wait"),
+            *("on_leave", "on_delete"),
+            *("quiet_period", "max_wait", "effective_quiet_period", "effective_max_wait"),
             *("concurrency", "effective_concurrency", "rate_limit", "rate_period"),
             *("use_test_credentials", "enabled", "paused", "paused_at", "tags", "health"),
             *("backfill_suggested", "backfill_url", "revision", "created_at", "updated_at"),

@@ -127,6 +127,8 @@ class ProfileSyncs(APIView):
             {
                 "profile": serializers.CharField(),
                 "version": serializers.IntegerField(),
+                "deleted_at": serializers.DateTimeField(allow_null=True),
+                "deleted_by": serializers.CharField(),
                 "settled": serializers.BooleanField(),
                 "syncs": SyncSerializer(many=True),
                 "prospects": ProspectSerializer(many=True),
@@ -135,11 +137,13 @@ class ProfileSyncs(APIView):
     )
     def get(self, request: Request, id: str) -> Response:
         """A profile's state at every destination, and when changes that are not settled will be sent."""
-        profile = get_object_or_404(Profile.objects.defer("document"), pk=check_id(id))
+        profile = get_object_or_404(Profile.with_deleted.defer("document"), pk=check_id(id))
         return Response(
             {
                 "profile": profile.pk,
                 "version": profile.version,
+                "deleted_at": profile.deleted_at,
+                "deleted_by": profile.deleted_by,
                 "settled": profile.is_settled,
                 "syncs": SyncSerializer(SYNCS.filter(profile=profile), many=True).data,
                 "prospects": ProspectSerializer(explain.prospects(profile), many=True).data,

@@ -27,6 +27,7 @@ LABELS = {
     "prerequisites": gettext_lazy("Prerequisites"),
     "mapping": gettext_lazy("Mapping"),
     "on_leave": gettext_lazy("When it leaves"),
+    "on_delete": gettext_lazy("When it is deleted"),
     "quiet_period": gettext_lazy("Quiet period"),
     "max_wait": gettext_lazy("Max wait"),
     "concurrency": gettext_lazy("Concurrency"),
@@ -39,7 +40,15 @@ LABELS = {
 LONG = ("description", "prerequisites", "mapping")  # shown as a difference, not in a sentence
 OWN = tuple(name for name in LABELS if name not in ("resource_name", "paused"))
 RESTORED = (
-    *("use_test_credentials", "prerequisites", "mapping", "on_leave", "quiet_period", "max_wait"),
+    *(
+        "use_test_credentials",
+        "prerequisites",
+        "mapping",
+        "on_leave",
+        "on_delete",
+        "quiet_period",
+        "max_wait",
+    ),
     *("concurrency", "rate_limit", "rate_period"),
 )
 MOST_SHOWN = 60  # characters of a value in a sentence

@@ -65,7 +65,8 @@ def check_destination(destination: Destination, entered: Mapping[str, Any] | Non
         _check_opening("settings", connector, destination.credentials, destination.settings, errors)
         if isinstance(destination.settings, dict):
             kept_secrets.check_destination(destination, entered or {}, errors)
-            _check_leaving("on_leave", connector, destination, errors)
+            for choice in ("on_leave", "on_delete"):
+                _check_leaving(choice, connector, destination, errors)
     if destination.use_test_credentials and not resource.test:
         errors["use_test_credentials"] = [
             _("The resource %(name)s has no test credentials.") % {"name": resource.name}

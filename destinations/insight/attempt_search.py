@@ -207,6 +207,6 @@ def _few_profiles(filters: dict[str, Any]) -> list[str] | None:
     """The profiles that are meant, where they are few."""
     if not filters["q"]:
         return None
-    found = Profile.objects.filter(id_matches(filters["q"])).order_by().values_list("pk", flat=True)
+    found = Profile.with_deleted.filter(id_matches(filters["q"])).order_by().values_list("pk", flat=True)
     ids = list(found[: FEW_PROFILES + 1])
     return ids if len(ids) <= FEW_PROFILES else None

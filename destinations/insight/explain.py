@@ -138,6 +138,8 @@ def _due(sync: ProfileSync, now: datetime) -> str:
     if sync.due_at <= now:
         return _("due since %(time)s") % {"time": told(sync.due_at, now)}
     profile = sync.profile
+    if profile.is_deleted:
+        return _("to be removed at %(time)s, as the profile was deleted") % {"time": told(sync.due_at, now)}
     return _waiting(sync.destination, profile.changed_at, sync.first_changed_at or profile.changed_at, now)
 
 

@@ -81,6 +81,8 @@ def _never(pair: Pair) -> str:
         return _("It was not sent yet: %(coming)s.") % {"coming": pair.prospect.text}
     if not pair.destination.enabled:
         return _("It was never sent, because the destination is off.")
+    if pair.profile.is_deleted:
+        return _("The profile was deleted, and nothing is to be removed there.")
     if pair.destination.created_at > pair.profile.changed_at:
         return _("It was never sent, because it has not changed since the destination was added.")
     return _("It was never sent: it was not handed to this destination since its last change.")
@@ -103,6 +105,9 @@ def _changes(pair: Pair) -> Iterator[Event]:
     first = profile.first_changed_at or profile.changed_at
     if first < profile.changed_at:
         yield Event(first, _("Changed"), _("the first change that is not handed over yet"))
+    if profile.deleted_at is not None:
+        yield Event(profile.deleted_at, _("Deleted"), profile.deleted_by)
+        return
     last = _("for the last time; now version %(v)s") % {"v": profile.version}
     yield Event(profile.changed_at, _("Changed"), last)
     quiet = pair.destination.due_at(profile.changed_at, first)

@@ -156,6 +156,14 @@ class Destination(models.Model):
             " Erase also clears what the other system would keep of it."
         ),
     )
+    on_delete = models.CharField(
+        _("when it is deleted"),
+        max_length=6,
+        choices=Leaving.choices,
+        default=Leaving.KEEP,
+        db_default=Leaving.KEEP,
+        help_text=_("What to do with a profile that was sent and is deleted here."),
+    )
     quiet_period = models.FloatField(
         _("quiet period"),
         null=True,

@@ -40,6 +40,8 @@ class ProfileSync(models.Model):
         REJECTED = "rejected", _("Rejected")
         REMOVED = "removed", _("Removed")
 
+    FINISHED = State.SYNCED, State.SKIPPED, State.REMOVED  # until a change
+
     profile = models.ForeignKey(
         Profile, models.CASCADE, related_name="syncs", db_index=False, verbose_name=_("profile")
     )

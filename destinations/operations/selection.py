@@ -208,7 +208,7 @@ def syncs(choice: Choice) -> QuerySet[ProfileSync]:
     if found["owed"]:
         rows = rows.filter(due_at__isnull=found["owed"] == "no")
     if term := found["q"].strip():
-        profiles = Profile.objects.filter(id_matches(term, rows.db)).order_by()
+        profiles = Profile.with_deleted.filter(id_matches(term, rows.db)).order_by()
         rows = rows.filter(profile__in=profiles.values("pk"))
     return rows
 

@@ -9,9 +9,9 @@ from django.db import DatabaseError, transaction
 from django.db.models.signals import post_save
 from django.utils import timezone
 
-from destinations.sync import claim, immediate, settle
+from destinations.sync import claim, deletion, immediate, settle
 from profiles.changes import profiles_changed
-from profiles.models import Profile
+from profiles.models import Profile, profiles_deleted
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 def connect() -> None:
     post_save.connect(profile_saved, sender=Profile)
     profiles_changed.connect(profiles_written, sender=Profile)
+    profiles_deleted.connect(profiles_gone, sender=Profile)
 
 
 def profile_saved(instance: Profile, raw: bool, **_: Any) -> None:
@@ -29,6 +30,10 @@ def profile_saved(instance: Profile, raw: bool, **_: Any) -> None:
 def profiles_written(ids: list[str], **_: Any) -> None:
     """The rows say that they have changed and a scheduler will see it: only what may not wait starts here."""
     transaction.on_commit(lambda: _push_at_once(ids))
+
+
+def profiles_gone(ids: list[str], **_: Any) -> None:
+    deletion.hand_over(ids)
 
 
 def _push_at_once(ids: list[str]) -> None:

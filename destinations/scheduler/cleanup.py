@@ -7,14 +7,15 @@ from typing import Any
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.sessions.models import Session
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 from django_q.models import Failure
 
-from destinations.models import Backfill, DeliveryAttempt, DestinationVersion, Replay
+from destinations.models import Backfill, DeliveryAttempt, DestinationVersion, ProfileSync, Replay
 from destinations.sync import counters
 from profiles.imports import job
 from profiles.imports.models import ImportJob
+from profiles.models import Profile
 
 EVERY = 600.0  # seconds
 BATCH_SIZE = 5000
@@ -47,8 +48,8 @@ def prune() -> int:
 
 
 def _prune_history(now: datetime) -> int:
-    """One batch each of ended jobs, of versions of destinations but the newest, of the admin's log, and of
-    expired sessions; how many."""
+    """One batch each of tombstones, of ended jobs, of versions of destinations but the newest, of the admin's
+    log, and of expired sessions; how many."""
     old = now - timedelta(days=settings.TRACSYNC_HISTORY_DAYS)
     newest = DestinationVersion.objects.filter(destination=OuterRef("destination")).order_by("-number")
     found: list[QuerySet[Any]] = [
@@ -59,7 +60,15 @@ def _prune_history(now: datetime) -> int:
         LogEntry.objects.filter(action_time__lt=old),
         Session.objects.filter(expire_date__lt=now),
     ]
-    return sum(_delete_batch(rows) for rows in found)
+    return sum(_delete_batch(rows) for rows in found) + _prune_tombstones(old)
+
+
+def _prune_tombstones(old: datetime) -> int:
+    """One batch of tombstones of which nothing is left to be removed; how many."""
+    unfinished = ProfileSync.objects.filter(profile=OuterRef("pk")).exclude(state__in=ProfileSync.FINISHED)
+    done = Profile.with_deleted.filter(~Exists(unfinished), digest="", deleted_at__lt=old)
+    ids = list(done.order_by("deleted_at").values_list("pk", flat=True)[:BATCH_SIZE])
+    return Profile.with_deleted.filter(pk__in=ids, digest="").purge() if ids else 0
 
 
 def _delete_batch(rows: QuerySet[Any]) -> int:

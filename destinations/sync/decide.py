@@ -21,6 +21,8 @@ from profiles.documents import InvalidDocument, canonical
 from profiles.models import Profile
 from tracsync.common.messages import joined, message
 
+DELETED = message("the profile was deleted")
+
 
 @dataclass(frozen=True, slots=True)
 class Wait:
@@ -91,6 +93,8 @@ class Decider:
             return Refuse(message("the payload cannot be sent: %(reason)s", reason=str(error)), problem=True)
 
     def _decide(self, sync: ProfileSync, profile: Profile, now: datetime) -> Decision:
+        if profile.is_deleted:
+            return self._leave(self.destination.on_delete, DELETED) if sync.may_be_there else Skip(DELETED)
         sources = {"profile": profile.document}
         condition = self._condition
         if condition is not None and not condition.evaluate(sources):

@@ -248,8 +248,8 @@ class _Batch:
         self.slices += 1
         part = batch_size(self.decider.connector, self.destination.settings)
         rows = [waiting.popleft() for _ in range(min(max(self.pace.rows, part), len(waiting)))]
-        wanted = Profile.objects.filter(pk__among=[row.profile_id for row in rows])
-        profiles = {profile.pk: profile for profile in wanted.defer("digest", "created_at")}
+        wanted = Profile.with_deleted.filter(pk__among=[row.profile_id for row in rows])
+        profiles = {profile.pk: profile for profile in wanted.defer("created_at", "deleted_by")}
         pushes: list[Push] = []
         decided: list[entries.Entry] = []
         for row in rows:

@@ -7,6 +7,7 @@ import pytest
 from django.core.handlers.wsgi import WSGIRequest
 from django.utils.http import http_date, urlencode
 
+from destinations.models import ProfileSync
 from profiles import documents, request_stream
 from profiles.models import Profile
 
@@ -269,3 +270,19 @@ def test_bad_filters_are_named(api, query, field):
     response = api.get(f"/api/profiles/?{query}")
     assert response.status_code == 400
     assert field in response.json()
+
+
+def test_a_deleted_profile_is_gone_and_its_removal_can_be_followed(api, make_destination, make_profile):
+    destination = make_destination(on_delete="remove")
+    profile = make_profile("p1")
+    ProfileSync.objects.create(profile=profile, destination=destination, version=1, synced_version=1)
+    assert api.delete("/api/profiles/p1/").status_code == 204
+    assert api.get("/api/profiles/p1/").status_code == 404
+    assert api.delete("/api/profiles/p1/").status_code == 404
+    assert api.get("/api/profiles/").json()["results"] == []
+    told = api.get("/api/profiles/p1/syncs/").json()
+    assert (told["version"], told["deleted_by"].startswith("API token")) == (2, True)
+    assert told["deleted_at"] is not None
+    assert told["syncs"][0]["reason"].startswith("to be removed at")
+    assert api.put("/api/profiles/p1/", {"id": "p1"}).status_code == 201
+    assert api.get("/api/profiles/p1/syncs/").json()["version"] == 3

@@ -234,7 +234,7 @@ def test_an_insert_that_is_forced_brings_a_deleted_profile_back(saved):
     profile.save()
     Profile.objects.all().delete()
     profile.save(force_insert=True)
-    assert (marks()[0], Profile.objects.get().document["n"]) == (1, 2)
+    assert (marks()[0], Profile.objects.get().document["n"]) == (4, 2)
     assert saved[-1][0]
 
 

@@ -54,4 +54,6 @@ def search_profiles(rows: QuerySet[Any], term: str) -> QuerySet[Any]:
     """Rows of profiles whose ids begin with the term; found through the profiles' own index."""
     if not (term := term.strip()):
         return rows
-    return rows.filter(profile__in=Profile.objects.filter(id_matches(term, rows.db)).order_by().values("pk"))
+    return rows.filter(
+        profile__in=Profile.with_deleted.filter(id_matches(term, rows.db)).order_by().values("pk")
+    )

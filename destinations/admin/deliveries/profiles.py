@@ -39,6 +39,7 @@ class Row:
     prospect: Prospect | None
     now: datetime
     profile_id: str
+    is_deleted: bool = False
     compared: Comparison | None = None
 
     @property
@@ -97,6 +98,8 @@ class Row:
         return "" if found in self.sentence else found
 
     def _never(self) -> str:
+        if self.is_deleted:
+            return _("nothing is to be removed there")
         if not self.destination.enabled:
             return _("the destination is off")
         return _("has not changed since the destination was added; a backfill or “sync now” sends it")
@@ -113,15 +116,16 @@ class ProfileAtDestinationsAdmin(ActingAdmin, ProfileAdmin):
         return [own, *super().get_urls()]
 
     def has_act_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return resend.may_send(request)
+        return resend.may_send(request) and not (obj and obj.is_deleted)
 
     def panel(self, request: HttpRequest, obj: Profile) -> dict[str, Any]:
         found = rows(obj) if why.may_look(request) else []
-        if request.user.has_perm("destinations.view_destination"):  # it shows what that makes of the profile
+        # It shows what the destination makes of the profile.
+        if not obj.is_deleted and request.user.has_perm("destinations.view_destination"):
             found = compare(found, obj)
         return {
             "rows": found,
-            "may_sync": self.has_act_permission(request),
+            "may_sync": self.has_act_permission(request, obj),
             "sync_url": self.url("sync_now", obj),
         }
 
@@ -137,7 +141,8 @@ def rows(profile: Profile) -> list[Row]:
     for destination in destinations:
         if sync := syncs.get(destination.pk):
             sync.profile, sync.destination = profile, destination
-    return [Row(one, syncs.get(one.pk), coming.get(one.pk), now, profile.pk) for one in destinations]
+    told = now, profile.pk, profile.is_deleted
+    return [Row(one, syncs.get(one.pk), coming.get(one.pk), *told) for one in destinations]
 
 
 def compare(rows: list[Row], profile: Profile) -> list[Row]:

@@ -47,7 +47,8 @@ def why_page(
         raise Http404 from None
     pair = _pair(profile, destination)
     now: dict[str, Any] = {}
-    if may_judge := request.user.has_perm("destinations.view_destination"):
+    may_judge = request.user.has_perm("destinations.view_destination")
+    if may_judge and not profile.is_deleted:
         shown, compared = judged(pair.destination, profile)
         now = {"preview": readable(shown, compared), "hint": _hint(pair, shown)}
     return model_admin.page(
@@ -120,7 +121,7 @@ def _done(
 
 
 def _buttons(request: HttpRequest, model_admin: ActingAdmin, pair: Pair) -> list[Button]:
-    if not (resend.may_send(request) and pair.destination.enabled):
+    if not (model_admin.has_act_permission(request, pair.profile) and pair.destination.enabled):
         return []
     fields = (("destination", str(pair.destination.pk)), ("back", "why"))
     now = _("Send it without waiting for the quiet period, unless nothing has changed.")

@@ -81,6 +81,7 @@ class DestinationForm(forms.ModelForm):
             *("name", "description", "resource", "use_test_credentials", "prerequisites", "mapping"),
             *(
                 "on_leave",
+                "on_delete",
                 "quiet_period",
                 "max_wait",
                 "concurrency",
@@ -195,7 +196,8 @@ def fieldsets(form: type[DestinationForm], stored: Destination | None) -> list[F
     if form.connector is not None:
         sets += _how(form.connector, form.preset or {"settings": stored.settings if stored else {}})
     gone = _("What becomes of a profile there that is not wanted any more.")
-    sets.append(_fieldset(_("Leaving"), with_help(gone, "concepts#leaving", _("About leaving")), "on_leave"))
+    about = with_help(gone, "concepts#leaving", _("About leaving"))
+    sets.append(_fieldset(_("Leaving"), about, "on_leave", "on_delete"))
     waiting = _("How long it waits for the changes of a profile to end.")
     sets.append(_fieldset(_("When"), waiting, "quiet_period", "max_wait"))
     limits = _("What the other system can bear.")

@@ -132,7 +132,7 @@ def test_deleting_asks_with_counts(profile, destination, page, post):
     text = page("profiles_profile_delete", "anna")
     assert "Delivery attempts: 30" in text
     assert text.count("anna →") == 0
-    assert "what they hold of it stays there" in text
+    assert "elsewhere what they hold stays" in text
     post("profiles_profile_delete", "anna", post="yes")
     assert not Profile.objects.exists()
 
@@ -260,3 +260,45 @@ def test_ticked_profiles_are_deleted_and_not_too_many_at_once(db, post, monkeypa
 
 def test_an_object_that_is_gone_is_not_found(db, admin_client):
     assert admin_client.post(reverse("admin:profiles_profile_sync_now", args=["gone"])).status_code == 404
+
+
+@pytest.fixture
+def deleted(page, destination, db):
+    """One that was sent before, to a destination that removes it."""
+    Destination.objects.update(on_delete="remove")
+    Profile(document={"id": "gone", "secret": "s3cr3t"}).save()
+    ProfileSync.objects.create(profile_id="gone", destination=destination, version=1, synced_version=1)
+    Profile.objects.filter(pk="gone").delete(by="somebody")
+
+
+def test_a_deleted_profile_has_a_page_that_says_what_becomes_of_it(deleted, page):
+    text = page("profiles_profile_change", "gone")
+    assert "somebody" in text
+    assert "to be removed at" in text
+    assert "s3cr3t" not in text
+    assert "Sync now" not in text
+    assert 'name="_save"' not in text
+
+
+def test_why_a_deleted_profile_is_still_there(deleted, page, destination):
+    text = page("profiles_profile_why", "gone", destination.pk)
+    assert "To be removed at" in text
+    assert "The profile was deleted." in text
+
+
+def test_deleted_profiles_are_listed_where_one_asks_for_them(deleted, page):
+    assert "gone" not in page("profiles_profile_changelist")
+    text = page("profiles_profile_changelist", query="deleted=yes")
+    assert "gone" in text
+    assert "somebody" in text
+
+
+def test_who_deletes_in_the_admin_is_noted(db, admin_client, admin_user):
+    Profile(document={"id": "p1"}).save()
+    Profile(document={"id": "p2"}).save()
+    admin_client.post(reverse("admin:profiles_profile_delete", args=["p1"]), {"post": "yes"})
+    listed = {"action": "delete_selected", "_selected_action": ["p2"], "post": "yes"}
+    admin_client.post(reverse("admin:profiles_profile_changelist"), listed)
+    by = dict(Profile.with_deleted.values_list("pk", "deleted_by"))
+    assert by == dict.fromkeys(("p1", "p2"), admin_user.get_username())
+    assert not Profile.objects.exists()
