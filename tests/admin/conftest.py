@@ -152,8 +152,8 @@ def fields():
                 self.found[name] = ""
             elif tag == "select":
                 self.select = name
-            elif tag == "option" and self.select and "selected" in given:
-                self.found[self.select] = given.get("value", "")
+            elif tag == "option" and self.select and ("selected" in given or self.select not in self.found):
+                self.found[self.select] = given.get("value", "")  # the first one, where none is selected
 
         def handle_endtag(self, tag):
             if tag == "textarea" and self.inside:

@@ -69,8 +69,13 @@ def settings_fields(schema: Mapping[str, Any], prefix: str) -> dict[str, forms.F
 
 
 def settings_initial(schema: Mapping[str, Any], prefix: str, stored: Value) -> Value:
+    """With the defaults also of objects that are not there: a browser would choose the first of a list."""
     shown = schemas.mask(schema, schemas.with_defaults(schema, stored))
-    return {f"{prefix}.{leaf.name}": dig(shown, leaf.path) for leaf in leaves(schema)}
+    found = {}
+    for leaf in leaves(schema):
+        value = dig(shown, leaf.path)
+        found[f"{prefix}.{leaf.name}"] = leaf.schema.get("default") if value is None else value
+    return found
 
 
 def settings_typed(schema: Mapping[str, Any], prefix: str, cleaned: Value) -> Value:
