@@ -152,10 +152,12 @@ class Unreachable(ConnectorError):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An access token. `expires_at` in epoch seconds."""
+    """An access token. `expires_at` in epoch seconds. `refresh`: what the next one is asked for with, "" if
+    that is not with a refresh token."""
 
     value: str = field(repr=False)
     expires_at: float
+    refresh: str = field(default="", repr=False)
 
 
 class TokenStore(Protocol):
@@ -163,6 +165,9 @@ class TokenStore(Protocol):
 
     def get(self) -> Token | None:
         """The stored token unless it has expired."""
+
+    def refresh_token(self) -> str:
+        """The refresh token that came with the last access token, also with one that has expired."""
 
     def renew(self, stale: Token | None, fetch: Callable[[], Token]) -> Token:
         """Replace `stale`; only one caller fetches, the others get what it fetched.
@@ -182,6 +187,9 @@ class MemoryTokenStore:
         if self._token is None or self._token.expires_at <= time.time():
             return None
         return self._token
+
+    def refresh_token(self) -> str:
+        return self._token.refresh if self._token else ""
 
     def renew(self, stale: Token | None, fetch: Callable[[], Token]) -> Token:
         current = self.get()

@@ -92,7 +92,9 @@ def send_test(destination: Destination, document: dict[str, Any], key: str) -> T
             message("the resource %(name)s has no test credentials", name=destination.resource.name)
         )
     began = time.monotonic()
-    with connector.open(destination.resource.test, destination.settings, trial_runtime()) as session:
+    with connector.open(
+        destination.resource.test, destination.settings, trial_runtime(destination.resource, True)
+    ) as session:
         [outcome] = session.push([Delivery(payload, key, key=str(document.get("id", "")), profile=document)])
     exchange = outcome.exchange
     return Trial(
@@ -116,7 +118,7 @@ def check(resource: Resource, use_test: bool, settings: dict[str, Any] | None = 
         destination = resource.destinations.only("settings").order_by("-enabled", "pk").first()
         settings = (destination and destination.settings) or _stand_in(connector.settings_schema)
     filled = schemas.with_defaults(connector.settings_schema, settings)
-    with connector.open(resource.credentials(use_test), filled, trial_runtime()) as session:
+    with connector.open(resource.credentials(use_test), filled, trial_runtime(resource, use_test)) as session:
         return session.check()
 
 

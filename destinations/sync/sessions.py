@@ -105,9 +105,10 @@ def runtime(destination: Destination) -> Runtime:
     return Runtime(allowed_internal=settings.TRACSYNC_ALLOWED_INTERNAL_NETWORKS, tokens=tokens)
 
 
-def trial_runtime() -> Runtime:
-    """For a connection test: it shows whether the credentials work, so no stored token is used."""
-    return Runtime(allowed_internal=settings.TRACSYNC_ALLOWED_INTERNAL_NETWORKS, tokens=MemoryTokenStore())
+def trial_runtime(resource: Resource, use_test: bool) -> Runtime:
+    """For a connection test: it shows whether the credentials work, so no stored access token is used."""
+    tokens = TrialTokens(StoredTokens(resource, use_test))
+    return Runtime(allowed_internal=settings.TRACSYNC_ALLOWED_INTERNAL_NETWORKS, tokens=tokens)
 
 
 class StoredTokens:
@@ -126,7 +127,11 @@ class StoredTokens:
         stored = AccessToken.objects.filter(**self.row, expires_at__gt=timezone.now()).first()
         if stored is None or stored.expires_at is None:
             return None
-        return Token(stored.value, stored.expires_at.timestamp())
+        return Token(_kept(stored)["value"], stored.expires_at.timestamp(), _kept(stored)["refresh"])
+
+    def refresh_token(self) -> str:
+        stored = AccessToken.objects.filter(**self.row).first()
+        return _kept(stored)["refresh"] if stored else ""
 
     def renew(self, stale: Token | None, fetch: Callable[[], Token]) -> Token:
         """Whoever comes second waits, and finds the new token there. Raises what `fetch` raises."""
@@ -154,7 +159,35 @@ class StoredTokens:
             if renewed is None:
                 renewed = fetch()
                 expires_at = datetime.fromtimestamp(renewed.expires_at, UTC)
-                row.update(value=renewed.value, expires_at=expires_at)
+                # A text is what releases before this one can read.
+                both = {"value": renewed.value, "refresh": renewed.refresh}
+                row.update(value=both if renewed.refresh else renewed.value, expires_at=expires_at)
             return renewed
         finally:
             row.update(renewing_until=None)
+
+
+class TrialTokens(MemoryTokenStore):
+    """The tokens of a trial. A refresh token is shared with all: it may count only once."""
+
+    def __init__(self, shared: StoredTokens) -> None:
+        super().__init__()
+        self._shared = shared
+
+    def refresh_token(self) -> str:
+        return self._shared.refresh_token()
+
+    def renew(self, stale: Token | None, fetch: Callable[[], Token]) -> Token:
+        return super().renew(stale, lambda: self._fetched(fetch))
+
+    def _fetched(self, fetch: Callable[[], Token]) -> Token:
+        if self._shared.refresh_token():
+            return self._shared.renew(self._shared.get(), fetch)
+        fetched = fetch()
+        return self._shared.renew(self._shared.get(), lambda: fetched) if fetched.refresh else fetched
+
+
+def _kept(stored: AccessToken) -> dict[str, str]:
+    """The access token, and the refresh token where there is one."""
+    both = stored.value if isinstance(stored.value, dict) else {"value": stored.value or ""}
+    return {"refresh": "", **both}

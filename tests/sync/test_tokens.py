@@ -9,7 +9,7 @@ from django.db import connection, connections
 from destinations import configuration
 from destinations.connectors.base import Token, Unreachable
 from destinations.models import AccessToken
-from destinations.sync.sessions import StoredTokens
+from destinations.sync.sessions import StoredTokens, TrialTokens
 
 
 def in_an_hour():
@@ -90,3 +90,39 @@ def test_of_many_at_once_one_fetches(resource):
         thread.join()
     assert (got, len(fetched)) == (["shared"] * 8, 1)
     assert AccessToken.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_a_trial_asks_anew_and_keeps_what_counts_only_once(resource):
+    shared = StoredTokens(resource, use_test=False)
+    TrialTokens(shared).renew(None, lambda: Token("T-0", in_an_hour()))
+    assert shared.get() is None  # nothing to be kept
+    asked = []
+
+    def fetch():
+        asked.append(shared.refresh_token())
+        return Token(f"T-{len(asked)}", int(in_an_hour()), f"r-{len(asked)}")
+
+    for _ in range(2):
+        trial = TrialTokens(shared)
+        assert trial.get() is None
+        assert trial.renew(None, fetch) == trial.get() == shared.get()
+    assert asked == ["", "r-1"]
+    assert shared.refresh_token() == "r-2"
+
+
+@pytest.mark.django_db
+def test_a_refresh_token_outlives_its_access_token_and_ends_with_the_credentials(resource):
+    first = Token("T-1", time.time() - 1, "r-1")
+    store = StoredTokens(resource, use_test=False)
+    store.renew(None, lambda: first)
+    assert store.get() is None
+    assert StoredTokens(resource, use_test=False).refresh_token() == "r-1"
+    assert StoredTokens(resource, use_test=True).refresh_token() == ""
+    second = store.renew(None, lambda: Token("T-2", time.time() + 60, store.refresh_token() + "-next"))
+    assert store.get().refresh == second.refresh == "r-1-next"
+    store.renew(second, lambda: Token("T-3", time.time() + 60))
+    assert AccessToken.objects.get().value == "T-3"
+    resource.production = {"token": "other"}
+    configuration.save(resource)
+    assert store.refresh_token() == ""

@@ -144,6 +144,16 @@ def test_a_refresh_token_is_exchanged_with_basic_authentication(server, loopback
     assert asked.headers["Authorization"] == "Basic bWU6czNjcmV0LW9mLW1pbmU="
 
 
+def test_a_refresh_token_that_counts_once_is_replaced_by_the_one_that_came(server, loopback) -> None:
+    more = {"grant": "refresh_token", "refresh_token": "r-1"}
+    server.answers += [token("T-1", refresh_token="r-2"), (200, {}, b""), (200, {}, b"")]
+    push(server, loopback, more)
+    server.answers += [(401, {}, b""), token("T-2"), (200, {}, b""), (401, {}, b""), token("T-3")]
+    push(server, loopback, more)
+    asked = [seen.body.decode() for seen in server.seen if seen.path == "/token"]
+    assert ["refresh_token=r-1" in asked[0], *("refresh_token=r-2" in one for one in asked[1:])] == [True] * 3
+
+
 @pytest.mark.parametrize(
     ("answer", "error", "says"),
     [

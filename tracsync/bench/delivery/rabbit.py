@@ -20,7 +20,7 @@ from destinations.connectors import registry
 from destinations.connectors.amqp.link import parse_uri
 from destinations.connectors.base import Accepted, ConfigurationError, Delivery
 from destinations.models import Destination, ProfileSync
-from destinations.sync.sessions import trial_runtime
+from destinations.sync.sessions import runtime
 from tracsync.bench.inside import CannotMeasureError
 from tracsync.bench.report import Section
 
@@ -153,7 +153,7 @@ def _connector_pass(run: Run, destination: Destination, channel: Any, traffic: T
 def _push(destination: Destination, deliveries: Sequence[Delivery], begin: Callable[[], object]) -> None:
     """Raises RuntimeError where the broker does not confirm all."""
     connector = registry.get("rabbitmq")
-    with connector.open(destination.credentials, destination.settings, trial_runtime()) as session:
+    with connector.open(destination.credentials, destination.settings, runtime(destination)) as session:
         session.check()
         begin()
         for start in range(0, len(deliveries), connector.batch_size):

@@ -71,8 +71,11 @@ class AccessTokens:
         return token
 
     def _fetch(self) -> Token:
+        """A new token. Some services give a new refresh token each time, and take the one before no more."""
+        refresh = self._store.refresh_token() or self._grant.refresh_token
+        self._redactor.add(refresh)
         try:
-            reply = self._client.send(self._grant.request(self._grant.refresh_token))
+            reply = self._client.send(self._grant.request(refresh))
         except (http.NotSent, http.NoAnswer) as error:
             raise Unreachable(message("no access token: %(reason)s", reason=str(error))) from None
         answer = reply.json()
@@ -86,7 +89,14 @@ class AccessTokens:
             raise ConfigurationError(self._refusal(reply, said))
         if not value or len(value) > LONGEST_TOKEN or not value.isascii():
             raise ConfigurationError(message("the token address gave no access token that can be sent"))
-        return Token(value, time.time() + _life(said.get("expires_in")))
+        return Token(value, time.time() + _life(said.get("expires_in")), self._next(said, refresh))
+
+    def _next(self, said: Mapping[str, JSON], refresh: str) -> str:
+        """The refresh token to use the next time: the one that came, or else the same again."""
+        if self._grant.grant != "refresh_token":
+            return ""
+        given = said.get("refresh_token")
+        return given if isinstance(given, str) and 0 < len(given) <= LONGEST_TOKEN else refresh
 
     def _refusal(self, reply: Reply, said: Mapping[str, JSON]) -> str:
         """With the standard's own word for it (RFC 6749, 5.2), such as invalid_client."""
