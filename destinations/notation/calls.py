@@ -74,6 +74,8 @@ def _folded(function: Function, arguments: tuple[Argument, ...], start: int) -> 
     try:
         return Folded(function.call(Run(MAX_CONSTANT), values))
     except MismatchError as mismatch:
+        if len(arguments) == 1:
+            raise NotationError(mismatch.about(message("this argument")), offset=arguments[0].start) from None
         subject = message("%(name)s() of these", name=function.name)
         raise NotationError(mismatch.about(subject), offset=start) from None
     except NotationError as error:

@@ -14,8 +14,8 @@ from .budget import BITS, COST, extent
 from .evaluate import OPERATORS, compares_data, evaluate, is_bounded
 from .functions.parameters import usual_type
 from .limits import is_moderate
-from .paths import Reference
-from .tree import Call, Literal, Logic, Node, Operand, Test, constant_of, is_constant
+from .paths import ITEM, LOOP, Reference
+from .tree import Call, Literal, Logic, Node, Operand, Test, constant_of, counts, is_constant
 from .values import MISSING
 from .writer import Writer
 
@@ -74,14 +74,14 @@ def _asked(writer: Writer, test: Test, operand: Operand, default: str = "None") 
     value = write_operand(writer, operand, default)
     if is_constant(operand) or is_bounded(test):
         return value
-    if writer.item:
+    if writer.within:
         return f"{writer.run}.read({value})"
     return f"{writer.run}.glance({value})" if compares_data(test) else value
 
 
 def _test_of_literals(writer: Writer, test: Test, subject: Operand, others: list[Any]) -> str:
     """`x` against constants, without a call where the types are the usual ones."""
-    if isinstance(subject, Call) and subject.function.quick and others:
+    if isinstance(subject, Call) and subject.quick and others:
         quick = _quick_call(writer, test, subject, others)
         if quick:
             return quick
@@ -112,8 +112,8 @@ def _quick_test(writer: Writer, operator: str, x: str, others: list[Any]) -> str
 def _quick_call(writer: Writer, test: Test, call: Call, others: list[Any]) -> str:
     """A function of one text: what it gives for text needs no look at its type."""
     function, operator, names = call.function, test.operator, [writer.constant(other) for other in others]
-    result = f"{writer.constant(function.quick)}(x)"
-    if function.quick_gives is not type(others[0]) or writer.item:  # there what it gives is work
+    result = f"{writer.constant(call.quick)}(x)"
+    if function.quick_gives is not type(others[0]) or writer.within:  # there what it gives is work
         return ""
     if operator in _SIGNS or operator == "==":
         quick = f"{result} {operator} {names[0]}"
@@ -163,8 +163,8 @@ def _call(writer: Writer, call: Call, default: str) -> str:
     if is_constant(call):
         value = constant_of(call)
         return writer.constant(None if value is MISSING and default == "None" else value)
-    if function.quick and default == "None":
-        x, quick = write_operand(writer, cast(Operand, call.arguments[0])), writer.constant(function.quick)
+    if call.quick and default == "None":
+        x, quick = write_operand(writer, cast(Operand, call.arguments[0])), writer.constant(call.quick)
         other = f"None if x is None else {_slow_call(writer, call)}"
         return f"({quick}(x) if (x := {x}).__class__ is str else {other})"
     result = _direct_call(writer, call)
@@ -181,7 +181,7 @@ def _direct_call(writer: Writer, call: Call) -> str:
     """A call of what the function does, if all arguments have the usual types; "" if that cannot be known."""
     function = call.function
     kinds = [usual_type(function.parameter(position)) for position in range(len(call.arguments))]
-    if None in kinds or function.quick or function.uses_now or function.takes_missing:
+    if None in kinds or call.quick or function.uses_now or function.takes_missing or function.more_work:
         return ""
     names, checks, work, fixed = [], [], "", 0
     for position, (argument, kind) in enumerate(zip(call.arguments, cast(list[type], kinds), strict=True)):
@@ -212,11 +212,14 @@ def _argument(writer: Writer, call: Call, position: int) -> str:
 
 def _question(writer: Writer, argument: Operand | Node) -> str:
     """What is asked of each item, as a function of the item that spends at least what the reference does."""
-    with writer.about("item", lines=False):
+    with writer.about({ITEM: "item", LOOP: "loop"}, lines=False):
         answer, work = _answer(writer, argument), writer.work
+    given = "item"
+    if counts(argument):
+        given, answer = "item, count=loops()", f"((loop := count()) and ({answer}))"
     if isinstance(argument, (Test, Logic)):
-        return f"(lambda item: {writer.run}.spend({work + COST}) or ({answer}))"
-    return f"(lambda item: {writer.run}.read({answer}, {work}))"
+        return f"(lambda {given}: {writer.run}.spend({work + COST}) or ({answer}))"
+    return f"(lambda {given}: {writer.run}.read({answer}, {work}))"
 
 
 def _answer(writer: Writer, argument: Operand | Node) -> str:

@@ -13,8 +13,9 @@ from .budget import COST, MAX_COPIED, MAX_WORK, copied, counted, weight, written
 from .casts import cast
 from .compiled import write_node, write_operand
 from .limits import is_moderate_template
+from .paths import ITEM, LOOP
 from .render import left, render
-from .template_tree import Choice, Constant, Each, Formula, List, Lookup, Object, Part, Table, Text
+from .template_tree import Choice, Constant, Each, Formula, List, Lookup, Object, Part, Table, Text, counts
 from .values import ATOMS, copy, plain
 from .writer import Writer
 
@@ -171,14 +172,19 @@ class _TemplateWriter(Writer):
 
     def _each(self, part: Each, optional: bool) -> str:
         """As `render.each` goes through a list, keeping account once and not for each item."""
-        items, item, result, noted = (self.variable() for _ in range(4))
+        items, item, loops, loop, result, noted = (self.variable() for _ in range(6))
         self.line(f"{items} = {self._unchanged(part.over, optional)}")
         self.line(f"{result} = None")
         with self.block(f"if {items} is not None"):
             self.line(f"if {items}.__class__ is not list: raise Exception")
             self.line(f"{result} = []")
             self.line(f"{noted} = 1")
-            with self.block(f"for {item} in {items}"), self.about(item, lines=True):
+            names = {ITEM: item, LOOP: loop, **({part.name: item} if part.name else {})}
+            if counts(part):
+                self.line(f"{loops} = loops()")
+            with self.block(f"for {item} in {items}"), self.about(names, lines=True):
+                if counts(part):
+                    self.line(f"{loop} = {loops}()")
                 self._item(part, optional, result, noted)
                 work = self.work
             self.line(f"{self.run}.spend({noted} + len({items}) * {work})")

@@ -15,6 +15,7 @@ from .parse_cache import kept
 from .parser import parse
 from .paths import SOURCES
 from .printer import write
+from .template_tree import Written
 from .tree import Node, references
 
 Sources = Mapping[str, Any]
@@ -33,6 +34,7 @@ class Condition:
     sources: tuple[str, ...]
     references: tuple[str, ...] = field(compare=False)
     evaluate: Callable[[Sources], bool] = field(compare=False, repr=False)
+    written: tuple[Written, ...] = field(compare=False, repr=False)
     _node: Node = field(compare=False, repr=False)
 
     def explain(self, sources: Sources) -> Explanation:
@@ -63,4 +65,5 @@ def parse_condition(text: str, sources: tuple[str, ...] = SOURCES) -> Condition:
 @kept
 def _parsed(text: str, sources: tuple[str, ...]) -> Condition:
     node = parse(text, sources=sources)
-    return Condition(text, sources, references(node), compile_condition(text, node), node)
+    written = (Written("", text, node),)
+    return Condition(text, sources, references(node), compile_condition(text, node), written, node)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from dateutil import parser as dateutil_parser
 
@@ -30,6 +30,10 @@ MAX_TEXT: Final = 100  # no date, zone or offset is longer
 UNUSUAL: Final = 500  # the work of reading a date that Python itself does not read
 
 _OFFSET = re.compile(r"([+-]?)\s*((?:\d+(?:\.\d+)?\s*[a-z]+[\s,]*)+)", re.IGNORECASE | re.ASCII)
+_CLOCK_OFFSET = re.compile(r"([+-]?)\s*(\d{1,6}):([0-5]\d):([0-5]\d(?:\.\d{1,6})?)", re.ASCII)
+_NUMERIC_DATE = re.compile(  # three numbers with the same sign between them
+    r"(?<![\d.:/-])(\d{1,4})(?:\s?([./-])\s?(\d{1,2})\s?\2\s?|\s(\d{1,2})\s)(\d{1,4})(?![\d:])", re.ASCII
+)
 _QUICK_DATE = re.compile(
     r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
     r"(?:[T ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:[.,]\d{1,9})?)?(?:Z|[+-](?:[01]\d|2[0-3]):?[0-5]\d)?)?",
@@ -71,15 +75,24 @@ def read_date(value: Any) -> datetime:
     """
     if isinstance(value, datetime):
         return value
-    text = _text(value, _DATE)
+    text = bounded_text(value)
     try:
         return _moment(datetime.fromisoformat(text))
     except ValueError:
         pass
     for read in (dateutil_parser.isoparse, _read_usual_form):
-        with suppress(Exception):  # dateutil lets many kinds through
+        try:
             return _moment(read(text))
+        except MismatchError:
+            raise
+        except Exception:  # noqa: S112 - dateutil lets many kinds through
+            continue
     raise MismatchError("%(subject)s cannot be read as a date")
+
+
+def bounded_text(value: Any) -> str:
+    """The text of a date, no longer than any is. Raises MismatchError."""
+    return _text(value, _DATE)
 
 
 def work_of_reading(text: str) -> int:
@@ -104,7 +117,7 @@ def _read_usual_form(text: str) -> datetime:
     """Read with two different defaults: what differs was not in the text (a year or a month is missing)."""
     if text.isdigit():
         raise ValueError("a number is no date")
-    text = _UTC_BEFORE_SIGN.sub("", text)
+    text = _NUMERIC_DATE.sub(_year_first, _UTC_BEFORE_SIGN.sub("", text))
     first, second = (
         dateutil_parser.parse(text, default=datetime(year, month, 1), tzinfos=_zone_in_date)
         for year, month in ((2000, 1), (2004, 3))
@@ -112,6 +125,25 @@ def _read_usual_form(text: str) -> datetime:
     if first != second:
         raise ValueError("incomplete date")
     return first
+
+
+def _year_first(numbers: re.Match[str]) -> str:
+    """What is written in numbers, as ISO 8601 has it. Only dots say that the day comes first, and only four
+    digits that the year does: for all others people have to tell, since 02/11 is a day in two countries.
+    """
+    first, sign, between, blank, last = numbers.groups()
+    sign, month = sign or " ", between or blank
+    if len(first) == 4 and len(last) <= 2:
+        return f"{first}-{month:0>2}-{last:0>2}"
+    if sign == "." and len(last) == 4 and len(first) <= 2:
+        return f"{last}-{month:0>2}-{first:0>2}"
+    year = "YYYY" if len(last) == 4 else "YY"
+    pattern = sign.join((("D", "DD")[len(first) > 1], ("M", "MM")[len(month) > 1], year))
+    raise MismatchError(
+        "%(subject)s is a date whose order nobody can tell: say which it is, as in"
+        ' datetime(x, "%(pattern)s")',
+        pattern=pattern,
+    )
 
 
 def _zone_in_date(name: str | None, offset: int | None) -> tzinfo | None:
@@ -138,25 +170,30 @@ def read_timestamp(value: Any) -> datetime:
 
 
 def read_zone(value: Any) -> tzinfo:
-    """A zone name of the IANA database. Raises MismatchError."""
+    """A zone name of the IANA database, in any case. Raises MismatchError."""
     if isinstance(value, tzinfo):
         return value
-    try:
-        return _zone(_text(value, _ZONE))
-    except Exception:  # besides its own error, ZoneInfo lets those of files and encodings through
-        raise MismatchError("%(subject)s is no known time zone") from None
-
-
-@lru_cache(maxsize=64)
-def _zone(name: str) -> ZoneInfo:
+    name = _zones().get(_text(value, _ZONE).lower())
+    if name is None:
+        raise MismatchError("%(subject)s is no known time zone")
     return ZoneInfo(name)
 
 
+@cache
+def _zones() -> dict[str, str]:
+    """All names by what they are in lower case."""
+    return {name.lower(): name for name in available_timezones()}
+
+
 def read_offset(value: Any) -> timedelta:
-    """`-15m`, `36h`, `1 day`, `2w`. Raises MismatchError."""
+    """`-15m`, `36h`, `1 day`, `2w`, `1:30:00`. Raises MismatchError."""
     if isinstance(value, timedelta):
         return value
-    match = _OFFSET.fullmatch(_text(value, _OFFSET_WORD))
+    text = _text(value, _OFFSET_WORD)
+    if clock := _CLOCK_OFFSET.fullmatch(text):
+        length = timedelta(hours=int(clock[2]), minutes=int(clock[3]), seconds=float(clock[4]))
+        return -length if clock[1] == "-" else length
+    match = _OFFSET.fullmatch(text)
     if match is None:
         raise MismatchError("%(subject)s cannot be read as an offset")
     try:

@@ -33,7 +33,6 @@ class NotationError(ValueError):
         self.hint = hint
         self.expected = tuple(expected)
         self.path = path
-        self.line, self.column = _line_and_column(text, offset)
         super().__init__(message, text, offset, hint, self.expected, path)  # these args make it picklable
 
     def placed(self, text: str, shift: int = 0, path: str | None = None) -> NotationError:
@@ -42,6 +41,19 @@ class NotationError(ValueError):
             text, shift = self.text, 0
         offset = None if self.offset is None else self.offset + shift
         return NotationError(self.message, text, offset, self.hint, self.expected, self.path or path)
+
+    @property
+    def line(self) -> int | None:
+        return None if self._place is None else self._place[0]
+
+    @property
+    def column(self) -> int | None:
+        return None if self._place is None else self._place[1]
+
+    @property
+    def _place(self) -> tuple[int, int] | None:
+        """Found when it is asked for: `try` drops errors by the thousand."""
+        return None if self.text is None or self.offset is None else line_and_column(self.text, self.offset)
 
     @property
     def sentence(self) -> str:
@@ -62,9 +74,8 @@ class NotationError(ValueError):
         return joined("\n", lines)
 
 
-def _line_and_column(text: str | None, offset: int | None) -> tuple[int | None, int | None]:
-    if text is None or offset is None:
-        return None, None
+def line_and_column(text: str, offset: int) -> tuple[int, int]:
+    """From 1."""
     return text.count("\n", 0, offset) + 1, offset - (text.rfind("\n", 0, offset) + 1) + 1
 
 

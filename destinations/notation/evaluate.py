@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Final
 
 from tracsync.common.messages import message, shortened
@@ -15,7 +16,7 @@ from tracsync.common.messages import message, shortened
 from . import values
 from .budget import COST, Run, extent
 from .errors import NotationError
-from .paths import ITEM, Reference, follow
+from .paths import ITEM, LOOP, Reference, follow, loop, present
 from .tree import Call, Literal, Logic, Node, Operand, Test, is_constant
 from .values import MismatchError
 
@@ -49,10 +50,11 @@ class Scope:
     def words(self, part: Node | Operand) -> str:
         return self.text[part.start : part.end]
 
-    def about(self, item: Any) -> Scope:
-        """The same for one item of a list; each costs some of what may be done."""
+    def about(self, item: Any, index: int, name: str = "") -> Scope:
+        """The same for one item of a list, which has a name besides; each costs some of what may be done."""
         self.run.spend(COST)
-        return Scope(self.text, {**self.sources, ITEM: item}, self.run)
+        named = {name: item} if name else {}
+        return Scope(self.text, {**self.sources, ITEM: item, LOOP: loop(index), **named}, self.run)
 
     def reading(self, text: str) -> Scope:
         """The same for another text."""
@@ -66,7 +68,7 @@ class Scope:
 def evaluate(text: str, node: Node, sources: Mapping[str, Any], *, thorough: bool = False) -> bool:
     """Raises NotationError, whatever the data."""
     try:
-        return holds(node, Scope(text, sources, Run(thorough=thorough)))
+        return holds(node, Scope(text, present(sources), Run(thorough=thorough)))
     except Exception as error:
         raise as_notation_error(error) from None
 
@@ -92,7 +94,7 @@ def holds(node: Node, scope: Scope) -> bool:
 
 def test_holds(test: Test, scope: Scope) -> bool:
     operands = [value_of(operand, scope) for operand in test.operands]
-    if ITEM in scope.sources:  # asked again and again
+    if LOOP in scope.sources:  # asked again and again
         scope.run.spend(work_of(test, operands))
     elif compares_data(test) or (scope.run.thorough and not is_bounded(test)):
         for operand in operands:
@@ -147,10 +149,11 @@ def _argument(call: Call, position: int, scope: Scope) -> Any:
 
 
 def for_each(argument: Operand | Node, scope: Scope) -> Callable[[Any], Any]:
-    """What an argument says of an item, keeping account of the work."""
+    """What an argument says of one item after the other, keeping account of the work."""
+    indexes = count()
 
     def ask(item: Any) -> Any:
-        answer = _answer(argument, scope.about(item))
+        answer = _answer(argument, scope.about(item, next(indexes)))
         scope.run.spend(extent(answer))
         return answer
 
@@ -162,5 +165,5 @@ def _answer(argument: Operand | Node, scope: Scope) -> Any:
 
 
 def _located(scope: Scope, part: Operand | Node, mismatch: MismatchError) -> NotationError:
-    words = shortened(" ".join(scope.words(part).split()), MAX_WORDS)
+    words = shortened(" ".join(scope.words(part)[: 2 * MAX_WORDS].split()), MAX_WORDS)
     return NotationError(mismatch.about(words), scope.text, part.start)

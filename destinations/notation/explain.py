@@ -14,7 +14,7 @@ from .budget import Run, counted
 from .errors import NotationError
 from .evaluate import Scope, as_notation_error, test_holds, value_of
 from .limits import is_moderate
-from .paths import Reference
+from .paths import Reference, present
 from .tree import Call, Node, Operand, Test, is_constant, outside_items
 from .values import MISSING, WORD_MISSING, plain
 
@@ -91,7 +91,7 @@ def explain(text: str, node: Node, sources: Mapping[str, Any]) -> Explanation:
     """Never raises: an error while evaluating is the result "error" of the part."""
     try:
         run = Run(thorough=not is_moderate(node))
-        return _explained(node, Scope(text, sources, run), reached=True)
+        return _explained(node, Scope(text, present(sources), run), reached=True)
     except RecursionError as error:
         message = as_notation_error(error).message
         return Explanation(text, node.start, node.end, node.operator, "error", message=message)

@@ -14,7 +14,7 @@ from .errors import NotationError
 from .evaluate import Scope, as_notation_error
 from .explain import Seen, seen_in
 from .limits import is_moderate_template
-from .paths import Reference
+from .paths import Reference, present
 from .render import chosen, each, simple_value
 from .template_reader import below
 from .template_tree import Choice, Constant, Each, Formula, List, Lookup, Object, Part, Table, Text
@@ -102,7 +102,7 @@ def explain_template(part: Part, sources: Mapping[str, Any]) -> TemplateExplanat
     walk = _Walk()
     try:
         run = Run(thorough=not is_moderate_template(part))
-        payload = walk.value(part, Scope("", sources, run), _Where())
+        payload = walk.value(part, Scope("", present(sources), run), _Where())
     except Exception as error:
         return TemplateExplanation(None, tuple(walk.places), as_notation_error(error).sentence)
     return TemplateExplanation(payload, tuple(walk.places))

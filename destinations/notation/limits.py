@@ -46,5 +46,5 @@ def _depth(part: Part) -> int:
 
 def _reads(part: Node | Operand) -> bool:
     if isinstance(part, Call):
-        return part.function.quick is not None
+        return part.quick is not None
     return isinstance(part, Test) and not is_bounded(part)

@@ -17,36 +17,38 @@ from tracsync.common.messages import message
 from .calls import Argument, make_call
 from .errors import NotationError
 from .literals import read_number, read_string
-from .paths import ITEM, SOURCES, Reference, parse_path
+from .paths import ITEM, LOOP, SOURCES, Reference, parse_path
 from .syntax_hints import check_limits, explain_mistake
 from .tree import Call, Literal, Logic, Node, Operand, Test, outside_items, parts_below
 
 Child = Any  # a token or a node, with its place
 
 _OPERATORS: Final = {"=": "==", "=<": "<=", "=>": ">=", "<>": "!="}
+_NO_ITEM: Final = message(
+    "item@ is what filter(), map() and $map look at now, loop@ counts it: both stand only within them"
+)
 _one_at_a_time = Lock()  # loading the grammar, and the tables that its lexers build when first used
 
 
-def parse(text: str, *, item: bool = False, sources: Sequence[str] = SOURCES) -> Node:
-    """The tree of a condition; of one about an `item` of a list, with item@ in it.
+def parse(text: str, *, sources: Sequence[str] = SOURCES, names: Sequence[str] = ()) -> Node:
+    """The tree of a condition. `names`: what stands for the items of lists around it (`item`, `loop` ...).
 
     Raises NotationError with line and column for anything that is no condition.
     """
-    return cast(Node, _parsed(text, "condition", item, sources))
+    return cast(Node, _parsed(text, "condition", sources, names))
 
 
-def parse_formula(text: str, *, item: bool = False, sources: Sequence[str] = SOURCES) -> Operand:
+def parse_formula(text: str, *, sources: Sequence[str] = SOURCES, names: Sequence[str] = ()) -> Operand:
     """The tree of a field, value or function. Raises NotationError with line and column."""
-    return cast(Operand, _parsed(text, "formula", item, sources))
+    return cast(Operand, _parsed(text, "formula", sources, names))
 
 
-def _parsed(text: str, kind: str, item: bool, sources: Sequence[str]) -> Node | Operand:
+def _parsed(text: str, kind: str, sources: Sequence[str], names: Sequence[str]) -> Node | Operand:
     check_limits(text, kind)
     try:
         with _one_at_a_time:
             tree = cast(Node | Operand, _grammar().parse(text, start=kind))
-        _check_sources(tree, sources)
-        _check_items(tree, item or ITEM in sources)
+        _check_sources(tree, (*sources, *names))
         return tree
     except UnexpectedInput as error:
         raise explain_mistake(text, error, kind) from None
@@ -65,19 +67,14 @@ def _grammar() -> Lark:
     return Lark(grammar, parser="lalr", start=starts, transformer=_Builder(), keep_all_tokens=True)
 
 
-def _check_sources(tree: Node | Operand, sources: Sequence[str]) -> None:
+def _check_sources(tree: Node | Operand, known: Sequence[str]) -> None:
     for part in parts_below(tree):
-        if isinstance(part, Reference) and part.source not in sources and part.source != ITEM:
+        if isinstance(part, Reference) and part.source not in (*known, ITEM, LOOP):
             unknown = message("there is no source %(name)s", name=part.source)
-            raise NotationError(unknown, offset=part.start, hint=_source_hint(part.source, sources))
-
-
-def _check_items(tree: Node | Operand, allowed: bool) -> None:
-    fields = (part for part in outside_items(tree) if isinstance(part, Reference) and part.source == ITEM)
-    astray = next(fields, None)
-    if astray is not None and not allowed:
-        hint = message("item@ is what filter(), map() and $map look at now, and stands only within them")
-        raise NotationError(message("there is no item here"), offset=astray.start, hint=hint)
+            raise NotationError(unknown, offset=part.start, hint=_source_hint(part.source, known))
+    for part in outside_items(tree):
+        if isinstance(part, Reference) and part.source in (ITEM, LOOP) and part.source not in known:
+            raise NotationError(message("there is no item here"), offset=part.start, hint=_NO_ITEM)
 
 
 def _start(child: Child) -> int:
@@ -211,7 +208,7 @@ def _reference(token: Token) -> Reference:
 def _source_hint(source: str, sources: Sequence[str]) -> str:
     if source.lower() in sources:
         return message("sources are written in lower case: %(name)s@", name=source.lower())
-    near = difflib.get_close_matches(source[:30].lower(), (*sources, ITEM), n=1)
+    near = difflib.get_close_matches(source[:30].lower(), (*sources, ITEM, LOOP), n=1)
     if near:
         return message("did you mean %(name)s?", name=f"{near[0]}@")
     return message("sources are %(names)s; text needs quotes", names=", ".join(sources))

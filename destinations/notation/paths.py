@@ -20,7 +20,10 @@ from .values import MISSING
 
 SOURCES: Final = ("profile", "event", "session", "payload", "memory", "flow")  # where nothing else is said
 ITEM: Final = "item"  # where functions and templates go through a list: what is looked at now
+LOOP: Final = "loop"  # and the how-manieth it is: `loop@index` from 0, `loop@number` from 1
 WHOLE: Final = "..."
+STAR: Final = "*"
+EMPTY: Final[Mapping[str, Any]] = {}  # what an absent source is
 
 # Letters of any script; not the punctuation, spaces and signs (≥, “, —) that word processors insert.
 NAME_CHARACTERS: Final = (
@@ -33,6 +36,8 @@ _CONDITION_KEY = re.compile(f"[{NAME_CHARACTERS}]+")
 _TEMPLATE_KEY = re.compile(r"(?:\\\.|\{(?!\{)|\}(?!\})|[^.\[\]{}\x00-\x1f])+")
 _QUOTED = re.compile(r'\["((?:[^"\\\n]|\\.)*)"\]')
 _INDEX = re.compile(r"\[([0-9]+)\]")
+STAR_HINT = message('to go through a list write $map or map(); a key that is called * is written ["*"]')
+_NO_STAR = message("a path leads to one place: * cannot stand for all items of a list")
 _BRACKET_HINT = message('a key in brackets is a JSON string, ["like this"], or a list index, [0]')
 
 
@@ -59,13 +64,23 @@ class Reference:
 
 
 def follow(reference: Reference, sources: Mapping[str, Any]) -> Any:
-    """The value a reference points at, or MISSING. Never raises for JSON data."""
-    value: Any = sources[ITEM] if reference.source == ITEM else sources.get(reference.source) or {}
+    """The value a reference points at, or MISSING. Never raises for JSON data; sources are not null."""
+    value = sources.get(reference.source, EMPTY)
     for key in reference.keys:
         value = step(value, key.name, key.index, MISSING)
         if value is MISSING:
             break
     return value
+
+
+def present(sources: Mapping[str, Any]) -> dict[str, Any]:
+    """The sources that are there: null is none."""
+    return {name: value for name, value in sources.items() if value is not None}
+
+
+def loop(index: int) -> dict[str, int]:
+    """What `loop@` points at for the item at an index of a list."""
+    return {"index": index, "number": index + 1}
 
 
 def step(value: Any, name: str, index: int | None, default: Any) -> Any:
@@ -109,6 +124,8 @@ def _key(text: str, start: int, end: int, template: bool, *, bare: bool, bracket
             raise _broken(text, start, template)
         raise NotationError(message("a key is missing"), offset=start)
     name = match.group().replace("\\.", ".")
+    if name == STAR:
+        raise NotationError(_NO_STAR, offset=start, hint=STAR_HINT)
     return Key(name, _index(name)), match.end()
 
 
@@ -116,6 +133,8 @@ def _bracketed(text: str, start: int, end: int) -> tuple[Key, int]:
     if match := _INDEX.match(text, start, end):
         return Key(match.group(1), _index(match.group(1))), match.end()
     match = _QUOTED.match(text, start, end)
+    if match is None and text.startswith(f"[{STAR}]", start, end):
+        raise NotationError(_NO_STAR, offset=start, hint=STAR_HINT)
     if match is None:
         raise NotationError(message("the key in brackets cannot be read"), offset=start, hint=_BRACKET_HINT)
     try:

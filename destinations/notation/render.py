@@ -15,7 +15,7 @@ from .budget import Run, copied, counted, weight, written
 from .casts import cast
 from .errors import NotationError
 from .evaluate import Scope, as_notation_error, holds, value_of
-from .paths import ITEM, Reference, follow
+from .paths import LOOP, Reference, follow, present
 from .template_tree import Choice, Constant, Each, Formula, List, Lookup, Object, Part, Table, Text
 from .values import absent, copy, plain, type_name
 
@@ -25,7 +25,7 @@ Sources = Mapping[str, Any]
 def render(part: Part, sources: Sources, *, thorough: bool = False) -> Any:
     """Raises NotationError, whatever the data."""
     try:
-        return value_of_part(part, Scope("", sources, Run(thorough=thorough)), optional=False)
+        return value_of_part(part, Scope("", present(sources), Run(thorough=thorough)), optional=False)
     except Exception as error:
         raise as_notation_error(error) from None
 
@@ -70,7 +70,7 @@ def _looked_up(part: Lookup, value: Any, scope: Scope) -> Any:
 def _cast(value: Any, scope: Scope) -> Any:
     """A text that remains one is counted with what is made of the item."""
     result = cast(value)
-    if result is not value and ITEM in scope.sources:
+    if result is not value and LOOP in scope.sources:
         scope.run.spend(len(value))
     return result
 
@@ -127,8 +127,8 @@ def each(
         problem = message("this is %(kind)s, where a list is needed", kind=type_name(items))
         raise NotationError(problem, path=part.path)
     made = []
-    for item in items:
-        inner = scope.about(item)
+    for index, item in enumerate(items):
+        inner = scope.about(item, index, part.name)
         if is_wanted(part, inner):
             scope.run.spend(part.cost)
             made.append(make(inner))

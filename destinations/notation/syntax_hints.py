@@ -14,7 +14,7 @@ from tracsync.common.messages import message, shortened
 from . import functions
 from .errors import NotationError
 from .literals import KEYWORDS
-from .paths import ITEM, SOURCES
+from .paths import ITEM, LOOP, SOURCES, STAR, STAR_HINT
 
 MAX_LENGTH: Final = 65_536
 MAX_DEPTH: Final = 100
@@ -48,7 +48,7 @@ _QUESTIONS: Final = (
 _COMPARISON_HINT: Final = message(
     "comparisons are == (or =), != (or <>), <, <=, > and >=, written without spaces"
 )
-_SMART: Final = "“”„‟«»‘’‚‛`´"  # noqa: RUF001
+SMART_QUOTES: Final = "“”„‟«»‘’‚‛`´"  # noqa: RUF001
 _SIGNS: Final = {"≥": ">=", "≤": "<=", "≠": "!=", "–": "-", "—": "-", "−": "-", "&": "AND", "|": "OR"}  # noqa: RUF001
 # Strings as a whole, also those without an end: each character is looked at once.
 _BRACKETS = re.compile(r""""(?:[^"\\\n]|\\.)*+"?|'(?:[^'\\\n]|\\.)*+'?|[()\[\],]""")
@@ -108,7 +108,7 @@ def _unexpected_character(text: str, offset: int, possible: list[str]) -> Notati
 
 def _character_hint(text: str, offset: int) -> str | None:
     found = text[offset]
-    if found in _SMART:
+    if found in SMART_QUOTES:
         return message("these are not the straight quotes \" or ' (word processors change them)")
     if found in _SIGNS:
         return message("write %(right)s instead of %(wrong)s", right=_SIGNS[found], wrong=found)
@@ -118,6 +118,8 @@ def _character_hint(text: str, offset: int) -> str | None:
         return message('write != for "is not", and NOT ( ... ) to turn a part around')
     if found == "\\":
         return message('in a condition a dot inside a key is written ["a.b"]')
+    if found == STAR and _after_field(text, offset):
+        return STAR_HINT
     if found == "@":
         return message(
             "a field is source@path, without spaces; sources are %(names)s", names=", ".join(SOURCES)
@@ -204,7 +206,7 @@ def _stray_name(text: str, offset: int, name: str) -> NotationError:
         possible = _possible({"FIELD", "NAME", "NOT", "LPAR"})
         astray = message("%(token)s cannot stand here", token=name)
         return NotationError(astray, text, offset, expected=possible)
-    if source.lower() in (*SOURCES, ITEM):
+    if source.lower() in (*SOURCES, ITEM, LOOP):
         example = f"{source.lower()}@{_shortened(rest) if dot else 'path'}"
         hint = message("a field is source@path: %(example)s", example=example)
     elif functions.get(name):

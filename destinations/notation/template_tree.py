@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import tree
-from .paths import ITEM, Reference
+from .paths import LOOP, Reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +82,32 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Each:
-    """`{"$map": ..., "where": text, "to": ...}`; `cost` is the work of one item."""
+    """`{"$map": ..., "as": name, "where": text, "to": ...}`; `cost` is the work of one item, `name` is "" or
+    what points at the item besides `item`."""
 
     over: Part
     text: str
     where: tree.Node | None
     to: Part
+    name: str
     cost: int
     path: str
     where_path: str
 
 
 Part = Constant | Lookup | Text | Object | List | Formula | Choice | Table | Each
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A text as people wrote it, and what it means: a string of a template, or a condition or formula.
+
+    `path` is its JSON path in the template, "" for a condition of its own.
+    """
+
+    path: str
+    text: str
+    meaning: Constant | Lookup | Text | tree.Node | tree.Operand
 
 
 def children(part: Part) -> tuple[Part, ...]:
@@ -125,7 +139,7 @@ def expression(part: Part) -> tree.Operand | tree.Node | None:
 
 
 def references(part: Part) -> list[Reference]:
-    """All references of a template to data, in the order they stand there."""
+    """All references of a template, in the order they stand there."""
     found: list[Reference] = []
     for below in parts_below(part):
         asked = expression(below)
@@ -135,4 +149,10 @@ def references(part: Part) -> list[Reference]:
             found += [piece for piece in below.parts if isinstance(piece, Reference)]
         elif asked is not None:
             found += [inner for inner in tree.parts_below(asked) if isinstance(inner, Reference)]
-    return [reference for reference in found if reference.source != ITEM]
+    return found
+
+
+def counts(part: Each) -> bool:
+    """Whether what is made of an item, or asked about it, depends on its number."""
+    asked = [] if part.where is None else [part.where]
+    return any(map(tree.counts, asked)) or any(one.source == LOOP for one in references(part.to))

@@ -15,9 +15,9 @@ from .errors import NotationError
 from .explain_template import TemplateExplanation, explain_template
 from .functions.numbers import MAX_BITS
 from .parse_cache import kept
-from .paths import ITEM, SOURCES
+from .paths import SOURCES
 from .template_reader import Place, below, read
-from .template_tree import Part, references
+from .template_tree import Part, Written, references
 
 JSON = Any
 Sources = Mapping[str, Any]
@@ -42,6 +42,7 @@ class Template:
     sources: tuple[str, ...]
     references: tuple[str, ...] = field(compare=False)
     render: Callable[[Sources], JSON] = field(compare=False, repr=False)
+    written: tuple[Written, ...] = field(compare=False, repr=False)
     _part: Part = field(compare=False, repr=False)
 
     def explain(self, sources: Sources) -> TemplateExplanation:
@@ -70,9 +71,10 @@ def parse_template(value: JSON, sources: tuple[str, ...] = SOURCES) -> Template:
 
 @kept
 def _parsed(text: str, sources: tuple[str, ...]) -> Template:
-    part = read(json.loads(text), Place(item=ITEM in sources, sources=sources))
-    found = tuple(dict.fromkeys(reference.text for reference in references(part)))
-    return Template(text, sources, found, compile_template(part), part)
+    place = Place(sources=sources)
+    part = read(json.loads(text), place)
+    found = tuple(dict.fromkeys(one.text for one in references(part) if one.source in sources))
+    return Template(text, sources, found, compile_template(part), tuple(place.written), part)
 
 
 def _check(value: JSON) -> None:

@@ -5,12 +5,12 @@ Two nodes are equal if they say the same, wherever they stand.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from .functions import Function
-from .paths import ITEM, Reference
+from .paths import ITEM, LOOP, Reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,10 @@ class Call:
     folded: Folded | None = field(compare=False)
     start: int = field(compare=False)
     end: int = field(compare=False)
+
+    @property
+    def quick(self) -> Callable[[str], Any] | None:
+        return self.function.quick_with(len(self.arguments))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +113,16 @@ def outside_items(part: Operand | Node) -> Iterator[Operand | Node]:
             yield from outside_items(child)
 
 
+def counts(part: Operand | Node) -> bool:
+    """Whether it asks for the number of an item."""
+    return any(isinstance(below, Reference) and below.source == LOOP for below in parts_below(part))
+
+
 def references(part: Operand | Node) -> tuple[str, ...]:
     """The texts of all references to data, each once."""
     found = (
-        below.text for below in parts_below(part) if isinstance(below, Reference) and below.source != ITEM
+        below.text
+        for below in parts_below(part)
+        if isinstance(below, Reference) and below.source not in (ITEM, LOOP)
     )
     return tuple(dict.fromkeys(found))

@@ -10,11 +10,12 @@ import ast
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
+from itertools import count
 from typing import Any, Final
 
 from .budget import COST, Run, TooLarge, reach
 from .errors import NotationError
-from .paths import ITEM, Key, Reference, step
+from .paths import Key, Reference, loop, step
 from .values import MISSING
 
 ALWAYS_THERE: Final = "profile"  # the source without which the reference takes over
@@ -66,6 +67,7 @@ class Writer:
         }
         self.names.update(NUMBERS=(int, float, bool, Decimal), EMPTY={}, MISSING=MISSING)
         self.names.update(__builtins__={}, step=step, Run=Run, none=none, len=len, reach=reach)
+        self.names.update(loops=loops)
         self.inlined: dict[str, Any] = {}
         self.variables = 0
         self.begin(trusting=False)
@@ -78,7 +80,7 @@ class Writer:
         self.lines: list[str] = []
         self.indent = ""
         self.locals: dict[_Place, str] = {}
-        self.item = ""  # the variable of what is looked at in a list; "" outside of lists
+        self.within: dict[str, str] = {}  # the variables of what is looked at in lists
         self.work = 0  # what is asked about one item costs at most
 
     def in_turn(self, write: Callable[[], str], reference: Compiled) -> Compiled:
@@ -132,16 +134,16 @@ class Writer:
         self.locals, self.indent, self.trusting = outside
 
     @contextmanager
-    def about(self, item: str, *, lines: bool) -> Iterator[None]:
-        """What is asked of each item of a list, where `item` is its variable. In a lambda there are no lines.
-
-        Its `work` is to be charged before the end.
+    def about(self, names: Mapping[str, str], *, lines: bool) -> Iterator[None]:
+        """What is asked of each item of a list; `names`: what points at it, and its variables. In a lambda
+        there are no lines. Its `work` is to be charged before the end.
         """
-        outside = self.locals, self.hoists, self.trusting, self.item, self.work
-        self.locals = {place: name for place, name in self.locals.items() if place[0] != ITEM}
-        self.hoists, self.trusting, self.item, self.work = self.hoists and lines, False, item, COST
+        outside = self.locals, self.hoists, self.trusting, self.within, self.work
+        self.locals = {place: name for place, name in self.locals.items() if place[0] not in names}
+        self.hoists, self.trusting, self.work = self.hoists and lines, False, COST
+        self.within = {**self.within, **names}
         yield
-        self.locals, self.hoists, self.trusting, self.item, self.work = outside
+        self.locals, self.hoists, self.trusting, self.within, self.work = outside
 
     def trusted(self, check: str) -> str:
         """A check of what usually holds, and where it does not, something raises without it, too."""
@@ -164,10 +166,11 @@ class Writer:
         return self._last(value, reference.keys[-1], default)
 
     def _source(self, source: str) -> str:
-        if source == ITEM and self.item:
-            return self.item
+        if source in self.within:
+            return self.within[source]
         name = self.constant(source)
-        found = f"sources[{name}]" if source == ALWAYS_THERE else f"sources.get({name}) or EMPTY"
+        there = f"(EMPTY if (x := sources.get({name})) is None else x)"
+        found = f"sources[{name}]" if source == ALWAYS_THERE else there
         self.first_lines.setdefault(source, found)
         return source
 
@@ -198,6 +201,11 @@ class _Constants(ast.NodeTransformer):
         if node.id not in self.values:
             return node
         return ast.copy_location(ast.Constant(self.values[node.id]), node)
+
+
+def loops() -> Callable[[], dict[str, int]]:
+    """What gives the `loop@` of one item of a list after the other."""
+    return map(loop, count()).__next__
 
 
 def none(value: Any) -> Any:

@@ -23,10 +23,16 @@ BOUNDED = {
     "destinations.insight.path_suggestions._TEXTS": 60,
     "destinations.notation.dates._OFFSET": 100,
     "destinations.notation.dates._AMOUNT": 100,
+    "destinations.notation.dates._NUMERIC_DATE": 100,
+    "destinations.notation.dates._CLOCK_OFFSET": 100,
     "destinations.notation.dates._UTC_BEFORE_SIGN": 100,
 }
 # Only used for whole texts.
-WHOLE = {"destinations.notation.casts._FRACTION", "destinations.connectors.http.rate_limits._UNNAMED_POLICY"}
+WHOLE = {
+    "destinations.notation.casts._FRACTION",
+    "destinations.notation.warnings._ADDRESS",
+    "destinations.connectors.http.rate_limits._UNNAMED_POLICY",
+}
 IN_SCHEMA = "a pattern in the schemas of "
 OURS = {"tracsync.admin.documentation._LINK"}  # only used for our own texts
 
@@ -41,8 +47,8 @@ def modules():
 def flat(value):
     if isinstance(value, re.Pattern):
         yield value
-    elif isinstance(value, (tuple, list)):
-        for item in value:
+    elif isinstance(value, (tuple, list, dict)):
+        for item in value.values() if isinstance(value, dict) else value:
             yield from flat(item)
 
 

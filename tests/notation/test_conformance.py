@@ -41,6 +41,26 @@ def test_template(case, sources):
     assert json.dumps(sources) == before
 
 
+SECOND = json.loads((FOLDER / "second.json").read_text(encoding="utf-8"))
+SECOND_SOURCES = SECOND["sources"]["s"]
+
+
+@pytest.mark.parametrize("case", SECOND["conditions"], ids=lambda case: case["id"])
+def test_condition_of_the_second_edition(case):
+    assert answer(case["expr"], SECOND_SOURCES) == case["expect"]
+
+
+@pytest.mark.parametrize("case", SECOND["templates"], ids=lambda case: case["id"])
+def test_template_of_the_second_edition(case):
+    try:
+        template = parse_template(case["template"])
+    except NotationError:
+        assert case["expect"] == "error"
+        return
+    assert json.dumps(template.render(SECOND_SOURCES)) == json.dumps(case["expect"])
+    assert template.explain(SECOND_SOURCES).payload == case["expect"]
+
+
 def answer(text, sources):
     try:
         return parse_condition(text).evaluate(sources)

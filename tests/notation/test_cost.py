@@ -22,7 +22,9 @@ from destinations.notation import (
 )
 from destinations.notation.budget import MAX_WORK, Run
 from destinations.notation.functions.texts import MOST_MARKS
+from destinations.notation.paths import SOURCES
 from destinations.notation.values import MismatchError
+from destinations.notation.warnings import warnings
 from tests.harness import grows_evenly, processor_seconds
 
 SECONDS = 1.0  # of a processor, for everything that is allowed
@@ -46,6 +48,8 @@ TEXTS = {
     "no date": "1." * 49,
     "offset": "1d, " * 24,
     "no offset": "1 1.1 d" * 14,
+    "clock offset": "9" * 40 + ":00:00" + "0" * 40,
+    "numeric date": "1 / 1 / " * 12,
     "no zone": "A/" * 50,
     "pattern": "YYYY" * 50,
     "no pattern": "[a" * 100,
@@ -161,29 +165,45 @@ HOSTILE = {
     "blank braces": repeated("{{ "),
     "braces with keys": repeated('["\\"', "{{profile@"),
     "backslashes": repeated("\\."),
+    "braces of others": repeated("{{other@a"),
+    "closed braces of others": repeated("{{other@a}}", "", "{{profile@a"),
+    "braces of others with keys": repeated('["a"]', '{{other@["', '"]}}'),
+    "braces within keys": repeated("{{profile@a", '{{other@["', '"]}}'),
+    "numeric dates": repeated("datetime('1/2/2003') == now() OR ", "", "profile@a == 1"),
+    "patterns": repeated("datetime(profile@a, 'YYYY-MM-DDTHH:mm:ss') == now() OR ", "", "profile@a == 1"),
+    "references in texts": repeated("profile@a ", "x "),
+    "references in the wrong case": repeated("Profile@a ", "`"),
+    "dotted": repeated("profile.a", "", "!"),
+    "dotted in braces": repeated("{{profile.a"),
+    "addresses": repeated("profile@a.com"),
+    "one address": repeated(".com", "profile@a"),
+    "smart quotes": repeated("“", "profile@a == '", "'"),
+    "keys in brackets": repeated("[0]", "profile", "!"),
+    "stars": repeated(".*", "profile@a"),
+    "names of sources": repeated("x@a.", "", "profile@a == 1"),
 }
 PROFILE = {"profile": {"a": 2, "b": "x" * 10_000}}
 
 
 def all_of_a_condition(text):
-    """Parsed, hinted at, evaluated, explained, written anew."""
+    """Parsed, hinted at, evaluated, explained, written anew, warned of."""
     try:
-        condition = conditions._parsed.__wrapped__(text)  # not the one that was parsed before
+        condition = conditions._parsed.__wrapped__(text, SOURCES)  # not the one that was parsed before
     except NotationError as error:
         return str(error)
     condition.explain(PROFILE).summary()
-    return condition.normalized
+    return condition.normalized, warnings(condition.written)
 
 
 def all_of_a_template(text):
-    """Parsed, rendered, explained."""
+    """Parsed, rendered, explained, warned of."""
     try:
         templates._check([text])
-        template = templates._parsed.__wrapped__(json.dumps([text]))
+        template = templates._parsed.__wrapped__(json.dumps([text]), SOURCES)
     except NotationError as error:
         return str(error)
     template.render(PROFILE)
-    return template.explain(PROFILE).summary()
+    return template.explain(PROFILE).summary(), warnings(template.written)
 
 
 @pytest.mark.parametrize("whole", [all_of_a_condition, all_of_a_template])
@@ -281,6 +301,22 @@ PAIRS = [
         ("long", "long"),
     ),
 ]
+TRIED = [
+    f"filter(profile@numbers, try(add(item@..., trim('{'a ' * 20_000}')), 0) > 0) == []",
+    f"{' ' * 60_000}filter(profile@numbers, try(trim(item@...), 0) > 0) == []",
+    "filter(profile@texts, try(datetime(item@..., 'YYYY-MM-DD'), now()) > now()) == []",
+    "filter(profile@numbers, try(try(try(trim(item@...), trim(item@...)), trim(item@...)), 0) > 0) == []",
+    "map(profile@deep, flatten(flatten(flatten(item@...)))) == []",
+    "count(flatten(map(profile@numbers, profile@deep))) == 0",
+    "filter(profile@numbers, loop@index == loop@number) == [1]",
+]
+
+
+@pytest.mark.parametrize("text", TRIED, ids=range(len(TRIED)))
+def test_what_is_tried_for_each_item_does_not_take_long(text):
+    check(text)
+
+
 SIGNS = ("==", "!=", "<", ">=", "CONTAINS", "STARTS WITH", "ENDS WITH")
 
 

@@ -73,3 +73,50 @@ def test_errors_and_parsed_things_survive_pickling():
     condition, template = parse_condition("profile@a == 1"), parse_template({"a": "profile@a"})
     assert pickle.loads(pickle.dumps(condition)).evaluate({"profile": {"a": 1}})
     assert pickle.loads(pickle.dumps(template)).render({"profile": {"a": 1}}) == {"a": 1}
+
+
+@pytest.mark.parametrize("path", ["orders.*.id", "orders.*", "*", "orders[*].id", "a b.*"])
+@pytest.mark.parametrize("written", ["profile@{}", "`profile@{}`", "Id {{{{profile@{}}}}}"])
+def test_a_star_names_what_goes_through_lists(path, written):
+    with pytest.raises(NotationError) as caught:
+        parse_template({"x": written.format(path)})
+    assert "$map" in caught.value.hint
+    assert caught.value.path == "$.x"
+    assert caught.value.text[caught.value.offset :].startswith(("*", "[*]"))
+
+
+@pytest.mark.parametrize("text", ["profile@orders.*.id == 1", "profile@a[*].id == 1", "profile@* EXISTS"])
+def test_a_star_in_a_condition_names_it_too(text):
+    with pytest.raises(NotationError) as caught:
+        parse_condition(text)
+    assert "$map" in caught.value.hint
+
+
+def test_a_key_may_be_a_star_or_have_one():
+    sources = {"profile": {"*": 1, "a*b": 2}}
+    assert parse_template(['profile@["*"]', "profile@a*b"]).render(sources) == [1, 2]
+    assert parse_condition('profile@["*"] == 1').evaluate(sources)
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("{{profile@id", 0),
+        ("{{ profile@id }", 0),
+        ("Hello {{profile@id! And {{profile@id}}", 6),
+        ("{{profile@id}} and {{event@id", 19),
+        ("{{profile@a{b}}}", 0),
+        ("`{{profile@id`", 1),
+    ],
+)
+def test_braces_that_are_not_closed(text, at):
+    with pytest.raises(NotationError, match="is not closed") as caught:
+        parse_template({"x": text})
+    assert (caught.value.path, caught.value.offset) == ("$.x", at)
+
+
+@pytest.mark.parametrize(
+    "text", ["{{", "{{name}}", "{{ name", "{{trim(profile@id)}}", "{{item@id", "{profile@id}"]
+)
+def test_braces_of_others_stay(text):
+    assert parse_template(text).render({}) == text

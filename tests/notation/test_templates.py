@@ -71,7 +71,7 @@ def test_references_and_literals(template, expected):
         ("{{profile@yes}} {{profile@zero}} {{profile@f}}", "true 0 3.0"),
         ("={{profile@object}}{{profile@none}}", '={"k": [1, 2]}[]'),
         ('={{profile@first seen["a}}b"]}}', "=2"),
-        ("{{ name }} {{profile@id", "{{ name }} {{profile@id"),
+        ("{{ name }} {{ other", "{{ name }} {{ other"),
         ("{{{profile@id}}}", "{p1}"),
         ("`{{profile@n}}{{profile@zero}}`", 50),
     ],

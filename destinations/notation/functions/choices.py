@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
-from ..values import MISSING, absent, same
+from ..budget import COST
+from ..errors import NotationError
+from ..values import MISSING, MismatchError, absent, same
 from .function import Function, Parameter
 from .parameters import ANY_DEPTH
 
@@ -15,6 +18,14 @@ Ask = Callable[[], Any]
 def _default(*values: Ask) -> Any:
     """The first that is neither missing nor null; those after it are not looked at."""
     return next((found for value in values if not absent(found := value())), MISSING)
+
+
+def _try(value: Ask, other: Ask) -> Any:
+    """The other where the first cannot be had. When no work is left, `Function.call` says so all the same."""
+    with suppress(NotationError, MismatchError):
+        if not absent(found := value()):
+            return found
+    return _default(other)
 
 
 def _if(condition: Ask, then: Ask, otherwise: Ask | None = None) -> Any:
@@ -38,6 +49,7 @@ _CONDITION: Final = Parameter("condition", lazy=True, condition=True)
 TABLE: Final = (
     Function("default", (_LAZY, _OTHER), _default, repeats=True, takes_missing=True),
     Function("coalesce", (_LAZY, _OTHER), _default, repeats=True, takes_missing=True),
+    Function("try", (_LAZY, _OTHER), _try, takes_missing=True, more_work=5 * COST),  # an error takes long
     Function(
         "if", (_CONDITION, _LAZY.named("then"), _LAZY.named("else")), _if, required=2, takes_missing=True
     ),

@@ -28,8 +28,9 @@ class Parameter:
 
     `read(value)` makes of a value what the function works with, or raises MismatchError. It is run over
     literals when a condition is parsed, so it accepts its own result. A `lazy` argument arrives as a
-    callable without arguments, one for `each` item as a callable of an item; both give unread values, and
-    MISSING. A `condition` is written as one and answers true or false; it is always lazy or for each.
+    callable without arguments, one for `each` item as a callable of an item, to be called with one item after
+    the other (`loop@` counts the calls); both give unread values, and MISSING. A `condition` is written as
+    one and answers true or false; it is always lazy or for each.
     `deep` says that the function looks at all that is within the value, which is work; so is reading a text,
     of which `work` says how much more than its length.
     """
@@ -58,9 +59,10 @@ class Function:
     It may raise MismatchError, whose text names types and never values. A missing or null argument makes
     the result missing without reading or applying, unless the function `takes_missing` (as None). The
     arguments after the `required` ones may be left out; the last parameter may stand any number of times
-    if it `repeats`. `quick` is what it does with one text, where that gives nothing much longer
-    (a text, or what `quick_gives`) and costs next to nothing; it raises ValueError for a text that takes
-    longer, and anything for what is no text.
+    if it `repeats`. `quick` is what it does with one text and no other argument, where that gives nothing
+    much longer (a text, or what `quick_gives`) and costs next to nothing; it raises ValueError for a text
+    that takes longer, and anything for what is no text. `more_work` is what a call takes beside its arguments
+    and result.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Function:
     takes_missing: bool = False
     quick: Callable[[str], Any] | None = None
     quick_gives: type = str
+    more_work: int = 0
 
     @property
     def fewest(self) -> int:
@@ -82,6 +85,10 @@ class Function:
 
     def parameter(self, position: int) -> Parameter:
         return self.parameters[min(position, len(self.parameters) - 1)]
+
+    def quick_with(self, number: int) -> Callable[[str], Any] | None:
+        """`quick` for so many arguments."""
+        return self.quick if number == 1 else None
 
     def arity(self) -> str:
         """The number of arguments in words."""
@@ -105,16 +112,17 @@ class Function:
     def call(self, run: Run, arguments: list[Any]) -> Any:
         """Raises MismatchError; its `side` is the position of the argument to blame."""
         is_text = isinstance(arguments[0], str) if arguments else False
-        if self.quick is not None and is_text:
+        quick = self.quick_with(len(arguments))
+        if quick is not None and is_text:
             with suppress(ValueError):
-                return self.quick(run.glance(arguments[0]) if run.thorough else arguments[0])
+                return quick(run.glance(arguments[0]) if run.thorough else arguments[0])
         if not self.takes_missing and any(map(absent, arguments)):
             return MISSING
-        if self.quick is None or is_text:
-            run.spend(sum(map(self._work, count(), arguments)))
+        if quick is None or is_text:
+            run.spend(self.more_work + sum(map(self._work, count(), arguments)))
         read = list(map(self._read, count(), arguments))
         result = self._applied(run, read)
-        return run.made(result) if self.quick is None else result
+        return run.made(result) if quick is None else result
 
     def _work(self, position: int, argument: Any) -> int:
         parameter = self.parameter(position)
