@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import re
 import sys
 import uuid
 from collections.abc import Iterator
@@ -25,6 +26,16 @@ class InvalidDocument(ValueError):
     """The document cannot be stored; the message says why and never repeats its content."""
 
 
+class EqualKeys(InvalidDocument):
+    """An object has two equal keys; `line` and `column`, from 1, are those of the second."""
+
+    def __init__(self, line: int, column: int) -> None:
+        self.line, self.column = line, column
+        place = {"line": line, "column": column}
+        super().__init__(message("two equal keys, the second at line %(line)s, column %(column)s", **place))
+
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[{}\[\],]', re.DOTALL)
 _KINDS = {
     dict: message("an object"),
     list: message("a list"),
@@ -61,11 +72,13 @@ def longest_text() -> int:
     return LONGEST * settings.TRACSYNC_MAX_DOCUMENT_BYTES
 
 
-def parse(text: bytes | str) -> JSON:
+def parse(text: bytes | str, *, unique_keys: bool = False) -> JSON:
     """Read JSON as RFC 8259 has it: UTF-8, no NaN or Infinity, no number beyond a double's range.
 
-    What cannot become a document of the allowed size is not even read: it would take 25 times its size in
-    memory. Raises InvalidDocument, with the line and column of a syntax error.
+    Of two equal keys the last one counts, or with `unique_keys` they are refused (EqualKeys): what people
+    write themselves should not lose half of it. What cannot become a document of the allowed size is not even
+    read: it would take 25 times its size in memory. Raises InvalidDocument, with the line and column of a
+    syntax error.
     """
     limit = max(settings.TRACSYNC_MAX_DOCUMENT_BYTES, SMALL) + WRAPPED
     if len(text) > limit and (least := _least(text)) > limit:
@@ -73,7 +86,10 @@ def parse(text: bytes | str) -> JSON:
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8-sig")
-        return json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+        pairs = _unique if unique_keys else None
+        return json.loads(text, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=pairs)
+    except _Repeated:
+        raise _equal_keys(str(text)) from None
     except UnicodeDecodeError as error:
         raise InvalidDocument(
             message("not UTF-8: byte %(number)s cannot be read", number=error.start + 1)
@@ -91,6 +107,39 @@ def parse(text: bytes | str) -> JSON:
         raise (
             error if isinstance(error, InvalidDocument) else InvalidDocument(message("a number is too long"))
         ) from None
+
+
+class _Repeated(Exception):
+    pass
+
+
+def _unique(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        raise _Repeated
+    return result
+
+
+def _equal_keys(text: str) -> EqualKeys:
+    """Where the first of them are: the decoder does not tell. The text is JSON up to there."""
+    open_now: list[set[str] | None] = []  # the keys of each object around, None for a list
+    is_key = False
+    for match in _TOKEN.finditer(text):
+        found = match[0]
+        keys = open_now[-1] if open_now else None
+        if found[0] == '"':
+            key = json.loads(found, strict=False) if is_key else None
+            if keys is not None and key in keys:
+                break
+            if keys is not None and key is not None:
+                keys.add(key)
+        elif found in "{[":
+            open_now.append(set() if found == "{" else None)
+        elif found in "}]":
+            open_now.pop()
+        is_key = found == "{" or (found == "," and keys is not None)
+    at = match.start()
+    return EqualKeys(text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at))
 
 
 def _no_constant(name: str) -> None:

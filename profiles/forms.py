@@ -31,8 +31,8 @@ class JSONTextField(forms.CharField):
 
     widget = JSONText
 
-    def __init__(self, *, kind: type | None = None, **kwargs: Any) -> None:
-        self.kind = kind
+    def __init__(self, *, kind: type | None = None, unique_keys: bool = False, **kwargs: Any) -> None:
+        self.kind, self.unique_keys = kind, unique_keys
         super().__init__(strip=False, **kwargs)
 
     def prepare_value(self, value: Any) -> Any:
@@ -44,7 +44,7 @@ class JSONTextField(forms.CharField):
         if value is None or not value.strip():
             return None
         try:
-            parsed = documents.parse(value)
+            parsed = documents.parse(value, unique_keys=self.unique_keys)
             documents.canonical(parsed)
         except InvalidDocument as error:
             raise ValidationError(translated(str(error)), code="invalid") from None

@@ -58,6 +58,8 @@ class StaleRevision(PreconditionFailed):
 class RevisionedViews(viewsets.ModelViewSet[Row]):
     """Changes are made under a lock: who edits or pauses it meanwhile is not overruled."""
 
+    unique_keys = True  # of the JSON that is sent
+
     def get_object(self) -> Row:
         row: Row = self.as_expected(super().get_object())
         return row

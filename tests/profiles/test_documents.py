@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from profiles import documents
-from profiles.documents import InvalidDocument
+from profiles.documents import EqualKeys, InvalidDocument
 from tests.harness import processor_seconds
 
 HALF = "\ud83d"  # half a surrogate pair
@@ -142,6 +142,29 @@ def test_text_that_is_refused(text, reason):
     with pytest.raises(InvalidDocument) as refused:
         documents.parse(text)
     assert str(refused.value) == reason
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [
+        ('{"a": 1, "a": 2}', 1, 10),
+        ('{"a": 1,\n  "b": {"a": 2, "c": [{"a": 1}, {"\\u0061": 1,\n "a": 2}]}}', 3, 2),
+        ('{"\\"}": 1, "b": "a", "c": ["a", "b"], "\\u0022}": 3}', 1, 39),
+        ('{"a": {"b": 1, "b": 2}, "c": 1, "c": 2}', 1, 16),
+        ('[{"": 1}, {"": 1, "": 2}', 1, 19),
+    ],
+)
+def test_equal_keys_are_refused_where_people_write(text, line, column):
+    with pytest.raises(EqualKeys) as refused:
+        documents.parse(text, unique_keys=True)
+    assert (refused.value.line, refused.value.column) == (line, column)
+    assert str(refused.value) == f"two equal keys, the second at line {line}, column {column}"
+
+
+def test_of_equal_keys_the_last_counts_elsewhere():
+    assert documents.parse('{"a": 1, "a": 2}') == {"a": 2}
+    different = '{"a": {"a": 1, "b": ["a", {"a": 1}]}, "A": {"a": 1}, "b": "a"}'
+    assert documents.parse(different, unique_keys=True) == documents.parse(different)
 
 
 def test_a_byte_order_mark_is_no_mistake():
@@ -316,4 +339,9 @@ def test_no_text_takes_long_to_read_and_seal(name):
         with suppress(InvalidDocument):
             documents.seal({"a": documents.parse(HOSTILE[name])})
 
+    def read_what_people_write():
+        with suppress(InvalidDocument):
+            documents.parse(HOSTILE[name], unique_keys=True)
+
     assert processor_seconds(read, times=3) < 1
+    assert processor_seconds(read_what_people_write, times=3) < 1

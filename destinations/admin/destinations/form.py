@@ -67,6 +67,7 @@ class DestinationForm(forms.ModelForm):
     )
     mapping = JSONTextField(
         label=gettext_lazy("Mapping"),
+        unique_keys=True,
         widget=JSONText(rows=10, **{"data-notation": "mapping"}),
         help_text=gettext_lazy('How the payload is made of the profile, for example {"id": "profile@id"}.'),
     )

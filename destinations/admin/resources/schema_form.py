@@ -230,7 +230,8 @@ def _plain_field(
         return forms.IntegerField(**common)
     kinds: dict[str, type] = {"object": dict, "array": list}
     field = JSONTextField if leaf.kind in kinds else TemplateField
-    return field(kind=kinds.get(leaf.kind), widget=text(rows=4, **_rows(leaf)), **common)
+    widget = text(rows=4, **_rows(leaf))
+    return field(kind=kinds.get(leaf.kind), unique_keys=True, widget=widget, **common)
 
 
 def _rows(leaf: Leaf) -> dict[str, str]:
