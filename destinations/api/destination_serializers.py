@@ -16,6 +16,7 @@ from destinations.api.fields import Object, Reference, StrictModelSerializer
 from destinations.configuration import validation
 from destinations.configuration.history import Author
 from destinations.connectors import registry, schemas
+from destinations.insight import checking, path_suggestions
 from destinations.insight.destination_status import Kind, find
 from destinations.models import Destination, DestinationVersion, Health, Resource
 
@@ -50,6 +51,17 @@ class HealthSerializer(serializers.ModelSerializer[Health]):
         return (rest.until - now).total_seconds() if rest and rest.until else 0.0
 
 
+class WarningSerializer(serializers.Serializer[Any]):
+    """What can be read and is probably not meant; nothing is refused for it."""
+
+    field = serializers.CharField(help_text="prerequisites or mapping")
+    message = serializers.CharField()
+    hint = serializers.CharField()
+    path = serializers.CharField(help_text="The JSON path of the string within the mapping.")
+    line = serializers.IntegerField(help_text="Within the condition, or within that string.")
+    column = serializers.IntegerField()
+
+
 class DestinationSerializer(StrictModelSerializer):
     resource = Reference(queryset=Resource.objects.select_related("type"))
     mapping = serializers.JSONField(help_text="How the payload is made of the profile.")
@@ -65,6 +77,9 @@ class DestinationSerializer(StrictModelSerializer):
         " again before they change or a backfill is posted to backfill_url."
     )
     backfill_url = serializers.SerializerMethodField()
+    warnings = serializers.SerializerMethodField(
+        help_text="What in prerequisites and mapping can be read and is probably not meant."
+    )
 
     class Meta:
         model = Destination
@@ -74,7 +89,7 @@ class DestinationSerializer(StrictModelSerializer):
             *("quiet_period", "max_wait", "effective_quiet_period", "effective_max_wait"),
             *("concurrency", "effective_concurrency", "rate_limit", "rate_period"),
             *("use_test_credentials", "enabled", "paused", "paused_at", "tags", "health"),
-            *("backfill_suggested", "backfill_url", "revision", "created_at", "updated_at"),
+            *("warnings", "backfill_suggested", "backfill_url", "revision", "created_at", "updated_at"),
         )
 
     def to_representation(self, instance: Destination) -> dict[str, Any]:
@@ -97,6 +112,11 @@ class DestinationSerializer(StrictModelSerializer):
     def get_health(self, destination: Destination) -> Any:
         health = getattr(destination, "health", None)
         return HealthSerializer(health).data if health else None
+
+    @extend_schema_field(WarningSerializer(many=True))
+    def get_warnings(self, destination: Destination) -> Any:
+        found = checking.warnings(destination, path_suggestions.sample())
+        return WarningSerializer(found, many=True).data
 
     def get_backfill_suggested(self, destination: Destination) -> bool:
         return getattr(self, "is_reshaped", False)

@@ -13,7 +13,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from destinations.api.backfills import BackfillSerializer
-from destinations.api.destination_serializers import DestinationSerializer, VersionSerializer, author
+from destinations.api.destination_serializers import (
+    DestinationSerializer,
+    VersionSerializer,
+    WarningSerializer,
+    author,
+)
 from destinations.api.fields import StrictSerializer, checked
 from destinations.api.revisions import RevisionedViews, described
 from destinations.connectors.base import ConnectorError
@@ -65,6 +70,7 @@ class PreviewSerializer(serializers.Serializer[Any]):
     operation = serializers.CharField(
         allow_null=True, help_text="upsert, remove or erase; null: nothing would be asked for."
     )
+    warnings = WarningSerializer(many=True)
 
 
 class TrialSerializer(serializers.Serializer[Any]):

@@ -1,27 +1,44 @@
-"""What is wrong with a condition or a mapping while it is being written, and where.
+"""What is wrong with a condition or a mapping, or probably not meant, and where.
 
-The parsers are the ones that are used everywhere; here their errors get a place in the text that a person
-is looking at, which of a mapping is its JSON.
+The parsers are the ones that are used everywhere; while a text is being written their errors get a place in
+what the person is looking at, which of a mapping is its JSON. What can be read and is probably not meant is a
+warning: as the notation sees it, and paths that none of the sampled profiles has.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
+
+from django.utils.translation import gettext as _
 
 from destinations.insight import json_spans
-from destinations.notation import NotationError, parse_condition, parse_template
+from destinations.insight.json_spans import Span
+from destinations.insight.path_suggestions import Sample
+from destinations.models import Destination
+from destinations.notation import Condition, NotationError, Template, parse_condition, parse_template
+from destinations.notation import warnings as notation_warnings
+from destinations.notation.errors import line_and_column
+from destinations.notation.warnings import MAX_WARNINGS, OFFERED, NotationWarning
 from profiles import documents
-from profiles.documents import InvalidDocument
+from profiles.documents import EqualKeys, InvalidDocument
 from tracsync.common.messages import message
 from tracsync.common.translation import translated
 
+_KEY = re.compile(r'"(?:[^"\\]|\\.)*+"?')
 MAX_CHARACTERS = 1_200_000  # of a text that is checked: more than any that can be stored
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`line` and `column` count characters from 1, `length` characters from there; `path` is of a mapping."""
+    """`line` and `column` count characters from 1, `length` characters from there; `path` is of a mapping.
+
+    `severity` is "error", or "warning" for what may be saved all the same.
+    """
 
     message: str
     line: int
@@ -30,34 +47,103 @@ class Problem:
     hint: str = ""
     expected: tuple[str, ...] = ()
     path: str = ""
+    severity: str = "error"
 
 
-def check_condition(text: str) -> list[Problem]:
-    """Blank is nothing wrong: it means everybody."""
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """A warning about a destination's `field`. `line` and `column` are those within the condition, or within
+    the string at `path` of the mapping."""
+
+    field: str
+    message: str
+    hint: str
+    path: str
+    line: int
+    column: int
+
+    @property
+    def sentence(self) -> str:
+        """All of it but the field."""
+        place = {"line": self.line, "column": self.column}
+        where = self.path or _("line %(line)s, column %(column)s") % place
+        return f"{where}: {self.message}{f' ({self.hint})' if self.hint else ''}"
+
+
+def check_condition(text: str, sample: Sample | None = None) -> list[Problem]:
+    """Blank is nothing wrong: it means everybody. Without a sample no profiles are compared with."""
     if not text.strip():
         return []
     try:
-        parse_condition(text)
+        condition = parse_condition(text)
     except NotationError as error:
         return [_problem(error, text, error.offset or 0, 1)]
-    return []
+    return [_warning(one, text, one.offset, 1) for one in _warnings(condition, sample)]
 
 
-def check_mapping(text: str) -> list[Problem]:
+def check_mapping(text: str, sample: Sample | None = None) -> list[Problem]:
     try:
-        value = documents.parse(text)
+        value = documents.parse(text, unique_keys=True)
         documents.canonical(value)
+    except EqualKeys as error:
+        return [_equal_keys(text, error)]
     except InvalidDocument as error:
         return [_not_json(text, str(error))]
     try:
-        parse_template(value)
+        template = parse_template(value)
     except NotationError as error:
         return [_problem(error, text, *_place_in_json(text, error))]
-    return []
+    found = _warnings(template, sample)
+    spans = json_spans.find_all(text, {one.path for one in found})
+    return [_warning(one, text, *_place_in_string(text, spans.get(one.path), one.offset)) for one in found]
+
+
+def warnings(destination: Destination, sample: Sample | None) -> list[Warned]:
+    """About its prerequisites and its mapping; none about one that cannot be read. Without a sample no
+    profiles are compared with."""
+    found = []
+    for name, parse in (("prerequisites", parse_condition), ("mapping", parse_template)):
+        value = getattr(destination, name)
+        if value == "" or (isinstance(value, str) and not value.strip()):
+            continue
+        with suppress(NotationError):
+            found += [_warned(name, one) for one in _warnings(parse(value), sample)]
+    return found
+
+
+def _warned(name: str, one: NotationWarning) -> Warned:
+    return Warned(name, translated(one.message), translated(one.hint), one.path, one.line, one.column)
+
+
+def _warnings(parsed: Condition | Template, sample: Sample | None) -> list[NotationWarning]:
+    found = notation_warnings.warnings(parsed.written)
+    if sample is not None:
+        found += islice(_unknown_paths(parsed, sample), MAX_WARNINGS)
+    return found[:MAX_WARNINGS]
+
+
+def _unknown_paths(parsed: Condition | Template, sample: Sample) -> Iterator[NotationWarning]:
+    """Each path once, where it stands first."""
+    seen: set[str] = set()
+    for reference, written in notation_warnings.fields(parsed.written):
+        keys = tuple(key.name for key in reference.keys)
+        if reference.source != OFFERED or reference.text in seen or not sample.lacks(keys):
+            continue
+        seen.add(reference.text)
+        near = sample.nearest(keys)
+        hint = message("the nearest that some have is %(name)s", name=f"{OFFERED}@{near}") if near else ""
+        said = message("none of the profiles looked at (%(number)s) has this path", number=sample.profiles)
+        yield notation_warnings.at(written, reference.start, said, hint)
+
+
+def _warning(one: NotationWarning, text: str, offset: int, length: int) -> Problem:
+    line, column = line_and_column(text, offset)
+    hint = translated(one.hint)
+    return Problem(translated(one.message), line, column, length, hint, path=one.path, severity="warning")
 
 
 def _problem(error: NotationError, text: str, offset: int, length: int) -> Problem:
-    line, column = text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
+    line, column = line_and_column(text, offset)
     hint, expected = translated(error.hint or ""), tuple(map(translated, error.expected))
     said = translated(error.message)
     return Problem(said, line, column, length, hint=hint, expected=expected, path=error.path or "")
@@ -65,12 +151,23 @@ def _problem(error: NotationError, text: str, offset: int, length: int) -> Probl
 
 def _place_in_json(text: str, error: NotationError) -> tuple[int, int]:
     """Offset and length: one character of a string, or the whole value that is wrong."""
-    span = json_spans.find(text, error.path or "$")
+    return _place_in_string(text, json_spans.find(text, error.path or "$"), error.offset)
+
+
+def _place_in_string(text: str, span: Span | None, offset: int | None) -> tuple[int, int]:
     if span is None:
         return 0, len(text)
-    if error.offset is None or text[span.start] != '"':
+    if offset is None or text[span.start] != '"':
         return span.start, span.end - span.start
-    return json_spans.offset_in_string(text, span, error.offset), 1
+    return json_spans.offset_in_string(text, span, offset), 1
+
+
+def _equal_keys(text: str, error: EqualKeys) -> Problem:
+    line = text.split("\n")[error.line - 1]
+    key = _KEY.match(line, error.column - 1)
+    hint = translated(message("only the last of them would count"))
+    length = len(key[0]) if key else 1
+    return Problem(translated(message("this key stands here twice")), error.line, error.column, length, hint)
 
 
 def _not_json(text: str, problem: str) -> Problem:

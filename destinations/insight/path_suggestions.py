@@ -7,11 +7,12 @@ everything below objects that are used as tables.
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,6 +23,8 @@ from profiles import documents
 from profiles.models import Profile
 from tracsync.common.messages import message
 from tracsync.common.translation import translated
+
+Path = tuple[str, ...]
 
 MOST_PROFILES = 100
 MOST_VALUES = 2_000  # of one profile that are looked at
@@ -43,8 +46,6 @@ _TEXTS = (
     (message("number as text"), re.compile(r"[+-]?\d+(\.\d+)?$")),
 )
 
-Path = tuple[str, ...]
-
 
 @dataclass(frozen=True, slots=True)
 class SeenPath:
@@ -53,26 +54,64 @@ class SeenPath:
     path: str
     kinds: tuple[str, ...]
     seen: int
-    depth: int
+    keys: Path
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
+    """Below `tables`, and beyond so many `levels`, not all paths are known."""
+
     profiles: int
     paths: tuple[SeenPath, ...]
+    tables: frozenset[Path] = frozenset()
+    levels: int = MOST_DEPTH - 1
 
     def below(self, typed: str, most: int = MOST_ANSWERED) -> list[SeenPath]:
         """Those that go on from what was typed; the nearest and most frequent ones first."""
         found = [one for one in self.paths if one.path.startswith(typed)]
-        nearest = sorted(found, key=lambda one: (one.depth, -one.seen, one.path))[:most]
+        nearest = sorted(found, key=lambda one: (len(one.keys), -one.seen, one.path))[:most]
         return [replace(one, kinds=tuple(map(translated, one.kinds))) for one in nearest]
+
+    def lacks(self, path: Path) -> bool:
+        """Whether none of the profiles has this path, as far as that can be told."""
+        known = self._known()
+        above: Path = ()
+        for key in path:
+            if above in self.tables or len(above) >= self.levels or not self.profiles:
+                return False
+            if (found := _next(known, above, key)) is None:
+                return not _is_data(key)
+            above = found
+        return False
+
+    def nearest(self, path: Path) -> str | None:
+        """The path that was probably meant: a key is spelt alike, or it ends in the same key."""
+        known = self._known()
+        above: Path = ()
+        for position, key in enumerate(path):
+            if (found := _next(known, above, key)) is None:
+                beside = [one.keys[-1] for one in self.paths if one.keys[:-1] == above]
+                near = difflib.get_close_matches(key[:_LONGEST_KEY], beside, n=1)
+                whole = (*above, *near, *path[position + 1 :])
+                break
+            above = found
+        else:
+            return None
+        if near:
+            return known[whole] if whole in known else known[*above, near[0]]
+        alike = [one for one in self.paths if one.keys[-1].lower() == path[-1].lower()]
+        return min(alike, key=lambda one: (-one.seen, len(one.keys), one.path)).path if alike else None
+
+    def _known(self) -> dict[Path, str]:
+        return {one.keys: one.path for one in self.paths}
 
 
 def sample() -> Sample:
     """Of the profiles that changed last, at most a minute old."""
     kept = cache.get(_CACHE_KEY)
     if kept is None:
-        kept = _look(Profile.objects.order_by("-changed_at")[:MOST_PROFILES])
+        profiles = Profile.objects.order_by("-changed_at")[:MOST_PROFILES]
+        kept = sample_of(profiles.values_list("document", flat=True).iterator(chunk_size=10))
         cache.set(_CACHE_KEY, kept, KEPT)
     return kept
 
@@ -88,11 +127,13 @@ class _Counts:
     seen: Counter[Path] = field(default_factory=Counter)
     kinds: dict[Path, Counter[str]] = field(default_factory=dict)
     keys: dict[Path, set[str]] = field(default_factory=dict)
+    levels: int = MOST_DEPTH - 1
 
     def add(self, document: Any) -> None:
         in_this: set[Path] = set()
         for number, (path, value) in enumerate(_walk(document)):
             if number > MOST_VALUES:
+                self.levels = min(self.levels, len(path) - 1)
                 break
             if path not in in_this:
                 in_this.add(path)
@@ -101,23 +142,33 @@ class _Counts:
                 self.keys.setdefault(path, set()).update(list(value)[: MOST_KEYS + 1])
         self.seen.update(in_this)
 
+    def tables(self) -> frozenset[Path]:
+        return frozenset(path for path, keys in self.keys.items() if len(keys) > MOST_KEYS)
+
     def paths(self) -> Iterator[SeenPath]:
-        tables = {path for path, keys in self.keys.items() if len(keys) > MOST_KEYS}
+        tables = self.tables()
         for path, seen in self.seen.items():
             if path and not any(path[:length] in tables for length in range(len(path))):
                 kinds = tuple(kind for kind, _ in self.kinds[path].most_common(3))
-                yield SeenPath(_written(path), kinds, seen, len(path))
+                yield SeenPath(_written(path), kinds, seen, path)
 
 
-def _look(profiles: Any) -> Sample:
+def _next(known: Container[Path], above: Path, key: str) -> Path | None:
+    """The path of one more key, if there is one; of all items of a list the first was looked at."""
+    candidates = ((*above, key), (*above, "0")) if key.isdecimal() else ((*above, key),)
+    return next((path for path in candidates if path in known), None)
+
+
+def sample_of(people: Iterable[Any]) -> Sample:
+    """Of some documents, as many as can be looked at in a second."""
     counts, number = _Counts(), 0
     ends_at = time.monotonic() + MOST_SECONDS
-    for document in profiles.values_list("document", flat=True).iterator(chunk_size=10):
+    for document in people:
         counts.add(document)
         number += 1
         if time.monotonic() > ends_at:
             break
-    return Sample(number, tuple(counts.paths()))
+    return Sample(number, tuple(counts.paths()), counts.tables(), counts.levels)
 
 
 def _walk(document: Any) -> Iterator[tuple[Path, Any]]:

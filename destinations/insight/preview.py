@@ -6,11 +6,13 @@ Nothing here changes what is waiting or known.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from destinations.connectors import registry, schemas
 from destinations.connectors.base import Accepted, Connector, ConnectorError, Delivery, Operation
+from destinations.insight import checking, path_suggestions
+from destinations.insight.checking import Warned
 from destinations.models import Destination, ProfileSync, Resource
 from destinations.notation import NotationError, parse_condition, parse_template
 from destinations.sync.sessions import trial_runtime
@@ -23,7 +25,7 @@ class Preview:
 
     `places` say where each value of the payload comes from, `missing` which references led nowhere.
     `operation`: what the destination would be asked for; None where that is nothing. `request` is of that, or
-    shows how an upsert would look.
+    shows how an upsert would look. `warnings` say what in prerequisites and mapping is probably not meant.
     """
 
     met: bool | None
@@ -35,6 +37,7 @@ class Preview:
     places: list[dict[str, Any]]
     missing: list[str]
     operation: str | None = None
+    warnings: list[Warned] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,8 @@ def preview(destination: Destination, document: dict[str, Any]) -> Preview:
             request = _request(registry.get(destination.resource.type_id), destination, removal)
         except ConnectorError as error:
             errors.append(str(error))
-    return Preview(met, explanation, summary, payload, request, errors, places, missing, operation)
+    warnings = checking.warnings(destination, path_suggestions.sample())
+    return Preview(met, explanation, summary, payload, request, errors, places, missing, operation, warnings)
 
 
 def send_test(destination: Destination, document: dict[str, Any], key: str) -> Trial:

@@ -1,4 +1,5 @@
-// Marks mistakes where they are: the server's own parser finds them, a moment after the typing stops.
+// Marks mistakes where they are, and what is probably not meant: the server's own parser finds them, a moment after
+// the typing stops.
 
 import { linter } from "@codemirror/lint";
 import { filled } from "./texts.js";
@@ -13,7 +14,7 @@ export function checker(kind, url, textarea, texts) {
     const problems = await ask(kind, url, doc.toString(), textarea);
     if (problems === null || !view.state.doc.eq(doc)) return []; // what is newer is asked about by itself
     show(said, problems, texts);
-    view.contentDOM.setAttribute("aria-invalid", String(problems.length > 0));
+    view.contentDOM.setAttribute("aria-invalid", String(problems.some((problem) => problem.severity === "error")));
     return problems.map((problem) => diagnostic(doc, problem));
   };
   return { extension: linter(source, { delay: 400, tooltipFilter: () => [] }), said };
@@ -39,8 +40,10 @@ function show(said, problems, texts) {
   said.replaceChildren(
     ...problems.map((problem) => {
       const line = document.createElement("span");
+      line.className = `tracsync-said-${problem.severity}`;
       const place = document.createElement("strong");
-      place.textContent = `${filled(texts.place, problem)} `;
+      const kind = problem.severity === "warning" ? `${texts.warning} ` : "";
+      place.textContent = `${kind}${filled(texts.place, problem)} `;
       const path = problem.path && problem.path !== "$" ? `${problem.path}: ` : "";
       line.append(place, path + sentence(problem.message));
       if (problem.hint) line.append(more(filled(texts.hint, problem)));
@@ -48,7 +51,6 @@ function show(said, problems, texts) {
       return line;
     }),
   );
-  said.classList.toggle("tracsync-wrong", problems.length > 0);
 }
 
 function more(text) {
@@ -88,5 +90,5 @@ function mark(doc, from, to, problem) {
     while (to > 0 && !doc.sliceString(to - 1, to).trim()) to--;
     from = Math.max(0, to - 1);
   }
-  return { from, to, severity: "error", message: problem.message };
+  return { from, to, severity: problem.severity, message: problem.message };
 }

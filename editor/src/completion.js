@@ -1,21 +1,21 @@
 // What can stand here: fields of real profiles, functions, keywords, and a mapping's directives.
 
 import { autocompletion, snippetCompletion } from "@codemirror/autocomplete";
-import { pathOfItems } from "./items.js";
+import { itemsAround } from "./items.js";
 import { filled } from "./texts.js";
 
 const BRACKET = String.raw`\[\\?"(?:[^"\\\n]|\\[^"])*(?:\\?"\]?)?|\[\d*\]?`;
 const PATH = String.raw`(?:${BRACKET}|[\p{L}\p{N}_.$\-])*`;
+const SOURCE = String.raw`[\p{L}_][\p{L}\p{N}_]*`;
 const WORD = /[\p{L}_][\p{L}\p{N}_.]*$/u;
 
 export function completion(kind, vocabulary, paths) {
-  const sources = [...vocabulary.sources, "item"].join("|");
   const tools = {
-    field: new RegExp(`(?:${sources})@${PATH}$`, "u"),
-    stillField: new RegExp(`^(?:${sources})@${PATH}$`, "u"),
+    field: new RegExp(`${SOURCE}@${PATH}$`, "u"),
+    stillField: new RegExp(`^${SOURCE}@${PATH}$`, "u"),
     words: words(vocabulary),
     directives: directives(vocabulary.texts.directives),
-    seen: vocabulary.texts.seen,
+    texts: vocabulary.texts,
     paths,
   };
   const source = kind === "mapping" ? inMapping : inCondition;
@@ -43,14 +43,26 @@ function words(vocabulary) {
   return [...sources, ...keywords, ...functions];
 }
 
-const ITEM = { label: "item@", detail: "the item that is looked at", type: "field", boost: 30 };
+/** What stands for the items of the lists around. */
+function itemWords(around, texts) {
+  if (!around.inside) return [];
+  const names = [...around.names.keys()].map((name) => ({ label: `${name}@`, type: "field", boost: 30 }));
+  return [{ label: "item@", detail: texts.item, type: "field", boost: 31 }, ...names, ...loopFields(texts)];
+}
 
-function inCondition(context, tools, items = itemsOfCondition(context)) {
+function loopFields(texts) {
+  return [
+    { label: "loop@index", detail: texts.index, type: "field", boost: 26 },
+    { label: "loop@number", detail: texts.number, type: "field", boost: 25 },
+  ];
+}
+
+function inCondition(context, tools, around = aroundCondition(context)) {
   const typed = context.matchBefore(tools.field);
-  if (typed) return fields(typed.from, typed.text, tools, (path) => path, items);
+  if (typed) return fields(typed.from, typed.text, tools, (path) => path, around);
   const word = context.matchBefore(WORD);
   if (!word && !context.explicit) return null;
-  const options = items === null ? tools.words : [ITEM, ...tools.words];
+  const options = [...itemWords(around, tools.texts), ...tools.words];
   return { from: word ? word.from : context.pos, options, validFor: /^[\p{L}\p{N}_.@]*$/u };
 }
 
@@ -61,18 +73,18 @@ function inMapping(context, tools) {
     const asked = string.text.startsWith("$") || context.explicit;
     return asked ? { from: string.from, options: tools.directives, validFor: /^\$?\w*$/ } : null;
   }
-  const items = itemsOfMapping(context, string);
+  const around = aroundString(context, string);
   const typed = context.matchBefore(tools.field);
   if (typed && typed.from >= string.from) {
     const written = (path) => JSON.stringify(path).slice(1, -1);
-    return fields(typed.from, unescaped(typed.text), tools, written, items);
+    return fields(typed.from, unescaped(typed.text), tools, written, around);
   }
-  if (string.isCondition) return inCondition(context, tools, items);
+  if (string.isCondition) return inCondition(context, tools, around);
   const before = string.text.replace(/^`/, "");
   const begun = /(?:^|\{\{\s*)(\p{L}*)$/u.exec(before);
   if (!begun) return null;
   const known = tools.words.filter((option) => option.type === "field");
-  const options = items === null ? known : [ITEM, ...known];
+  const options = [...itemWords(around, tools.texts), ...known];
   return { from: context.pos - begun[1].length, options, validFor: /^\p{L}*$/u };
 }
 
@@ -118,21 +130,22 @@ function directives(texts) {
   return Object.entries(texts).map(([label, detail]) => ({ label, detail, type: "keyword" }));
 }
 
-function itemsOfCondition(context) {
-  return pathOfItems(context.state.sliceDoc(0, context.pos), null, 0);
+function aroundCondition(context) {
+  return itemsAround(context.state.sliceDoc(0, context.pos), null, 0);
 }
 
-function itemsOfMapping(context, string) {
-  return pathOfItems(unescaped(string.text), context.state.doc.toString(), string.from);
+function aroundString(context, string) {
+  return itemsAround(unescaped(string.text), context.state.doc.toString(), string.from);
 }
 
-/** Takes `items`, the path of what `item@` stands for; null where there is none. */
-async function fields(from, typed, tools, written, items) {
+/** Takes what there is around: the path of what `item@` and each name stand for, null where that cannot be told. */
+async function fields(from, typed, tools, written, around) {
   const source = typed.slice(0, typed.indexOf("@") + 1);
   const path = typed.slice(source.length);
   if (source === "profile@") return options(from, source, "", path, tools, written);
-  if (source !== "item@" || items === null) return null;
-  return options(from, source, items, path, tools, written);
+  if (source === "loop@") return around.inside ? { from, options: loopFields(tools.texts), validFor: tools.stillField } : null;
+  const items = source === "item@" ? around.path : (around.names.get(source.slice(0, -1)) ?? null);
+  return items === null ? null : options(from, source, items, path, tools, written);
 }
 
 /** Paths below `above`, written as what comes after it. */
@@ -142,7 +155,7 @@ async function options(from, source, above, typed, tools, written) {
   const below = answer.paths.filter((one) => !above || /^[.[]/.test(one.path.slice(above.length)));
   const options = below.map((one, at) => ({
     label: written(source + one.path.slice(above.length).replace(above ? /^\./ : /^$/, "")),
-    detail: [...one.kinds, ...(one.everywhere ? [] : [filled(tools.seen, { ...one, ...answer })])].join(", "),
+    detail: [...one.kinds, ...(one.everywhere ? [] : [filled(tools.texts.seen, { ...one, ...answer })])].join(", "),
     type: "field",
     boost: -at / 10, // the server's order: the nearest and most frequent ones first
   }));

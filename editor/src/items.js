@@ -1,24 +1,31 @@
 // What `item@` stands for at a place: the list of a profile whose items it goes through. There may be several
-// around it, one within the other: `map(list, ...)` and `filter(list, ...)`, and a mapping's `$map`.
+// around it, one within the other: `map(list, ...)` and `filter(list, ...)`, and a mapping's `$map`, whose items may
+// have a name (`as`).
 
 const MOST = 20_000; // characters that are looked at, before the place and after an object's beginning
 const TOKEN = /"(?:[^"\\\n]|\\.)*"?|[{}[\],:]/g;
-const LIST = /(profile|item)@((?:\[\\?"[^"]*\\?"\]|\[\d*\]|[\p{L}\p{N}_$-]|\.(?!\.))*)/u;
+const LIST = /([\p{L}_][\p{L}\p{N}_]*)@((?:\[\\?"[^"]*\\?"\]|\[\d*\]|[\p{L}\p{N}_$-]|\.(?!\.))*)/u;
 
-/** The path of the items below `profile@`, as in `orders.0`; null where it cannot be told. */
-export function pathOfItems(expression, document, position) {
+/** The path of the items below `profile@`, as in `orders.0`, and that of each name around; null where it cannot be told. */
+export function itemsAround(expression, document, position) {
   const lists = [...listsOfCalls(expression), ...(document === null ? [] : listsOfMaps(document, position))];
-  return lists.reverse().reduce(within, null);
+  const around = { inside: lists.length > 0, path: null, names: new Map() };
+  for (const { value, name } of lists.reverse()) {
+    around.path = within(around, value);
+    if (name) around.names.set(name, around.path);
+  }
+  return around;
 }
 
-/** The list that an expression names, whose `item@` is an item of the list around it. */
+/** The items of the list that an expression names, which may be in an item of a list around it. */
 function within(around, expression) {
   const found = LIST.exec(expression);
   if (!found) return null;
   const [, source, path] = found;
   if (source === "profile") return `${path}.0`;
-  if (around === null) return null;
-  return path === "" ? `${around}.0` : `${around}${path.startsWith("[") ? "" : "."}${path}.0`;
+  const above = source === "item" ? around.path : (around.names.get(source) ?? null);
+  if (above === null) return null;
+  return path === "" ? `${above}.0` : `${above}${path.startsWith("[") ? "" : "."}${path}.0`;
 }
 
 /** The first arguments of the `map` and `filter` whose second one the expression ends in, innermost first. */
@@ -36,7 +43,7 @@ function listsOfCalls(expression) {
     else if (character === "," && open.length) open.at(-1).to ??= at;
   }
   const calls = open.filter((call) => call.to && ["map", "filter"].includes(call.name.toLowerCase()));
-  return calls.reverse().map((call) => expression.slice(call.from, call.to));
+  return calls.reverse().map((call) => ({ value: expression.slice(call.from, call.to), name: "" }));
 }
 
 /** What the `$map` of each object around a place goes through, innermost first. */
@@ -48,27 +55,41 @@ function listsOfMaps(text, position) {
     else if (token === "}") open.pop();
   }
   const maps = open.reverse().map((start) => mapWithin(text, start));
-  return maps.filter((map) => map && !(map.from <= position && position <= map.to)).map((map) => map.value);
+  return maps.filter((map) => map && !(map.from <= position && position <= map.to));
 }
 
-/** The value of `$map` among an object's own keys, wherever it stands there. */
+/** The value of `$map` among an object's own keys, wherever it stands there, and the name that `as` gives. */
 function mapWithin(text, start) {
+  const own = ownValues(text, start);
+  const map = own.get('"$map"');
+  if (!map) return null;
+  const as = own.get('"as"');
+  const name = as ? (/"([^"]*)"/.exec(text.slice(as.from, as.to))?.[1] ?? "") : "";
+  return { ...map, value: text.slice(map.from, map.to), name };
+}
+
+/** Where the values of an object's own keys stand. */
+function ownValues(text, start) {
+  const values = new Map();
+  const end = Math.min(text.length, start + MOST);
   let depth = 0;
   let key = "";
-  let found = null;
-  for (const { 0: token, index } of text.slice(start, start + MOST).matchAll(TOKEN)) {
+  let from = null;
+  const close = (to) => {
+    if (from !== null) values.set(key, { from, to });
+    from = null;
+  };
+  for (const { 0: token, index } of text.slice(start, end).matchAll(TOKEN)) {
     const at = start + index;
     if ("{[".includes(token)) depth++;
-    if ("}]".includes(token) && depth-- === 0) break;
-    if (depth > 0) continue;
-    if (token === ":" && key === '"$map"') found = { from: at + 1, to: text.length };
-    else if (token === "," && found) return closed(found, at, text);
-    else if (token.startsWith('"')) key = token;
-    if (found && "}]".includes(token)) return closed(found, at + 1, text);
+    else if ("}]".includes(token) && depth-- === 0) {
+      close(at);
+      break;
+    } else if (depth > 0) continue;
+    else if (token === ":") from = at + 1;
+    else if (token === ",") close(at);
+    else if (token.startsWith('"') && from === null) key = token;
   }
-  return found && closed(found, Math.min(found.to, start + MOST), text);
-}
-
-function closed(found, to, text) {
-  return { from: found.from, to, value: text.slice(found.from, to) };
+  close(end);
+  return values;
 }

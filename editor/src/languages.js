@@ -16,6 +16,16 @@ function fieldPattern(sources, quote) {
   return new RegExp(`^(?:${sources.join("|")})@(?:${bracket}|[\\p{L}\\p{N}_.$\\\\-])*`, "u");
 }
 
+/** What depends on the names that `as` gives, made once for each set of them. */
+function forNames(make) {
+  const made = new Map();
+  return (names) => {
+    const key = names.join("|");
+    if (!made.has(key)) made.set(key, make(names));
+    return made.get(key);
+  };
+}
+
 function notation(vocabulary, { field, string }) {
   const keywords = new Set(vocabulary.keywords);
   const functions = new Set(vocabulary.functions.map((one) => one.name));
@@ -41,7 +51,7 @@ const tokenTable = {}; // filled by highlighting.js with this editor's own tags
 export { tokenTable };
 
 export function condition(vocabulary) {
-  const sources = [...vocabulary.sources, "item"];
+  const sources = [...vocabulary.sources, "item", "loop"];
   const token = notation(vocabulary, { field: fieldPattern(sources, '"'), string: STRING });
   return StreamLanguage.define({
     name: "condition",
@@ -53,10 +63,13 @@ export function condition(vocabulary) {
 
 /** JSON in whose strings there are fields, and conditions and formulas under the keys that hold them. */
 export function mapping(vocabulary) {
-  const sources = [...vocabulary.sources, "item"];
-  const field = fieldPattern(sources, '\\\\"');
-  const inner = notation(vocabulary, { field, string: ESCAPED_STRING });
-  const reference = new RegExp(`^\`?(?:${sources.join("|")})@(?:[^"\\\\]|\\\\.)*`, "u");
+  const sources = [...vocabulary.sources, "item", "loop"];
+  const innerFor = forNames((names) =>
+    notation(vocabulary, { field: fieldPattern([...sources, ...names], '\\\\"'), string: ESCAPED_STRING }),
+  );
+  const referenceFor = forNames(
+    (names) => new RegExp(`^\`?(?:${[...sources, ...names].join("|")})@(?:[^"\\\\]|\\\\.)*`, "u"),
+  );
 
   function inString(stream, state) {
     if (stream.sol() || stream.peek() === '"') {
@@ -65,8 +78,8 @@ export function mapping(vocabulary) {
       state.string = "";
       return closes ? state.style : null;
     }
-    if (state.string === "condition") return stream.eatSpace() ? null : inner(stream);
-    if (state.fresh && stream.match(reference)) return "field";
+    if (state.string === "condition") return stream.eatSpace() ? null : innerFor(state.names)(stream);
+    if (state.fresh && stream.match(referenceFor(state.names))) return "field";
     state.fresh = false;
     if (stream.match(/^\{\{[^{}"]*\}\}/)) return "field";
     if (!stream.match(/^(?:[^"\\{]|\\.|\{(?!\{))+/)) stream.next();
@@ -80,6 +93,11 @@ export function mapping(vocabulary) {
       state.key = key[1];
       return DIRECTIVES.has(key[1]) ? "keyword" : "property";
     }
+    const name = state.key === "as" && stream.match(/^"([\p{L}_][\p{L}\p{N}_]*)"/u);
+    if (name) {
+      if (!state.names.includes(name[1])) state.names = [...state.names, name[1]];
+      return "string";
+    }
     stream.next();
     state.string = CONDITION_KEYS.has(state.key) ? "condition" : "text";
     state.style = "string";
@@ -89,7 +107,7 @@ export function mapping(vocabulary) {
 
   return StreamLanguage.define({
     name: "mapping",
-    startState: () => ({ open: [], wantsKey: false, key: "", string: "", style: "", fresh: false }),
+    startState: () => ({ open: [], wantsKey: false, key: "", string: "", style: "", fresh: false, names: [] }),
     copyState: (state) => ({ ...state, open: [...state.open] }),
     token(stream, state) {
       if (state.string) return inString(stream, state);

@@ -7,7 +7,9 @@ import pytest
 from django.utils import timezone
 
 from destinations.connectors.base import Rejected
+from destinations.insight import path_suggestions
 from destinations.models import Backfill, Destination, Extension, Health, Resource
+from profiles.models import Profile
 
 pytestmark = pytest.mark.django_db
 
@@ -45,6 +47,31 @@ def test_create_and_read(api, resource):
     assert answer["health"]["held_until"] is None
     stored = {**answer, "backfill_suggested": False}  # only the answer to a change suggests it
     assert api.get(f"/api/destinations/{answer['id']}/").json() == stored
+
+
+def test_what_is_probably_not_meant_is_answered_and_saved(api, crm):
+    path_suggestions.forget()
+    Profile(document={"id": "p", "data": {"mail": "a@firm.example"}}).save()
+    answer = api.patch(
+        url(crm),
+        {"prerequisites": "event@x NOT EXISTS", "mapping": {"a": ["Hello profile@id", "profile@data.mial"]}},
+    ).json()
+    warnings = answer["warnings"]
+    assert [(one["field"], one["path"], one["line"], one["column"]) for one in warnings] == [
+        ("prerequisites", "", 1, 1),
+        ("mapping", "$.a[0]", 1, 7),
+        ("mapping", "$.a[1]", 1, 1),
+    ]
+    assert warnings[2]["hint"] == "the nearest that some have is profile@data.mail"
+    assert api.get(url(crm)).json()["warnings"] == warnings
+    assert api.post(url(crm, "preview/"), {"profile": "p"}).json()["warnings"] == warnings
+    assert api.patch(url(crm), {"prerequisites": "", "mapping": {"a": "profile@id"}}).json()["warnings"] == []
+
+
+def test_two_equal_keys_are_refused(api, crm):
+    answer = api.patch(url(crm), '{"mapping": {"a": 1,\n "a": 2}}')
+    assert answer.status_code == 400
+    assert "two equal keys, the second at line 2, column 2" in answer.json()["detail"]
 
 
 def test_what_was_read_can_be_sent_back(api, crm):

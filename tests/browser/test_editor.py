@@ -1,5 +1,7 @@
 """Writing prerequisites and a mapping with the editors' help."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -151,3 +153,30 @@ def test_without_javascript_the_plain_fields_work(site, open_page):
     page.get_by_label("Preview with profile").fill("p2")
     page.get_by_role("button", name="Preview").click()
     expect(page.locator(".tracsync-verdict")).to_contain_text("profile@mail is missing")
+
+
+def test_what_is_probably_not_meant_is_said_and_is_no_mistake(site, open_page, editor):
+    page = open_page(site.adding())
+    editor(page, "Mapping")
+    page.keyboard.insert_text('{\n  "who": "Profile@id",\n  "n": "profile@mial"\n}')
+    expect(said(page, "mapping")).to_contain_text("Warning, Line 2, column 11: $.who: ")
+    expect(said(page, "mapping")).to_contain_text("the nearest that some have is profile@mail")
+    expect(page.locator(".field-mapping .cm-lintRange-warning").first).to_be_visible()
+    expect(page.locator(f".field-mapping {WRONG}")).to_have_count(0)
+    expect(page.locator(".field-mapping .cm-content")).to_have_attribute("aria-invalid", "false")
+
+
+def test_names_of_items_and_their_numbers_are_coloured_and_suggested(site, open_page, editor):
+    page = open_page(site.adding())
+    editor(page, "Mapping")
+    text = '{"o": {"$map": "profile@orders", "as": "order", "to": {"l": {"$map": "order@lines", "to": "'
+    page.keyboard.insert_text(text)
+    expect(page.locator(".field-mapping .tracsync-tok-field").last).to_have_text("order@lines")
+    page.keyboard.type("order@l")
+    expect(suggested(page).first).to_contain_text("order@lines")
+    editor(page, "Mapping")
+    page.keyboard.insert_text(text)
+    page.keyboard.type("loop@")
+    expect(suggested(page)).to_have_text(["loop@indexits number, from 0", "loop@numberits number, from 1"])
+    page.keyboard.press("Tab")
+    expect(page.locator("#id_mapping")).to_have_value(re.compile("loop@index"))

@@ -204,6 +204,12 @@ class TestCheckDestination:
         assert "The destination is in order." in said
         assert recording.deliveries == []
 
+    def test_warnings_are_said_and_nothing_is_wrong(self, recording, make_destination):
+        make_destination(mapping={"a": "profile.id"})
+        said = run("check_destination", "crm")
+        assert "warning: mapping, $.a: a reference has an @ after its source, so this is text" in said
+        assert "The destination is in order." in said
+
     def test_not_in_order(self, recording, make_destination):
         make_destination(prerequisites="profile@stats.visits >")
         with pytest.raises(CommandError, match="not in order"):

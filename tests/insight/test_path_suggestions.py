@@ -57,7 +57,7 @@ def test_what_is_looked_at_is_bounded(make_profile, monkeypatch):
     for _ in range(40):
         deep = {"d": deep}
     make_profile("a", deep=deep, wide=[{"k": number} for number in range(5000)])
-    assert max(one.depth for one in seen().values()) <= path_suggestions.MOST_DEPTH
+    assert max(len(one.keys) for one in seen().values()) <= path_suggestions.MOST_DEPTH
     monkeypatch.setattr(path_suggestions, "MOST_PROFILES", 2)
     for number in range(5):
         make_profile(f"p{number}")

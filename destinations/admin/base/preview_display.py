@@ -9,7 +9,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from destinations.configuration.history import LABELS
 from destinations.insight import payload_diff, preview
+from destinations.insight.checking import Warned
 from destinations.insight.payload_diff import Comparison
 from destinations.insight.preview import Preview
 from destinations.models import Destination
@@ -20,6 +22,7 @@ from tracsync.common.translation import translated
 MOST_PARTS = 100  # of one AND or OR
 MOST_PLACES = 200
 MOST_VALUE = 200  # characters of one value
+MOST_WARNINGS = 20
 MOST_TEXT = 20_000  # of a payload or a body
 
 
@@ -63,6 +66,7 @@ def readable(
         "verdict": _verdict(shown, comparison, mistakes),
         "summary": _summary(shown, comparison, mistakes),
         "explanation": None if is_unknown or not shown.explanation else _explained(shown.explanation),
+        "warnings": warned(shown.warnings),
         "errors": [] if mapping_is_broken else [translated(error) for error in shown.errors],
         "payload": "" if mapping_is_broken or shown.payload is None else _pretty(shown.payload),
         "places": [] if mapping_is_broken else [_place(one) for one in shown.places[:MOST_PLACES]],
@@ -71,6 +75,11 @@ def readable(
         **_request(request),
         "comparison": None if mapping_is_broken else comparison,
     }
+
+
+def warned(found: list[Warned]) -> list[str]:
+    """What is probably not meant, in sentences."""
+    return [f"{LABELS[one.field]}, {one.sentence}" for one in found[:MOST_WARNINGS]]
 
 
 def _verdict(shown: Preview, comparison: Comparison | None, mistakes: tuple[str, ...]) -> tuple[str, str]:

@@ -176,6 +176,10 @@ class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
         configuration.save(obj, by=Author.from_user(request.user), expected=shown_revision(request))
         if not change:
             self._offer_backfill(request, obj)
+            for warning in review.warnings(request, obj):  # a change was asked about before
+                self.say(
+                    request, _("Is this what you mean? %(warning)s") % {"warning": warning}, warning=True
+                )
         elif review.asked_for_backfill(request):
             begin_backfill(request, self, obj)
 

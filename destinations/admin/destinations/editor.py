@@ -28,7 +28,7 @@ WORDS = (
 
 @require_POST
 def check_text(request: HttpRequest, model_admin: ActingAdmin) -> HttpResponse:
-    """The mistakes in a condition or a mapping, each with its place."""
+    """The mistakes in a condition or a mapping, and what is probably not meant, each with its place."""
     _need_writer(request, model_admin)
     check, text = CHECKS.get(request.POST.get("kind", "")), request.POST.get("text", "")
     if check is None:
@@ -36,7 +36,9 @@ def check_text(request: HttpRequest, model_admin: ActingAdmin) -> HttpResponse:
     if len(text) > checking.MAX_CHARACTERS:
         return JsonResponse({"error": "too long to be checked while it is typed"}, status=413)
     # Browsers send line ends as two characters; the editor counts them as one.
-    problems = check(text.replace("\r\n", "\n"))
+    may_see_profiles = request.user.has_perm("profiles.view_profile")
+    sample = path_suggestions.sample() if may_see_profiles else None
+    problems = check(text.replace("\r\n", "\n"), sample)
     return JsonResponse({"problems": [dataclasses.asdict(problem) for problem in problems]})
 
 

@@ -9,12 +9,18 @@ from django.utils.translation import gettext as _
 
 def editor_texts() -> dict[str, Any]:
     return {
+        # Before the place of what is no mistake, and probably not meant.
+        "warning": _("Warning,"),
         # Of a mistake. {line}, {column}, {hint} and {pieces} are put in by the editor.
         "place": _("Line {line}, column {column}:"),
         "hint": _("Hint: {hint}"),
         "possible": _("Possible here: {pieces}."),
         # Of a path: in how many of the profiles that were looked at it was seen.
         "seen": _("in {seen} of {profiles}"),
+        # Of what stands for the items of lists.
+        "item": _("the item that is looked at"),
+        "index": _("its number, from 0"),
+        "number": _("its number, from 1"),
         "keys": [
             ["Ctrl-Space", _("suggests")],
             ["Tab", _("takes a suggestion")],
@@ -24,7 +30,7 @@ def editor_texts() -> dict[str, Any]:
             "$formula": _("what a function gives"),
             "$if": _("one thing or another: then, else"),
             "$lookup": _("a small table: in, else"),
-            "$map": _("a list of objects: to, where"),
+            "$map": _("a list of objects: to, where, as"),
             "$literal": _("as it stands"),
         },
         # Of CodeMirror itself.

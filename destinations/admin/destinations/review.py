@@ -10,10 +10,11 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from destinations.admin.base.confirm_before_save import BACK, SEALED, AsksBeforeSaving, answer
+from destinations.admin.base.preview_display import warned
 from destinations.admin.destinations.backfill_estimate import expected
 from destinations.configuration import history, saving
 from destinations.configuration.history import Content
-from destinations.insight import payload_changes, payload_diff, sample
+from destinations.insight import checking, path_suggestions, payload_changes, payload_diff, sample
 from destinations.insight.payload_diff import Line
 from destinations.models import Destination
 
@@ -50,6 +51,7 @@ def review_page(
         stored,
         differences=sentences,
         parts=parts,
+        warnings=warnings(request, draft),
         expected=expected(stored, draft),
         payloads=_payloads(stored, draft, show_values=may_see_profiles),
         unfinished=stored.backfills.filter(finished_at=None).first(),
@@ -58,6 +60,12 @@ def review_page(
         keeps=draft.on_leave == Destination.Leaving.KEEP,
         form_url=model_admin.url("change", stored),
     )
+
+
+def warnings(request: HttpRequest, draft: Destination) -> list[str]:
+    """What is probably not meant; compared with profiles only for who may see them."""
+    may_see_profiles = request.user.has_perm("profiles.view_profile")
+    return warned(checking.warnings(draft, path_suggestions.sample() if may_see_profiles else None))
 
 
 def differences(stored: Destination, draft: Destination) -> tuple[list[str], list[tuple[Any, list[Line]]]]:

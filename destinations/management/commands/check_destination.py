@@ -6,7 +6,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from destinations.configuration import validation
 from destinations.connectors.base import ConnectorError
-from destinations.insight import preview
+from destinations.insight import checking, path_suggestions, preview
 from destinations.management import finding
 from destinations.models import Destination
 from tracsync.common import terminal
@@ -15,7 +15,8 @@ from tracsync.common import terminal
 class Command(terminal.Command):
     help = (
         "Check a destination: its prerequisites, mapping and settings, and the connection. With --profile it"
-        " also shows what would be sent for that profile. Nothing is sent. Exit code 1: something is wrong."
+        " also shows what would be sent for that profile. Nothing is sent. Exit code 1: something is wrong;"
+        " warnings are what is probably not meant."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -28,6 +29,8 @@ class Command(terminal.Command):
         problems = _problems(destination)
         for problem in problems:
             self.stdout.write(problem)
+        for warning in checking.warnings(destination, path_suggestions.sample()):
+            self.stdout.write(f"warning: {warning.field}, {warning.sentence}")
         if options["profile"]:
             shown = preview.preview(destination, finding.profile(options["profile"]).document)
             self.stdout.write(shown.summary)

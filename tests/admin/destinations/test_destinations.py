@@ -122,6 +122,21 @@ def test_the_place_of_a_mistake_in_a_mapping_is_said(resource, post):
     assert "$.a.b" in answer[place : answer.index("</ul>", place)]
 
 
+def test_a_new_destination_is_saved_and_what_is_probably_not_meant_is_said(resource, post):
+    data = new(resource, mapping='{"id": "Profile@id"}')
+    answer = post("destinations_destination_add", query=f"resource={resource.pk}", **data)
+    assert Destination.objects.exists()
+    assert "Is this what you mean? Mapping, $.id: sources are written in lower case" in answer
+
+
+def test_two_equal_keys_of_a_mapping_are_refused(resource, post):
+    data = new(resource, mapping='{"a": 1,\n "a": 2}')
+    answer = post("destinations_destination_add", query=f"resource={resource.pk}", **data)
+    place = answer.index('id="id_mapping_error"')
+    assert "two equal keys, the second at line 2, column 2" in answer[place : answer.index("</ul>", place)]
+    assert not Destination.objects.exists()
+
+
 def test_test_credentials_that_do_not_exist_are_said(resource, post):
     resource.test = {}
     resource.save()

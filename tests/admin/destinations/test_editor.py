@@ -41,6 +41,22 @@ def test_what_is_right_has_no_problem(check):
     assert check("mapping", '{"id": "profile@id"}').json() == {"problems": []}
 
 
+def test_what_is_probably_not_meant_is_a_warning(check, profile):
+    [problem] = check("condition", "profile@id EXISTS AND\r\nevent@type == 1").json()["problems"]
+    assert (problem["severity"], problem["line"], problem["column"]) == ("warning", 2, 1)
+    [problem] = check("mapping", '{"a": "profile@data.contcat.email"}').json()["problems"]
+    assert (problem["severity"], problem["path"], problem["column"]) == ("warning", "$.a", 8)
+    assert problem["hint"] == "the nearest that some have is profile@data.contact.email"
+
+
+def test_paths_are_compared_only_for_those_who_may_see_profiles(check, allow, profile):
+    text = '{"a": "profile@data.contcat", "b": "Profile@id"}'
+    [problem] = check("mapping", text, client=allow(WRITER)).json()["problems"]
+    assert problem["path"] == "$.b"
+    both = check("mapping", text, client=allow(WRITER, "profiles.view_profile")).json()["problems"]
+    assert [one["path"] for one in both] == ["$.b", "$.a"]
+
+
 @pytest.mark.parametrize(("kind", "text", "status"), [("other", "x", 400), ("mapping", "x" * 1_300_000, 413)])
 def test_what_is_not_checked_is_refused(check, kind, text, status):
     assert check(kind, text).status_code == status

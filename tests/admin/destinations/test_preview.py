@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from destinations.connectors.base import Accepted, Exchange, Rejected
+from destinations.insight import path_suggestions
 from destinations.models import DeliveryAttempt, Destination, Health, ProfileSync, Resource
 from destinations.scheduler import loop
 from profiles.models import Profile
@@ -49,6 +50,18 @@ def live(admin_client, destination, form):
 
 def test_nothing_is_chosen_at_first(live):
     assert "Choose a profile" in live("")
+
+
+def test_what_is_probably_not_meant_is_said(live, profile):
+    path_suggestions.forget()
+    text = live(
+        mapping='{"id": "profile@id", "a": "profile@data.contcat <b>"}', prerequisites="event@x NOT EXISTS"
+    )
+    assert "Is this what you mean?" in text
+    assert "Mapping, $.a: none of the profiles looked at (1) has this path" in text
+    assert "Prerequisites, line 1, column 1: a push has no event@" in text
+    assert "<b>" not in text
+    assert "Is this what you mean?" not in live(mapping='{"id": "profile@id"}')
 
 
 def test_the_answer_part_by_part_with_payload_origins_and_request(live, profile, secret):

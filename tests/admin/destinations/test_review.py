@@ -69,6 +69,12 @@ def counts(text):
     return dict(rows)
 
 
+def test_it_says_what_is_probably_not_meant(crm, change):
+    answer = change(mapping='{"id": "Profile@id"}')
+    assert "Before you save" in answer
+    assert "Mapping, $.id: sources are written in lower case, so this is text (write profile@)" in answer
+
+
 def test_it_counts_before_anything_is_saved(crm, change):
     answer = change(prerequisites=NEW)
     assert "Before you save" in answer
