@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django import forms
@@ -106,11 +107,29 @@ def fieldsets(form: type[ResourceForm]) -> list[tuple[Any, dict[str, Any]]]:
     declared = form.base_fields
     what = ["name", "type_name", "enabled", "tags"]
     about = with_help(WRITE_ONLY, "connectors", _("About connectors"))
+    simple, *folds = _by_topic(form)
     return [
         (None, {"fields": what}),
-        (TITLES["production"], {"fields": _rows("production", declared), "description": about}),
+        (TITLES["production"], {"fields": _rows("production", simple[1]), "description": about}),
+        *(
+            (
+                f"{TITLES['production']}: {topic}",
+                {"fields": _rows("production", names), "classes": ["collapse"]},
+            )
+            for topic, names in folds
+        ),
         (TITLES["test"], {"fields": _rows("test", declared), "description": TEST, "classes": ["collapse"]}),
     ]
+
+
+def _by_topic(form: type[ResourceForm]) -> list[tuple[str, list[str]]]:
+    """The names of the production fields and of their boxes, those without a topic first."""
+    groups: dict[str, list[str]] = {"": []}
+    for leaf in schema_form.leaves(form.connector.credentials_schema if form.connector else {}):
+        name = f"production.{leaf.name}"
+        names = [one for one in (name, f"{name}.remove") if one in form.base_fields]
+        groups.setdefault(leaf.topic, []).extend(names)
+    return list(groups.items())
 
 
 TITLES = {"production": gettext_lazy("Production credentials"), "test": gettext_lazy("Test credentials")}
@@ -122,7 +141,7 @@ TEST = gettext_lazy(
 )
 
 
-def _rows(name: str, declared: dict[str, Any]) -> list[Any]:
+def _rows(name: str, declared: Collection[str]) -> list[Any]:
     """The fields of a set, each with its own box to remove it beside it."""
     rows: list[Any] = []
     for field in declared:

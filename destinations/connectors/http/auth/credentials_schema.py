@@ -50,6 +50,7 @@ CREDENTIALS: Final[Schema] = {
         "signing_secrets": {
             "type": "array",
             "title": message("Signing secrets"),
+            "topic": message("Signature"),
             "description": message(
                 "For signed webhooks, as a list. The first one signs; while secrets are being replaced, so do"
                 " the others."
@@ -62,6 +63,7 @@ CREDENTIALS: Final[Schema] = {
         "oauth2": {
             "type": "object",
             "title": message("OAuth 2"),
+            "topic": message("OAuth 2"),
             "description": message("For services that give access tokens."),
             "properties": {
                 "token_url": {
@@ -118,6 +120,7 @@ CREDENTIALS: Final[Schema] = {
         "aws": {
             "type": "object",
             "title": message("AWS"),
+            "topic": message("AWS"),
             "description": message("For services of AWS, and what signs as they do."),
             "properties": {
                 "access_key": {
