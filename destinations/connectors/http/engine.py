@@ -6,7 +6,7 @@ One engine speaks for `http_api` and for every manifest; nothing here knows who 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from destinations.connectors.addresses import Guard
@@ -105,6 +105,15 @@ class HttpSession:
 Exchange = Callable[[http.Request, str], Reply]
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What came of a call. `reply` is None where none came, or nothing is to be read from it any more."""
+
+    outcome: Outcome | Split
+    reply: Reply | None = None
+    rule: Rule | None = None
+
+
 class _Push:
     """One call of `push`: its deliveries in groups, each a call, and what came of each of them."""
 
@@ -163,37 +172,37 @@ class _Push:
         first = group[0]
         try:
             call = self._is.call_of(first)
-            outcome, reply, _rule = self._sent(group, call)
-            if len(group) == 1 and reply is not None:
-                outcome, reply = self._instead(first, call, outcome, reply, _rule)
+            answer = self._sent(group, call)
+            if len(group) == 1 and answer.reply is not None:
+                answer = self._instead(first, call, answer, answer.reply)
         except NOT_MADE as error:
             return [_not_made(error)] * len(group)
+        outcome = answer.outcome
         if isinstance(outcome, Split):
             return outcome if len(group) > 1 else [outcome.otherwise]
         if isinstance(outcome, Rejected) and len(group) > 1:
             return Split(outcome)  # of one of them, perhaps: the others are not to suffer from it
-        if isinstance(outcome, Accepted) and reply is not None:
-            return self._accepted(group, outcome, reply)
+        if isinstance(outcome, Accepted) and answer.reply is not None:
+            return self._accepted(group, outcome, answer.reply)
         return [outcome] * len(group)
 
-    def _sent(
-        self, group: Sequence[Delivery], call: CallTemplate
-    ) -> tuple[Outcome | Split, Reply | None, Rule | None]:
+    def _sent(self, group: Sequence[Delivery], call: CallTemplate) -> _Answer:
+        """One call and what its answer means. Raises ConnectorError while nothing has been sent."""
         request = self._is.request(group, call)
         try:
             reply = self._exchange(request, key_of(group))
         except http.NotSent as error:
             self._end = Retry(str(error))
-            return self._end, None, None
+            return _Answer(self._end)
         except http.NoAnswer as error:
-            return Unknown(str(error), error.exchange), None, None
+            self._has_sent = True
+            return _Answer(Unknown(str(error), error.exchange))
         except (ConfigurationError, Unreachable) as error:
             if not self._has_sent:
                 raise
-            self._end = Retry(
-                message("not tried: %(reason)s", reason=str(error)), getattr(error, "after", None)
-            )
-            return self._end, None, None
+            reason = message("not tried: %(reason)s", reason=str(error))
+            self._end = Retry(reason, getattr(error, "after", None))
+            return _Answer(self._end)
         self._has_sent = True
         sent = group[0].payload if len(group) == 1 else [delivery.payload for delivery in group]
         outcome, rule = self._is.answers.read(
@@ -201,38 +210,33 @@ class _Push:
         )
         if isinstance(outcome, Hold | Stop) or (isinstance(outcome, Retry) and outcome.after is not None):
             self._end = replace(outcome, exchange=None)
-        return outcome, reply, rule
+        return _Answer(outcome, reply, rule)
 
-    def _instead(
-        self,
-        delivery: Delivery,
-        call: CallTemplate,
-        outcome: Outcome | Split,
-        reply: Reply,
-        rule: Rule | None,
-    ) -> tuple[Outcome | Split, Reply | None]:
-        """What another call gave where the first one found that it was the wrong one."""
-        description = self._is
-        if rule is not None:
-            return outcome, reply
+    def _instead(self, delivery: Delivery, call: CallTemplate, answer: _Answer, reply: Reply) -> _Answer:
+        """What another call gives where this one turns out to be the wrong one, unless a rule decides."""
         if delivery.operation != "upsert":
-            if reply.status in GONE:
-                self._end = None
-                return Accepted(detail=message("it was not there any more"), exchange=reply.exchange), None
-            return outcome, reply
-        if call is description.update and reply.status == 404:
-            outcome, reply_, rule = self._sent([replace(delivery, remote={})], description.upsert)
-            return outcome, reply_
-        if call is description.upsert and reply.status == 409 and description.update is not None:
-            number = _pointed(description.conflict_id, reply)
-            if number:
-                known = replace(delivery, remote={**delivery.remote, "id": number})
-                outcome, again, _rule = self._sent([known], description.update)
-                if isinstance(outcome, Accepted):
-                    found = again and _pointed(description.remote_id, again)
-                    return replace(outcome, remote={"id": found or number}), None
-                return outcome, again
-        return outcome, reply
+            is_decided = answer.rule is not None and answer.rule.operations
+            return answer if reply.status not in GONE or is_decided else self._gone(reply)
+        if answer.rule is not None:
+            return answer
+        if call is self._is.update and reply.status == 404:
+            return self._sent([replace(delivery, remote={})], self._is.upsert)
+        number = _pointed(self._is.conflict_id, reply) if reply.status == 409 else ""
+        if number and call is self._is.upsert and self._is.update is not None:
+            return self._update(replace(delivery, remote={**delivery.remote, "id": number}), self._is.update)
+        return answer
+
+    def _gone(self, reply: Reply) -> _Answer:
+        self._end = None  # a 410 is about this one, and not about all
+        return _Answer(Accepted(detail=message("it was not there any more"), exchange=reply.exchange))
+
+    def _update(self, known: Delivery, call: CallTemplate) -> _Answer:
+        """The update of what was there already; its id is kept, if the answer tells no other one."""
+        answer = self._sent([known], call)
+        if not isinstance(answer.outcome, Accepted) or answer.reply is None:
+            return answer
+        number = _pointed(self._is.remote_id, answer.reply) or known.remote["id"]
+        return _Answer(replace(answer.outcome, remote={"id": number}))
 
     def _accepted(self, group: Sequence[Delivery], outcome: Accepted, reply: Reply) -> list[Outcome]:
         batch = self._is.batch

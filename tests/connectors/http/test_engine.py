@@ -310,6 +310,25 @@ def test_what_is_gone_already_is_removed(server, loopback, status: int) -> None:
     assert (server.seen[0].method, server.seen[0].path, server.seen[0].body) == ("DELETE", "/in/p-1", b"")
 
 
+def test_rules_for_all_do_not_keep_what_is_gone_from_being_removed(server, loopback) -> None:
+    rule = {"when": {"status": ["4xx"]}, "is": "rejected"}
+    for operation, kind in (([], Accepted), (["remove"], Rejected)):
+        when = {**rule["when"], **({"operation": operation} if operation else {})}
+        server.answers.append((404, {}, b""))
+        settings = {"remove": {"path": "/{{delivery@key}}"}, "answers": [{**rule, "when": when}]}
+        (outcome,) = push(server, loopback, settings, leaving("remove"))
+        assert isinstance(outcome, kind)
+
+
+def test_what_has_no_answer_is_not_forgotten_over_what_cannot_be_tried_after_it(server, loopback) -> None:
+    """Whatever is raised counts for all of a push, so nothing is once something was sent."""
+    oauth2 = {"token_url": f"{server.url}/token", "client_id": "me", "client_secret": "s3cret"}
+    lost = [lambda handler: handler.connection.close()]
+    server.answers += [(200, {}, b'{"access_token": "T", "expires_in": 1e-9}'), *lost, (400, {}, b"")]
+    outcomes = push(server, loopback, {}, made(number=1), made(number=2), oauth2=oauth2)
+    assert [type(one) for one in outcomes] == [Unknown, Retry]
+
+
 def test_a_removal_by_an_unknown_id_is_rejected_and_says_so(server, loopback) -> None:
     settings = {"remote_id": "answer@id", "remove": {"path": "/{{delivery@remote.id}}"}}
     (outcome,) = push(server, loopback, settings, leaving("remove"))
