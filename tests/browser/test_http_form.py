@@ -66,6 +66,7 @@ def test_the_last_real_answer_is_taken(page):
 
 
 def test_a_preset_fills_in_the_form(page):
+    page.locator("summary", has_text="Begin with a common shape").click()
     page.get_by_role("link", name="REST: create and update").click()
     expect(page.locator("[name='settings.path']")).to_have_value("/contacts")
     expect(page.locator("summary", has_text="Remote id")).to_have_count(1)
