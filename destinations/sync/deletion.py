@@ -17,19 +17,20 @@ def hand_over(ids: Sequence[str]) -> None:
     """Have these profiles removed where they are, or may be, and where that is wanted: due when a change of
     them would be. What all others know of them goes.
 
+    A row that is being pushed stays in any case: if the profile is made again, its push comes after that one.
     The caller has locked the profiles; the rows are locked after them, as by settling.
     """
     rows = ProfileSync.objects.filter(profile__in=ids)
     held = dict(rows.select_for_update(no_key=True).order_by("profile_id").values_list("pk", "profile_id"))
     leaving = rows.exclude(destination__on_delete=Destination.Leaving.KEEP).filter(MAY_BE_THERE)
     by_destination: defaultdict[int, list[str]] = defaultdict(list)
-    told: set[int] = set()
+    stay = set(rows.filter(claim_token__isnull=False).values_list("pk", flat=True))
     for pk, profile_id, destination_id in leaving.values_list("pk", "profile_id", "destination_id"):
         by_destination[destination_id].append(profile_id)
-        told.add(pk)
+        stay.add(pk)
     for destination in Destination.objects.filter(pk__in=by_destination).order_by("pk"):
         settle.hand_over(destination, by_destination[destination.pk])
-    ProfileSync.objects.filter(pk__in=held.keys() - told).delete()
+    ProfileSync.objects.filter(pk__in=held.keys() - stay).delete()
     attempts = DeliveryAttempt.objects.filter(profile__in=ids)
     for destination_id, profiles in by_destination.items():
         attempts = attempts.exclude(destination=destination_id, profile__in=profiles)

@@ -57,7 +57,8 @@ def test_nothing_is_lost_or_stale(stack, tmp_path):
     assert set(ledger["faults"]) == KILLED | of_the_server
     for row in ledger["destinations"]:
         assert row["expected"] == row["delivered"] + row["refused"] > 0
-        assert (row["lost"], row["stale"], row["reused"], row["needless"]) == (0, 0, 0, 0)
+        assert (row["lost"], row["left"], row["stale"], row["reused"], row["needless"]) == (0, 0, 0, 0, 0)
+        assert (row["removed"] > 0) == (row["destination"] == "emptied")
         assert row["refused"] == 0 or row["destination"] == "choosy"
     answers = ledger["answers"]
     assert answers["401"]

@@ -157,6 +157,27 @@ def test_one_that_is_deleted_while_it_is_pushed_is_removed_after_that(destinatio
     assert row().state == State.REMOVED
 
 
+def test_one_that_is_made_again_while_it_is_pushed_is_not_pushed_beside_that(
+    make_destination, settle, recording, said
+):
+    """Also where the destination keeps what is deleted: its row is not forgotten over the push."""
+    make_destination()
+    claimed = []
+
+    def delete_and_make(_deliveries):
+        recording.during_push = None
+        Profile.objects.get().delete()
+        save(stats={"visits": 2})
+        claimed.append(row().claim_token)
+
+    recording.during_push = delete_and_make
+    save()
+    settle()
+    settle()
+    assert claimed[0] is not None
+    assert said() == [("upsert", 1), ("upsert", 3)]
+
+
 def test_one_that_is_made_again_during_its_removal_is_pushed_after_that(destination, settle, recording, said):
     save()
     settle()

@@ -79,6 +79,7 @@ class Place:
     honours_keys: bool = False  # takes nothing under a key that it has taken something under
     timeout: float = TIMEOUT
     concurrency: int | None = None
+    removes: bool = False  # who leaves or is deleted is removed there; elsewhere it stays
 
     def script(self, rng: random.Random) -> list[Answer]:
         """The answers, which are repeated for ever."""
@@ -116,6 +117,18 @@ PLACES = (
             Answer.WRONG_JSON: 2,
         },
     ),
+    Place(
+        "emptied",
+        prerequisites='profile@plan != "free"',
+        faults={
+            Answer.ERROR: 4,
+            Answer.FAILED_AFTERWARDS: 3,
+            Answer.RESET: 2,
+            Answer.CUT_OFF: 2,
+            Answer.LATE: 1,
+        },
+        removes=True,
+    ),
     Place("choosy", prerequisites='profile@plan != "free"', refuses="blocked"),
     Place("slow", prerequisites="profile@group == 3", quiet_period=1.0, delay=0.05),
     Place("away", prerequisites="profile@group == 4", ailment=Answer.RESET, spell=(20, 30)),
@@ -141,6 +154,7 @@ PLACES = (
     ),
 )
 
+VERSION = {"X-Version": "delivery@version"}
 MAPPING = {"id": "profile@id", "n": "profile@n", "plan": "profile@plan"}
 
 
@@ -156,7 +170,11 @@ def install(url: str) -> None:
         configuration.save(resource)
         destination = Destination(name=place.name, resource=resource, mapping=MAPPING)
         destination.prerequisites = place.prerequisites
-        destination.settings = {"timeout": place.timeout}
+        destination.settings = {"timeout": place.timeout, "headers": VERSION}
+        if place.removes:
+            call = {"method": "DELETE", "path": "/{{delivery@key}}", "headers": VERSION}
+            destination.settings["remove"] = call
+            destination.on_leave = destination.on_delete = Destination.Leaving.REMOVE
         destination.quiet_period, destination.max_wait = place.quiet_period, place.max_wait
         destination.concurrency = place.concurrency
         configuration.save(destination)

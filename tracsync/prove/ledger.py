@@ -21,25 +21,34 @@ Payload = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A request as the receiver noted it. `taken`: the receiver holds the payload, whatever it answered."""
+    """A request as the receiver noted it. `payload`: None where the profile is to be removed. `taken`: the
+    receiver has done it, whatever it answered.
+    """
 
     at: float
     place: str
     key: str
-    payload: Payload
+    profile: str
+    version: int
+    payload: Payload | None
     answer: str
     taken: bool
 
 
 @dataclass(slots=True)
 class Row:
-    """One destination's line of the ledger; every number but the last counts profiles or requests."""
+    """One destination's line of the ledger; every number counts profiles or requests.
+
+    `removed`: profiles that were there, are not wanted and are not there any more; `left`: that still are.
+    """
 
     destination: str
     expected: int = 0
     delivered: int = 0
     refused: int = 0
+    removed: int = 0
     lost: int = 0
+    left: int = 0
     stale: int = 0
     reused: int = 0
     requests: int = 0
@@ -49,7 +58,7 @@ class Row:
 
     @property
     def holds(self) -> bool:
-        return self.lost == self.stale == self.reused == 0
+        return self.lost == self.left == self.stale == self.reused == 0
 
 
 def expected(destination: Destination, documents: Iterable[Payload]) -> dict[str, Payload]:
@@ -67,15 +76,20 @@ def row(
     arrivals: Sequence[Arrival],
     troubles: Mapping[str, Sequence[float]],
     kills: Sequence[float],
+    removes: bool = False,
 ) -> Row:
-    """`troubles`: by profile, when attempts began that the engine did not see accepted."""
+    """`troubles`: by profile, when attempts began that the engine did not see accepted. `removes`: what is
+    not wanted must not be there.
+    """
     result = Row(name, expected=len(wanted), requests=len(arrivals))
     by_profile: dict[str, list[Arrival]] = defaultdict(list)
     for arrival in arrivals:
-        by_profile[arrival.payload["id"]].append(arrival)
+        by_profile[arrival.profile].append(arrival)
     for profile, payload in wanted.items():
         _settle(result, payload, by_profile.get(profile, []))
     for profile, story in by_profile.items():
+        if removes and profile not in wanted:
+            _count_left(result, story)
         carried = {(arrival.key, json.dumps(arrival.payload, sort_keys=True)) for arrival in story}
         keys = {arrival.key for arrival in story}
         result.repeated += len(story) - len(keys)
@@ -87,8 +101,7 @@ def row(
 
 def _settle(result: Row, payload: Payload, story: Sequence[Arrival]) -> None:
     """Whether the receiver holds the last state, or has refused it."""
-    held = next((arrival.payload for arrival in reversed(story) if arrival.taken), None)
-    if held == payload:
+    if _held(story) == payload:
         result.delivered += 1
     elif story and story[-1].payload == payload and story[-1].answer in REFUSALS:
         result.refused += 1
@@ -96,12 +109,23 @@ def _settle(result: Row, payload: Payload, story: Sequence[Arrival]) -> None:
         result.lost += 1
 
 
+def _held(story: Sequence[Arrival]) -> Payload | None:
+    return next((arrival.payload for arrival in reversed(story) if arrival.taken), None)
+
+
+def _count_left(result: Row, story: Sequence[Arrival]) -> None:
+    if _held(story) is not None:
+        result.left += 1
+    elif any(arrival.taken and arrival.payload is not None for arrival in story):
+        result.removed += 1
+
+
 def _stale(story: Sequence[Arrival]) -> int:
     """How many requests, taken or not, carried an older state than one before."""
     newest = count = 0
     for arrival in story:
-        count += arrival.payload["n"] < newest
-        newest = max(newest, arrival.payload["n"])
+        count += arrival.version < newest
+        newest = max(newest, arrival.version)
     return count
 
 

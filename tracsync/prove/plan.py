@@ -10,6 +10,7 @@ from typing import Any
 
 CHANGES_PER_PROFILE = 3
 MOST_AT_ONCE = 60  # changes in one bulk write
+DELETED = 0.2  # of the profiles that were just changed and may be deleted
 PLANS = ("free", "pro", "team", "blocked")
 
 
@@ -37,8 +38,9 @@ class Plan:
         return random.Random(f"{self.seed}:{part}")  # noqa: S311 - repeatable, guards nothing
 
 
-def batches(plan: Plan) -> Iterator[list[dict[str, Any]]]:
-    """All changes in order, in batches as they are written; each is a whole document.
+def batches(plan: Plan) -> Iterator[tuple[list[dict[str, Any]], list[str]]]:
+    """All changes in order, in batches as they are written, each a whole document; and the ids of those that
+    are deleted after each batch, some of which are made again later.
 
     `n` counts a profile's changes. Some change only a note that no destination is told of.
     """
@@ -46,15 +48,26 @@ def batches(plan: Plan) -> Iterator[list[dict[str, Any]]]:
     order = [number for number in range(plan.profiles) for _ in range(CHANGES_PER_PROFILE)]
     rng.shuffle(order)
     documents: dict[int, dict[str, Any]] = {}
+    gone: set[int] = set()
     while order:
         size = rng.randint(1, MOST_AT_ONCE)
         batch, order = order[:size], order[size:]
-        yield [_change(rng, documents, number) for number in batch]
+        written = [_change(rng, documents, number, number in gone) for number in batch]
+        chosen = {number for number in batch if may_go(documents[number]) and rng.random() < DELETED}
+        gone = gone.difference(batch) | chosen
+        yield written, sorted({documents[number]["id"] for number in gone.intersection(batch)})
 
 
-def _change(rng: random.Random, documents: dict[int, dict[str, Any]], number: int) -> dict[str, Any]:
+def may_go(document: dict[str, Any]) -> bool:
+    """The other groups go to one destination each, and in a short run there are few of them."""
+    return bool(document["group"] < 3)
+
+
+def _change(
+    rng: random.Random, documents: dict[int, dict[str, Any]], number: int, is_gone: bool
+) -> dict[str, Any]:
     known = documents.get(number)
-    if known is not None and rng.random() < 0.15:
+    if known is not None and not is_gone and rng.random() < 0.15:
         document = {**known, "note": rng.random()}
     else:
         count = known["n"] + 1 if known else 1

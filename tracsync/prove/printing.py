@@ -14,9 +14,9 @@ from tracsync.prove.run import Result
 from tracsync.prove.scratch import installation
 
 COLUMNS = tuple(field.name for field in fields(Row))[1:]
-ALARMING = ("lost", "stale", "reused", "needless")
+ALARMING = ("lost", "left", "stale", "reused", "needless")
 SHOWN = {"clock": "scheduler"}  # JSON keeps the older word: programs read it
-WIDTH = 124  # of what goes into a file
+WIDTH = 150  # of what goes into a file
 
 
 def as_json(result: Result) -> str:

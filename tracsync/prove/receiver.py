@@ -32,14 +32,19 @@ class Notes:
         # Repeatable, and guards nothing.
         rngs = {name: random.Random(f"{seed}:{name}") for name in self.places}  # noqa: S311
         self.scripts = {name: place.script(rngs[name]) for name, place in self.places.items()}
-        self.arrivals: list[tuple[float, str, str, dict[str, Any], str, bool]] = []
+        self.arrivals: list[tuple[float, str, str, str, int, dict[str, Any] | None, str, bool]] = []
         self.counts: dict[str, int] = defaultdict(int)
         self.keys: dict[str, set[str]] = defaultdict(set)  # under which something was taken
         self.is_calm = False
         self.lock = threading.Lock()
 
-    def note(self, place: str, key: str, payload: dict[str, Any]) -> Answer:
-        """Place the request in the order of arrivals; the order is that in which bodies are complete."""
+    def note(
+        self, place: str, key: str, profile: str, version: int, payload: dict[str, Any] | None
+    ) -> Answer:
+        """Place the request in the order of arrivals; the order is that in which bodies are complete.
+
+        `payload`: None where the profile is to be removed.
+        """
         with self.lock:
             answer = self._answer(place, payload)
             if answer.takes and key in self.keys[place] and self.places[place].honours_keys:
@@ -47,12 +52,13 @@ class Notes:
             elif answer.takes:
                 self.keys[place].add(key)
             self.counts[place] += 1
-            self.arrivals.append((time.time(), place, key, payload, answer, answer.takes))
+            arrival = (time.time(), place, key, profile, version, payload, str(answer), answer.takes)
+            self.arrivals.append(arrival)
             return answer
 
-    def _answer(self, name: str, payload: dict[str, Any]) -> Answer:
+    def _answer(self, name: str, payload: dict[str, Any] | None) -> Answer:
         place, count, script = self.places[name], self.counts[name], self.scripts[name]
-        if place.refuses and payload["plan"] == place.refuses:
+        if place.refuses and payload and payload["plan"] == place.refuses:
             return Answer.REFUSED
         if place.ailment and place.spell[0] <= count < place.spell[1] and (place.insists or not self.is_calm):
             return place.ailment
@@ -82,8 +88,15 @@ class _Handler(BaseHTTPRequestHandler):
         except ValueError:
             self.close_connection = True  # its sender was killed half-way: not a request
             return
-        name = self.path.strip("/")
-        answer = self.notes.note(name, self.headers["Idempotency-Key"], payload)
+        self._note(self.path.strip("/"), payload["id"], payload)
+
+    def do_DELETE(self) -> None:
+        name, profile = self.path.strip("/").split("/")
+        self._note(name, profile, None)
+
+    def _note(self, name: str, profile: str, payload: dict[str, Any] | None) -> None:
+        key, version = self.headers["Idempotency-Key"], int(self.headers["X-Version"])
+        answer = self.notes.note(name, key, profile, version, payload)
         time.sleep(self.notes.places[name].delay)
         self._do(answer)
 

@@ -22,11 +22,12 @@ from profiles.models import Profile
 from tracsync.processes import launch
 from tracsync.prove import environments, ledger
 from tracsync.prove.faults import Faults
-from tracsync.prove.plan import CHANGES_PER_PROFILE, Plan, batches
+from tracsync.prove.plan import CHANGES_PER_PROFILE, Plan, batches, may_go
 from tracsync.prove.worker_processes import Workers, can_find_processes
 
 PATIENCE = 240.0  # seconds without anything that waits arriving, once nothing fails any more
 LOOK_EVERY = 0.5  # seconds
+GOES_AT_LAST = 4  # of so many profiles that may go one is deleted when all has arrived
 LOG_LINES = 40  # of the workers, shown when something is wrong
 
 console = Console(stderr=True)
@@ -64,7 +65,12 @@ def run(plan: Plan) -> Result:
         faults = Faults(plan, workers)
         documents, replayed_at = _change_under_fire(plan, faults)
         requests.post(f"{url}/calm", timeout=10).raise_for_status()
-        waiting = _wait_for_quiet(workers)
+        if not (waiting := _wait_for_quiet(workers)):
+            # Whatever happened before: these were there.
+            gone = sorted(id for id, document in documents.items() if may_go(document))[::GOES_AT_LAST]
+            _steadily(partial(_delete, gone))
+            documents = {id: document for id, document in documents.items() if id not in gone}
+            waiting = _wait_for_quiet(workers)
         workers.stop()
         arrivals = [ledger.Arrival(*one) for one in requests.get(f"{url}/arrivals", timeout=60).json()]
     rows = _rows(documents, arrivals, [at for at, _ in faults.done], replayed_at)
@@ -84,9 +90,11 @@ def _change_under_fire(plan: Plan, faults: Faults) -> tuple[dict[str, dict[str, 
     began = time.monotonic()
     faults.start()
     with console.status("profiles change, the receiver fails, processes are killed") as status:
-        for number, batch in enumerate(todo, start=1):
+        for number, (batch, deleted) in enumerate(todo, start=1):
             _steadily(partial(_write, batch))
             documents.update({document["id"]: document for document in batch})
+            _steadily(partial(_delete, deleted))
+            documents = {id: document for id, document in documents.items() if id not in deleted}
             if number == (len(todo) + 1) // 2:
                 _steadily(environments.edit)
                 replayed_at = time.time()
@@ -103,6 +111,10 @@ def _write(batch: list[dict[str, Any]]) -> None:
     refused = [one for one in changes.write([changes.change_from(one) for one in batch]) if one.error]
     if refused:
         raise RuntimeError(f"a change was refused: {refused[0].error}")
+
+
+def _delete(ids: list[str]) -> None:
+    Profile.objects.filter(pk__in=ids).delete(by="prove")
 
 
 def _steadily(work: Callable[[], Any], tries: int = 30) -> Any:
@@ -153,6 +165,7 @@ def _rows(
             by_place[destination.name],
             _troubles(destination),
             [*kills, replayed_at] if destination.name == environments.REPLAYED else kills,
+            removes=destination.on_delete == Destination.Leaving.REMOVE,
         )
         for destination in Destination.objects.order_by("pk")
     ]
