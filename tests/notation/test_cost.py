@@ -21,6 +21,7 @@ from destinations.notation import (
     templates,
 )
 from destinations.notation.budget import MAX_WORK, Run
+from destinations.notation.functions import audiences
 from destinations.notation.functions.texts import MOST_MARKS
 from destinations.notation.paths import SOURCES
 from destinations.notation.values import MismatchError
@@ -51,11 +52,14 @@ TEXTS = {
     "clock offset": "9" * 40 + ":00:00" + "0" * 40,
     "numeric date": "1 / 1 / " * 12,
     "no zone": "A/" * 50,
+    "no number": "+1" + " - . / " * 8 + "2",
+    "no number either": "(1)" * 19,
     "pattern": "YYYY" * 50,
     "no pattern": "[a" * 100,
     "almost": "a" * 29_999,
     "never found": "a" * 50 + "b" + "a" * 40,
     "short": "a",
+    "country": "US",
 }
 LISTS = {
     "numbers": list(range(30_000)),
@@ -82,7 +86,7 @@ SECOND = (
     "pattern",
     "no pattern",
 )
-SECOND += ("one", "longest", "places", "numbers of one hash", "long numbers")
+SECOND += ("country", "one", "longest", "places", "numbers of one hash", "long numbers")
 
 
 def values_of(parameter, position):
@@ -112,6 +116,7 @@ def test_a_unit_of_work_never_takes_long(name):
 
         def call(arguments=arguments, run=run):
             dates._read_usual_form.cache_clear()
+            audiences._e164.cache_clear()
             try:
                 function.call(run, arguments)
             except (NotationError, MismatchError):
