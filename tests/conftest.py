@@ -16,7 +16,7 @@ from destinations import configuration
 from destinations.connectors import registry
 from destinations.connectors.testing import RecordingConnector
 from destinations.models import Destination, Extension, Resource
-from destinations.sync import push, sessions
+from destinations.sync import batch, push, sessions
 from profiles.models import Profile
 from tests.harness import drop_migrated_postgres, migrated_sqlite
 
@@ -70,10 +70,17 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix):
 
 
 @pytest.fixture(autouse=True)
+def parts_of_a_claim_take_turns(monkeypatch):
+    """However busy the machine is, where threads would share the connection to an in-memory database."""
+    if connection.vendor == "sqlite":
+        monkeypatch.setattr(push, "MOST_HELPERS", 0)
+
+
+@pytest.fixture(autouse=True)
 def nothing_known_of_a_destination_outlives_a_test():
     yield
     sessions.close_all()
-    push._paces.clear()
+    batch.paces.clear()
 
 
 @pytest.fixture

@@ -137,6 +137,8 @@ Q_CLUSTER = {
     "log_level": "WARNING",
     **({"redis": REDIS_URL} if REDIS_URL else {"orm": "default"}),
 }
+if not REDIS_URL and DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    Q_CLUSTER["broker_class"] = "tracsync.processes.sqlite_broker.SQLiteBroker"
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},

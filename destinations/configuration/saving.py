@@ -10,7 +10,7 @@ from destinations.configuration import history, revisions
 from destinations.configuration.history import Author
 from destinations.configuration.revisions import Stale
 from destinations.models import Backfill, Destination, Health, Resource
-from destinations.sync import health, immediate
+from destinations.sync import health, settle
 from tracsync.common.encryption import get_readable
 
 SENT = ("prerequisites", "mapping", "settings", "resource_id", "use_test_credentials", "on_leave")
@@ -71,7 +71,7 @@ def _save_destination(destination: Destination, before: Destination | None, by: 
     if destination.enabled:
         destination.disabled_at = None
     destination.save()
-    immediate.forget()
+    settle.forget_immediate()
     Health.objects.get_or_create(destination=destination)
     history.record(destination, before, by)
     if before is None:

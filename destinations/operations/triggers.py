@@ -9,7 +9,7 @@ from django.db import DatabaseError, transaction
 from django.db.models.signals import post_save
 from django.utils import timezone
 
-from destinations.sync import claim, deletion, immediate, settle
+from destinations.sync import claim, deletion, settle
 from profiles.changes import profiles_changed
 from profiles.models import Profile, profiles_deleted
 
@@ -38,11 +38,9 @@ def profiles_gone(ids: list[str], **_: Any) -> None:
 
 def _push_at_once(ids: list[str]) -> None:
     try:
-        if destinations := immediate.find():
+        if destinations := settle.immediate():
             settle.settle_at_once(ids, destinations)
-            now = timezone.now()
-            for destination in destinations:
-                claim.dispatch(destination, now)
+            claim.dispatch(destinations, timezone.now())
     except Exception as error:
         # The profile is saved and marked: whatever is away now, the scheduler will do it.
         detail = "" if isinstance(error, DatabaseError) else f": {error}"

@@ -6,7 +6,8 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -17,52 +18,84 @@ from django.utils import timezone
 from destinations.models import Destination, Heartbeat
 from destinations.operations import backfill, replay
 from destinations.scheduler import cleanup, clock_skew
-from destinations.sync import claim, health, push, settle
+from destinations.sync import claim, health, push, settle, turns
 from profiles.imports import job
 
 logger = logging.getLogger(__name__)
 
-TICK = 0.25  # seconds between two looks when there is nothing to do
+TICK = 0.25  # seconds between two looks, at the least, when there is nothing to do
+LONGEST_PAUSE = 1.0  # seconds
 SHORTEST_PAUSE = 0.01
+GATHERING = 0.2  # seconds that what falls due is gathered for, when something was just done
+JOBS_EVERY = 1.0  # seconds between two looks for what people have asked for, when there is none
 BEAT_EVERY = timedelta(seconds=5)
 ALIVE = timedelta(seconds=20)
 QUEUED_PER_PROCESS = 2  # claims that wait for each process that pushes
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look has found: whether anything was `done`, whether there is `more` to do at once, and when, at
+    the earliest, something of what is there now falls due."""
+
+    done: bool
+    more: bool = False
+    next_at: datetime | None = None
 
 
 def tick(now: datetime | None = None) -> bool:
     """One look at everything that may be due; whether anything was done."""
     now = now or timezone.now()
     clock_skew.mend_sometimes()
-    settled = settle.settle(now)
-    filled = backfill.advance(now) + replay.advance(now) + health.bring_forward(now)
-    claimed = sum([claim.dispatch(destination, now) for destination in _next(now)])
-    imported = job.advance(now)
-    return bool(settled or filled or claimed or imported)
+    return any([_jobs(now).done, _changes(now).done])
 
 
-def _next(now: datetime) -> list[Destination]:
-    """The destinations to claim for: no more than workers can start on before their leases end."""
-    ready = claim.ready(now)
+def _jobs(now: datetime) -> Look:
+    """Go on with what people have asked for."""
+    found = backfill.advance(now) + replay.advance(now) + health.bring_forward(now) + job.advance(now)
+    return Look(bool(found), more=bool(found))
+
+
+def _changes(now: datetime) -> Look:
+    """Settle what has ended changing, and claim what is due."""
+    ends = settle.next_at()
+    settled = settle.settle(now) if ends is not None and ends <= now else 0
+    due = turns.earliest_due(now)
+    claimed = _dispatch(turns.ready(now, due), now)
+    later = [moment for one in due.values() for moment in one if moment is not None and moment > now]
+    return Look(
+        bool(settled or claimed),
+        more=settled >= settle.BATCH_SIZE or claimed >= settings.TRACSYNC_BATCH_SIZE,
+        next_at=min([*later, *([] if ends is None else [ends])], default=None),
+    )
+
+
+def _dispatch(ready: Sequence[Destination], now: datetime) -> int:
+    """Claim no more than workers can start on before the leases end; how many rows."""
     if not ready:
-        return []
-    schedulers = alive(now).count()
-    queue = QUEUED_PER_PROCESS * settings.TRACSYNC_WORKERS * max(1, schedulers)
-    ready = ready[: max(0, queue - claim.unstarted(now))]
-    slow = [one for one in ready if claim.is_slow(one)]
-    if not slow:
-        return ready
-    background = push.BACKGROUND_BATCHES * settings.TRACSYNC_WORKERS * max(1, schedulers)
-    surplus = slow[max(0, background - claim.slow_batches(now)) :]
-    return [one for one in ready if one not in surplus]
+        return 0
+    processes = settings.TRACSYNC_WORKERS * max(1, alive(now).count())
+    most = max(0, QUEUED_PER_PROCESS * processes - turns.unstarted(now))
+    most_slow = None
+    if any(turns.is_slow(one) for one in ready):
+        most_slow = max(0, push.BACKGROUND_BATCHES * processes - turns.slow_batches(now))
+    return claim.dispatch(ready, now, most=most, most_slow=most_slow)
 
 
 def run(stopped: Callable[[], bool]) -> None:
     """Tick until told to stop; a database or broker that is away is waited for."""
     beat = _Beat()
+    jobs_at = 0.0
     while not stopped():
         close_old_connections()
         try:
-            pause = 0.0 if tick() else _pause()
+            now = timezone.now()
+            clock_skew.mend_sometimes()
+            jobs = Look(False)
+            if time.monotonic() >= jobs_at:
+                jobs = _jobs(now)
+                jobs_at = time.monotonic() + (0.0 if jobs.done else JOBS_EVERY)
+            pause = 0.0 if jobs.more else _pause(_changes(now))
             beat.show()  # a scheduler that cannot do its work is as good as none
             cleanup.prune_sometimes()
         except Exception as error:
@@ -76,12 +109,19 @@ def run(stopped: Callable[[], bool]) -> None:
     beat.end()
 
 
-def _pause() -> float:
-    """Seconds until there may be something to do: changes are met right when they have ended."""
-    ends = settle.next_at()
-    if ends is None:
-        return TICK
-    return min(TICK, max(SHORTEST_PAUSE, (ends - timezone.now()).total_seconds()))
+def _pause(look: Look) -> float:
+    """Seconds until the next look.
+
+    What is due is met right when it is. But one look after the other costs many times what one costs that
+    finds as much: what falls due right after something was done waits a moment for what comes next. What
+    begins to change now is seen before it is due.
+    """
+    if look.done:
+        return 0.0 if look.more else GATHERING
+    longest = min(LONGEST_PAUSE, max(TICK, settle.shortest_wait().total_seconds()))
+    if look.next_at is None:
+        return longest
+    return min(longest, max(SHORTEST_PAUSE, (look.next_at - timezone.now()).total_seconds()))
 
 
 def is_alive(now: datetime | None = None) -> bool:

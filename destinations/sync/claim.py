@@ -3,6 +3,9 @@
 A claim is a token on the rows and a lease. Whoever holds the token may record an outcome; when the lease
 ends the rows, still due, are claimed by somebody else and the old token is worth nothing. Whoever pushes
 keeps the lease alive meanwhile, and knows when that has failed.
+
+What is due at several destinations is one claim, as long as it is little: a wake-up, a lease and each
+statement cost the same for one row and for hundreds.
 """
 
 from __future__ import annotations
@@ -11,24 +14,26 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, connections, transaction
-from django.db.models import Case, Count, F, OuterRef, Q, QuerySet, Subquery, Value, When
-from django.db.models.functions import Coalesce
+from django.db import connection, connections, models, transaction
+from django.db.models import Case, Count, F, Q, QuerySet, Value, When
+from django.db.models.functions import Cast, Coalesce
 from django.utils import timezone
 from django_q.tasks import async_task
 
 from destinations.connectors import registry
 from destinations.connectors.base import ConnectorError, batch_size
-from destinations.models import DeliveryAttempt, Destination, Health, ProfileSync, Resource
-from destinations.sync import database, limits
+from destinations.models import Destination, Health, ProfileSync
+from destinations.sync import database, limits, turns
 from destinations.sync.health import is_sick
+from tracsync.common.encryption import UndecryptableValue, decrypt
 from tracsync.common.messages import message
 
 logger = logging.getLogger(__name__)
@@ -37,14 +42,14 @@ LEASE = timedelta(seconds=10)
 RENEW_EVERY = timedelta(seconds=3)
 LONGEST = timedelta(minutes=5)  # that a lease is renewed: whoever pushes longer hangs
 MARGIN = timedelta(seconds=2)  # for hosts whose clocks differ, and for a request on its way
-SLOW_CALL = 1.0  # seconds: a destination whose calls take as long is served in the background
+LEAST_SHARE = 50  # rows of each destination, where more of them have something due than can be claimed
 MOST_UNFINISHED = 3  # pushes in a row of which nothing was heard: then the row is parked
 REPLACED = ("state_since", "claimed_until", "started_at")  # by whatever is recorded of a push
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`started`: by the worker that pushes it, right away. `slow`: as far as its destination is known."""
+    """`started`: by the worker that pushes it, right away. `slow`: as far as its destinations are known."""
 
     token: str
     ids: list[int]
@@ -52,133 +57,79 @@ class Claim:
     slow: bool = False
 
 
-def ready(now: datetime) -> list[Destination]:
-    """The destinations that have something due and may be sent to now; longest waiting first.
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Due rows of one destination. `alone`: nothing else may be with them in a claim."""
 
-    What has waited since before the last turn of its destination waits since that turn: so each has its turn,
-    however much is due at the others.
+    destination_id: int
+    ids: list[int]
+    slow: bool
+    alone: bool
+
+
+def claim(destination: Destination, now: datetime) -> Claim | None:
+    """Take one batch of what is due at a destination; None when it has enough in flight."""
+    return next(iter(claim_all([destination], now)), None)
+
+
+def claim_all(
+    destinations: Sequence[Destination],
+    now: datetime,
+    *,
+    started: bool = False,
+    most: int | None = None,
+    most_slow: int | None = None,
+) -> list[Claim]:
+    """Take a batch of what is due at each of these destinations, those first in line first, in no more than
+    `most` claims, and `most_slow` of slow destinations.
+
+    A destination's health row is the lock that keeps several schedulers from claiming too much at once; a
+    scheduler that finds it taken leaves the destination to the other one.
     """
-    # The earliest of each kind is one look into an index, where whether there is any might read a whole
-    # destination's rows to find that there is none.
-    waits = open_now(now).annotate(live=_earliest(now, bulk=False), bulk=_earliest(now, bulk=True))
-    due = waits.filter(Q(live__lte=now) | Q(bulk__lte=now)).exclude(pk__in=_busy(now))
-    found = due.select_related("health").defer("mapping", "settings")
-    return sorted(found, key=lambda one: (_waiting_since(one), one.pk))
-
-
-def due_since(destination: Any) -> datetime:
-    """Since when something is due at one of those that are `ready`."""
-    oldest: datetime = min(due for due in (destination.live, destination.bulk) if due is not None)
-    return oldest
-
-
-def _waiting_since(destination: Destination) -> datetime:
-    health = _health(destination)
-    oldest = due_since(destination)
-    return max(oldest, health.claimed_at) if health and health.claimed_at else oldest
-
-
-def _health(destination: Destination) -> Health | None:
-    """None for one that was never pushed to."""
-    return getattr(destination, "health", None)
-
-
-def is_quick(destination: Destination) -> bool:
-    """Whether its calls are known to take little time."""
-    health = _health(destination)
-    return health is not None and health.call_seconds is not None and health.call_seconds < SLOW_CALL
-
-
-def is_slow(destination: Destination) -> bool:
-    """Whether its calls are known to take long."""
-    health = _health(destination)
-    return health is not None and (health.call_seconds or 0.0) >= SLOW_CALL
-
-
-def has_started_since(moment: datetime) -> bool:
-    """Whether any push has begun since a moment."""
-    in_flight = ProfileSync.objects.filter(claimed_until__isnull=False, started_at__gte=moment)
-    return in_flight.exists() or DeliveryAttempt.objects.filter(at__gte=moment).exists()
-
-
-def slow_batches(now: datetime) -> int:
-    """How many batches are in flight at destinations that are known to be slow."""
-    slow = ProfileSync.objects.filter(claimed_until__gt=now, destination__health__call_seconds__gte=SLOW_CALL)
-    return slow.aggregate(n=Count("claim_token", distinct=True))["n"] or 0
-
-
-def _earliest(now: datetime, *, bulk: bool) -> Subquery:
-    """When the row of a destination that has waited longest was due."""
-    # `bulk=bulk` would be written NOT bulk, for which SQLite uses no index.
-    waiting = _free(now).filter(destination=OuterRef("pk"), bulk__in=[bulk], due_at__isnull=False)
-    return Subquery(waiting.order_by("due_at").values("due_at")[:1])
-
-
-def _busy(now: datetime) -> list[int]:
-    """Those with all batches in flight that any may have: no lock is taken to find that out."""
-    in_flight = ProfileSync.objects.filter(claimed_until__gt=now).values("destination").order_by()
-    batches = in_flight.annotate(batches=Count("claim_token", distinct=True))
-    return list(batches.filter(batches__gte=limits.BATCHES).values_list("destination", flat=True))
-
-
-def open_now(now: datetime) -> QuerySet[Destination]:
-    """The destinations that are neither off nor paused nor resting."""
-    usable = Destination.objects.filter(enabled=True, paused_at=None, resource__enabled=True)
-    return usable.exclude(health__held_until__gt=now).exclude(health__stopped_at__isnull=False)
-
-
-def claim(destination: Destination, now: datetime, *, started: bool = False) -> Claim | None:
-    """Take one batch of what is due at a destination; None when it has enough in flight.
-
-    The destination's health row is the lock that keeps several schedulers from claiming too much at
-    once; a scheduler that finds it taken leaves the destination to the other one.
-    """
+    if not destinations or most == 0:
+        return []
     with transaction.atomic():
-        health = _lock_health(destination)
-        if health is None:
-            Health.objects.get_or_create(destination=destination)  # a new destination; claimed next time
-            return None
-        if health.is_held(now):
-            return None
-        limit = _room(destination, health, now)
-        ids = _take(destination, now, limit) if limit else []
-        if not ids:
-            return None
-        Health.objects.filter(pk=destination.pk).update(claimed_at=now)
-        token = _mark(ids, now, started)
-        return Claim(token, ids, started, slow=(health.call_seconds or 0.0) >= SLOW_CALL)
+        health = _lock_health(destinations)
+        rooms = _rooms([one for one in destinations if one.pk in health], health, now)
+        if most is not None and len(rooms) > most:
+            share = max(LEAST_SHARE, most * settings.TRACSYNC_BATCH_SIZE // len(rooms))
+            rooms = {pk: min(room, share) for pk, room in rooms.items()}
+        claims = _packed(_take(rooms, health, now) if rooms else [])
+        slow = [one for one in claims if one[0].slow]
+        surplus = slow[most_slow:] if most_slow is not None else []
+        claims = [one for one in claims if one not in surplus][:most]
+        return _mark(claims, now, started) if claims else []
 
 
-def dispatch(destination: Destination, now: datetime) -> int:
-    """Claim a batch of what is due at a destination and wake a worker for it; how many rows it has."""
-    claimed = claim(destination, now)
-    if claimed is None:
-        return 0
-    try:
-        async_task("destinations.sync.push.push", claimed.token, claimed.ids)
-    except Exception:
-        # Whatever the broker raises: without a wake-up the rows had to wait for their lease to end.
-        release(claimed.token, claimed.ids)
-        raise
-    return len(claimed.ids)
+def dispatch(
+    destinations: Sequence[Destination],
+    now: datetime,
+    *,
+    most: int | None = None,
+    most_slow: int | None = None,
+) -> int:
+    """Claim what is due at these destinations and wake a worker for each claim; how many rows they have."""
+    rows = 0
+    for claimed in claim_all(destinations, now, most=most, most_slow=most_slow):
+        try:
+            async_task("destinations.sync.push.push", claimed.token, claimed.ids)
+        except Exception:
+            # Whatever the broker raises: without a wake-up the rows had to wait for their lease to end.
+            release(claimed.token, claimed.ids)
+            raise
+        rows += len(claimed.ids)
+    return rows
 
 
 def claim_next(now: datetime, *, only_quick: bool = False) -> Claim | None:
-    """As `claim`, of whichever destination has waited longest, for a worker that goes on at once.
+    """One claim at whichever destinations have waited longest, for a worker that goes on at once.
 
     None, too, where claims wait for a worker: it is their turn.
     """
-    if unstarted(now):
+    if turns.unstarted(now):
         return None
-    waiting = [one for one in ready(now) if not only_quick or is_quick(one)]
-    claims = (claim(destination, now, started=True) for destination in waiting)
-    return next((claimed for claimed in claims if claimed), None)
-
-
-def unstarted(now: datetime) -> int:
-    """How many claims wait for a worker."""
-    waiting = ProfileSync.objects.filter(claimed_until__gt=now, started_at=None)
-    return waiting.aggregate(n=Count("claim_token", distinct=True))["n"] or 0
+    waiting = [one for one in turns.ready(now) if not only_quick or turns.is_quick(one)]
+    return next(iter(claim_all(waiting, now, started=True, most=1)), None)
 
 
 def start(claim: Claim) -> list[ProfileSync]:
@@ -189,7 +140,7 @@ def start(claim: Claim) -> list[ProfileSync]:
         now = timezone.now()
         first = Coalesce("first_tried_at", Value(now))
         database.update(mine, claimed_until=now + LEASE, started_at=now, first_tried_at=first)
-    return list(mine.defer(*REPLACED).order_by("bulk", "due_at"))
+    return list(mine.defer(*REPLACED).order_by("bulk", "due_at", "pk"))
 
 
 def renew(claim: Claim) -> int:
@@ -224,89 +175,150 @@ def _held(token: str, ids: Sequence[int]) -> QuerySet[ProfileSync]:
     return ProfileSync.objects.filter(pk__among=ids, claim_token=token)
 
 
-def _free(now: datetime) -> QuerySet[ProfileSync]:
-    return ProfileSync.objects.filter(Q(claimed_until=None) | Q(claimed_until__lte=now))
+def _lock_health(destinations: Sequence[Destination]) -> dict[int, Health]:
+    """Those of the health rows that nobody else has locked, by the id of the destination; with the `slug` of
+    its connector and its settings, `sealed`: those that no key opens harm no other.
 
-
-def _lock_health(destination: Destination) -> Health | None:
-    health = Health.objects.filter(pk=destination.pk)
+    A destination without one is new: it gets one, and is claimed next time.
+    """
+    rows = Health.objects.filter(pk__in=[one.pk for one in destinations]).order_by("pk")
     if connection.features.has_select_for_update_skip_locked:
-        health = health.select_for_update(skip_locked=True)
-    return health.first()
+        rows = rows.select_for_update(skip_locked=True, of=("self",))
+    sealed = Cast("destination__settings", models.TextField())
+    rows = rows.annotate(slug=F("destination__resource__type_id"), sealed=sealed)
+    locked: dict[int, Health] = {health.pk: health for health in rows}
+    new = [one for one in destinations if one.pk not in locked and turns.health_of(one) is None]
+    if new:
+        Health.objects.bulk_create([Health(destination=one) for one in new], ignore_conflicts=True)
+    return locked
 
 
-def _room(destination: Destination, health: Health, now: datetime) -> int:
-    """How many rows may be claimed: a batch, one row to probe a sick destination, or none."""
-    in_flight = ProfileSync.objects.filter(destination=destination, claimed_until__gt=now)
-    found = in_flight.aggregate(rows=Count("pk"), batches=Count("claim_token", distinct=True))
-    rows, batches = found["rows"], found["batches"]
+def _rooms(
+    destinations: Sequence[Destination], health: Mapping[int, Health], now: datetime
+) -> dict[int, int]:
+    """How many rows may be claimed at each, where any: a batch, or one row to probe a sick destination."""
+    in_flight = ProfileSync.objects.filter(destination__in=health.keys(), claimed_until__gt=now).order_by()
+    counts = in_flight.values_list("destination").annotate(
+        rows=Count("pk"), batches=Count("claim_token", distinct=True)
+    )
+    found = {pk: (rows, batches) for pk, rows, batches in counts}
+    rooms = {
+        one.pk: _room(one, health[one.pk], *found.get(one.pk, (0, 0)), now)
+        for one in destinations
+        if not health[one.pk].is_held(now)
+    }
+    return {pk: room for pk, room in rooms.items() if room}
+
+
+def _room(destination: Destination, health: Health, rows: int, batches: int, now: datetime) -> int:
+    """`rows` in so many `batches` are in flight."""
     if batches >= limits.batches(destination):
         return 0
     left = limits.left(destination, health, rows, now)
-    most = _batch_size(destination)
+    most = _batch_size(health)
     room = most if left is None else min(most, left)
     if is_sick(health):
         return 0 if batches else min(1, room)
     return room
 
 
-def _batch_size(destination: Destination) -> int:
-    """As configured, or what the connector takes at once if that is more."""
+def _batch_size(health: Any) -> int:
+    """As configured, or what the connector takes at once if more. `health`: as `_lock_health` gives it."""
     most: int = settings.TRACSYNC_BATCH_SIZE
-    slug = Resource.objects.values_list("type_id", flat=True).get(pk=destination.resource_id)
     try:
-        return max(most, batch_size(registry.get(slug), destination.settings))
-    except ConnectorError:
+        return max(most, batch_size(registry.get(health.slug), decrypt(health.sealed)))
+    except (ConnectorError, UndecryptableValue):
         return most  # the push will say what is wrong with it
 
 
-def _take(destination: Destination, now: datetime, limit: int) -> list[int]:
-    """The rows that make the next batch, locked."""
-    due = _free(now).filter(destination=destination, due_at__lte=now).order_by("due_at")
-    if connection.features.has_select_for_update_skip_locked:
-        due = due.select_for_update(skip_locked=True)
-    rows: list[tuple[int, datetime | None, int]] = []
-    for bulk in (False, True):  # what has just changed goes before any backfill
-        if len(rows) < limit:
-            one_kind = due.filter(bulk__in=[bulk]).values_list("pk", "started_at", "unfinished")
-            rows += one_kind[: limit - len(rows)]
-    return _choose(rows)
+def _take(rooms: Mapping[int, int], health: Mapping[int, Health], now: datetime) -> list[_Batch]:
+    """The rows that make the next batch of each, locked."""
+    found: dict[int, list[tuple[int, datetime | None, int]]] = {pk: [] for pk in rooms}
+    for destination_id, *row in turns.due_rows(rooms, now):
+        if len(found[destination_id]) < rooms[destination_id]:
+            found[destination_id].append(tuple(row))  # type: ignore[arg-type] # of three
+    lost = [
+        pk
+        for rows in found.values()
+        for pk, started_at, unfinished in rows
+        if started_at and unfinished >= MOST_UNFINISHED
+    ]
+    if lost:
+        _park(lost)
+    batches = []
+    for destination_id, rows in found.items():
+        ids, alone = _choose([row for row in rows if row[0] not in lost])
+        if ids:
+            slow = (health[destination_id].call_seconds or 0.0) >= turns.SLOW_CALL
+            batches.append(_Batch(destination_id, ids, slow, alone))
+    return batches
 
 
-def _mark(ids: Sequence[int], now: datetime, started: bool) -> str:
-    """Make rows a claim; its token."""
-    token = str(uuid.uuid4())
-    # A push that began and was never recorded may have arrived: what the destination holds is in doubt.
-    never_began = When(started_at=None, then="payload_hash")
-    ProfileSync.objects.filter(pk__among=ids).update(
-        state=ProfileSync.State.CLAIMED,
-        state_since=now,
-        claim_token=token,
-        claimed_until=now + LEASE,
-        started_at=now if started else None,
-        first_tried_at=Coalesce("first_tried_at", Value(now)) if started else F("first_tried_at"),
-        payload_hash=Case(never_began, default=Value("")),
-        in_doubt=Case(When(started_at=None, then="in_doubt"), default=Value(True)),
-        unfinished=F("unfinished") + Case(When(started_at=None, then=0), default=1),
-        reason="",
-    )
-    return token
-
-
-def _choose(rows: Sequence[tuple[int, datetime | None, int]]) -> list[int]:
-    """The rows that make one batch, of those that are due.
+def _choose(rows: Sequence[tuple[int, datetime | None, int]]) -> tuple[list[int], bool]:
+    """The rows that make one batch, of those that are due, and whether they have to be alone.
 
     A row whose push began and never ended may be what ended its worker: it is pushed alone, so that it takes
     no others with it, and parked when that does not help.
     """
-    lost = [pk for pk, started_at, unfinished in rows if started_at and unfinished >= MOST_UNFINISHED]
-    if lost:
-        _park(lost)
-    suspects = [pk for pk, started_at, unfinished in rows if started_at or unfinished]
-    alone = next((pk for pk in suspects if pk not in lost), None)
-    if alone is not None and alone == next(pk for pk, *_ in rows if pk not in lost):
-        return [alone]
-    return [pk for pk, *_ in rows if pk not in suspects]
+    suspects = {pk for pk, started_at, unfinished in rows if started_at or unfinished}
+    if rows and rows[0][0] in suspects:
+        return [rows[0][0]], True
+    return [pk for pk, *_ in rows if pk not in suspects], False
+
+
+def _packed(batches: Sequence[_Batch]) -> list[list[_Batch]]:
+    """The batches that make one claim, for each: what is slow and what is not go apart."""
+    packed: list[list[_Batch]] = []
+    open_ones: dict[bool, list[_Batch]] = {}
+    for batch in batches:
+        together = None if batch.alone else open_ones.get(batch.slow)
+        rows = len(batch.ids) + sum(len(one.ids) for one in together or ())
+        if together is not None and rows <= settings.TRACSYNC_BATCH_SIZE:
+            together.append(batch)
+            continue
+        packed.append([batch])
+        if not batch.alone:
+            open_ones[batch.slow] = packed[-1]
+    return packed
+
+
+def _mark(claims: Sequence[Sequence[_Batch]], now: datetime, started: bool) -> list[Claim]:
+    """Make these batches claims."""
+    made = [
+        Claim(str(uuid.uuid4()), [pk for batch in batches for pk in batch.ids], started, batches[0].slow)
+        for batches in claims
+    ]
+    turn = {
+        batch.destination_id: one.token
+        for one, batches in zip(made, claims, strict=True)
+        for batch in batches
+    }
+    _hold([pk for one in made for pk in one.ids], turn, now, started)
+    Health.objects.filter(pk__in=turn.keys()).update(claimed_at=now)
+    return made
+
+
+def _hold(ids: Sequence[int], tokens: Mapping[int, str], now: datetime, started: bool) -> None:
+    """Give the rows of each destination its token. By hand, as every push passes through here: what Django
+    would build of it anew takes many times what the database does."""
+    moment, lease = map(connection.ops.adapt_datetimefield_value, (now, now + LEASE))
+    uuids = {pk: models.UUIDField().get_db_prep_value(token, connection) for pk, token in tokens.items()}
+    when = "WHEN %s THEN %s::uuid" if connection.vendor == "postgresql" else "WHEN %s THEN %s"
+    started_at = "%s" if started else "NULL"
+    # A push that began and was never recorded may have arrived: what the destination holds is in doubt.
+    sql = f"""
+        UPDATE destinations_profilesync
+        SET state = 'claimed', reason = '', state_since = %s, claimed_until = %s,
+            claim_token = CASE destination_id {" ".join([when] * len(tokens))} END,
+            first_tried_at = {"COALESCE(first_tried_at, %s)" if started else "first_tried_at"},
+            payload_hash = CASE WHEN started_at IS NULL THEN payload_hash ELSE '' END,
+            in_doubt = CASE WHEN started_at IS NULL THEN in_doubt ELSE true END,
+            unfinished = unfinished + CASE WHEN started_at IS NULL THEN 0 ELSE 1 END,
+            started_at = {started_at}
+        WHERE id IN ({", ".join(["%s"] * len(ids))})"""  # noqa: S608 - no user text in it
+    begun = [moment] if started else []
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [moment, lease, *chain(*uuids.items()), *begun, *begun, *ids])
 
 
 def _park(ids: Sequence[int]) -> None:

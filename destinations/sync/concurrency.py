@@ -1,8 +1,11 @@
-"""Several calls of one batch at once, as many as a slow destination needs, and batches in the background."""
+"""Several calls of one batch at once, as many as a slow destination needs, batches in the background, and the
+end of all of them.
+"""
 
 from __future__ import annotations
 
 import math
+import multiprocessing
 import threading
 import time
 from collections import deque
@@ -23,6 +26,19 @@ REFILL_BELOW = 8  # parts for each lane
 LOOK_EVERY = 0.01  # seconds, at least, between two looks at how many are left
 LOOK_AT_LAST = 0.5  # seconds after which there is a look although no call has ended
 Part = TypeVar("Part")
+
+# Whether this host's worker is ending: pushes finish the call under way and give the rest back. Shared by all
+# processes that are forked after this module was imported.
+_ending = multiprocessing.RawValue("b", 0)
+
+
+def end() -> None:
+    """Safe in a signal handler: no lock."""
+    _ending.value = 1
+
+
+def is_ending() -> bool:
+    return bool(_ending.value)
 
 
 class Lanes:

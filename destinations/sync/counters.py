@@ -1,14 +1,14 @@
 """Counting what happens at a destination, five minutes at a time, in the transactions in which it happens.
 
 The row of a destination's five minutes is the last lock that a transaction takes: whoever has it waits for
-nobody else, so recording and settling may both write it and never wait in a circle. Settling writes those of
+nobody else, so recording and settling may both write it and never wait in a circle. Both write those of
 several destinations in one statement, in their order.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from django.db import connection
 from django.utils import timezone
 
 from destinations.connectors.base import Accepted, Hold, Rejected, Retry, Stop, Unknown
-from destinations.models import Destination, Tally
+from destinations.models import Tally
 from destinations.sync.decide import Refuse, Skip, Unchanged
 from destinations.sync.entries import Entry
 
@@ -37,17 +37,18 @@ def slot(moment: datetime) -> int:
     return int(moment.timestamp() // Tally.SLOT.total_seconds())
 
 
-def recorded(destination: Destination, entries: Iterable[Entry]) -> None:
-    """Count what became of a batch. What waits for its changes to end is counted when that is over."""
-    counts: Counter[str] = Counter()
+def recorded(entries: Iterable[Entry]) -> None:
+    """Count what became of pushes. What waits for its changes to end is counted when that is over."""
+    counts: defaultdict[int, Counter[str]] = defaultdict(Counter)
     for entry in entries:
+        count = counts[entry.sync.destination_id]
         if name := NAMES.get(type(entry.result)):
-            counts[name] += 1
+            count[name] += 1
             if name == "accepted" and entry.leaves:
-                counts["removed"] += 1
+                count["removed"] += 1
         if entry.attempt and entry.attempt.lag is not None:
-            counts[Tally.LAGS[bisect_left(Tally.LAG_BOUNDS, entry.attempt.lag)]] += 1
-    _add({destination.pk: counts})
+            count[Tally.LAGS[bisect_left(Tally.LAG_BOUNDS, entry.attempt.lag)]] += 1
+    _add({pk: count for pk, count in counts.items() if count})
 
 
 def settled(by_destination: Mapping[int, int]) -> None:

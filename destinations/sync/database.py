@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from django.db import (
@@ -23,6 +24,7 @@ from django.db.models import (
     Field,
     FloatField,
     ForeignKey,
+    JSONField,
     Model,
     PositiveBigIntegerField,
     PositiveIntegerField,
@@ -41,13 +43,43 @@ T = TypeVar("T")
 
 
 def update(rows: QuerySet[ProfileSync], *, skip_locked: bool = False, **values: Any) -> int:
-    """As `rows.update`, locking in the order of the profiles where the database has row locks; how many.
+    """As `rows.update`, locking in the order of profiles and destinations, where rows can be; how many.
 
     Settling inserts and updates in that order: whoever keeps to it waits for others, never in a circle.
     """
-    chosen = rows.order_by("profile_id").select_for_update(no_key=True, skip_locked=skip_locked)
+    chosen = rows.order_by("profile_id", "destination_id").select_for_update(
+        no_key=True, skip_locked=skip_locked
+    )
     with transaction.atomic():
         return ProfileSync.objects.filter(pk__in=chosen.values("pk")).update(**values)
+
+
+class Prepared:
+    """A question that is asked again and again: what Django builds of a queryset, once for each process.
+
+    `make` is given the moment at which it is asked, and nothing else in the queryset may ever differ.
+    """
+
+    _ANY = datetime(2000, 1, 1, tzinfo=UTC)
+
+    def __init__(self, make: Callable[[datetime], QuerySet[Any, Any]]) -> None:
+        self._make = make
+        self._built: tuple[Any, str, list[Any], Any] | None = None
+
+    def rows(self, now: datetime) -> list[tuple[Any, ...]]:
+        """As `values_list` gives them."""
+        compiler, sql, params, any_moment = self._built = self._built or self._build()
+        moment = connection.ops.adapt_datetimefield_value(now)
+        with connection.cursor() as cursor:
+            cursor.execute(sql, [moment if one == any_moment else one for one in params])
+            rows = cursor.fetchall()
+        expressions = [column[0] for column in compiler.select]
+        return list(map(tuple, compiler.apply_converters(rows, compiler.get_converters(expressions))))
+
+    def _build(self) -> tuple[Any, str, list[Any], Any]:
+        compiler = self._make(self._ANY).query.get_compiler(connection=connection)
+        sql, params = compiler.as_sql()
+        return compiler, sql, list(params), connection.ops.adapt_datetimefield_value(self._ANY)
 
 
 def insert(instances: Sequence[Model], update: Sequence[str] = ()) -> None:
@@ -74,13 +106,16 @@ def insert(instances: Sequence[Model], update: Sequence[str] = ()) -> None:
     columns = [column for column, *_ in prepare]
     sql = f"INSERT INTO {meta.db_table} ({', '.join(columns)}) {_from_json(meta.db_table, columns)}"
     if update:
-        sql += f" ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in update)}"
+        changes = ", ".join(f"{name} = excluded.{name}" for name in update)
+        sql += f" ON CONFLICT ({meta.pk.column}) DO UPDATE SET {changes}"
     with database.cursor() as cursor:
         cursor.execute(sql, [_storable(json.dumps(rows, default=str, ensure_ascii=False))])
 
 
 def _writer(field: Field[Any, Any]) -> tuple[frozenset[type], Callable[..., Any]]:
     """The types of values that are JSON as they are, and what makes all others of a field JSON."""
+    if isinstance(field, JSONField):
+        return frozenset(), lambda value, _: value
     own = (str, int, float, bool) if field.__class__ in _PLAIN_FIELDS else ()
     return frozenset((type(None), *own)), field.get_db_prep_save
 

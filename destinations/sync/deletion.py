@@ -21,7 +21,8 @@ def hand_over(ids: Sequence[str]) -> None:
     The caller has locked the profiles; the rows are locked after them, as by settling.
     """
     rows = ProfileSync.objects.filter(profile__in=ids)
-    held = dict(rows.select_for_update(no_key=True).order_by("profile_id").values_list("pk", "profile_id"))
+    locked = rows.select_for_update(no_key=True).order_by("profile_id", "destination_id")
+    held = set(locked.values_list("pk", flat=True))
     leaving = rows.exclude(destination__on_delete=Destination.Leaving.KEEP).filter(MAY_BE_THERE)
     by_destination: defaultdict[int, list[str]] = defaultdict(list)
     stay = set(rows.filter(claim_token__isnull=False).values_list("pk", flat=True))
@@ -29,8 +30,8 @@ def hand_over(ids: Sequence[str]) -> None:
         by_destination[destination_id].append(profile_id)
         stay.add(pk)
     for destination in Destination.objects.filter(pk__in=by_destination).order_by("pk"):
-        settle.hand_over(destination, by_destination[destination.pk])
-    ProfileSync.objects.filter(pk__in=held.keys() - stay).delete()
+        settle.hand_over([destination], by_destination[destination.pk])
+    ProfileSync.objects.filter(pk__in=held - stay).delete()
     attempts = DeliveryAttempt.objects.filter(profile__in=ids)
     for destination_id, profiles in by_destination.items():
         attempts = attempts.exclude(destination=destination_id, profile__in=profiles)

@@ -6,9 +6,9 @@ it, and the first success brings everything that waits for a retry forward.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import transaction
@@ -26,29 +26,50 @@ ASKED_TO_WAIT = message("it allows no more calls for now")
 MOST_ROWS = 1000  # that are touched in one transaction
 
 
-def note(
-    destination: Destination,
-    results: Sequence[Any],
-    sent_at: Sequence[datetime],
-    call_seconds: float | None = None,
-) -> None:
-    """Take a batch's results into account, when each push of it was made, and how long its calls took; inside
-    the transaction that records them.
+class Seen(NamedTuple):
+    """What was seen of a destination: results of pushes, when each of them was sent, and what calls take."""
+
+    destination: Destination
+    results: Sequence[Any]
+    sent_at: Sequence[datetime]
+    call_seconds: float | None
+
+
+def note(seen: Sequence[Seen]) -> None:
+    """Take what was seen into account, inside the transaction that records it; as many statements for one
+    destination as for hundreds.
     """
-    health, _ = Health.objects.select_for_update().get_or_create(destination=destination)
+    ids = {one.destination.pk for one in seen}
+    locked = _locked(ids)
+    if len(locked) < len(ids):
+        new = [Health(pk=pk) for pk in sorted(ids - locked.keys())]
+        Health.objects.bulk_create(new, ignore_conflicts=True)
+        locked = _locked(ids)
+    for one in seen:
+        _note(locked[one.destination.pk], one)
+    fields = [field.attname for field in Health._meta.concrete_fields if not field.primary_key]
+    database.insert(list(locked.values()), update=fields)
+
+
+def _locked(ids: Collection[int]) -> dict[int, Health]:
+    """In the order in which all who lock several of these rows do."""
+    rows = Health.objects.select_for_update().filter(pk__in=ids).order_by("pk")
+    return {health.pk: health for health in rows}
+
+
+def _note(health: Health, seen: Seen) -> None:
     was_sick, refused_since = is_sick(health), health.refused_since
     was_refusing = health.refusals >= settings.TRACSYNC_EQUAL_REJECTIONS
-    since = min(sent_at, default=timezone.now())  # before any of these rows got its state
-    for result in results:
+    since = min(seen.sent_at, default=timezone.now())  # before any of these rows got its state
+    for result in seen.results:
         _count(health, result, since)
     if was_sick and not is_sick(health):
         health.recovered_at = timezone.now()
     if was_refusing and not health.refusals and refused_since is not None:
-        _second_chance(destination, refused_since)
-    limits.use(destination, health, sent_at)
-    if call_seconds is not None:
-        health.call_seconds = call_seconds
-    health.save()
+        _second_chance(seen.destination, refused_since)
+    limits.use(seen.destination, health, seen.sent_at)
+    if seen.call_seconds is not None:
+        health.call_seconds = seen.call_seconds
 
 
 def unusable(

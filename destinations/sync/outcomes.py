@@ -7,15 +7,15 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import OperationalError, transaction
 from django.utils import timezone
 
-from destinations.connectors.base import Accepted, Hold, Outcome, Rejected, Retry, Stop, Unknown
+from destinations.connectors.base import Accepted, Hold, Rejected, Retry, Stop, Unknown
 from destinations.models import Destination, ProfileSync
 from destinations.sync import counters, database, health, remote_ids, retry
-from destinations.sync.decide import Decision, Refuse, Skip, Unchanged, Wait
+from destinations.sync.decide import Refuse, Skip, Unchanged, Wait
 from destinations.sync.entries import Entry, code_of, field_of
 from tracsync.common.messages import message
 
@@ -68,9 +68,15 @@ MEANWHILE = (
 )
 
 
-def record(
-    destination: Destination, token: str, entries: Sequence[Entry], call_seconds: float | None = None
-) -> None:
+class Part(NamedTuple):
+    """What became of pushes to one destination; `call_seconds`: what its calls take, where that is known."""
+
+    destination: Destination
+    entries: Sequence[Entry]
+    call_seconds: float | None = None
+
+
+def record(token: str, parts: Sequence[Part]) -> None:
     """Write the entries whose claim is still held; the others belong to somebody else by now.
 
     An attempt that was made is kept in any case, unless its profile or destination is gone. What is not
@@ -78,26 +84,28 @@ def record(
     for a value that came from outside, the others are recorded all the same.
     """
     try:
-        database.patiently(lambda: _record(destination, token, entries, call_seconds))
+        database.patiently(lambda: _record(token, parts))
     except OperationalError:
         raise
     except Exception as error:
-        if len(entries) > 1:
-            middle = len(entries) // 2
-            record(destination, token, entries[:middle], call_seconds)
-            record(destination, token, entries[middle:], call_seconds)
+        singles = [part._replace(entries=[entry]) for part in parts for entry in part.entries]
+        if len(singles) > 1:
+            middle = len(singles) // 2
+            record(token, singles[:middle])
+            record(token, singles[middle:])
             return
         logger.error("what came of a push cannot be stored (%s)", type(error).__name__)
-        bare = [_without_details(entries[0], error)]
-        database.patiently(lambda: _record(destination, token, bare, call_seconds))
+        [part] = singles
+        bare = part._replace(entries=[_without_details(part.entries[0], error)])
+        database.patiently(lambda: _record(token, [bare]))
 
 
-def _record(
-    destination: Destination, token: str, entries: Sequence[Entry], call_seconds: float | None
-) -> None:
+def _record(token: str, parts: Sequence[Part]) -> None:
+    entries = [entry for part in parts for entry in part.entries]
     by_id = {entry.sync.pk: entry for entry in entries}
     with transaction.atomic():
-        locked = ProfileSync.objects.select_for_update().filter(pk__among=by_id).order_by("profile_id")
+        locked = ProfileSync.objects.select_for_update().filter(pk__among=by_id)
+        locked = locked.order_by("profile_id", "destination_id")
         rows = list(locked.values_list("pk", "claim_token", *MEANWHILE))
         ours = uuid.UUID(token)
         held = [
@@ -110,18 +118,22 @@ def _record(
         # The rows are there and locked: meeting them is the quickest way to update them all at once.
         database.insert(held, update=FIELDS)
         database.insert([entry.attempt for pk, *_ in rows if (entry := by_id[pk]).attempt])
-        if rows:
-            sent_at = [entry.attempt.at for entry in entries if entry.attempt]
-            health.note(destination, [_seen(entry) for entry in entries], sent_at, call_seconds)
+        there = {by_id[pk].sync.destination_id for pk, *_ in rows}
+        if there:  # the rows of a destination that was deleted meanwhile are gone, as it is
+            health.note([_seen(part) for part in parts if part.destination.pk in there])
             mine = {row.pk for row in held}
-            counters.recorded(destination, [by_id[pk] for pk, *_ in rows if pk in mine or by_id[pk].attempt])
-    remote_ids.take_from_others(destination, taken)
+            counters.recorded([by_id[pk] for pk, *_ in rows if pk in mine or by_id[pk].attempt])
+    remote_ids.take_from_others(taken)
 
 
-def _seen(entry: Entry) -> Decision | Outcome | None:
+def _seen(part: Part) -> health.Seen:
     """What it tells of the destination: nothing, where what has got a second chance is refused again."""
-    is_second = entry.sync.second_chance and isinstance(entry.result, Rejected)
-    return None if is_second else entry.result
+    results = [
+        None if entry.sync.second_chance and isinstance(entry.result, Rejected) else entry.result
+        for entry in part.entries
+    ]
+    sent_at = [entry.attempt.at for entry in part.entries if entry.attempt]
+    return health.Seen(part.destination, results, sent_at, part.call_seconds)
 
 
 def _without_details(entry: Entry, error: Exception) -> Entry:

@@ -7,15 +7,22 @@ address would take along what belongs to the other.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import or_
+
+from django.db.models import Q
 
 from destinations.connectors.base import Accepted
-from destinations.models import Destination, ProfileSync
+from destinations.models import ProfileSync
 from destinations.sync import database
 from destinations.sync.entries import Entry
 
+Owners = dict[tuple[int, str], int]  # the row by its destination and remote id
 
-def taken(rows: Sequence[ProfileSync], entries: Sequence[Entry], known: Mapping[int, str]) -> dict[str, int]:
+
+def taken(rows: Sequence[ProfileSync], entries: Sequence[Entry], known: Mapping[int, str]) -> Owners:
     """The remote ids that these rows, about to be recorded, did not have before, with the row of each.
 
     `entries`: in the order in which they were sent; a row whose id another one got after it loses it.
@@ -25,23 +32,27 @@ def taken(rows: Sequence[ProfileSync], entries: Sequence[Entry], known: Mapping[
     if not named:
         return {}
     owners = {
-        row.remote_id: row.pk
+        (row.destination_id, row.remote_id): row.pk
         for entry in entries
         if isinstance(entry.result, Accepted) and (row := named.get(entry.sync.pk))
     }
     for row in named.values():
-        if owners.get(row.remote_id, row.pk) != row.pk:
+        if owners.get((row.destination_id, row.remote_id), row.pk) != row.pk:
             row.remote = {}
-    return {remote_id: pk for remote_id, pk in owners.items() if known[pk] != remote_id}
+    return {key: pk for key, pk in owners.items() if known[pk] != key[1]}
 
 
-def take_from_others(destination: Destination, taken: Mapping[str, int]) -> None:
-    """Let no other row of the destination have these remote ids.
+def take_from_others(taken: Owners) -> None:
+    """Let no other row of the same destination have these remote ids.
 
     A row that somebody holds at this moment keeps it: nothing waits for that here.
     """
     if taken:
-        others = ProfileSync.objects.filter(destination=destination, remote_id__in=taken.keys())
+        by_destination: defaultdict[int, list[str]] = defaultdict(list)
+        for destination_id, remote_id in taken:
+            by_destination[destination_id].append(remote_id)
+        named = [Q(destination=pk, remote_id__in=remote_ids) for pk, remote_ids in by_destination.items()]
+        others = ProfileSync.objects.filter(reduce(or_, named))
         database.update(
             others.exclude(pk__among=taken.values()), skip_locked=True, remote_id="", remote_details=None
         )

@@ -1,13 +1,14 @@
 """Settling: quiet profiles become due ProfileSync rows, one per enabled destination.
 
-Everything is set-wise: a batch of profiles costs one statement per destination, however many profiles
-it has, and every ProfileSync row is written once per burst of changes.
+Everything is set-wise: a batch of profiles costs the same few statements for one destination and for
+hundreds, and every ProfileSync row is written once per burst of changes.
 """
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,7 +20,12 @@ from destinations.models import Destination, ProfileSync
 from destinations.sync import counters
 from profiles.models import Profile
 
-BATCH_SIZE = 1000
+BATCH_SIZE = 1000  # profiles
+MOST_ROWS = 50_000  # that one transaction writes, of all destinations
+REMEMBERED = 1.0  # seconds
+
+# Until when it is remembered that there are none that wait for nothing, so that not every save has to ask.
+_none_immediate_until = 0.0
 
 
 def settle(now: datetime) -> int:
@@ -28,23 +34,24 @@ def settle(now: datetime) -> int:
     The profiles are locked before the destinations are read, so that no destination that existed when
     one of them changed is missed.
     """
-    if not _quiet(now).exists():
-        return 0  # most looks find nothing, and need not take a lock for it
+    quiet = _quiet(now)
     try:
-        return _settle(now, around_locks=False)
+        return _settle(quiet, around_locks=False)
     except OperationalError:
         # Somebody holds a row, and what waits for it waits with all others: leave it out for now.
         if not connection.features.has_select_for_update_skip_locked:
             raise
-        return _settle(now, around_locks=True)
+        return _settle(quiet, around_locks=True)
 
 
-def _settle(now: datetime, *, around_locks: bool) -> int:
+def _settle(quiet: QuerySet[Profile], *, around_locks: bool) -> int:
     with transaction.atomic():
-        ids = _lock_quiet(now)
+        ids = _lock(quiet)
+        destinations = list(_enabled()) if ids else []
+        ids = ids[: max(1, MOST_ROWS // max(1, len(destinations)))]  # the rest is the next batch
         if around_locks:
             ids = _without_held_rows(ids)
-        settled = {destination.pk: hand_over(destination, ids) for destination in (_enabled() if ids else ())}
+        settled = hand_over(destinations, ids)
         Profile.objects.filter(pk__among=ids).update_marks(first_changed_at=None)
         counters.settled(settled)
     return len(ids)
@@ -60,13 +67,35 @@ def next_at() -> datetime | None:
     return min((first + after for first, after in found if first is not None), default=None)
 
 
+def immediate() -> list[Destination]:
+    """The enabled destinations without a quiet period: they are pushed to as soon as a profile is saved.
+
+    This process hears of its own edits. Of another's it may hear late; until then the scheduler pushes.
+    """
+    global _none_immediate_until
+    if time.monotonic() < _none_immediate_until:
+        return []
+    at_once = Q(quiet_period=0)
+    if settings.TRACSYNC_QUIET_PERIOD == 0:
+        at_once |= Q(quiet_period=None)
+    found = list(Destination.objects.defer("mapping", "settings").filter(at_once, enabled=True))
+    if not found:
+        _none_immediate_until = time.monotonic() + REMEMBERED
+    return found
+
+
+def forget_immediate() -> None:
+    """Ask again at the next save of a profile."""
+    global _none_immediate_until
+    _none_immediate_until = 0.0
+
+
 def settle_at_once(ids: Sequence[str], destinations: Sequence[Destination]) -> None:
     """Hand changed profiles to destinations that wait for nothing; the others settle in their time."""
     with transaction.atomic():
         settled: Counter[int] = Counter()
         for start in range(0, len(ids), BATCH_SIZE):
-            for destination in destinations:
-                settled[destination.pk] += hand_over(destination, ids[start : start + BATCH_SIZE])
+            settled += hand_over(destinations, ids[start : start + BATCH_SIZE])
         counters.settled(settled)
 
 
@@ -79,8 +108,7 @@ def _quiet(now: datetime) -> QuerySet[Profile]:
     return Profile.objects.filter(changed_before, first_changed_at__isnull=False)
 
 
-def _lock_quiet(now: datetime) -> list[str]:
-    quiet = _quiet(now)
+def _lock(quiet: QuerySet[Profile]) -> list[str]:
     if connection.features.has_select_for_update_skip_locked:
         quiet = quiet.select_for_update(skip_locked=True, no_key=True)
     return list(quiet.order_by("changed_at").values_list("pk", flat=True)[:BATCH_SIZE])
@@ -89,10 +117,15 @@ def _lock_quiet(now: datetime) -> list[str]:
 def _without_held_rows(ids: Sequence[str]) -> list[str]:
     """Those of the profiles of which nobody else holds a row at a destination; their rows are locked then."""
     rows = ProfileSync.objects.filter(profile__in=ids)
-    free = rows.select_for_update(skip_locked=True, no_key=True).order_by("profile_id")
+    free = rows.select_for_update(skip_locked=True, no_key=True).order_by("profile_id", "destination_id")
     locked = set(free.values_list("pk", flat=True))
     held = {profile for pk, profile in rows.values_list("pk", "profile_id") if pk not in locked}
     return [id for id in ids if id not in held]
+
+
+def shortest_wait() -> timedelta:
+    """What a change waits at least until it is due anywhere."""
+    return min(one for one in _shortest() if one is not None)
 
 
 def _shortest() -> tuple[timedelta, timedelta | None]:
@@ -105,28 +138,37 @@ def _shortest() -> tuple[timedelta, timedelta | None]:
 
 
 def _enabled() -> QuerySet[Destination]:
-    return Destination.objects.filter(enabled=True).only("quiet_period", "max_wait")
+    return Destination.objects.filter(enabled=True).only("quiet_period", "max_wait").order_by()
 
 
-def hand_over(destination: Destination, ids: Sequence[str]) -> int:
-    """Hand these profiles to the destination, due when their changes have ended; how many it had not been
-    handed yet.
+def hand_over(destinations: Sequence[Destination], ids: Sequence[str]) -> Counter[int]:
+    """Hand these profiles to the destinations, due when their changes have ended; how many each of them had
+    not been handed yet, by its id.
 
     A row that is being pushed keeps claim and due time: what is recorded of the push tells whether it took
     the change along.
     """
-    due, due_params = _due(destination)
-    earliest, earliest_params = _not_later_than_max_wait(destination)
+    if not destinations or not ids:
+        return Counter()
+    waits = {one.pk: wait for one in destinations if (wait := one.effective_max_wait) is not None}
+    changes_end = _plus("p.changed_at", "timing.column2")
+    if waits:
+        longest = _plus("COALESCE(p.first_changed_at, p.changed_at)", "timing.column3")
+        changes_end = f"{_least()}({changes_end}, COALESCE({longest}, {changes_end}))"
+    earliest, earliest_params = _not_later_than_max_wait(waits)
     sql = f"""
-        {_insert_select(due, "false", ids)}
+        {_insert_select(changes_end, "false", ids, len(destinations))}
         ON CONFLICT (profile_id, destination_id) DO UPDATE SET
             {_STATE}, version = excluded.version, bulk = false,
             due_at = CASE WHEN sync.state = 'claimed' THEN sync.due_at ELSE {earliest} END,
             first_changed_at = CASE WHEN sync.due_at IS NULL OR sync.state = 'claimed'
                 THEN excluded.first_changed_at
                 ELSE COALESCE(sync.first_changed_at, excluded.first_changed_at) END
-        WHERE sync.version < excluded.version"""
-    return _execute(sql, [destination.pk, *due_params, *ids, *earliest_params])
+        WHERE sync.version < excluded.version
+        RETURNING destination_id"""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*_timings(destinations), *ids, *earliest_params])
+        return Counter(pk for (pk,) in cursor.fetchall())
 
 
 def hand_over_now(destination: Destination, ids: Sequence[str], now: datetime, *, bulk: bool = False) -> None:
@@ -142,7 +184,8 @@ def hand_over_now(destination: Destination, ids: Sequence[str], now: datetime, *
             bulk = excluded.bulk AND (sync.due_at IS NULL OR sync.bulk),
             first_changed_at = COALESCE(sync.first_changed_at, excluded.first_changed_at)"""
     due_at = models.DateTimeField().get_db_prep_value(now, connection)
-    _execute(sql, [destination.pk, due_at, *ids])
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [due_at, *_timings([destination]), *ids])
 
 
 _STATE = """
@@ -155,50 +198,50 @@ _STATE = """
             reason = ''"""
 
 
-def _insert_select(due: str, bulk: str, ids: Sequence[str]) -> str:
+def _insert_select(due: str, bulk: str, ids: Sequence[str], destinations: int = 1) -> str:
+    """For each profile and destination: rows are locked in this order, here and wherever several are."""
+    timing = "(%s, %s, %s)"
+    if connection.vendor == "postgresql":
+        timing = "(%s::bigint, %s::interval, %s::interval)"
     return f"""
         INSERT INTO destinations_profilesync AS sync
             (profile_id, destination_id, state, state_since, reason, version, first_changed_at, due_at,
              bulk, asked, resend, attempts, last_error, payload_hash, remote_id)
-        SELECT p.id, %s, 'pending', p.changed_at, '', p.version,
+        SELECT p.id, timing.column1, 'pending', p.changed_at, '', p.version,
             COALESCE(p.first_changed_at, p.changed_at), {due}, {bulk}, false, false, 0,
             '', '', ''
-        FROM profiles_profile p WHERE p.id IN ({", ".join(["%s"] * len(ids))}) ORDER BY p.id"""  # noqa: S608 - no user text in it
+        FROM profiles_profile p CROSS JOIN (VALUES {", ".join([timing] * destinations)}) AS timing
+        WHERE p.id IN ({", ".join(["%s"] * len(ids))}) ORDER BY p.id, timing.column1"""  # noqa: S608 - no user text in it
 
 
-def _due(destination: Destination) -> tuple[str, list[Any]]:
-    quiet, wait = destination.effective_quiet_period, destination.effective_max_wait
-    changes_end, params = _plus("p.changed_at"), [_duration(quiet)]
-    if wait is None:
-        return changes_end, params
-    longest = _plus("COALESCE(p.first_changed_at, p.changed_at)")
-    return f"{_least()}({changes_end}, {longest})", [*params, _duration(wait)]
+def _timings(destinations: Iterable[Destination]) -> list[Any]:
+    """What `_insert_select` wants of each: id, quiet period, max wait."""
+    return [
+        value
+        for one in destinations
+        for value in (one.pk, _duration(one.effective_quiet_period), _duration(one.effective_max_wait))
+    ]
 
 
-def _not_later_than_max_wait(destination: Destination) -> tuple[str, list[Any]]:
+def _not_later_than_max_wait(waits: dict[int, timedelta]) -> tuple[str, list[Any]]:
     """A row that has waited since an earlier burst counts its max wait from there."""
-    wait = destination.effective_max_wait
-    if wait is None:
+    if not waits:
         return "excluded.due_at", []
     waiting_since = """CASE WHEN sync.due_at IS NULL
         THEN excluded.first_changed_at ELSE COALESCE(sync.first_changed_at, excluded.first_changed_at) END"""
-    return f"{_least()}(excluded.due_at, {_plus(waiting_since)})", [_duration(wait)]
+    when = "WHEN %s THEN %s::interval" if connection.vendor == "postgresql" else "WHEN %s THEN %s"
+    longest = _plus(waiting_since, f"CASE excluded.destination_id {' '.join([when] * len(waits))} END")
+    params = [value for pk, wait in waits.items() for value in (pk, _duration(wait))]
+    return f"{_least()}(excluded.due_at, COALESCE({longest}, excluded.due_at))", params
 
 
-def _plus(column: str) -> str:
-    return connection.ops.combine_duration_expression("+", [column, "%s"])
+def _plus(moment: str, duration: str) -> str:
+    return connection.ops.combine_duration_expression("+", [moment, duration])
 
 
 def _least() -> str:
     return "MIN" if connection.vendor == "sqlite" else "LEAST"
 
 
-def _duration(value: timedelta) -> Any:
+def _duration(value: timedelta | None) -> Any:
     return models.DurationField().get_db_prep_value(value, connection)
-
-
-def _execute(sql: str, params: list[Any]) -> int:
-    """How many rows it wrote."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        return int(cursor.rowcount)

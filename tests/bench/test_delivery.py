@@ -13,9 +13,9 @@ import requests
 from django.core.management import CommandError, call_command
 
 from destinations.models import Destination
-from tests.harness import PATIENCE, ROOT
+from tests.harness import PATIENCE, ROOT, need_redis
 from tracsync.bench.changes import bulk, saves
-from tracsync.bench.delivery import bare, delay, engine, fair, naive, passes, receiving
+from tracsync.bench.delivery import bare, delay, engine, fair, naive, passes, receiving, trickle
 from tracsync.bench.delivery.receiving import Arrival, completed, receiver
 from tracsync.bench.delivery.together import shares, together
 from tracsync.bench.delivery.traffic import MAPPING, Traffic, bodies
@@ -245,3 +245,14 @@ def test_the_engine_is_measured_in_an_installation_of_its_own(tmp_path):
     ]
     assert all(row["median"] > 0 for row in section["rows"])
     assert not (tmp_path / "tracsync.sqlite3").exists()
+
+
+def test_everyday_traffic_is_measured_beside_celery(tmp_path):
+    done = bench(tmp_path, "delivery", "--json", "--only=trickle", "--seconds=0.1", f"--redis={need_redis()}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    costs, delays, idle = json.loads(done.stdout)["sections"]
+    names = [f"{pace} × {count}" for pace in (20, 60, 200) for count in (1, trickle.MANY)]
+    assert [row["pushes/s × destinations"] for row in costs["rows"]] == [*names, "800 × 1"]
+    assert all(row["engine"] > 0 and row["Celery"] is not None for row in costs["rows"][:-1])
+    assert all(row["p99"] >= row["p50"] for row in delays["rows"])
+    assert idle["rows"][0]["%"] >= 0

@@ -8,7 +8,7 @@ from django.utils import timezone
 from destinations import configuration
 from destinations.models import Backfill, Destination, DestinationVersion, Health, ProfileSync
 from destinations.operations import actions
-from destinations.sync import claim, health, immediate, settle
+from destinations.sync import claim, health, settle
 
 pytestmark = pytest.mark.django_db
 
@@ -150,9 +150,9 @@ def test_the_engine_needs_nothing_but_the_row(resource, make_profile, frozen):
 
 
 def test_a_new_destination_is_pushed_to_at_once_from_its_save_on(make_destination):
-    assert immediate.find() == []
+    assert settle.immediate() == []
     crm = make_destination(quiet_period=0)
-    assert immediate.find() == [crm]
+    assert settle.immediate() == [crm]
 
 
 def test_the_stored_row_is_read_under_a_lock(make_destination):

@@ -8,7 +8,7 @@ from django.db import connection
 from django.utils import timezone
 
 from destinations.models import Health, ProfileSync
-from destinations.sync import claim, push, settle
+from destinations.sync import claim, push, settle, turns
 from destinations.sync.concurrency import Background
 from profiles import changes
 from tests.harness import PATIENCE, wait_for
@@ -54,8 +54,8 @@ def test_known_to_be_slow_is_told_from_quick_and_unknown(db, make_destination):
     slow, quick, unknown = (make_destination(name) for name in ("slow", "quick", "unknown"))
     for destination, seconds in ((slow, 20.0), (quick, 0.02)):
         destination.health.call_seconds = seconds
-    assert [claim.is_slow(one) for one in (slow, quick, unknown)] == [True, False, False]
-    assert [claim.is_quick(one) for one in (slow, quick, unknown)] == [False, True, False]
+    assert [turns.is_slow(one) for one in (slow, quick, unknown)] == [True, False, False]
+    assert [turns.is_quick(one) for one in (slow, quick, unknown)] == [False, True, False]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -75,7 +75,7 @@ class TestOneProcess:
     def test_it_pushes_to_a_healthy_one_while_many_are_waited_for(
         self, recording, make_destination, monkeypatch
     ):
-        """More than go on in the background hang; of those that are left nothing is known."""
+        """As many as go on in the background hang, of which nothing was known."""
         monkeypatch.setattr(push, "PATIENCE", 0.05)
         answers = threading.Event()
         hanging = [
@@ -90,9 +90,9 @@ class TestOneProcess:
         settle.settle(soon)
         Health.objects.filter(destination=healthy).update(call_seconds=0.01)
         try:
-            for destination in hanging:
-                if claimed := claim.claim(destination, soon):  # else a push before has gone on with it
-                    push.push(claimed.token, claimed.ids)
+            for destination in [*hanging, healthy]:
+                claimed = claim.claim(destination, soon)
+                push.push(claimed.token, claimed.ids)
             wait_for(
                 lambda: ProfileSync.objects.filter(destination=healthy, state="synced").count() == 3,
                 "that the healthy one has all",

@@ -220,10 +220,11 @@ class TestWhatNoColumnTakes:
     ):
         record = outcomes._record
 
-        def picky(destination, token, entries, *others):
-            if any(entry.attempt and entry.attempt.reason == "unspeakable" for entry in entries):
+        def picky(token, parts):
+            found = [entry for part in parts for entry in part.entries]
+            if any(entry.attempt and entry.attempt.reason == "unspeakable" for entry in found):
                 raise ValueError("no column takes this")
-            record(destination, token, entries, *others)
+            record(token, parts)
 
         monkeypatch.setattr(outcomes, "_record", picky)
         make_destination()

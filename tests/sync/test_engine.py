@@ -13,7 +13,19 @@ from destinations.insight import explain
 from destinations.models import Backfill, DeliveryAttempt, Destination, Health, ProfileSync
 from destinations.operations import actions, backfill
 from destinations.scheduler import loop
-from destinations.sync import claim, database, entries, health, outcomes, push, retry, settle, shutdown
+from destinations.sync import (
+    batch,
+    claim,
+    concurrency,
+    database,
+    entries,
+    health,
+    outcomes,
+    push,
+    retry,
+    settle,
+    turns,
+)
 from profiles import changes
 from profiles.models import Profile
 
@@ -496,7 +508,7 @@ class TestFailures:
         self, frozen, recording, make_destination, make_profile, monkeypatch, stop
     ):
         monkeypatch.setattr(recording, "batch_size", 1)
-        monkeypatch.setattr(push, "SLICE", 5)
+        monkeypatch.setattr(batch, "SLICE", 5)
         destination = make_destination()
         for n in range(20):
             make_profile(f"p{n:02}")
@@ -543,12 +555,12 @@ class TestFailures:
         for n in range(20):
             make_profile(f"p{n:02}")
         frozen.forward(20)
-        recording.during_push = lambda _: len(recording.deliveries) == 7 and shutdown.ask()
-        monkeypatch.setattr(shutdown, "_asked", SimpleNamespace(value=0))
+        recording.during_push = lambda _: len(recording.deliveries) == 7 and concurrency.end()
+        monkeypatch.setattr(concurrency, "_ending", SimpleNamespace(value=0))
         loop.tick()
         states = Counter(ProfileSync.objects.values_list("state", "claim_token", "started_at"))
         assert states == {("synced", None, None): 7, ("pending", None, None): 13}
-        shutdown._asked.value = 0
+        concurrency._ending.value = 0
         run_all()
         assert len(recording.deliveries) == 20
 
@@ -556,6 +568,8 @@ class TestFailures:
         self, frozen, recording, make_destination, make_profile, monkeypatch, settings
     ):
         settings.TRACSYNC_WORKERS = 2
+        settings.TRACSYNC_BATCH_SIZE = 1
+        monkeypatch.setattr(recording, "batch_size", 1)
         for n in range(9):
             make_destination(f"d{n}")
         make_profile()
@@ -563,7 +577,7 @@ class TestFailures:
         with monkeypatch.context() as nobody_works:
             nobody_works.setattr(claim, "async_task", lambda *_: None)
             run_all()
-            assert claim.unstarted(frozen.now) == 4
+            assert turns.unstarted(frozen.now) == 4
         frozen.forward(16)
         run_all()
         assert len(recording.deliveries) == 9
@@ -583,11 +597,8 @@ class TestFailures:
         began = list(ProfileSync.objects.filter(pk__in=other.ids))
         push.push(one.token, one.ids)
         held_until = Health.objects.get().held_until
-        outcomes.record(
-            destination,
-            other.token,
-            [entries.Entry(sync, 1, Retry("refused"), sync.due_at, False, False) for sync in began],
-        )
+        found = [entries.Entry(sync, 1, Retry("refused"), sync.due_at, False, False) for sync in began]
+        outcomes.record(other.token, [outcomes.Part(destination, found)])
         health_now = Health.objects.get()
         assert (health_now.failures, health_now.held_until) == (retry.BREAKER_FAILURES, held_until)
 
@@ -836,7 +847,7 @@ class TestCost:
             frozen.forward(20)
             settle.settle(frozen.now)
         writes = [q for q in captured.captured_queries if "INTO destinations_profilesync" in q["sql"]]
-        assert len(writes) == 3
+        assert len(writes) == 1
         assert ProfileSync.objects.count() == 3
 
     def test_settling_costs_per_destination_not_per_profile(self, frozen, make_destination):
@@ -867,7 +878,7 @@ class TestCost:
             assert ProfileSync.objects.exclude(state="synced").count() == 0
             return len(captured)
 
-        assert statements(push.SLICE) == statements(2)
+        assert statements(batch.SLICE) == statements(2)
 
 
 def test_a_profile_changed_by_nobody_settles_once(frozen, make_profile):

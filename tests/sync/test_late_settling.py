@@ -6,7 +6,7 @@ from destinations.connectors.base import Rejected, Retry
 from destinations.models import ProfileSync
 from destinations.operations import actions
 from destinations.scheduler import loop
-from destinations.sync import claim, settle
+from destinations.sync import claim, settle, turns
 from destinations.sync.decide import Decider
 from profiles.models import Profile
 
@@ -33,8 +33,8 @@ def pushed_before_settled(frozen, recording, make_destination, make_profile, one
 
         recording.script(answer)
         recording.during_push = settle_late
-        [destination] = claim.ready(frozen.now)
-        claim.dispatch(destination, frozen.now)
+        [destination] = turns.ready(frozen.now)
+        claim.dispatch([destination], frozen.now)
         return ProfileSync.objects.get()
 
     return push_late
@@ -72,8 +72,8 @@ def test_nor_is_it_when_it_was_settled_right_before_the_profile_was_read(
 
     monkeypatch.setattr(claim, "start", settled_meanwhile)
     recording.script(Rejected("no"))
-    [destination] = claim.ready(frozen.now)
-    claim.dispatch(destination, frozen.now)
+    [destination] = turns.ready(frozen.now)
+    claim.dispatch([destination], frozen.now)
     sync = ProfileSync.objects.get()
     assert (sync.state, sync.due_at, sync.version) == ("rejected", None, 3)
 
@@ -92,7 +92,7 @@ def test_nor_is_it_when_what_was_settled_is_older_than_what_was_pushed(
     decide = Decider.decide
 
     def settled_meanwhile(decider, sync, pushed, now):
-        settle.hand_over(decider.destination, [profile.pk])
+        settle.hand_over([decider.destination], [profile.pk])
         Profile.objects.update_marks(version=3)
         pushed.version = 3
         return decide(decider, sync, pushed, now)
@@ -133,7 +133,7 @@ def test_a_further_change_is_news(pushed_before_settled, frozen):
     def change(profile):
         profile.document = {"id": "p1", "stats": {"visits": 3}}
         profile.save()
-        settle.hand_over(profile.syncs.get().destination, [profile.pk])
+        settle.hand_over([profile.syncs.get().destination], [profile.pk])
 
     sync = pushed_before_settled(Rejected("no"), change)
     assert (sync.state, sync.version) == ("pending", 3)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from destinations.connectors.base import Retry
 from destinations.models import ProfileSync
-from destinations.sync import claim, outcomes, push, settle
+from destinations.sync import batch, claim, outcomes, push, settle
 from profiles import changes
 
 pytestmark = pytest.mark.django_db
@@ -19,14 +19,15 @@ COUNT = 60
 @pytest.fixture
 def in_slices(monkeypatch, recording):
     """Slices of ten rows; how many had been sent whenever some were recorded."""
-    monkeypatch.setattr(push, "SLICE", 10)
-    monkeypatch.setattr(push._Pace, "note", lambda *_: None)  # so that slices do not grow
+    monkeypatch.setattr(batch, "SLICE", 10)
+    monkeypatch.setattr(batch.Pace, "note", lambda *_: None)  # so that slices do not grow
     monkeypatch.setattr(recording, "batch_size", 1)
     sent_by_then, write = [], outcomes.record
 
-    def note(destination, token, entries, call_seconds):
-        sent_by_then.append((len(entries), len(recording.deliveries)))
-        write(destination, token, entries, call_seconds)
+    def note(token, parts):
+        [part] = parts
+        sent_by_then.append((len(part.entries), len(recording.deliveries)))
+        write(token, parts)
 
     monkeypatch.setattr(outcomes, "record", note)
     return sent_by_then
@@ -63,10 +64,10 @@ def test_what_an_answer_says_of_the_destination_ends_the_batch(
     in_slices, recording, make_destination, monkeypatch
 ):
     """Also if others, that were under way beside it, are accepted."""
-    told, count = threading.Event(), push._Batch._count
+    told, count = threading.Event(), batch.Batch._count
 
-    def count_and_tell(batch, outcome):
-        count(batch, outcome)
+    def count_and_tell(one, outcome):
+        count(one, outcome)
         if isinstance(outcome, Retry):
             told.set()
 
@@ -75,7 +76,7 @@ def test_what_an_answer_says_of_the_destination_ends_the_batch(
         if recording.deliveries.index(deliveries[0]) > 1:
             assert told.wait(10)
 
-    monkeypatch.setattr(push._Batch, "_count", count_and_tell)
+    monkeypatch.setattr(batch.Batch, "_count", count_and_tell)
     recording.script(None, Retry("busy", after=60))
     recording.during_push = others_wait
     destination = make_destination(quiet_period=0.001, concurrency=8)

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from destinations.models import ProfileSync
-from destinations.sync import claim, limits, push, settle
+from destinations.sync import claim, limits, push, settle, turns
 from profiles import changes
 from tests.harness import PATIENCE
 
@@ -61,9 +61,9 @@ def test_one_with_all_its_batches_in_flight_is_left_to_who_has_them(recording, m
     now = due(limits.BATCHES + 1)
     for _ in range(limits.BATCHES):
         assert claim.claim(busy, now)
-    assert claim.ready(now) == [other]
+    assert turns.ready(now) == [other]
     after_the_leases = now + claim.LEASE + timedelta(seconds=1)
-    assert set(claim.ready(after_the_leases)) == {busy, other}
+    assert set(turns.ready(after_the_leases)) == {busy, other}
 
 
 def test_nothing_is_written_to_give_back_a_batch_that_is_recorded(

@@ -20,6 +20,7 @@ _LACKS_KEY = message(
 )
 
 
+SHORT = 10_000  # characters: kept bodies may be longer, and are read once
 DUMPED = "encrypted:"  # what a value begins with in a dump
 
 
@@ -96,10 +97,17 @@ def encrypt(value: Any) -> str:
 
 def decrypt(text: str) -> Any:
     """Raises UndecryptableValue."""
+    keys = tuple(settings.TRACSYNC_ENCRYPTION_KEYS)
     try:
-        return json.loads(_keys(tuple(settings.TRACSYNC_ENCRYPTION_KEYS)).decrypt(text.encode()))
+        return json.loads(_opened(text, keys) if len(text) < SHORT else _keys(keys).decrypt(text.encode()))
     except InvalidToken:
         raise UndecryptableValue(_LACKS_KEY) from None
+
+
+@lru_cache(maxsize=1024)
+def _opened(text: str, keys: tuple[str, ...]) -> bytes:
+    """Credentials and settings are read for every claim; what they hold is in this process anyway."""
+    return _keys(keys).decrypt(text.encode())
 
 
 @lru_cache(maxsize=4)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from destinations.scheduler import loop
-from destinations.sync import claim
+from destinations.sync import turns
 from tracsync.common.installation import command
 
 Finding = tuple[bool, str]
@@ -67,9 +67,10 @@ def _scheduler() -> Finding:
 def _pushes() -> Finding:
     """Whether what is due is pushed: workers that are alive may hang all the same."""
     now = timezone.now()
-    waiting = [one for one in claim.ready(now) if one.rate_limit is None]
-    oldest = min(map(claim.due_since, waiting), default=now)
-    if now - oldest < PUSHED_WITHIN or claim.has_started_since(now - PUSHED_WITHIN):
+    due = turns.earliest_due(now)
+    waiting = [one.pk for one in turns.ready(now, due) if one.rate_limit is None]
+    oldest = min((moment for pk in waiting for moment in due[pk] if moment is not None), default=now)
+    if now - oldest < PUSHED_WITHIN or turns.has_started_since(now - PUSHED_WITHIN):
         return True, "what is due is being pushed"
     seconds = round((now - oldest).total_seconds())
     return False, f"a push has been due for {seconds} seconds, and none has begun: restart the workers"

@@ -20,7 +20,7 @@ from typing import Any
 from django_q.cluster import Sentinel
 from django_q.conf import Conf
 
-from destinations.sync import push, shutdown
+from destinations.sync import concurrency, push
 from destinations.sync.concurrency import Background
 from tracsync.processes import orphans
 
@@ -57,7 +57,7 @@ class _StopFlag:
 
     def set(self, *_: Any) -> None:
         self.stopping = True
-        shutdown.ask()
+        concurrency.end()
 
     def is_set(self) -> bool:
         return self.stopping

@@ -56,6 +56,10 @@ class Workers:
         pid = _by_kind(self.running[position].pid).get(kind)
         return pid is not None and _kill(pid)
 
+    def used(self) -> float:
+        """Seconds of a processor that all processes of all workers have used, also those that have ended."""
+        return sum(_used(pid) for pid in _pids() if _session(pid) in self.sessions)
+
     def stop(self) -> None:
         """End in order: what is in flight is finished or returned."""
         for process in self.running:
@@ -99,10 +103,22 @@ def _children() -> dict[int, list[int]]:
     found: dict[int, list[int]] = {}
     for pid in sorted(_pids()):
         with suppress(OSError):
-            fields = (PROC / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()
-            if fields[0] != "Z":
-                found.setdefault(int(fields[1]), []).append(pid)
+            state, parent, *_ = _stat(pid)
+            if state != "Z":
+                found.setdefault(int(parent), []).append(pid)
     return found
+
+
+def _stat(pid: int) -> list[str]:
+    """What comes after the name, from the state on: see proc_pid_stat(5). Raises OSError."""
+    return (PROC / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()
+
+
+def _used(pid: int) -> float:
+    """By the process and by those children of it that have ended."""
+    with suppress(OSError):
+        return sum(map(int, _stat(pid)[11:15])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
 def _pids() -> Iterator[int]:

@@ -15,28 +15,34 @@ from tracsync.bench.report import Report
 
 HELP = "pushes per second, delay and fairness of the engine, against bare requests and a task per save"
 SECTIONS = {"throughput": "throughput", "slow": "slow", "rabbitmq": "rabbit", "lag": "delay", "fair": "fair"}
-OPTIONS = ("only", "profiles", "workers", "repetitions", "seconds", "rabbitmq")
+TRICKLE = "trickle"  # has workers of its own
+NAMES = (*SECTIONS, TRICKLE)
+OPTIONS = ("only", "profiles", "workers", "repetitions", "seconds", "rabbitmq", "redis")
 LOG_LINES = 20  # of the workers, shown when something is wrong
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--only", type=_sections, metavar="SECTION,...", help=f"of {', '.join(SECTIONS)} (all that can be)"
+        "--only", type=_sections, metavar="SECTION,...", help=f"of {', '.join(NAMES)} (all that can be)"
     )
     parser.add_argument("--profiles", type=positive, default=4_000, help="how many change at once (4000)")
     parser.add_argument("--workers", type=positive, default=2, help="how many workers run (2)")
     parser.add_argument("--repetitions", type=positive, default=3, help="how often each is measured (3)")
-    parser.add_argument(
-        "--seconds", type=float, default=10.0, help="how long profiles change steadily for lag and fair (10)"
-    )
+    parser.add_argument("--seconds", type=float, default=10.0, help="how long profiles change steadily (10)")
     parser.add_argument("--rabbitmq", default="", metavar="URI", help="a broker to measure with: amqp://...")
+    parser.add_argument(
+        "--redis", default="", metavar="URL", help="for the Celery beside trickle (REDIS_URL): redis://..."
+    )
 
 
 def run(options: dict[str, Any], progress: Callable[[str], None]) -> Report:
     """In a scratch installation. Raises CannotMeasureError."""
+    from django.conf import settings
+
     from . import rabbit
 
     uri = options["rabbitmq"]
+    options["redis"] = options["redis"] or settings.REDIS_URL
     if "rabbitmq" in (options["only"] or ()) and not uri:
         raise CannotMeasureError("the section rabbitmq needs --rabbitmq with the address of a broker")
     reachable = [rabbit.reachable_host(uri)] if uri else []
@@ -61,31 +67,32 @@ def _measure(options: dict[str, Any], progress: Callable[[str], None], log_path:
     from tracsync.prove.scratch import installation
     from tracsync.prove.worker_processes import Workers
 
-    from . import engine
+    from . import engine, trickle
     from .receiving import receiver
     from .shared import Run
 
     report = Report("delivery")
     shared = {name: options[name] for name in OPTIONS[1:]}
-    workers = shared["workers"]
-    with (
-        log_path.open("wb") as log,
-        receiver() as other_side,
-        Workers(workers, log, ["tracsync.bench.naive_worker"]) as running,
-    ):
+    names = options["only"] or [one for one in NAMES if one != "rabbitmq" or options["rabbitmq"]]
+    with log_path.open("wb") as log, receiver() as other_side:
         everything = Run(receiver=other_side, installation=installation(), **shared)
-        progress("nothing yet: the workers start")
-        engine.warm_up(other_side)
-        for name in options["only"] or [one for one in SECTIONS if one != "rabbitmq" or options["rabbitmq"]]:
-            progress(name)
-            report.sections.append(import_module(f".{SECTIONS[name]}", __name__).measure(everything))
-        running.stop()
+        if sections := [name for name in names if name in SECTIONS]:
+            with Workers(shared["workers"], log, ["tracsync.bench.naive_worker"]) as running:
+                progress("nothing yet: the workers start")
+                engine.warm_up(other_side)
+                for name in sections:
+                    progress(name)
+                    report.sections.append(import_module(f".{SECTIONS[name]}", __name__).measure(everything))
+                running.stop()
+        if TRICKLE in names:
+            progress(TRICKLE)
+            report.sections += trickle.measure(everything, log)
     return report
 
 
 def _sections(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",")]
     for name in names:
-        if name not in SECTIONS:
-            raise argparse.ArgumentTypeError(f"{name} is no section: there are {', '.join(SECTIONS)}")
+        if name not in NAMES:
+            raise argparse.ArgumentTypeError(f"{name} is no section: there are {', '.join(NAMES)}")
     return names

@@ -9,7 +9,7 @@ from .receiving import Receiver
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`installation` says in words what the workers run on."""
+    """`installation` says in words what the workers run on; `redis` is where Celery has its tasks."""
 
     receiver: Receiver
     profiles: int
@@ -17,4 +17,5 @@ class Run:
     repetitions: int
     seconds: float
     rabbitmq: str
+    redis: str
     installation: str

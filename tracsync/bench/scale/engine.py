@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from destinations.models import Backfill, Destination, Health, ProfileSync
 from destinations.operations import backfill
-from destinations.sync import claim, settle
+from destinations.sync import claim, settle, turns
 from profiles.models import Profile
 from tracsync.bench.report import Section
 
@@ -33,7 +33,7 @@ def claims(phase: str, few: Destination, many: Destination, repetitions: int) ->
         for destination in order:
             taken[destination.pk].append(_claim(destination))
     medians = [median(taken[one.pk][1:]) for one in (few, many)]  # the first fills caches
-    looks = [_timed(lambda: claim.ready(timezone.now())) for _ in range(repetitions)]
+    looks = [_timed(lambda: turns.ready(timezone.now())) for _ in range(repetitions)]
     return phase, *medians, medians[1] / medians[0], median(looks)
 
 

@@ -20,7 +20,7 @@ from django.utils import timezone
 from destinations.models import Destination, ProfileSync
 from destinations.operations import backfill
 from destinations.scheduler.loop import TICK
-from destinations.sync import claim, push, settle
+from destinations.sync import claim, push, settle, turns
 from profiles.models import Profile
 from tracsync.bench.report import Section
 
@@ -150,7 +150,7 @@ def _tick(destination: Destination, claims: Queue[claim.Claim | None]) -> bool:
     """What the scheduler does; whether it did anything."""
     now = timezone.now()
     settled, advanced = settle.settle(now), backfill.advance(now)
-    claimed = claim.claim(destination, now) if claim.ready(now) else None
+    claimed = claim.claim(destination, now) if turns.ready(now) else None
     if claimed is not None:
         claims.put(claimed)
     return bool(settled or advanced or claimed)

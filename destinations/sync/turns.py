@@ -1,0 +1,159 @@
+"""Whose turn it is: which destinations have something due and may be sent to, and what is under way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, models
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+
+from destinations.models import DeliveryAttempt, Destination, Health, ProfileSync
+from destinations.sync import database, limits
+
+SLOW_CALL = 1.0  # seconds: a destination whose calls take as long is served in the background
+
+
+Moments = tuple[datetime | None, datetime | None]
+
+
+def earliest_due(now: datetime) -> dict[int, Moments]:
+    """When something is due, at the earliest, at each destination that may be sent to now: of what has just
+    changed, and of backfills; None where nothing waits."""
+    return {pk: (live, bulk) for pk, live, bulk in _EARLIEST.rows(now)}
+
+
+def ready(now: datetime, due: Mapping[int, Moments] | None = None) -> list[Destination]:
+    """The destinations that have something due and may be sent to now; longest waiting first.
+
+    What has waited since before the last turn of its destination waits since that turn: so each has its turn,
+    however much is due at the others. `due`: as `earliest_due` has just said.
+    """
+    due = earliest_due(now) if due is None else due
+    since = {pk: oldest for pk, moments in due.items() if (oldest := _oldest(moments, now)) is not None}
+    if not since:
+        return []
+    rows = Destination.objects.filter(pk__in=since).exclude(pk__in=_busy(now)).order_by()
+    found = list(rows.select_related("health").defer("mapping", "settings"))
+
+    def waiting_since(one: Destination) -> datetime:
+        health = health_of(one)
+        return max(since[one.pk], health.claimed_at) if health and health.claimed_at else since[one.pk]
+
+    return sorted(found, key=lambda one: (waiting_since(one), one.pk))
+
+
+def _oldest(moments: Moments, now: datetime) -> datetime | None:
+    return min((one for one in moments if one is not None and one <= now), default=None)
+
+
+def health_of(destination: Destination) -> Health | None:
+    """None for one that nothing was ever claimed for."""
+    return getattr(destination, "health", None)
+
+
+def is_quick(destination: Destination) -> bool:
+    """Whether its calls are known to take little time."""
+    health = health_of(destination)
+    return health is not None and health.call_seconds is not None and health.call_seconds < SLOW_CALL
+
+
+def is_slow(destination: Destination) -> bool:
+    """Whether its calls are known to take long."""
+    health = health_of(destination)
+    return health is not None and (health.call_seconds or 0.0) >= SLOW_CALL
+
+
+def has_started_since(moment: datetime) -> bool:
+    """Whether any push has begun since a moment."""
+    in_flight = ProfileSync.objects.filter(claimed_until__isnull=False, started_at__gte=moment)
+    return in_flight.exists() or DeliveryAttempt.objects.filter(at__gte=moment).exists()
+
+
+def slow_batches(now: datetime) -> int:
+    """How many batches are in flight at destinations that are known to be slow."""
+    slow = ProfileSync.objects.filter(claimed_until__gt=now, destination__health__call_seconds__gte=SLOW_CALL)
+    return slow.aggregate(n=Count("claim_token", distinct=True))["n"] or 0
+
+
+def unstarted(now: datetime) -> int:
+    """How many claims wait for a worker."""
+    waiting = ProfileSync.objects.filter(claimed_until__gt=now, started_at=None)
+    return waiting.aggregate(n=Count("claim_token", distinct=True))["n"] or 0
+
+
+def free(now: datetime) -> QuerySet[ProfileSync]:
+    """The rows that nobody is pushing."""
+    return ProfileSync.objects.filter(Q(claimed_until=None) | Q(claimed_until__lte=now))
+
+
+def _waits(now: datetime) -> QuerySet[Any, Any]:
+    # The earliest of each kind is one look into an index, where whether there is any might read a whole
+    # destination's rows to find that there is none.
+    waits = open_now(now).order_by().annotate(live=_earliest(now, bulk=False), bulk=_earliest(now, bulk=True))
+    return waits.values_list("pk", "live", "bulk")
+
+
+_EARLIEST = database.Prepared(_waits)
+
+
+def _earliest(now: datetime, *, bulk: bool) -> Subquery:
+    """When the row of a destination that has waited longest was due."""
+    # `bulk=bulk` would be written NOT bulk, for which SQLite uses no index.
+    waiting = free(now).filter(destination=OuterRef("pk"), bulk__in=[bulk], due_at__isnull=False)
+    return Subquery(waiting.order_by("due_at").values("due_at")[:1])
+
+
+def _busy(now: datetime) -> list[int]:
+    """Those with all batches in flight that any may have: no lock is taken to find that out."""
+    in_flight = ProfileSync.objects.filter(claimed_until__gt=now).values("destination").order_by()
+    batches = in_flight.annotate(batches=Count("claim_token", distinct=True))
+    return list(batches.filter(batches__gte=limits.BATCHES).values_list("destination", flat=True))
+
+
+def open_now(now: datetime) -> QuerySet[Destination]:
+    """The destinations that are neither off nor paused nor resting."""
+    usable = Destination.objects.filter(enabled=True, paused_at=None, resource__enabled=True)
+    return usable.exclude(health__held_until__gt=now).exclude(health__stopped_at__isnull=False)
+
+
+def due_rows(rooms: Mapping[int, int], now: datetime) -> list[tuple[int, int, datetime | None, int]]:
+    """What is due at each destination, longest waiting first and backfills last: destination, id, when its
+    push began and was never recorded, how often in a row; locked, and in one statement for all.
+
+    Each destination's rows are one look into the index, to the limit.
+    """
+    moment = models.DateTimeField().get_db_prep_value(now, connection)
+    if connection.vendor == "postgresql":
+        sql, params = _DUE_POSTGRESQL, [list(rooms), list(rooms.values()), moment, moment]
+    else:
+        kinds = ", ".join(["(%s, 0), (%s, 1)"] * len(rooms))
+        pairs = [pk for pk in rooms for _ in range(2)]
+        sql, params = _DUE_SQLITE.format(kinds=kinds), [*pairs, moment, moment, max(rooms.values())]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchall()
+
+
+_DUE_POSTGRESQL = """
+    SELECT one.id, due.id, due.started_at, due.unfinished
+    FROM unnest(%s::bigint[], %s::integer[]) AS one (id, room)
+    CROSS JOIN (VALUES (false), (true)) AS kind (bulk)
+    CROSS JOIN LATERAL (
+        SELECT id, started_at, unfinished, due_at FROM destinations_profilesync
+        WHERE destination_id = one.id AND bulk = kind.bulk AND due_at <= %s
+            AND (claimed_until IS NULL OR claimed_until <= %s)
+        ORDER BY due_at LIMIT one.room FOR UPDATE SKIP LOCKED
+    ) AS due
+    ORDER BY kind.bulk, due.due_at"""
+_DUE_SQLITE = """
+    SELECT one.column1, due.id, due.started_at, due.unfinished
+    FROM (VALUES {kinds}) AS one
+    CROSS JOIN destinations_profilesync AS due ON due.id IN (
+        SELECT id FROM destinations_profilesync
+        WHERE destination_id = one.column1 AND bulk = one.column2 AND due_at <= %s
+            AND (claimed_until IS NULL OR claimed_until <= %s)
+        ORDER BY due_at LIMIT %s
+    )
+    ORDER BY due.bulk, due.due_at"""
