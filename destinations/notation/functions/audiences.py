@@ -13,8 +13,6 @@ import re
 from functools import lru_cache
 from typing import Any, Final
 
-import phonenumbers
-
 from ..values import MismatchError
 from .function import Function, Parameter
 from .parameters import TEXT
@@ -51,6 +49,8 @@ def _phone(text: str, country: str | None = None) -> str:
 
 @lru_cache(maxsize=16_384)  # slow, and lists within lists would read all numbers of a profile again and again
 def _e164(text: str, country: str | None) -> str | None:
+    import phonenumbers  # here, since few destinations need it and each process would load it
+
     try:
         number = phonenumbers.parse(text, country)
     except phonenumbers.NumberParseException:
@@ -79,8 +79,10 @@ def _zip_meta(text: str) -> str:
 
 
 def _read_country(value: Any) -> str:
+    from phonenumbers import SUPPORTED_REGIONS
+
     country: str = TEXT.read(value).strip().upper()
-    if country not in phonenumbers.SUPPORTED_REGIONS:
+    if country not in SUPPORTED_REGIONS:
         raise MismatchError("%(subject)s is no country of two letters, such as PL")
     return country
 
