@@ -102,6 +102,16 @@ def test_describe_shows_the_message_without_the_password() -> None:
     assert "problem" in RabbitMQ().describe(credentials, settings, Delivery({"a": "\ud800"}, "1:2"))
 
 
+@pytest.mark.parametrize(("operation", "kind"), [("remove", "profile.removed"), ("erase", "profile.erased")])
+def test_who_leaves_is_told_by_type_header_and_id(operation, kind: str) -> None:
+    settings = {"queue": {"name": "q", "compression": "gzip"}}
+    delivery = Delivery(None, "1:2", operation=operation, key="ana")
+    told = RabbitMQ().describe({"uri": "amqp://h"}, settings, delivery)
+    assert (told["properties"]["type"], told["body"]) == (kind, '{"id":"ana"}')
+    headers = {"operation": operation, "compression": "application/x-gzip"}
+    assert told["properties"]["headers"] == headers
+
+
 SENT, CONFIRMED, UNROUTABLE, REFUSED = Fate
 
 
