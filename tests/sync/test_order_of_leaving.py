@@ -77,8 +77,9 @@ def double(recording, monkeypatch):
     return double
 
 
-def make(make_destination, scale):
+def make(make_destination, scale, **fields):
     return make_destination(
+        **fields,
         quiet_period=scale,
         max_wait=4 * scale,
         mapping={"n": "profile@n", "version": "profile@n"},
@@ -126,8 +127,8 @@ def finish(double, come_to_rest):
 
 @pytest.mark.django_db(transaction=True)  # in one long transaction PostgreSQL could clear nothing away
 def test_order_on_a_frozen_clock(frozen, double, make_destination):
-    """Profiles change in the middle of pushes, too."""
-    make(make_destination, scale=1)
+    """Profiles change in the middle of pushes, too: in the thread that has the database."""
+    make(make_destination, scale=1, concurrency=1)
     rng, more = random.Random(22), rounds(random.Random(23))
     double.meanwhile = lambda: rng.random() < 0.2 and settle.settle(timezone.now())
     for gone, written in more:
