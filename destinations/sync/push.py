@@ -9,6 +9,7 @@ import traceback
 from collections import deque
 from collections.abc import Collection, Sequence
 from functools import partial
+from statistics import median
 
 from django.conf import settings
 from django.db import close_old_connections, connections
@@ -18,7 +19,7 @@ from destinations.connectors.base import ConfigurationError, ConnectorError, Unr
 from destinations.models import Destination, Installation, ProfileSync
 from destinations.sync import claim, concurrency, health, turns
 from destinations.sync.batch import AHEAD, SLICE_SECONDS, Batch, Profiles, Record, Shared, paces
-from destinations.sync.concurrency import QUICK, Background
+from destinations.sync.concurrency import Background
 from tracsync.common.encryption import UndecryptableValue
 from tracsync.common.messages import message
 
@@ -29,6 +30,7 @@ BACKGROUND_BATCHES = 8  # of one process
 TASK_SECONDS = 2.0  # seconds after which a task takes no further claim: others wait for the process, too
 HELP_AFTER = 0.1  # seconds without an end of any part: others go on with what is waiting
 OVERDUE = 2.0  # seconds until what is recorded late, as the claim's own thread waits, is recorded by another
+UNAIDED = 0.25  # seconds of calls that one thread makes: threads side by side cost more than they save
 MOST_HELPERS = 32  # threads of one claim
 
 # Set in the processes of our own workers. Without it, as in a plain qcluster, a task ends with its claims.
@@ -116,7 +118,7 @@ class _Parts:
         # Those first that take long: they are waited for while the others are done.
         places = {pk: place for place, pk in enumerate(by_destination)}
         found = sorted(_open(by_destination), key=lambda one: (-_usual_call(one), places[one.pk]))
-        self.slow = sum(_usual_call(one) > QUICK for one in found)
+        self.seconds = sum(_usual_call(one) * len(by_destination[one.pk]) for one in found)
         self.waiting = deque((one, by_destination[one.pk]) for one in found)
         ids = [row.profile_id for _, part in self.waiting for row in part]
         several = len(by_destination) > 1
@@ -131,7 +133,7 @@ class _Parts:
         if len(self.waiting) <= 1:
             self._work_on_next()
         else:
-            self._help(min(self.slow, len(self.waiting) - 1))
+            self._help(min(int(self.seconds / UNAIDED), len(self.waiting) - 1))
             watch = threading.Thread(target=self._watch, name="watch", daemon=True)
             watch.start()
             try:
@@ -188,9 +190,9 @@ class _Parts:
 
 
 def _usual_call(destination: Destination) -> float:
-    """Seconds, of the last calls of this process; 0 where none are known."""
+    """Seconds, of the last calls of this process in the middle; 0 where none are known."""
     calls = paces[destination.pk].recent_calls.copy()
-    return max(calls, default=0.0)
+    return median(calls) if calls else 0.0
 
 
 def _open(ids: Collection[int]) -> list[Destination]:
