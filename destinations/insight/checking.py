@@ -16,13 +16,19 @@ from itertools import islice
 
 from django.utils.translation import gettext as _
 
-from destinations.insight import json_spans
-from destinations.insight.json_spans import Span
 from destinations.insight.path_suggestions import Sample
 from destinations.models import Destination
-from destinations.notation import Condition, NotationError, Template, parse_condition, parse_template
+from destinations.notation import (
+    Condition,
+    NotationError,
+    Template,
+    json_spans,
+    parse_condition,
+    parse_template,
+)
 from destinations.notation import warnings as notation_warnings
 from destinations.notation.errors import line_and_column
+from destinations.notation.json_spans import Span
 from destinations.notation.warnings import MAX_WARNINGS, OFFERED, NotationWarning
 from profiles import documents
 from profiles.documents import EqualKeys, InvalidDocument

@@ -9,7 +9,8 @@ from django.db import DatabaseError, transaction
 from django.db.models.signals import post_save
 from django.utils import timezone
 
-from destinations.sync import claim, deletion, settle
+from destinations.operations import deletion
+from destinations.sync import claim, settle
 from profiles.changes import profiles_changed
 from profiles.models import Profile, profiles_deleted
 

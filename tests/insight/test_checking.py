@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from destinations.insight import checking, json_spans
+from destinations.insight import checking
 from destinations.insight.path_suggestions import MOST_KEYS, MOST_VALUES, sample_of
 from destinations.models import Destination
+from destinations.notation import json_spans
 from destinations.notation.template_reader import below
 from destinations.notation.warnings import MAX_WARNINGS
 from tests.harness import processor_seconds

@@ -7,7 +7,7 @@ import re
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
-from destinations.notation.template_reader import below
+from .template_reader import below
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[{}\[\],:]|[^\s{}\[\],:"]+')
 _CHARACTER = re.compile(
