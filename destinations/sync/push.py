@@ -41,27 +41,31 @@ def push(token: str, ids: Sequence[int]) -> None:
     """Push the rows that this claim still holds, and then what else is due, at whichever destination.
 
     Everything else about them is in the tables. A claim that takes long goes on in the background, and this
-    process with the next one. After one that was small nothing else is due: the scheduler has claimed it all.
+    process with the next one. After one that was small nothing else is due, as the scheduler has claimed it
+    all; but rows that have to be pushed alone are claimed one by one.
     """
     since = time.monotonic()
     ends_at = since + TASK_SECONDS
     claimed: claim.Claim | None = claim.Claim(token, list(ids))
     while claimed is not None:
-        may_go_on = _push_or_leave(claimed, since)
-        is_full = len(claimed.ids) >= settings.TRACSYNC_BATCH_SIZE // 2
+        more_is_due = _push_or_leave(claimed, since)
         since = time.monotonic()  # before the database is asked: the lease may begin early, never late
-        if not (may_go_on and is_full) or since > ends_at or concurrency.is_ending():
+        if not more_is_due or since > ends_at or concurrency.is_ending():
             return
         only_quick = background is not None and background.is_full
         claimed = claim.claim_next(timezone.now(), only_quick=only_quick)
 
 
 def _push_or_leave(claimed: claim.Claim, since: float) -> bool:
-    """Push a claim, or leave it to go on by itself; False where it is not held to the end."""
+    """Push a claim, or leave it to go on by itself; whether more may be due."""
     if background is None or background.is_full:
         return _push_claim(claimed, since)
     answer = background.run(partial(_push_aside, claimed, since), 0.0 if claimed.slow else PATIENCE)
-    return True if answer is None else answer
+    return _is_full(claimed.ids) if answer is None else answer
+
+
+def _is_full(claimed: Collection[object]) -> bool:
+    return len(claimed) >= settings.TRACSYNC_BATCH_SIZE // 2
 
 
 def _push_aside(claimed: claim.Claim, since: float) -> bool:
@@ -75,7 +79,7 @@ def _push_aside(claimed: claim.Claim, since: float) -> bool:
 
 @translation.override("en")  # what is recorded is translated for whoever reads it
 def _push_claim(claimed: claim.Claim, since: float) -> bool:
-    """Push the rows of a claim; False where it does not hold them to the end.
+    """Push the rows of a claim; whether more may be due. Who does not hold them to the end does not go on.
 
     `since`: monotonic time at which its lease, at the earliest, began.
     """
@@ -83,6 +87,7 @@ def _push_claim(claimed: claim.Claim, since: float) -> bool:
     rows = claim.start(claimed)
     if not rows:
         return False
+    more = _is_full(rows) or any(row.unfinished for row in rows)
     several = len({row.destination_id for row in rows}) > 1
     record = Record(claimed.token, [row.pk for row in rows], SLICE_SECONDS if several else 0.0)
     try:
@@ -94,7 +99,7 @@ def _push_claim(claimed: claim.Claim, since: float) -> bool:
         # What has been recorded is no longer this claim's. A row that is not given back counts as begun,
         # and whatever began and was not recorded is sent again.
         record.give_back()
-    return lease.holds()
+    return more and lease.holds()
 
 
 def _log_places(rows: int, error: Exception) -> None:

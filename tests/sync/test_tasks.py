@@ -43,6 +43,17 @@ def test_a_task_goes_on_at_whichever_destination_has_something_due(recording, ma
     assert not ProfileSync.objects.exclude(state="synced").exists()
 
 
+def test_what_is_pushed_alone_does_not_wait_for_the_scheduler(recording, make_destination, due, settings):
+    destination = make_destination(quiet_period=0.001)
+    soon = due(4)
+    settings.TRACSYNC_BATCH_SIZE = 100
+    ProfileSync.objects.update(started_at=timezone.now(), unfinished=1)  # their worker was killed
+    claimed = claim.claim(destination, soon)
+    assert len(claimed.ids) == 1
+    push.push(claimed.token, claimed.ids)
+    assert len(recording.deliveries) == 4
+
+
 def test_claims_that_wait_for_a_worker_come_first(recording, make_destination, due):
     first = make_destination(name="First", quiet_period=0.001)
     second = make_destination(name="Second", quiet_period=0.001)
