@@ -67,9 +67,9 @@ class _Batch:
     alone: bool
 
 
-def claim(destination: Destination, now: datetime) -> Claim | None:
+def claim(destination: Destination, now: datetime, *, started: bool = False) -> Claim | None:
     """Take one batch of what is due at a destination; None when it has enough in flight."""
-    return next(iter(claim_all([destination], now)), None)
+    return next(iter(claim_all([destination], now, started=started)), None)
 
 
 def claim_all(

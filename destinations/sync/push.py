@@ -41,8 +41,7 @@ def push(token: str, ids: Sequence[int]) -> None:
     """Push the rows that this claim still holds, and then what else is due, at whichever destination.
 
     Everything else about them is in the tables. A claim that takes long goes on in the background, and this
-    process with the next one. After one that was small nothing else is due, as the scheduler has claimed it
-    all; but rows that have to be pushed alone are claimed one by one.
+    process with the next one. After one that was small nothing else is due: the scheduler has claimed it all.
     """
     since = time.monotonic()
     ends_at = since + TASK_SECONDS
@@ -79,15 +78,37 @@ def _push_aside(claimed: claim.Claim, since: float) -> bool:
 
 @translation.override("en")  # what is recorded is translated for whoever reads it
 def _push_claim(claimed: claim.Claim, since: float) -> bool:
-    """Push the rows of a claim; whether more may be due. Who does not hold them to the end does not go on.
+    """Push the rows of a claim; whether more may be due.
 
-    `since`: monotonic time at which its lease, at the earliest, began.
+    Where a row had to be pushed alone, the next ones of its destination follow at once: they are as many as a
+    worker had begun when it was killed. `since`: monotonic time at which the lease, at the earliest, began.
     """
+    ends_at = since + TASK_SECONDS
+    while True:
+        holds, alone_at = _push_rows(claimed, since)
+        since = time.monotonic()
+        more = holds and _is_full(claimed.ids)
+        if not holds or alone_at is None or since > ends_at or concurrency.is_ending():
+            return more
+        following = _next_at(alone_at)
+        if following is None:
+            return more
+        claimed = following
+
+
+def _next_at(destination_id: int) -> claim.Claim | None:
+    now = timezone.now()
+    destination = turns.open_now(now).select_related("health").filter(pk=destination_id).first()
+    return None if destination is None else claim.claim(destination, now, started=True)
+
+
+def _push_rows(claimed: claim.Claim, since: float) -> tuple[bool, int | None]:
+    """Whether the rows were held to the end, and the destination of a row that had to be alone."""
     lease = claim.Lease(claimed, since)
     rows = claim.start(claimed)
     if not rows:
-        return False
-    more = _is_full(rows) or any(row.unfinished for row in rows)
+        return False, None
+    alone_at = rows[0].destination_id if rows[0].unfinished else None
     several = len({row.destination_id for row in rows}) > 1
     record = Record(claimed.token, [row.pk for row in rows], SLICE_SECONDS if several else 0.0)
     try:
@@ -99,7 +120,7 @@ def _push_claim(claimed: claim.Claim, since: float) -> bool:
         # What has been recorded is no longer this claim's. A row that is not given back counts as begun,
         # and whatever began and was not recorded is sent again.
         record.give_back()
-    return more and lease.holds()
+    return lease.holds(), alone_at
 
 
 def _log_places(rows: int, error: Exception) -> None:
