@@ -93,11 +93,11 @@ def stories(recording, monkeypatch):
     return stories
 
 
-def make_destinations(make_destination, scale):
+def make_destinations(make_destination, scale, **fields):
     mapping = {"id": "profile@id", "n": "profile@n"}
     return [
         make_destination(
-            name, quiet_period=quiet * scale, max_wait=8 * scale, mapping={"to": name, **mapping}
+            name, quiet_period=quiet * scale, max_wait=8 * scale, mapping={"to": name, **mapping}, **fields
         )
         for name, quiet in QUIET.items()
     ]
@@ -137,8 +137,9 @@ def assert_all_arrived(stories):
 
 @pytest.mark.django_db(transaction=True)  # in one long transaction PostgreSQL could clear nothing away
 def test_order_on_a_frozen_clock(frozen, stories, make_destination):
-    """Changes are settled in the middle of pushes, and some claims are never worked on."""
-    destinations = make_destinations(make_destination, scale=1)
+    """Changes are settled in the middle of pushes, in the thread that has the database; and some claims are
+    never worked on."""
+    destinations = make_destinations(make_destination, scale=1, concurrency=1)
     rng = random.Random(12)
     stories.meanwhile = lambda: rng.random() < 0.2 and settle.settle(timezone.now())
     for batch in rounds(rng):

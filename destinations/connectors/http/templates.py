@@ -26,7 +26,7 @@ Sources = Mapping[str, Any]
 SOURCES: Final = ("profile", "delivery", "settings", "credentials", "item", "items")
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
-_BRACES = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+_BRACES = re.compile(r"\{\{((?:(?!\{\{|\}\}).)*+)\}\}", re.DOTALL)
 _WHOLE = re.compile(
     rf"(?:(?<=\{{\{{)|^`?)\s*(?:{'|'.join((*SOURCES, 'answer', 'reply'))})@(?=\s*(?:\}}\}}|`?$))"
 )
