@@ -47,7 +47,7 @@ def prove(environment, *options):
 
 @pytest.mark.parametrize("stack", ["sqlite", "postgres and redis"])
 def test_nothing_is_lost_or_stale(stack, tmp_path):
-    run = prove(environment(tmp_path, stack), "--seed=8", "--profiles=100", "--seconds=5", "--json")
+    run = prove(environment(tmp_path, stack), "--seed=8", "--profiles=300", "--seconds=10", "--json")
     out, said = run.communicate(timeout=LONGEST)
     assert run.returncode == 0, out + said
     ledger = json.loads(out)
@@ -59,7 +59,8 @@ def test_nothing_is_lost_or_stale(stack, tmp_path):
         assert row["expected"] == row["delivered"] + row["refused"] > 0
         assert (row["lost"], row["left"], row["stale"], row["reused"], row["needless"]) == (0, 0, 0, 0, 0)
         assert (row["removed"] > 0) == (row["destination"] == "emptied")
-        assert row["refused"] == 0 or row["destination"] == "choosy"
+        # What "broken" refuses twice, while it refuses everything, stays refused.
+        assert row["refused"] == 0 or row["destination"] in ("choosy", "broken")
     answers = ledger["answers"]
     assert answers["401"]
     assert answers["422 to everything"] >= 5

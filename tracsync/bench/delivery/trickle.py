@@ -85,14 +85,14 @@ def _name(case: tuple[int, int]) -> str:
 def _row(
     case: tuple[int, int], reached: Reached, bare_cost: float, celery: Reached | None
 ) -> tuple[str | float | None, ...]:
-    beside = (None, None) if celery is None else (celery.cost * 1000, reached.cost / celery.cost)
+    beside = (None, None) if celery is None or not celery.cost else (celery.cost * 1000, reached.cost / celery.cost)
     return _name(case), reached.pushes, reached.cost * 1000, reached.cost / bare_cost, *beside
 
 
 def _delays(
     case: tuple[int, int], reached: Reached, celery: Reached | None
 ) -> tuple[str | float | None, ...]:
-    beside = (None, None) if celery is None else (celery.delay[0] * 1000, celery.delay[2] * 1000)
+    beside = (None, None) if celery is None or not celery.cost else (celery.delay[0] * 1000, celery.delay[2] * 1000)
     return _name(case), *(one * 1000 for one in reached.delay), *beside
 
 
