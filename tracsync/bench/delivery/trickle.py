@@ -41,6 +41,9 @@ class Reached:
     delay: tuple[float, float, float]
 
 
+LEAST = 1e-6  # seconds; the processor's time is counted in hundredths
+
+
 def measure(run: Run, log: IO[bytes]) -> list[Section]:
     """With one worker, and a Celery with as many processes, which run one after the other."""
     cases = [(pace, count) for pace in PUSHES_PER_SECOND for count in (1, MANY)]
@@ -85,14 +88,14 @@ def _name(case: tuple[int, int]) -> str:
 def _row(
     case: tuple[int, int], reached: Reached, bare_cost: float, celery: Reached | None
 ) -> tuple[str | float | None, ...]:
-    beside = (None, None) if celery is None or not celery.cost else (celery.cost * 1000, reached.cost / celery.cost)
+    beside = (None, None) if celery is None else (celery.cost * 1000, reached.cost / (celery.cost or LEAST))
     return _name(case), reached.pushes, reached.cost * 1000, reached.cost / bare_cost, *beside
 
 
 def _delays(
     case: tuple[int, int], reached: Reached, celery: Reached | None
 ) -> tuple[str | float | None, ...]:
-    beside = (None, None) if celery is None or not celery.cost else (celery.delay[0] * 1000, celery.delay[2] * 1000)
+    beside = (None, None) if celery is None else (celery.delay[0] * 1000, celery.delay[2] * 1000)
     return _name(case), *(one * 1000 for one in reached.delay), *beside
 
 
