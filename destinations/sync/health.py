@@ -58,15 +58,17 @@ def _locked(ids: Collection[int]) -> dict[int, Health]:
 
 
 def _note(health: Health, seen: Seen) -> None:
-    was_sick, refused_since = is_sick(health), health.refused_since
-    was_refusing = health.refusals >= settings.TRACSYNC_EQUAL_REJECTIONS
+    was_sick, ended_since = is_sick(health), None
     since = min(seen.sent_at, default=timezone.now())  # before any of these rows got its state
     for result in seen.results:
+        refusals, refused_since = health.refusals, health.refused_since
         _count(health, result, since)
+        if refusals >= settings.TRACSYNC_EQUAL_REJECTIONS and not health.refusals:  # within a batch, too
+            ended_since = ended_since or refused_since
     if was_sick and not is_sick(health):
         health.recovered_at = timezone.now()
-    if was_refusing and not health.refusals and refused_since is not None:
-        _second_chance(seen.destination, refused_since)
+    if ended_since is not None:
+        _second_chance(seen.destination, ended_since)
     limits.use(seen.destination, health, seen.sent_at)
     if seen.call_seconds is not None:
         health.call_seconds = seen.call_seconds

@@ -91,6 +91,14 @@ class TestStop:
         assert states() == [State.SYNCED] * 12
 
 
+def test_a_run_of_refusals_that_ends_within_a_batch_gets_one_more_try(frozen, recording, due):
+    recording.script(*[Rejected("answered 422: no field x")] * 8)  # and the other four are accepted
+    run_all()
+    frozen.forward(5)  # the rest before a probe, after eight
+    run_all()
+    assert states() == [State.SYNCED] * 12
+
+
 class TestEqualRefusals:
     @pytest.fixture(autouse=True)
     def one_by_one(self, recording, monkeypatch):
