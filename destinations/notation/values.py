@@ -121,8 +121,11 @@ def _numeral(number: Any) -> Any:
 
 
 def one_of(value: Any, items: list[Any]) -> bool:
-    if isinstance(value, str):  # equal to nothing but text, so that Python's own search is exact
+    """Python's own search is much quicker. What it finds may be too much: 1 is true for it."""
+    if isinstance(value, str):
         return value in items
+    if isinstance(value, NUMBERS) and value not in items:
+        return False
     return any(same(value, item) for item in items)
 
 

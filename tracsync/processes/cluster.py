@@ -44,7 +44,7 @@ def run(beat: Any) -> None:
 
 def _begin_process(background: Background) -> None:
     """Each process of the cluster ends with the sentinel; else not before its calls in the background."""
-    orphans.end_with_parent(signal.SIGKILL)
+    orphans.end_with_parent(signal.SIGKILL, orphans.parent_pid())
     util.Finalize(background, background.wait, args=(LAST_CALLS,), exitpriority=0)
 
 
@@ -72,7 +72,7 @@ class _StopFlag:
 
 class _GuardedSentinel(Sentinel):
     def __init__(self, stop: _StopFlag, beat: Any) -> None:
-        self.supervisor_pid = os.getppid()
+        self.supervisor_pid = orphans.parent_pid()
         self.beat = beat
         self.progress_at = time.monotonic()
         stop.each_cycle = self.look_after

@@ -15,7 +15,7 @@ from typing import Any
 from django.db import connections
 
 from destinations.scheduler import loop
-from tracsync.processes import cluster
+from tracsync.processes import cluster, orphans
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def run() -> None:
 def keep(children: Sequence[Child]) -> None:
     """Keep them running until SIGTERM or Ctrl-C, then let them finish."""
     stopping = Signals()
-    parent = os.getppid()
+    parent = orphans.parent_pid()
     while not stopping.asked:
         for child in children:
             child.keep_running()
@@ -119,7 +119,7 @@ def _run_child(target: Callable[[Any], None], beat: Any) -> None:
 
 
 def _run_scheduler(beat: Any) -> None:
-    supervisor = os.getppid()
+    supervisor = orphans.parent_pid()
     stopping = Signals()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 

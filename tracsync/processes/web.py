@@ -23,7 +23,7 @@ from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
 
-from tracsync.processes import supervisor
+from tracsync.processes import orphans, supervisor
 
 logger = logging.getLogger(__name__)
 
@@ -154,7 +154,7 @@ class _Server(TcpWSGIServer):
 
     def run(self, beat: Any = None) -> None:
         """Serve until SIGTERM or Ctrl-C, then finish what is under way."""
-        stopping, parent = supervisor.Signals(), os.getppid()
+        stopping, parent = supervisor.Signals(), orphans.parent_pid()
 
         def stop(*_: object) -> None:
             stopping.ask()

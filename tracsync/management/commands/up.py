@@ -128,7 +128,9 @@ def _start(module: list[str]) -> subprocess.Popen[bytes]:
         environment={**os.environ, supervisor.SUPERVISED: "1"},
         start_new_session=True,
         # Killed in a way that it cannot see, `up` must not leave a server behind that holds its port.
-        preexec_fn=partial(orphans.end_with_parent, signal.SIGTERM) if sys.platform == "linux" else None,
+        preexec_fn=partial(orphans.end_with_parent, signal.SIGTERM, os.getpid())
+        if sys.platform == "linux"
+        else None,
     )
 
 
