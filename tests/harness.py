@@ -66,7 +66,7 @@ def _thread_seconds(run: Callable[[], object]) -> float:
 
 
 def processor_seconds(run: Callable[[], object], times: int = 4, enough: float = 0.0) -> float:
-    """What it takes of a quiet processor: the least of several runs, or the first that took no more than `enough`.
+    """What it takes of a quiet processor: the least of several runs, or the first that is short `enough`.
 
     Other work on the machine makes a processor several times slower, as it shares caches and cores: each run
     is compared with a sample right after it.

@@ -21,7 +21,7 @@ def parent_pid() -> int:
 
 
 def end_with_parent(number: signal.Signals, parent: int) -> None:
-    """Have this process get a signal when its parent ends, in whatever way that may be, or has ended already."""
+    """Have this process get a signal when its parent ends, in whatever way that may be, or has ended."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
         if os.getppid() != parent:
