@@ -91,14 +91,15 @@ def _loaded(entry: EntryPoint) -> Connector | None:
     slug = entry.name
     try:
         connector: Connector = entry.load()()
-        _verify(connector, slug)
+        verify(connector, slug)
     except Exception:  # a foreign module may raise anything while it is imported
         logger.exception("connector %s (%s) cannot be used and is left out", slug, entry.value)
         return None
     return connector
 
 
-def _verify(connector: Connector, slug: str) -> None:
+def verify(connector: Connector, slug: str) -> None:
+    """Raises TypeError or SchemaError where the class does not say what it must."""
     if connector.slug != slug:
         raise TypeError(f"its slug is {connector.slug!r}, its entry point's name is {slug!r}")
     missing = [name for name in (*_PROMISED, *_SCHEMAS) if not hasattr(connector, name)]

@@ -6,11 +6,9 @@ import time
 
 import pytest
 
-from destinations.connectors.amqp.connector import RabbitMQ
 from destinations.connectors.base import (
     Accepted,
     ConfigurationError,
-    Connector,
     Delivery,
     MemoryTokenStore,
     Rejected,
@@ -20,8 +18,6 @@ from destinations.connectors.base import (
     Unreachable,
 )
 from destinations.connectors.batches import in_turn
-from destinations.connectors.http.connector import HttpApi
-from destinations.connectors.mautic.connector import Mautic
 from destinations.connectors.testing import RecordingConnector
 
 FAR = time.time() + 86_400
@@ -44,12 +40,6 @@ def test_an_expired_token_is_neither_given_nor_kept() -> None:
 
 def test_a_tokens_value_is_not_shown() -> None:
     assert "marker" not in repr(Token("marker", FAR))
-
-
-@pytest.mark.parametrize("connector", [HttpApi(), RabbitMQ(), Mautic(), RecordingConnector()])
-def test_connectors_fit_the_contract(connector: Connector) -> None:
-    assert connector.slug
-    assert connector.batch_size > 0
 
 
 def test_turns_stop_when_told_and_keep_what_was_done() -> None:

@@ -8,27 +8,24 @@ from pathlib import Path
 import pytest
 
 from destinations.connectors.amqp.connector import RabbitMQ
-from destinations.connectors.base import Accepted, Delivery, Rejected, Retry, Unreachable
+from destinations.connectors.base import Delivery, Retry, Unreachable
 from destinations.connectors.http.connector import HttpApi
 from destinations.connectors.mautic.connector import Mautic
+from destinations.connectors.testing import ContractError, check_contract
 
 TEXT = (Path(__file__).parents[2] / "docs" / "connectors.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
-def test_the_example_connector_works(server, loopback) -> None:
+def test_the_example_connector_keeps_the_contract_as_the_example_peer_asks() -> None:
     names: dict = {"__name__": "example"}
-    exec(compile(EXAMPLES[0], "docs/connectors.md", "exec"), names)
-    connector, credentials = names["Ntfy"](), {"url": server.url + "/topic?auth=marker"}
-    server.answers.extend([(200, {}, b""), (200, {}, b""), (422, {}, b"marker hello there")])
-    with connector.open(credentials, {}, loopback) as session:
-        assert session.check() == "answered 200"
-        outcomes = session.push([Delivery({"text": "hello there"}, f"1:{at}") for at in range(2)])
-    assert [type(outcome) for outcome in outcomes] == [Accepted, Rejected]
-    assert "marker" not in repr(outcomes)
-    assert "hello there" not in outcomes[1].reason
-    assert server.seen[1].body == b"hello there"
-    assert "marker" not in str(connector.describe(credentials, {}, Delivery({"text": "a"}, "1:1")))
+    for example in EXAMPLES[:2]:
+        exec(compile(example, "docs/connectors.md", "exec"), names)
+    names["test_it_keeps_the_contract"]()
+    with names["NtfyPeer"]() as peer:
+        peer.received = list
+        with pytest.raises(ContractError, match="payloads did not come"):
+            check_contract(names["Ntfy"](), peer)
 
 
 def test_the_example_connector_says_when_nobody_answers(loopback) -> None:
@@ -41,7 +38,7 @@ def test_the_example_connector_says_when_nobody_answers(loopback) -> None:
 
 
 def test_the_recording_example_runs() -> None:
-    exec(compile(EXAMPLES[1], "docs/connectors.md", "exec"), {"__name__": "example"})
+    exec(compile(EXAMPLES[2], "docs/connectors.md", "exec"), {"__name__": "example"})
 
 
 @pytest.mark.parametrize("connector", [HttpApi, RabbitMQ, Mautic])

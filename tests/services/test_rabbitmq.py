@@ -32,6 +32,7 @@ from destinations.connectors.base import (
     Unknown,
     Unreachable,
 )
+from destinations.connectors.testing import Peer, check_contract
 
 URI = "amqp://guest:guest@127.0.0.1:5672//"
 LOOPBACK = Runtime(allowed_internal=("127.0.0.0/8",))
@@ -388,6 +389,50 @@ def relay() -> Iterator[Relay]:
     yield made
     made.listener.close()
     made.cut_all()
+
+
+class RabbitPeer(Peer):
+    """The real broker, behind a relay that can keep its confirmations back."""
+
+    varies = ("timestamp",)
+
+    def __init__(self, broker: Broker, relay: Relay, compression: str) -> None:
+        self.broker, self.relay, self.taken = broker, relay, []
+        self.credentials = {"uri": relay.uri}
+        self.wrong_credentials = {"uri": relay.uri.replace(":guest@", ":wr0ng-passw0rd@")}
+        self.settings = {"queue": {"name": broker.name, "routing_key": "key", "compression": compression}}
+        self.unpack = {"none": bytes, "gzip": zlib.decompress, "bzip2": bz2.decompress}[compression]
+
+    def payload(self, number: int) -> Any:
+        return {"name": f"Žofie {number}", f"only-{number}": number}
+
+    def refused(self) -> Any:
+        return [{"name": "ultramarine \ud800"}]
+
+    def requests(self) -> Any:
+        while self.broker.has("queue") and (got := self.broker.channel.basic_get(self.broker.name, True))[0]:
+            method, properties, body = got
+            sent = {name: value for name, value in vars(properties).items() if value is not None}
+            place = {"exchange": method.exchange, "routing_key": method.routing_key}
+            self.taken.append({**place, "properties": sent, "body": self.unpack(body).decode()})
+        return self.taken
+
+    def received(self) -> Any:
+        return [json.loads(one["body"]) for one in self.requests() if one["properties"]["type"] == "profile"]
+
+    def state(self) -> Any:
+        return [len(self.requests()), self.broker.has("exchange"), self.broker.has("queue")]
+
+    @contextlib.contextmanager
+    def silent(self) -> Iterator[None]:
+        self.relay.mode = "cut and refuse"
+        yield
+        self.relay.mode = "pass"
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip", "bzip2"])
+def test_it_keeps_the_contract(broker, relay, compression: str) -> None:
+    check_contract(RabbitMQ(), RabbitPeer(broker, relay, compression))
 
 
 def test_a_stale_connection_is_replaced_before_publishing(broker, relay) -> None:

@@ -169,7 +169,7 @@ class TestSentButNotRecorded:
     def test_a_connector_that_does_not_say_what_became_of_each(
         self, frozen, recording, accepted, answers, monkeypatch
     ):
-        from destinations.connectors.testing import _RecordingSession
+        from destinations.connectors.testing.recording import _RecordingSession
 
         push = _RecordingSession.push
 

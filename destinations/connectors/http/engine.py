@@ -165,6 +165,9 @@ class _Push:
             later = message("refused together with others; it is tried again in a smaller call")
             return [Retry(later, exchange=done.otherwise.exchange)] * len(group)
         self._splits -= 1
+        return self._halves(group)
+
+    def _halves(self, group: Sequence[Delivery]) -> list[Outcome]:
         half = (len(group) + 1) // 2
         return self._outcomes(group[:half]) + self._outcomes(group[half:])
 
@@ -175,8 +178,8 @@ class _Push:
             answer = self._sent(group, call)
             if len(group) == 1 and answer.reply is not None:
                 answer = self._instead(first, call, answer, answer.reply)
-        except NOT_MADE as error:
-            return [_not_made(error)] * len(group)
+        except NOT_MADE as error:  # of one of them, perhaps; nothing was sent
+            return self._halves(group) if len(group) > 1 else [_not_made(error)]
         outcome = answer.outcome
         if isinstance(outcome, Split):
             return outcome if len(group) > 1 else [outcome.otherwise]

@@ -14,7 +14,6 @@ from destinations.connectors.base import (
     Rejected,
     Retry,
     Runtime,
-    Unknown,
     Unreachable,
 )
 from destinations.connectors.http.connector import HttpApi
@@ -261,13 +260,6 @@ def test_cookies_and_headers_are_sent_and_settings_win(server, loopback) -> None
     assert headers.get_all("Idempotency-Key") == ["7:0"]
 
 
-def test_one_outcome_each_and_one_bad_item_fails_alone(server, loopback) -> None:
-    server.answers.extend([(200, {}, b""), (422, {}, b"no"), (500, {}, b""), (201, {}, b"")])
-    outcomes = push(server, loopback, *[{"n": n} for n in range(4)])
-    assert [type(outcome) for outcome in outcomes] == [Accepted, Rejected, Retry, Accepted]
-    assert [seen.headers["Idempotency-Key"] for seen in server.seen] == ["7:0", "7:1", "7:2", "7:3"]
-
-
 def test_asked_to_wait(server, loopback) -> None:
     server.answers.append((429, {"Retry-After": "30"}, b"slow down"))
     (outcome,) = push(server, loopback)
@@ -281,12 +273,6 @@ def test_a_service_that_is_gone_is_retried(server, loopback) -> None:
         port = free.getsockname()[1]
     outcomes = push(server, loopback, {}, credentials={"url": f"http://127.0.0.1:{port}/"})
     assert outcomes == [Retry("could not connect: connection refused")]
-
-
-def test_a_lost_connection_is_unknown(server, loopback) -> None:
-    server.answers.append(lambda handler: handler.connection.shutdown(socket.SHUT_RDWR))
-    outcomes = push(server, loopback, {"n": 1}, {"n": 2})
-    assert [type(outcome) for outcome in outcomes] == [Unknown, Accepted]
 
 
 def test_an_internal_address_is_refused(server) -> None:

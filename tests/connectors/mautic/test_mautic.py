@@ -292,12 +292,6 @@ def test_what_mautic_drops_is_reported(api, store) -> None:
     )
 
 
-def test_a_connection_that_breaks_is_unknown(api, store) -> None:
-    api.post(NEW, body=requests.exceptions.ReadTimeout())
-    (outcome,) = push(store, person())
-    assert isinstance(outcome, Unknown)
-
-
 # The batch
 
 
