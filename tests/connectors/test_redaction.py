@@ -86,7 +86,7 @@ def test_masking_takes_as_long_as_text_and_payload_are(name) -> None:
         return lambda: Redactor(["secret-1"]).reason(text, payload)
 
     assert grows_evenly(make, SCAN_LIMIT)
-    assert processor_seconds(make(SCAN_LIMIT), times=3) < 1
+    assert processor_seconds(make(SCAN_LIMIT), enough=1) <= 1
 
 
 def test_very_many_secrets_are_masked_in_as_much_time() -> None:
@@ -101,7 +101,7 @@ def test_very_many_secrets_are_masked_in_as_much_time() -> None:
 
 
 def test_an_excerpt_of_a_huge_answer_looks_at_no_more_than_it_shows() -> None:
-    assert processor_seconds(lambda: Redactor(["secret-1"]).excerpt("x" * 16_000_000)) < 1
+    assert processor_seconds(lambda: Redactor(["secret-1"]).excerpt("x" * 16_000_000), enough=1) <= 1
 
 
 @pytest.mark.parametrize(

@@ -195,4 +195,4 @@ def test_many_paths_that_nobody_has_do_not_take_long():
     sample = sample_of(people)
     warned = len(checking.check_mapping(text, sample))
     assert warned == MAX_WARNINGS
-    assert processor_seconds(lambda: checking.check_mapping(text, sample), times=3) < 1
+    assert processor_seconds(lambda: checking.check_mapping(text, sample), enough=1) <= 1

@@ -343,5 +343,5 @@ def test_no_text_takes_long_to_read_and_seal(name):
         with suppress(InvalidDocument):
             documents.parse(HOSTILE[name], unique_keys=True)
 
-    assert processor_seconds(read, times=3) < 1
-    assert processor_seconds(read_what_people_write, times=3) < 1
+    assert processor_seconds(read, enough=1) <= 1
+    assert processor_seconds(read_what_people_write, enough=1) <= 1
