@@ -8,6 +8,7 @@ from destinations.connectors.base import Retry
 from destinations.models import AccessToken, Health, Heartbeat, ProfileSync
 from destinations.scheduler import clock_skew, loop
 from destinations.sync import claim, settle
+from tests.ticking import run_all
 
 pytestmark = pytest.mark.django_db
 AHEAD = 2 * 86_400
@@ -17,13 +18,6 @@ AHEAD = 2 * 86_400
 def local_time(monkeypatch, frozen):
     monkeypatch.setattr(clock_skew, "database_time", lambda: frozen.now)
     monkeypatch.setattr(clock_skew, "EVERY", -1.0)
-
-
-def run_all(most=50):
-    for _ in range(most):
-        if not loop.tick():
-            return
-    raise AssertionError("the scheduler never came to rest")
 
 
 def test_changes_of_the_future_are_over(frozen, recording, make_destination, make_profile):

@@ -9,38 +9,22 @@ from destinations.connectors.base import Accepted, Rejected, Unknown
 from destinations.insight import explain
 from destinations.models import DeliveryAttempt, ProfileSync
 from destinations.operations import actions
-from destinations.scheduler import cleanup, loop
+from destinations.scheduler import cleanup
 from profiles.changes import Change, rehearse, write, write_one
 from profiles.models import Profile
+from tests.ticking import run_all
 
 pytestmark = pytest.mark.django_db
 State = ProfileSync.State
-
-
-def rest(most=60):
-    for _ in range(most):
-        if not loop.tick():
-            return
-    raise AssertionError("the scheduler never came to rest")
 
 
 @pytest.fixture
 def settle(frozen):
     def settle():
         frozen.forward(20)
-        rest()
+        run_all()
 
     return settle
-
-
-@pytest.fixture
-def said(recording):
-    """What the destination was asked for, in order: operation and version."""
-
-    def told():
-        return [(one.operation, one.version) for one in recording.deliveries]
-
-    return told
 
 
 @pytest.fixture
@@ -95,12 +79,12 @@ def test_a_removal_waits_for_the_quiet_period_and_says_so(destination, settle, f
     settle()
     Profile.objects.get().delete()
     frozen.forward(19)
-    rest()
+    run_all()
     assert len(said()) == 1
     rows = ProfileSync.objects.select_related("profile", "destination__resource", "destination__health")
     assert explain.sentence(rows.get()).startswith("to be removed at 12:00:40 (in 1 s)")
     frozen.forward(1)
-    rest()
+    run_all()
     assert said() == [("upsert", 1), ("remove", 2)]
 
 
@@ -200,7 +184,7 @@ def test_what_may_have_arrived_is_removed(destination, settle, recording, said, 
     settle()
     Profile.objects.get().delete()
     frozen.forward(3600)
-    rest()
+    run_all()
     assert said() == [("upsert", 1), ("remove", 2)]
 
 
@@ -243,7 +227,7 @@ def test_a_refused_removal_waits_for_a_replay_and_keeps_the_tombstone(
     cleanup.prune()
     assert Profile.with_deleted.exists()
     actions.replay(ProfileSync.objects.all())
-    rest()
+    run_all()
     assert said()[-1] == ("remove", 2)
     cleanup.prune()
     assert not Profile.with_deleted.exists()

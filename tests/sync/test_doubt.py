@@ -10,16 +10,10 @@ from destinations.models import DeliveryAttempt, Destination, Installation, Prof
 from destinations.operations import actions, backfill, replay, selection
 from destinations.scheduler import loop
 from destinations.sync import claim, database, outcomes
+from tests.ticking import run_all
 
 pytestmark = pytest.mark.django_db
 State = ProfileSync.State
-
-
-def run_all(most=50):
-    for _ in range(most):
-        if not loop.tick():
-            return
-    raise AssertionError("the scheduler never came to rest")
 
 
 def visit(profile, count):

@@ -9,19 +9,12 @@ from destinations import configuration
 from destinations.connectors.base import Accepted, Hold, Rejected, Stop
 from destinations.models import Destination, Health, ProfileSync
 from destinations.operations import actions
-from destinations.scheduler import loop
 from destinations.sync import health, retry
 from tests.conftest import START
+from tests.ticking import run_all
 
 pytestmark = pytest.mark.django_db
 State = ProfileSync.State
-
-
-def run_all(most=200):
-    for _ in range(most):
-        if not loop.tick():
-            return
-    raise AssertionError("the scheduler never came to rest")
 
 
 def states():

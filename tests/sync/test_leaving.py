@@ -7,30 +7,13 @@ from destinations.connectors.base import Accepted, Rejected, Retry, Unknown, Unr
 from destinations.insight import explain, preview
 from destinations.models import Backfill, DeliveryAttempt, ProfileSync, Tally
 from destinations.operations import actions
-from destinations.scheduler import loop
 from profiles.models import Profile
+from tests.ticking import run_all
 from tracsync.common.translation import translated
 
 pytestmark = pytest.mark.django_db
 State = ProfileSync.State
 WANTED = "profile@consent == true"
-
-
-def rest(most=60):
-    for _ in range(most):
-        if not loop.tick():
-            return
-    raise AssertionError("the scheduler never came to rest")
-
-
-@pytest.fixture
-def said(recording):
-    """What the destination was asked for, in order: operation and version."""
-
-    def told():
-        return [(one.operation, one.version) for one in recording.deliveries]
-
-    return told
 
 
 @pytest.fixture
@@ -46,7 +29,7 @@ def change(frozen):
         profile.save()
         if settle:
             frozen.forward(20)
-            rest()
+            run_all()
 
     return change
 
@@ -111,7 +94,7 @@ def test_one_that_comes_back_is_sent_again_even_if_it_is_as_it_was(
     profile.document = {"id": "p1", "consent": True, "stats": {"visits": 1}}
     profile.save()
     frozen.forward(20)
-    rest()
+    run_all()
     assert said() == [("upsert", 1), ("remove", 2), ("upsert", 3)]
     assert recording.deliveries[-1].payload == before
     assert (row().state, row().removed_at, row().synced_version) == (State.SYNCED, None, 3)
@@ -160,7 +143,7 @@ def test_a_removal_is_tried_again_with_the_same_key(destination, change, recordi
     assert row().state == State.RETRYING
     assert row().reason == "it could not be removed: busy"
     frozen.forward(3600)
-    rest()
+    run_all()
     assert [operation for operation, _ in said()] == ["upsert", "remove", "remove"]
     assert len({one.idempotency_key for one in recording.deliveries[1:]}) == 1
     assert row().state == State.REMOVED
@@ -173,7 +156,7 @@ def test_a_removal_that_is_refused_waits_for_a_replay(destination, change, recor
     assert (row().state, row().code) == (State.REJECTED, "conflict")
     assert row().may_be_there
     actions.replay(ProfileSync.objects.all())
-    rest()
+    run_all()
     assert said()[-1] == ("remove", 2)
     assert row().state == State.REMOVED
 
@@ -183,7 +166,7 @@ def test_what_may_have_arrived_is_removed_as_well(destination, change, recording
     change(True)
     change(False)
     frozen.forward(3600)
-    rest()
+    run_all()
     assert said() == [("upsert", 1), ("remove", 2)]
     assert row().state == State.REMOVED
 
@@ -193,7 +176,7 @@ def test_what_could_not_be_tried_is_not_there(destination, change, recording, sa
     change(True)
     change(False, settle=False)
     frozen.forward(3600)
-    rest()
+    run_all()
     assert [operation for operation, _ in said()] == ["upsert"]
     assert row().state == State.SKIPPED
 
@@ -206,7 +189,7 @@ def test_an_upsert_whose_removal_is_unknown_is_sent_again(destination, change, r
     profile.document = {"id": "p1", "consent": True, "stats": {"visits": 1}}
     profile.save()
     frozen.forward(3600)
-    rest()
+    run_all()
     assert said() == [("upsert", 1), ("remove", 2), ("upsert", 3)]
     assert row().state == State.SYNCED
 
@@ -215,7 +198,7 @@ def test_a_replay_of_what_is_removed_removes_nothing_again(destination, change, 
     change(True)
     change(False)
     actions.replay(ProfileSync.objects.all())
-    rest()
+    run_all()
     assert len(said()) == 2
     assert row().state == State.REMOVED
 
@@ -227,7 +210,7 @@ def test_other_prerequisites_remove_with_a_backfill(make_destination, change, sa
     configuration.save(destination)
     assert len(said()) == 1
     Backfill.request(destination)
-    rest()
+    run_all()
     assert said() == [("upsert", 1), ("remove", 1)]
 
 

@@ -9,15 +9,9 @@ from destinations.insight import preview
 from destinations.models import ProfileSync
 from destinations.scheduler import loop
 from profiles.models import Profile
+from tests.ticking import run_all
 
 pytestmark = pytest.mark.django_db
-
-
-def run_all(most=50):
-    for _ in range(most):
-        if not loop.tick():
-            return
-    raise AssertionError("the scheduler never came to rest")
 
 
 def remote_ids():
