@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from django.utils import timezone
@@ -16,9 +17,10 @@ from destinations.api.fields import Object, Reference, StrictModelSerializer
 from destinations.configuration import validation
 from destinations.configuration.history import Author
 from destinations.connectors import registry, schemas
+from destinations.connectors.base import ConfigurationError
 from destinations.insight import checking, path_suggestions
 from destinations.insight.destination_status import Kind, find
-from destinations.models import Destination, DestinationVersion, Health, Resource
+from destinations.models import TODAYS, Destination, DestinationVersion, Health, Resource
 
 RESHAPES = ("prerequisites", "mapping", "settings", "on_leave")
 
@@ -93,6 +95,8 @@ class DestinationSerializer(StrictModelSerializer):
         )
 
     def to_representation(self, instance: Destination) -> dict[str, Any]:
+        with suppress(ConfigurationError):
+            instance.bring_up_to_date()
         connector = registry.find(instance.resource.type_id)
         shown = super().to_representation(instance)
         shown["settings"] = schemas.mask(connector.settings_schema if connector else {}, instance.settings)
@@ -135,9 +139,14 @@ class DestinationSerializer(StrictModelSerializer):
         return destination
 
     def _store(self, destination: Destination, data: dict[str, Any]) -> Destination:
+        if destination.pk is not None:
+            with suppress(ConfigurationError):
+                destination.bring_up_to_date()
         stored = destination.settings
         for name, value in data.items():
             setattr(destination, name, value)
+        if "settings" in data:
+            destination.settings_version = TODAYS
         connector = registry.find(destination.resource.type_id)
         if connector is not None and "settings" in data:
             destination.settings = schemas.unmask(connector.settings_schema, data["settings"], stored)

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from destinations.configuration import catalogue
-from destinations.connectors import registry
+from destinations.connectors import base, registry
 from destinations.models import Extension
 from tracsync.common.filters import StrictFilters, TrueFalse
 
@@ -29,6 +29,16 @@ class OfConnector(serializers.ReadOnlyField):
         return getattr(registry.find(value), str(self.field_name), None)
 
 
+class PresetSerializer(serializers.Serializer[Any]):
+    """A common shape to begin a destination with: its fields as a destination has them."""
+
+    name = serializers.CharField()
+    description = serializers.CharField()
+    prerequisites = serializers.CharField()
+    mapping = serializers.JSONField()
+    settings = serializers.DictField()
+
+
 class ExtensionSerializer(serializers.ModelSerializer[Extension]):
     """What an extension is, and the JSON Schemas of what it needs; null where its package is missing."""
 
@@ -37,17 +47,29 @@ class ExtensionSerializer(serializers.ModelSerializer[Extension]):
     credentials_schema = OfConnector()
     settings_schema = OfConnector()
     payload_schema = OfConnector()
+    version = serializers.SerializerMethodField(help_text="Of the form of its credentials and settings.")
+    presets = serializers.SerializerMethodField()
 
     class Meta:
         model = Extension
         fields = (
             *("slug", "name", "description", "type", "installed", "icon"),
             *("credentials_schema", "settings_schema", "payload_schema"),
+            *("version", "presets"),
         )
         read_only_fields = fields
 
     def get_icon(self, extension: Extension) -> str | None:
         return getattr(registry.find(extension.slug), "icon", None)
+
+    def get_version(self, extension: Extension) -> int | None:
+        connector = registry.find(extension.slug)
+        return None if connector is None else base.version(connector)
+
+    @extend_schema_field(PresetSerializer(many=True, allow_null=True))
+    def get_presets(self, extension: Extension) -> Any:
+        connector = registry.find(extension.slug)
+        return None if connector is None else PresetSerializer(base.presets(connector), many=True).data
 
 
 class ExtensionFilters(StrictFilters):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import django_filters
@@ -18,9 +19,9 @@ from destinations.api.fields import Object, StrictModelSerializer, StrictSeriali
 from destinations.api.revisions import RevisionedViews, described
 from destinations.configuration import validation
 from destinations.connectors import registry, schemas
-from destinations.connectors.base import ConnectorError
+from destinations.connectors.base import ConfigurationError, ConnectorError
 from destinations.insight import preview
-from destinations.models import Extension, Resource
+from destinations.models import TODAYS, Extension, Resource
 from tracsync.common.encryption import UndecryptableValue, get_readable
 from tracsync.common.filters import StrictFilters, TrueFalse
 
@@ -62,6 +63,8 @@ class ResourceSerializer(StrictModelSerializer):
 
     @extend_schema_field(CredentialsSetSerializer)
     def get_credentials_set(self, resource: Resource) -> dict[str, list[str]]:
+        with suppress(ConfigurationError):
+            resource.bring_up_to_date()
         blank: tuple[Any, ...] = ("", None, [], {})
         stored = {name: getattr(resource, name) for name in SETS}
         return {name: [key for key in of if of[key] not in blank] for name, of in stored.items()}
@@ -80,8 +83,12 @@ class ResourceSerializer(StrictModelSerializer):
 
     def _store(self, resource: Resource, data: dict[str, Any]) -> Resource:
         credentials = data.pop("credentials", {})
+        with suppress(ConfigurationError):
+            resource.bring_up_to_date()
         for name, value in data.items():
             setattr(resource, name, value)
+        if credentials:
+            resource.credentials_version = TODAYS
         for name, fields in credentials.items():
             setattr(resource, name, self._credentials(resource, getattr(resource, name), fields))
         try:

@@ -103,6 +103,8 @@ def content_of(destination: Destination) -> Content:
         "paused": destination.paused_at is not None,
         "settings": schemas.mask(schema, destination.settings or {}),
     }
+    if destination.settings_version > 1:
+        content["settings_version"] = destination.settings_version
     plain: Content = json.loads(json.dumps(content))
     return plain
 

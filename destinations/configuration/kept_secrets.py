@@ -8,13 +8,14 @@ secret, whatever way led there: a mask that was sent back, a field left out, or 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from destinations.connectors import registry, schemas
-from destinations.connectors.base import ConnectorError, Schema
+from destinations.connectors.base import ConfigurationError, ConnectorError, Schema
 from destinations.models import Destination, Resource
 from tracsync.common.encryption import get_readable
 
@@ -25,11 +26,12 @@ UNKNOWN: Schema = {"secret": True}  # where nobody knows what is secret, everyth
 
 Place = set[tuple[str, str]]
 Errors = dict[str, list[Any]]
+Row = TypeVar("Row", Destination, Resource)
 
 
 def check_resource(resource: Resource, entered: Mapping[str, Any], errors: Errors) -> None:
     """Adds to the errors of `production` and `test`. `entered`: of each set, what was sent now."""
-    before = get_readable(Resource.objects.all(), pk=resource.pk)[0]
+    before = _up_to_date(get_readable(Resource.objects.all(), pk=resource.pk)[0])
     old, new = _credentials_schema(before), _credentials_schema(resource)
     places = [(name, _place(before, old, name), _place(resource, new, name)) for name in SETS]
     known = set[tuple[str, str]]().union(*(place for _name, place, _after in places))
@@ -51,7 +53,7 @@ def check_destination(destination: Destination, entered: Mapping[str, Any], erro
     resource, before = destination.resource, None
     if destination.pk is not None:
         rows = Destination.objects.select_related("resource").defer("resource__production", "resource__test")
-        before = get_readable(rows, pk=destination.pk)[0]
+        before = _up_to_date(get_readable(rows, pk=destination.pk)[0])
     schema = _settings_schema(resource)
     stays = before is not None and before.resource_id == resource.pk
     moved = schemas.addresses(schema, destination.settings) - schemas.addresses(
@@ -82,6 +84,13 @@ def _check_way_of_credentials(resource: Resource, moved: Place, errors: Errors) 
             return
 
 
+def _up_to_date(row: Row) -> Row:
+    """As today's schema asks, which tells what is a secret; where that cannot be done, as it is stored."""
+    with suppress(ConfigurationError):
+        row.bring_up_to_date()
+    return row
+
+
 def _place(resource: Resource, schema: Schema, name: str) -> Place:
     return {("", resource.type_id)} | schemas.addresses(schema, getattr(resource, name))
 
@@ -107,7 +116,7 @@ def _holding_secrets(resource: Resource) -> list[str]:
     schema = _settings_schema(resource)
     names: list[str] = []
     for pk in resource.destinations.values_list("pk", flat=True):
-        destination = get_readable(Destination.objects.all(), pk=pk)[0]
+        destination = _up_to_date(get_readable(Destination.objects.all(), pk=pk)[0])
         if schemas.secrets(schema, destination.settings):
             names.append(destination.name if len(names) < MOST_NAMED else "…")
         if len(names) > MOST_NAMED:

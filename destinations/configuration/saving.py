@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TypeVar
 
 from django.db import transaction
@@ -9,6 +10,7 @@ from django.db import transaction
 from destinations.configuration import history, revisions
 from destinations.configuration.history import Author
 from destinations.configuration.revisions import Stale
+from destinations.connectors.base import ConfigurationError
 from destinations.models import Backfill, Destination, Health, Resource
 from destinations.sync import health, settle
 from tracsync.common.encryption import get_readable
@@ -53,6 +55,9 @@ def lock(row: Row) -> Row | None:
 def _locked(row: Row, expected: int | None) -> Row | None:
     """As `lock`, where the row may be stored now, with its next revision. Raises Stale."""
     before = lock(row)
+    for one in filter(None, (before, row)):
+        with suppress(ConfigurationError):  # then it stays as it is, and its destination says so
+            one.bring_up_to_date()
     if expected is not None and (before is None or before.revision != expected):
         raise Stale
     row.revision = revisions.next_of(before, row)

@@ -28,6 +28,7 @@ def check_resource(resource: Resource, entered: Mapping[str, Any] | None = None)
     """
     errors: Errors = {}
     connector = _connector(resource.type, errors)
+    _bring_up_to_date(resource, "production", errors)
     if connector is not None:
         for name in kept_secrets.SETS:
             credentials = getattr(resource, name)
@@ -58,11 +59,14 @@ def check_destination(destination: Destination, entered: Mapping[str, Any] | Non
     _check_notation("mapping", parse_template, destination.mapping, errors)
     resource = destination.resource
     connector = _connector(resource.type, errors, field="resource")
+    _bring_up_to_date(resource, "resource", errors)
+    _bring_up_to_date(destination, "settings", errors)
     if connector is not None:
         if isinstance(destination.settings, dict):
             destination.settings = schemas.understood(connector.settings_schema, destination.settings)
         _check_schema("settings", connector.settings_schema, destination.settings, errors)
-        _check_opening("settings", connector, destination.credentials, destination.settings, errors)
+        if not errors:
+            _check_opening("settings", connector, destination.credentials, destination.settings, errors)
         if isinstance(destination.settings, dict):
             kept_secrets.check_destination(destination, entered or {}, errors)
             for choice in ("on_leave", "on_delete"):
@@ -85,6 +89,14 @@ def _connector(extension: Extension, errors: Errors, field: str = "type") -> Con
     except ConnectorError as error:
         errors[field] = [translated(str(error))]
         return None
+
+
+def _bring_up_to_date(row: Destination | Resource, name: str, errors: Errors) -> None:
+    """What an earlier version of the connector has stored, and nobody has entered now."""
+    try:
+        row.bring_up_to_date()
+    except ConnectorError as error:
+        errors.setdefault(name, [translated(str(error))])
 
 
 def _check_schema(name: str, schema: Mapping[str, Any], value: Any, errors: Errors) -> None:

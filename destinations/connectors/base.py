@@ -7,6 +7,7 @@ Nothing here knows the database.
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -14,9 +15,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Literal, Protocol
 
+from tracsync.common.messages import message
+
 JSON = Any
 Schema = Mapping[str, Any]
 Operation = Literal["upsert", "remove", "erase"]
+Part = Literal["credentials", "settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +214,20 @@ class Runtime:
     tokens: TokenStore = field(default_factory=MemoryTokenStore)
 
 
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A common shape to begin a destination with: a form is filled in with it, and nothing is saved.
+
+    `settings` holds what is different from the defaults; `mapping` is a template in the notation.
+    """
+
+    name: str
+    description: str = ""
+    prerequisites: str = ""
+    mapping: JSON = None
+    settings: Mapping[str, JSON] = field(default_factory=dict)
+
+
 class Session(Protocol):
     """Open connections, tokens and pools for one destination; used by one thread at a time."""
 
@@ -284,3 +302,52 @@ def profile_references(connector: Connector, settings: Mapping[str, JSON]) -> Se
     """
     of = getattr(connector, "profile_references", None)
     return of(settings) if of else ()
+
+
+def presets(connector: Connector) -> Sequence[Preset]:
+    """What the connector offers to begin with: its `presets`."""
+    found: Sequence[Preset] = getattr(connector, "presets", ())
+    return found
+
+
+def version(connector: Connector) -> int:
+    """That of the form of its credentials and settings: `version`, 1 where it says none."""
+    return int(getattr(connector, "version", 1))
+
+
+_PARTS: dict[Part, str] = {"credentials": message("credentials"), "settings": message("settings")}
+
+
+def migrated(connector: Connector, part: Part, stored: Mapping[str, JSON], since: int) -> Mapping[str, JSON]:
+    """What was stored when the connector had the version `since`, as its version of today has it.
+
+    `migrate(part, stored, since)` of the connector makes it, of a copy; what is empty stays so. Raises
+    ConfigurationError where that cannot be done, also for what a later version has stored.
+    """
+    today = version(connector)
+    if since == today or not stored:
+        return stored
+    versions = {"part": _PARTS[part], "since": since, "today": today}
+    if since > today:
+        raise ConfigurationError(
+            message(
+                "the %(part)s were saved with version %(since)s of the connector, and here is version"
+                " %(today)s: install the later one",
+                **versions,
+            )
+        )
+    try:
+        made = connector.migrate(part, copy.deepcopy(dict(stored)), since)  # type: ignore[attr-defined]
+        if not isinstance(made, Mapping):
+            raise TypeError
+    except Exception as error:  # of a connector's own, which may be any; what it says may hold a secret
+        reason = str(error) if isinstance(error, ConnectorError) else type(error).__name__
+        raise ConfigurationError(
+            message(
+                "the %(part)s of version %(since)s of the connector could not be brought to version %(today)s"
+                " (%(reason)s): enter them again",
+                reason=reason,
+                **versions,
+            )
+        ) from None
+    return made

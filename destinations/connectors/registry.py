@@ -12,7 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from jsonschema import Draft202012Validator
 
-from destinations.connectors.base import Connector, ConnectorError
+from destinations.connectors.base import Connector, ConnectorError, version
 from tracsync.common.messages import message
 
 GROUP = "tracsync.connectors"
@@ -105,5 +105,7 @@ def verify(connector: Connector, slug: str) -> None:
     missing = [name for name in (*_PROMISED, *_SCHEMAS) if not hasattr(connector, name)]
     if missing:
         raise TypeError(f"it lacks {', '.join(missing)}")
+    if version(connector) != 1 and not hasattr(connector, "migrate"):
+        raise TypeError(f"its version is {version(connector)}, and it has no migrate for earlier ones")
     for name in _SCHEMAS:
         Draft202012Validator.check_schema(getattr(connector, name))

@@ -91,14 +91,15 @@ def send_test(destination: Destination, document: dict[str, Any], key: str) -> T
     problems = schemas.validate(connector.payload_schema, payload)
     if problems:
         raise ConnectorError(joined("; ", (sentence for _, sentence in problems)))
-    if not destination.resource.test:
+    destination.bring_up_to_date()
+    credentials = destination.resource.credentials(use_test=True)
+    if not credentials:
         raise ConnectorError(
             message("the resource %(name)s has no test credentials", name=destination.resource.name)
         )
     began = time.monotonic()
-    with connector.open(
-        destination.resource.test, destination.settings, trial_runtime(destination.resource, True)
-    ) as session:
+    runtime = trial_runtime(destination.resource, True)
+    with connector.open(credentials, destination.settings, runtime) as session:
         [outcome] = session.push([Delivery(payload, key, key=str(document.get("id", "")), profile=document)])
     exchange = outcome.exchange
     return Trial(
@@ -119,7 +120,11 @@ def check(resource: Resource, use_test: bool, settings: dict[str, Any] | None = 
     """
     connector = registry.get(resource.type_id)
     if settings is None:
-        destination = resource.destinations.only("settings").order_by("-enabled", "pk").first()
+        rows = resource.destinations.only("settings", "settings_version", "resource")
+        destination = rows.order_by("-enabled", "pk").first()
+        if destination is not None:
+            destination.resource = resource
+            destination.bring_up_to_date()
         settings = (destination and destination.settings) or _stand_in(connector.settings_schema)
     filled = schemas.with_defaults(connector.settings_schema, settings)
     with connector.open(resource.credentials(use_test), filled, trial_runtime(resource, use_test)) as session:
@@ -161,6 +166,7 @@ def _known(destination: Destination, document: dict[str, Any]) -> ProfileSync | 
 
 
 def _request(connector: Connector, destination: Destination, delivery: Delivery) -> dict[str, Any]:
+    destination.bring_up_to_date()
     try:
         return connector.describe(destination.credentials, destination.settings, delivery)
     except ConnectorError:

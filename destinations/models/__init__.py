@@ -1,11 +1,12 @@
 """Where profiles go, and what each destination knows of each of them."""
 
-from destinations.models.configuration import Destination, DestinationVersion, Extension, Resource
+from destinations.models.configuration import TODAYS, Destination, DestinationVersion, Extension, Resource
 from destinations.models.engine import AccessToken, Health, Heartbeat, Installation, Tally
 from destinations.models.jobs import Backfill, Replay
 from destinations.models.syncs import DeliveryAttempt, Operation, ProfileSync
 
 __all__ = [
+    "TODAYS",
     "AccessToken",
     "Backfill",
     "DeliveryAttempt",

@@ -12,7 +12,11 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from destinations.connectors import registry
+from destinations.connectors.base import migrated, version
 from tracsync.common.encryption import EncryptedJSONField
+
+TODAYS = 0  # what is entered now has the form that the connector has today
 
 
 class Extension(models.Model):
@@ -66,6 +70,7 @@ class Resource(models.Model):
     )
     production = EncryptedJSONField(default=dict, editable=False)
     test = EncryptedJSONField(default=dict, editable=False)
+    credentials_version = models.PositiveIntegerField(default=TODAYS, db_default=1, editable=False)
     enabled = models.BooleanField(
         _("enabled"),
         default=True,
@@ -87,8 +92,33 @@ class Resource(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        if self.credentials_version == TODAYS:
+            self.credentials_version = _version_today(self.type_id)
+            update_fields = update_fields and {*update_fields, "credentials_version"}
+        super().save(*args, update_fields=update_fields, **kwargs)
+
     def credentials(self, use_test: bool) -> dict[str, Any]:
+        """As the connector has them today. Raises ConfigurationError."""
+        self.bring_up_to_date()
         return dict(self.test if use_test else self.production)
+
+    def bring_up_to_date(self) -> None:
+        """Have the credentials as the connector has them today; nothing is stored. Raises ConfigurationError.
+
+        Whoever edits them stores that; until then workers of the release before can read what is stored.
+        """
+        connector = registry.find(self.type_id)
+        if connector is not None and self.credentials_version != TODAYS:
+            since = self.credentials_version
+            both = [migrated(connector, "credentials", one, since) for one in (self.production, self.test)]
+            self.production, self.test = both
+            self.credentials_version = version(connector)
+
+
+def _version_today(slug: str) -> int:
+    connector = registry.find(slug)
+    return 1 if connector is None else version(connector)
 
 
 class Destination(models.Model):
@@ -145,6 +175,7 @@ class Destination(models.Model):
     settings = EncryptedJSONField(
         _("settings"), default=dict, blank=True, help_text=_("What the connector needs beyond credentials.")
     )
+    settings_version = models.PositiveIntegerField(default=TODAYS, db_default=1, editable=False)
     on_leave = models.CharField(
         _("when it leaves"),
         max_length=6,
@@ -235,7 +266,17 @@ class Destination(models.Model):
         if not self.enabled and self.disabled_at is None:
             self.disabled_at = timezone.now()
             update_fields = update_fields and {*update_fields, "disabled_at"}
+        if self.settings_version == TODAYS:
+            self.settings_version = _version_today(self.resource.type_id)
+            update_fields = update_fields and {*update_fields, "settings_version"}
         super().save(*args, update_fields=update_fields, **kwargs)
+
+    def bring_up_to_date(self) -> None:
+        """As `Resource.bring_up_to_date`, with its settings. Raises ConfigurationError."""
+        connector = registry.find(self.resource.type_id)
+        if connector is not None and self.settings_version != TODAYS:
+            self.settings = migrated(connector, "settings", self.settings, self.settings_version)
+            self.settings_version = version(connector)
 
     @property
     def effective_quiet_period(self) -> timedelta:
@@ -263,6 +304,7 @@ class Destination(models.Model):
 
     @property
     def credentials(self) -> dict[str, Any]:
+        """Of the set that it uses. Raises ConfigurationError."""
         return self.resource.credentials(self.use_test_credentials)
 
 

@@ -29,7 +29,7 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from destinations.connectors import registry
-from destinations.connectors.base import ConnectorError, batch_size
+from destinations.connectors.base import ConnectorError, batch_size, migrated
 from destinations.models import Destination, Health, ProfileSync
 from destinations.sync import database, limits, turns
 from destinations.sync.health import is_sick
@@ -177,7 +177,7 @@ def _held(token: str, ids: Sequence[int]) -> QuerySet[ProfileSync]:
 
 def _lock_health(destinations: Sequence[Destination]) -> dict[int, Health]:
     """Those of the health rows that nobody else has locked, by the id of the destination; with the `slug` of
-    its connector and its settings, `sealed`: those that no key opens harm no other.
+    its connector and its settings, `sealed`, of the version `since`: those that no key opens harm no other.
 
     A destination without one is new: it gets one, and is claimed next time.
     """
@@ -185,7 +185,8 @@ def _lock_health(destinations: Sequence[Destination]) -> dict[int, Health]:
     if connection.features.has_select_for_update_skip_locked:
         rows = rows.select_for_update(skip_locked=True, of=("self",))
     sealed = Cast("destination__settings", models.TextField())
-    rows = rows.annotate(slug=F("destination__resource__type_id"), sealed=sealed)
+    since = F("destination__settings_version")
+    rows = rows.annotate(slug=F("destination__resource__type_id"), sealed=sealed, since=since)
     locked: dict[int, Health] = {health.pk: health for health in rows}
     new = [one for one in destinations if one.pk not in locked and turns.health_of(one) is None]
     if new:
@@ -226,7 +227,9 @@ def _batch_size(health: Any) -> int:
     """As configured, or what the connector takes at once if more. `health`: as `_lock_health` gives it."""
     most: int = settings.TRACSYNC_BATCH_SIZE
     try:
-        return max(most, batch_size(registry.get(health.slug), decrypt(health.sealed)))
+        connector = registry.get(health.slug)
+        given = migrated(connector, "settings", decrypt(health.sealed), health.since)
+        return max(most, batch_size(connector, given))
     except (ConnectorError, UndecryptableValue):
         return most  # the push will say what is wrong with it
 

@@ -70,9 +70,10 @@ Decision = Wait | Skip | Refuse | Unchanged | Deliver
 
 
 class Decider:
-    """Decides for one destination as it is configured now."""
+    """Decides for one destination as it is configured now. Raises ConnectorError where it cannot be used."""
 
     def __init__(self, destination: Destination) -> None:
+        destination.bring_up_to_date()
         self.destination = destination
         self.connector = registry.get(destination.resource.type_id)
         self.fingerprint = _fingerprint(destination, self.connector.credentials_schema)

@@ -39,6 +39,11 @@ def test_the_catalogue(api, django_assert_num_queries):
     assert listed["http_api"]["icon"].startswith("<svg")
     assert "url" in listed["http_api"]["credentials_schema"]["properties"]
     assert listed["mautic"]["payload_schema"]
+    assert listed["mautic"]["version"] == 1
+    (preset,) = listed["mautic"]["presets"]
+    assert preset["prerequisites"] == "profile@data.contact.email.main EXISTS"
+    assert preset["mapping"]["email"] == "profile@data.contact.email.main"
+    assert listed["rabbitmq"]["presets"][0]["settings"] == {"queue": {"name": "profiles"}}
     assert api.get("/api/extensions/?type=nothing").json()["results"] == []
 
 

@@ -17,6 +17,7 @@ from destinations.connectors.base import (
     Exchange,
     Hold,
     Outcome,
+    Preset,
     Rejected,
     Retry,
     Unknown,
@@ -68,6 +69,9 @@ class ShelfPeer(Peer):
 
     def refused(self) -> Sequence[Any]:
         return [{"name": "", "colour": "ultramarine"}]
+
+    def older(self) -> Sequence[Any]:
+        return [("credentials", 1, self.credentials)]
 
     def requests(self) -> Sequence[Any]:
         return self.shelf.calls
@@ -405,6 +409,25 @@ class Stumbles(Sound):
 @finds("What the peer gives as settings does not fit")
 class WantsASetting(Sound):
     settings_schema = {"type": "object", "required": ["colour"]}
+
+
+@finds("The preset Boxes does not fit the schema: lid is not a known field")
+class OffersWhatDoesNotFit(Sound):
+    settings_schema = {"type": "object", "additionalProperties": False}
+    presets = (Preset("Boxes", settings={"lid": True}),)
+
+
+@finds("The class cannot be used: its version is 2, and it has no migrate")
+class HasNoMigration(Sound):
+    version = 2
+
+
+@finds("migrate loses a secret of the credentials of version 1")
+class LosesASecret(Sound):
+    version = 2
+
+    def migrate(self, part, old, version):
+        return {"name": old["token"]}
 
 
 @pytest.mark.parametrize(("connector", "sentence"), FAULTS.values(), ids=FAULTS)

@@ -7,9 +7,10 @@ from importlib.metadata import EntryPoint
 import pytest
 from jsonschema import Draft202012Validator
 
-from destinations.connectors import registry
-from destinations.connectors.base import ConnectorError
+from destinations.connectors import registry, schemas
+from destinations.connectors.base import ConnectorError, presets
 from destinations.connectors.registry import UnknownConnector
+from destinations.notation import parse_condition, parse_template
 
 BUILT_IN = {
     "http_api": "destinations.connectors.http.connector:HttpApi",
@@ -45,6 +46,24 @@ def test_every_field_of_a_built_in_connector_is_described(declare) -> None:
         for schema in (connector.credentials_schema, connector.settings_schema):
             assert schema["additionalProperties"] is False
             assert_described(schema)
+
+
+def test_what_a_built_in_connector_offers_to_begin_with_can_be_used(declare) -> None:
+    declare(*BUILT_IN.items())
+    document = {"id": "p-1", "traits": {}, "data": {"contact": {"email": {"main": "a@x.example"}}}}
+    for connector in registry.all_connectors():
+        assert presets(connector)
+        for preset in presets(connector):
+            assert preset.name
+            assert preset.description.endswith(".")
+            assert not preset.prerequisites or parse_condition(preset.prerequisites)
+            payload = parse_template(preset.mapping).render({"profile": document})
+            assert schemas.validate(connector.payload_schema, payload) == []
+            assert validate_with_defaults(connector.settings_schema, preset.settings) == []
+
+
+def validate_with_defaults(schema, value):
+    return schemas.validate(schema, schemas.with_defaults(schema, value))
 
 
 def assert_described(schema) -> None:

@@ -11,8 +11,8 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
-from destinations.connectors import testing
 from destinations.connectors.base import Accepted, Rejected, Retry, Unknown, Unreachable
+from destinations.connectors.testing.recording import _RecordingSession
 from destinations.models import ProfileSync
 from destinations.operations import actions
 from destinations.scheduler import loop
@@ -89,7 +89,7 @@ def pair(delivery):
 def stories(recording, monkeypatch):
     stories = Stories(seed=11)
     monkeypatch.setattr(recording, "batch_size", 50)
-    monkeypatch.setattr(testing._RecordingSession, "push", lambda _, deliveries: stories.push(deliveries))
+    monkeypatch.setattr(_RecordingSession, "push", lambda _, deliveries: stories.push(deliveries))
     return stories
 
 

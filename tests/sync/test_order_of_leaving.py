@@ -10,8 +10,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from destinations.connectors import testing
 from destinations.connectors.base import Accepted, Rejected, Retry, Unknown, Unreachable
+from destinations.connectors.testing.recording import _RecordingSession
 from destinations.models import ProfileSync
 from destinations.operations import actions
 from destinations.scheduler import loop
@@ -77,7 +77,7 @@ class Double:
 def double(recording, monkeypatch):
     double = Double(seed=21)
     monkeypatch.setattr(recording, "batch_size", 10)
-    monkeypatch.setattr(testing._RecordingSession, "push", lambda _, deliveries: double.push(deliveries))
+    monkeypatch.setattr(_RecordingSession, "push", lambda _, deliveries: double.push(deliveries))
     return double
 
 

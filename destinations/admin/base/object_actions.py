@@ -18,6 +18,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
 from destinations.admin.base.links import Link
+from destinations.connectors.base import ConnectorError
+from destinations.models import Destination, Resource
 from tracsync.common.encryption import UndecryptableValue, get_readable
 from tracsync.common.translation import translated
 
@@ -205,6 +207,17 @@ class ActingAdmin(admin.ModelAdmin):
 
     def say(self, request: HttpRequest, text: Any, *, warning: bool = False) -> None:
         self.message_user(request, text, messages.WARNING if warning else messages.SUCCESS)
+
+    def say_if_outdated(self, request: HttpRequest, row: Destination | Resource) -> None:
+        """Whether what an earlier version of its connector has stored cannot be used any more."""
+        try:
+            row.bring_up_to_date()
+        except ConnectorError as error:
+            text = _("%(name)s cannot be used: %(reason)s") % {
+                "name": row,
+                "reason": translated(str(error)),
+            }
+            self.say(request, text, warning=True)
 
 
 def _act(request: HttpRequest, object_id: str, model_admin: ActingAdmin, act: Act) -> HttpResponse:

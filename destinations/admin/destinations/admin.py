@@ -163,6 +163,8 @@ class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
         assert resource is not None  # otherwise it is being chosen
         live = send_one.context(request, self, obj, resource)
         context |= {"notation": editor.vocabulary(self), "live": live}
+        if obj is not None:
+            self.say_if_outdated(request, obj)
         if self.may_save(request, obj):
             context |= answers.context(request, self, obj, resource)
             context["presets"] = preset_links(request, resource)

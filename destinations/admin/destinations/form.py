@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from django import forms
@@ -19,8 +20,8 @@ from destinations.admin.base.tags import TagsField
 from destinations.admin.resources import schema_form
 from destinations.configuration import kept_secrets, validation
 from destinations.connectors import registry, schemas
-from destinations.connectors.base import Connector
-from destinations.models import Destination, Resource
+from destinations.connectors.base import ConfigurationError, Connector, Preset, presets
+from destinations.models import TODAYS, Destination, Resource
 from profiles.forms import JSONText, JSONTextField
 from tracsync.common.translation import translated
 
@@ -74,7 +75,7 @@ class DestinationForm(forms.ModelForm):
     tags = TagsField()
 
     connector: Connector | None = None
-    preset: Mapping[str, Any] | None = None
+    preset: Preset | None = None
 
     class Meta:
         model = Destination
@@ -97,10 +98,13 @@ class DestinationForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"error_class": Mistakes, **kwargs})
         if self.instance._state.adding:
-            self.initial["mapping"] = (self.preset or {}).get("mapping", EXAMPLE)
+            self.initial.update(_beginning(self.preset or Preset("")))
+        else:
+            with suppress(ConfigurationError):  # the page says so, and shows what is stored
+                self.instance.bring_up_to_date()
         if self.connector is not None:
             schema = self.connector.settings_schema
-            settings = {**self.instance.settings, **(self.preset or {}).get("settings", {})}
+            settings = {**self.instance.settings, **(self.preset.settings if self.preset else {})}
             shown = schema_form.settings_initial(schema, PREFIX, settings)
             self.initial = {**shown, **self.initial}
 
@@ -141,7 +145,7 @@ class DestinationForm(forms.ModelForm):
 
     def _take_settings(self, schema: Any, typed: dict[str, Any]) -> None:
         value = schema_form.settings_value(schema, typed, self.instance.settings)
-        self.instance.settings = value
+        self.instance.settings, self.instance.settings_version = value, TODAYS
         for path, sentence in schemas.validate(schema, schemas.with_defaults(schema, value)):
             field = schema_form.field_for(schema, PREFIX, path)
             if field not in self.errors:
@@ -152,8 +156,9 @@ def destination_form(resource: Resource, preset: str = "") -> type[DestinationFo
     """The form for destinations at resources of this one's type. `preset`: the number of the one chosen."""
     connector = registry.find(resource.type_id)
     members: dict[str, Any] = {"connector": connector, "__module__": __name__}
-    members["preset"] = dict(enumerate(presets(connector))).get(int(preset) if preset.isdecimal() else -1)
     if connector is not None:
+        offered = dict(enumerate(presets(connector)))
+        members["preset"] = offered.get(int(preset) if preset.isdecimal() else -1)
         members |= schema_form.settings_fields(connector.settings_schema, PREFIX)
     members["resource"] = forms.ModelChoiceField(
         label=_("Resource"),
@@ -165,22 +170,23 @@ def destination_form(resource: Resource, preset: str = "") -> type[DestinationFo
     return type("DestinationForm", (DestinationForm,), members)
 
 
-def presets(connector: Connector | None) -> Sequence[Mapping[str, Any]]:
-    """What a connector offers to begin with: name, description, mapping, settings."""
-    return getattr(connector, "presets", ())
+def _beginning(preset: Preset) -> dict[str, Any]:
+    mapping = EXAMPLE if preset.mapping is None else preset.mapping
+    return {"prerequisites": preset.prerequisites, "mapping": mapping}
 
 
 def preset_links(request: HttpRequest, resource: Resource) -> list[dict[str, Any]]:
     """What the page offers to begin with: links to itself."""
     chosen = request.GET.get("preset", "")
+    connector = registry.find(resource.type_id)
     return [
         {
-            "name": translated(preset["name"]),
-            "description": translated(preset["description"]),
+            "name": translated(preset.name),
+            "description": translated(preset.description),
             "url": f"?resource={resource.pk}&preset={number}",
             "chosen": chosen == str(number),
         }
-        for number, preset in enumerate(presets(registry.find(resource.type_id)))
+        for number, preset in enumerate(presets(connector) if connector else ())
     ]
 
 
@@ -195,7 +201,8 @@ def fieldsets(form: type[DestinationForm], stored: Destination | None) -> list[F
         _fieldset(_("What"), with_help(what, "notation#making-new-data-templates", how), "mapping"),
     ]
     if form.connector is not None:
-        sets += _how(form.connector, form.preset or {"settings": stored.settings if stored else {}})
+        given = form.preset or stored
+        sets += _how(form.connector, given.settings if given else {})
     gone = _("What becomes of a profile there that is not wanted any more.")
     about = with_help(gone, "concepts#leaving", _("About leaving"))
     sets.append(_fieldset(_("Leaving"), about, "on_leave", "on_delete"))
@@ -205,8 +212,8 @@ def fieldsets(form: type[DestinationForm], stored: Destination | None) -> list[F
     return [*sets, _fieldset(_("How fast"), limits, "concurrency", ("rate_limit", "rate_period"))]
 
 
-def _how(connector: Connector, given: Mapping[str, Any]) -> Iterator[Fieldset]:
-    """The settings: the simple ones first, the others folded by topic, with what is set in the title."""
+def _how(connector: Connector, settings: Mapping[str, Any]) -> Iterator[Fieldset]:
+    """The fields: the simple ones first, the others folded by topic, with what is set in the title."""
     by_topic: dict[str, list[schema_form.Leaf]] = {}
     for leaf in schema_form.leaves(connector.settings_schema):
         by_topic.setdefault(leaf.topic, []).append(leaf)
@@ -216,8 +223,7 @@ def _how(connector: Connector, given: Mapping[str, Any]) -> Iterator[Fieldset]:
             its = _("The settings of %(name)s.") % {"name": connector.name}
             yield _fieldset(_("How"), with_help(its, "connectors", _("About connectors")), *names)
             continue
-        given_settings = given["settings"]
-        are_set = [one for one in leaves if schema_form.is_set(schema_form.dig(given_settings, one.path))]
+        are_set = [one for one in leaves if schema_form.is_set(schema_form.dig(settings, one.path))]
         title = topic
         if are_set:
             told = ", ".join(": ".join(leaf.labels) for leaf in are_set)

@@ -75,7 +75,7 @@ def _restored(
         setattr(older, name, content.get(name, getattr(older, name)))
     if Resource.objects.filter(pk=content["resource"]).exists():
         older.resource_id = content["resource"]
-    older.settings = content["settings"]
+    older.settings, older.settings_version = content["settings"], content.get("settings_version", 1)
     return _as_typed(model_admin.get_form(request, destination, change=True)(instance=older))
 
 

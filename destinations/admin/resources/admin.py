@@ -94,6 +94,13 @@ class ResourceAdmin(AsksBeforeSaving, LeanAdmin):
         kwargs["form"] = self._form(request, obj)
         return super().get_form(request, obj, change, **kwargs)
 
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        if kwargs.get("obj") is not None:
+            self.say_if_outdated(request, kwargs["obj"])
+        return super().render_change_form(request, context, *args, **kwargs)
+
     def question(self, request: HttpRequest, stored: Any, form: Any) -> HttpResponse | None:
         """What is removed was never shown, so nobody can type it again from what is here."""
         labels = removed(form)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Any
 
 from django import forms
@@ -15,8 +16,8 @@ from destinations.admin.base.tags import TagsField
 from destinations.admin.resources import schema_form
 from destinations.configuration import validation
 from destinations.connectors import registry, schemas
-from destinations.connectors.base import Connector
-from destinations.models import Extension, Resource
+from destinations.connectors.base import ConfigurationError, Connector
+from destinations.models import TODAYS, Extension, Resource
 from tracsync.common.translation import translated
 
 SETS = ("production", "test")
@@ -40,6 +41,9 @@ class ResourceForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if self.instance._state.adding:
             self.instance.type = self.extension
+        else:
+            with suppress(ConfigurationError):  # the page says so
+                self.instance.bring_up_to_date()
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]
@@ -66,6 +70,7 @@ class ResourceForm(forms.ModelForm):
         if name == "test" and self.cleaned_data.get(REMOVE_TEST):
             value = {}
         setattr(self.instance, name, value)
+        self.instance.credentials_version = TODAYS
         if value or name == "production":
             for path, sentence in schemas.validate(schema, schemas.with_defaults(schema, value)):
                 field = schema_form.field_for(schema, name, path)
@@ -76,6 +81,9 @@ class ResourceForm(forms.ModelForm):
 def resource_form(extension: Extension, resource: Resource | None) -> type[ResourceForm]:
     """The form for this type; the stored resource tells which fields are set."""
     connector = registry.find(extension.pk)
+    if resource is not None:
+        with suppress(ConfigurationError):
+            resource.bring_up_to_date()
     members: dict[str, Any] = {"extension": extension, "connector": connector, "__module__": __name__}
     if connector is not None:
         for name in SETS:

@@ -30,6 +30,7 @@ from destinations.connectors.base import (
     Exchange,
     Operation,
     Outcome,
+    Preset,
     Rejected,
     Retry,
     Runtime,
@@ -153,6 +154,15 @@ class RabbitMQ:
         "additionalProperties": False,
     }
     payload_schema: ClassVar[Schema] = {}
+
+    presets: ClassVar[tuple[Preset, ...]] = (
+        Preset(
+            name=message("Profiles to a queue"),
+            description=message("Declares a durable queue and sends id, data and traits of each profile."),
+            mapping={"id": "profile@id", "data?": "profile@data", "traits?": "profile@traits"},
+            settings={"queue": {"name": "profiles"}},
+        ),
+    )
 
     def understood_credentials(self, given: Mapping[str, JSON]) -> Mapping[str, JSON]:
         return with_port_and_vhost(given)

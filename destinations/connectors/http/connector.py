@@ -9,7 +9,15 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from destinations.connectors import schemas
 from destinations.connectors.addresses import Guard
-from destinations.connectors.base import JSON, ConfigurationError, Delivery, Operation, Runtime, Schema
+from destinations.connectors.base import (
+    JSON,
+    ConfigurationError,
+    Delivery,
+    Operation,
+    Preset,
+    Runtime,
+    Schema,
+)
 from destinations.connectors.http import answers, client, results, settings_schema, templates
 from destinations.connectors.http.answers import Answers
 from destinations.connectors.http.auth import aws_sigv4, webhook_signature
@@ -47,7 +55,7 @@ class HttpApi:
     credentials_schema: ClassVar[Schema] = CREDENTIALS
     settings_schema: ClassVar[Schema] = settings_schema.SETTINGS
     payload_schema: ClassVar[Schema] = {}
-    presets: ClassVar[Sequence[Value]] = PRESETS
+    presets: ClassVar[Sequence[Preset]] = PRESETS
 
     def open(
         self, credentials: Value, settings: Value, runtime: Runtime | None = None

@@ -21,6 +21,7 @@ from destinations.connectors.base import (
     Exchange,
     Operation,
     Outcome,
+    Preset,
     Rejected,
     Retry,
     Runtime,
@@ -117,6 +118,20 @@ class Mautic:
         },
         "required": ["email"],
     }
+
+    presets: ClassVar[tuple[Preset, ...]] = (
+        Preset(
+            name=message("Contacts with an e-mail address"),
+            description=message("Name, e-mail and phone of everybody who has an address."),
+            prerequisites="profile@data.contact.email.main EXISTS",
+            mapping={
+                "email": "profile@data.contact.email.main",
+                "firstname?": "profile@data.pii.firstname",
+                "lastname?": "profile@data.pii.lastname",
+                "phone?": "profile@data.contact.phone.main",
+            },
+        ),
+    )
 
     def open(
         self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], runtime: Runtime | None = None

@@ -31,7 +31,9 @@ from destinations.connectors.base import (
     Session,
     Unknown,
     batch_size,
+    migrated,
     operations_of,
+    presets,
 )
 from destinations.connectors.redaction import MASK, texts, url_secrets
 from destinations.connectors.testing.peer import Description, Peer
@@ -223,6 +225,27 @@ def _is_declared(check: _Check) -> None:
             check.fault(f"What the peer gives as {name} does not fit the schema: {sentence}.")
 
 
+def _begins_and_goes_on(check: _Check) -> None:
+    """Presets fit the settings' schema, and so does what earlier versions have stored, after migrate."""
+    connector = check.connector
+    for preset in presets(connector):
+        if not preset.name.strip():
+            check.fault("A preset has no name.")
+        _look_at_fit(check, f"the preset {preset.name}", connector.settings_schema, preset.settings)
+    both = {"credentials": connector.credentials_schema, "settings": connector.settings_schema}
+    for part, since, stored in check.peer.older():
+        known = list(schemas.secrets(both[part], stored))
+        made = migrated(connector, part, stored, since)
+        _look_at_fit(check, f"what migrate makes of the {part} of version {since}", both[part], made)
+        if set(known) - set(schemas.secrets(both[part], made)):
+            check.fault(f"migrate loses a secret of the {part} of version {since}, or has it shown.")
+
+
+def _look_at_fit(check: _Check, what: str, schema: Mapping[str, Any], value: Mapping[str, JSON]) -> None:
+    for _path, sentence in schemas.validate(schema, schemas.with_defaults(schema, value)):
+        check.fault(f"{what[0].upper()}{what[1:]} does not fit the schema: {sentence}.")
+
+
 def _opening_and_describing_change_nothing(check: _Check) -> None:
     """Opening a session, describing and checking change nothing."""
 
@@ -408,6 +431,7 @@ def _handed_over(check: _Check) -> None:
 
 _RULES: Final[tuple[Callable[[_Check], None], ...]] = (
     _is_declared,
+    _begins_and_goes_on,
     _opening_and_describing_change_nothing,
     _sends_what_it_describes,
     _delivers_each_as_it_is,

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from destinations.connectors.base import JSON, Runtime
+from destinations.connectors.base import JSON, Part, Runtime
 
 Description = Mapping[str, Any]
 
@@ -36,6 +36,10 @@ class Peer(ABC):
 
     def refused(self) -> Sequence[JSON]:
         """Payloads of which each is refused for what it says, by the connector or by the system."""
+        return ()
+
+    def older(self) -> Sequence[tuple[Part, int, Mapping[str, JSON]]]:
+        """What earlier versions of the connector have stored, for `migrate`: part, version, and value."""
         return ()
 
     @abstractmethod

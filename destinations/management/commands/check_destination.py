@@ -39,6 +39,7 @@ class Command(terminal.Command):
             self.stdout.write(json.dumps(shown.request, indent=2, ensure_ascii=False))
         try:
             use_test = options["test"] or destination.use_test_credentials
+            destination.bring_up_to_date()
             found = preview.check(destination.resource, use_test, destination.settings)
             self.stdout.write(f"connection: {found}")
         except ConnectorError as error:

@@ -4,11 +4,12 @@ import json
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from destinations.connectors.base import Delivery
 from destinations.connectors.http.connector import HttpApi
 from destinations.connectors.http.presets import PRESETS
-from destinations.models import Destination
+from destinations.models import Destination, Extension, Resource
 from destinations.notation import parse_template
 
 ADD, CHANGE = "destinations_destination_add", "destinations_destination_change"
@@ -48,7 +49,7 @@ def test_a_fold_says_what_is_set(destination, page):
 @pytest.mark.parametrize("number", range(len(PRESETS)))
 def test_a_preset_fills_in_the_form_and_saves_nothing(number, resource, page):
     text = page(ADD, query=f"resource={resource.pk}&preset={number}")
-    for value in PRESETS[number]["mapping"].values():
+    for value in PRESETS[number].mapping.values():
         assert value in text
     assert ('value="/contacts/{{delivery@remote.id}}"' in text) is (number == 0)
     assert 'aria-current="true"' in text
@@ -63,23 +64,30 @@ def test_a_preset_leaves_the_mapping_of_what_is_there(destination, page):
     assert "batch" not in destination.settings
 
 
+def test_a_preset_of_another_connector_fills_in_prerequisites_too(page):
+    Extension.objects.filter(pk="mautic").update(installed_at=timezone.now())
+    resource = Resource.objects.create(name="Mautic", type_id="mautic")
+    text = page(ADD, query=f"resource={resource.pk}&preset=0")
+    assert "profile@data.contact.email.main EXISTS" in text
+    assert "profile@data.pii.lastname" in text
+
+
 @pytest.mark.parametrize("preset", ["", "99", "-1", "x", "²"])
 def test_a_preset_that_there_is_not_is_none(preset, resource, page):
     assert "settings.method" in page(ADD, query=f"resource={resource.pk}&preset={preset}")
 
 
-@pytest.mark.parametrize("preset", PRESETS, ids=[preset["name"] for preset in PRESETS])
+@pytest.mark.parametrize("preset", PRESETS, ids=[preset.name for preset in PRESETS])
 def test_presets_make_a_request(preset):
     credentials = {
         "url": "https://h.example/api",
         "signing_secrets": ["whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"],
     }
     document = {"id": "p-1", "traits": {}, "data": {"contact": {"email": {"main": "a@x.example"}}}}
-    payload = parse_template(preset["mapping"]).render({"profile": document})
-    shown = HttpApi().describe(credentials, preset["settings"], Delivery(payload, "k", key="p-1"))
+    payload = parse_template(preset.mapping).render({"profile": document})
+    shown = HttpApi().describe(credentials, preset.settings, Delivery(payload, "k", key="p-1"))
     assert shown["method"] == "POST"
     assert "p-1" in shown["body"]
-    assert set(preset) == {"name", "description", "mapping", "settings"}
 
 
 @pytest.fixture
