@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from tests.harness import ROOT, Installation, Receiver, command, postgres_database, wait_for
+from tests.harness import ROOT, Installation, Receiver, parent, postgres_database, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
@@ -26,17 +26,18 @@ def running(tmp_path):
         receiver.close()
 
 
-def process_of(installation, words):
-    """The first process of a command; what it starts comes later."""
-    return next((pid for pid in installation.pids() if words in command(pid)), None)
+def children_of(installation, process):
+    """Web server and worker, once both are there."""
+    found = [pid for pid in installation.pids() if parent(pid) == process.pid]
+    return found if len(found) == 2 else []
 
 
 def test_what_is_killed_is_started_again(running):
-    installation, receiver, _ = running
-    for words in ("tracsync worker", "tracsync web"):
-        killed = wait_for(lambda words=words: process_of(installation, words), words)
+    installation, receiver, process = running
+    for killed in wait_for(lambda: children_of(installation, process), "web server and worker"):
         os.kill(killed, signal.SIGKILL)
         wait_for(lambda killed=killed: killed not in installation.pids(), "its end")
+        wait_for(lambda: children_of(installation, process), "another one")
     wait_for(installation._answers, "the web server")
     installation.save_profiles([{"id": "p1", "stats": {"visits": 1}}])
     wait_for(receiver.last, "a push")
@@ -44,7 +45,7 @@ def test_what_is_killed_is_started_again(running):
 
 def test_when_up_is_killed_nothing_stays_behind(running):
     installation, _, process = running
-    wait_for(lambda: process_of(installation, "tracsync worker"), "the worker")
+    wait_for(lambda: children_of(installation, process), "web server and worker")
     process.kill()
     process.wait()
     wait_for(lambda: not installation.pids(), "the end of all processes")

@@ -1,4 +1,4 @@
-"""A receiver that shows what arrived: `python -m tracsync.demo.receiver PORT`.
+"""A receiver that shows what arrived.
 
 It listens on loopback only, keeps the last arrivals in memory, and answers every POST with 200.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import html
 import json
-import sys
 from collections import deque
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -85,11 +84,4 @@ def _page(total: int, arrivals: list[tuple[datetime, str, str]]) -> str:
 def serve(port: int) -> None:
     with ThreadingHTTPServer(("127.0.0.1", port), _Receiver) as server:
         server.daemon_threads = True
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            server.server_close()
-
-
-if __name__ == "__main__":
-    serve(int(sys.argv[1]))
+        server.serve_forever()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -20,7 +21,7 @@ from tracsync.processes import cluster, orphans
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY = 0.2  # seconds
-GRACE = 30.0  # seconds a child has to finish after SIGTERM
+GRACE = 30.0  # seconds
 # Set by whoever runs the worker and starts it again: then nobody else has to.
 SUPERVISED = "TRACSYNC_SUPERVISED"
 
@@ -37,6 +38,7 @@ def run() -> None:
 def keep(children: Sequence[Child]) -> None:
     """Keep them running until SIGTERM or Ctrl-C, then let them finish."""
     stopping = Signals()
+    gc.freeze()  # what all of them share stays shared
     parent = orphans.parent_pid()
     while not stopping.asked:
         for child in children:
@@ -66,13 +68,16 @@ class Child:
     """A process, leader of its own group, that is started again when it ends or falls silent.
 
     `target` is called there with what it shares as `beat`: it sets its value to the monotonic time, at least
-    every `silent_for` seconds.
+    every `silent_for` seconds. It has `grace` seconds to finish after SIGTERM.
     """
 
-    def __init__(self, name: str, target: Callable[[Any], None], silent_for: float) -> None:
+    def __init__(
+        self, name: str, target: Callable[[Any], None], silent_for: float, grace: float = GRACE
+    ) -> None:
         self.name = name
         self.target = target
         self.silent_for = silent_for
+        self.grace = grace
         self.beat = _fork.RawValue("d", 0.0)
         self.process: Any = None
         self.started_at = 0.0
@@ -94,7 +99,7 @@ class Child:
 
     def wait(self) -> None:
         if self.process is not None:
-            self.process.join(GRACE)
+            self.process.join(self.grace)
             self._kill_group()
 
     def _start(self) -> None:

@@ -6,7 +6,6 @@ looks at how long nothing has come. docs/decisions says why it is this server.
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import signal
@@ -55,7 +54,6 @@ def run(host: str, port: int, processes: int) -> None:
     def serve(beat: Any) -> None:
         _Server(application, listener).run(beat)
 
-    gc.freeze()  # what all of them share stays shared
     supervisor.keep([supervisor.Child(f"web {n + 1}", serve, SILENT_FOR) for n in range(processes)])
 
 

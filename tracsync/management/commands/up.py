@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import signal
 import socket
-import subprocess
-import sys
-import time
-from contextlib import suppress
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -21,10 +19,10 @@ from django.db import OperationalError
 
 from tracsync.common import terminal
 from tracsync.common.installation import command
-from tracsync.demo import install
-from tracsync.processes import launch, orphans, supervisor
+from tracsync.demo import install, receiver
+from tracsync.processes import orphans, supervisor, web
 
-GRACE = 40.0  # seconds the processes have to end
+GRACE = 40.0  # seconds that each process has to end
 ADMIN = "admin"
 
 
@@ -44,9 +42,15 @@ class Command(terminal.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         host, port = options["host"], options["port"]
         receiver_port = port + 1 if options["demo"] else None
+        children = [
+            _child("web server", partial(web.run, host, port, settings.TRACSYNC_WEB_PROCESSES)),
+            _child("worker", supervisor.run),
+        ]
         _check_free(host, port)
         if receiver_port:
             _check_free("127.0.0.1", receiver_port)
+            _allow_demo()
+            children.append(_child("receiver", partial(receiver.serve, receiver_port)))
         try:
             call_command("migrate", verbosity=0, interactive=False)
         except OperationalError as error:
@@ -55,7 +59,8 @@ class Command(terminal.Command):
         if receiver_port:
             install.install(f"http://127.0.0.1:{receiver_port}/")
         self.stdout.write(f"The data folder is {settings.DATA_DIR}.")
-        _run(_modules(host, port, receiver_port), lambda: self._next_steps(host, port, receiver_port))
+        self._next_steps(host, port, receiver_port)
+        supervisor.keep(children)
         self.stdout.write("Stopped.")
 
     def _sign_in(self) -> None:
@@ -90,58 +95,21 @@ def _check_free(host: str, port: int) -> None:
             raise CommandError(f"Cannot listen on {host}:{port} ({error}): choose another --port.") from None
 
 
-def _modules(host: str, port: int, receiver_port: int | None) -> list[list[str]]:
-    """What runs, each with its arguments.
-
-    Without a person's settings to the contrary, the demo may reach its receiver, and keeps what it sends of
-    its invented people, so that one sees what has changed since.
-    """
-    modules = [["tracsync", "web", "--host", host, "--port", str(port)], ["tracsync", "worker"]]
-    if receiver_port:
-        modules.append(["tracsync.demo.receiver", str(receiver_port)])
-        allowed = settings.TRACSYNC_ALLOWED_INTERNAL_NETWORKS
-        os.environ["TRACSYNC_ALLOWED_INTERNAL_NETWORKS"] = ",".join([*allowed, "127.0.0.1"])
-        os.environ.setdefault("TRACSYNC_ATTEMPT_BODIES", "all")
-    return modules
+def _allow_demo() -> None:
+    """The demo may reach its receiver. Without a person's setting to the contrary it keeps what it sends of its
+    invented people, so that one sees what has changed since."""
+    settings.TRACSYNC_ALLOWED_INTERNAL_NETWORKS = [*settings.TRACSYNC_ALLOWED_INTERNAL_NETWORKS, "127.0.0.1"]
+    if "TRACSYNC_ATTEMPT_BODIES" not in os.environ:
+        settings.TRACSYNC_ATTEMPT_BODIES = "all"
 
 
-def _run(modules: list[list[str]], started: Any) -> None:
-    """Run the modules, start again what ends, and end all of them on Ctrl-C or SIGTERM."""
-    asked: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: asked.append(number))
-    processes = [_start(module) for module in modules]
-    started()
-    while not asked:
-        for position, process in enumerate(processes):
-            if process.poll() is not None:
-                time.sleep(1)  # not in a tight circle
-                processes[position] = _start(modules[position])
-        time.sleep(0.2)
-    _stop(processes)
+def _child(name: str, target: Callable[[], None]) -> supervisor.Child:
+    """A process that shares the memory of this one and is started again by it."""
 
-
-def _start(module: list[str]) -> subprocess.Popen[bytes]:
-    """In a session of its own: Ctrl-C reaches this process, which ends the others in order."""
-    return launch.module(
-        *module,
-        environment={**os.environ, supervisor.SUPERVISED: "1"},
-        start_new_session=True,
+    def run(_: Any) -> None:
+        os.environ[supervisor.SUPERVISED] = "1"
         # Killed in a way that it cannot see, `up` must not leave a server behind that holds its port.
-        preexec_fn=partial(orphans.end_with_parent, signal.SIGTERM, os.getpid())
-        if sys.platform == "linux"
-        else None,
-    )
+        orphans.end_with_parent(signal.SIGTERM, orphans.parent_pid())
+        target()
 
-
-def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
-    for process in processes:
-        with suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM)
-    ends_at = time.monotonic() + GRACE
-    for process in processes:
-        try:
-            process.wait(max(0.1, ends_at - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+    return supervisor.Child(name, run, silent_for=math.inf, grace=GRACE)
