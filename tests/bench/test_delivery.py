@@ -233,11 +233,12 @@ def bench(directory, *arguments):
 
 
 def test_the_engine_is_measured_in_an_installation_of_its_own(tmp_path):
-    done = bench(
-        tmp_path, "delivery", "--json", "--profiles=20", "--repetitions=1", "--workers=1", "--only=throughput"
-    )
+    options = ["--profiles=20", "--repetitions=1", "--workers=1", "--only=throughput,many"]
+    done = bench(tmp_path, "delivery", "--json", *options)
     assert done.returncode == 0, done.stdout + done.stderr
-    [section] = json.loads(done.stdout)["sections"]
+    section, many = json.loads(done.stdout)["sections"]
+    assert [row["way"] for row in many["rows"]] == [delay.BARE, delay.ENGINE]
+    assert all(row["least"] > 0 for row in many["rows"])
     assert [row["way"] for row in section["rows"]] == [
         "bare requests.Session",
         "engine, end to end",

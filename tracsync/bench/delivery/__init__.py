@@ -14,7 +14,14 @@ from tracsync.bench.inside import CannotMeasureError, in_scratch
 from tracsync.bench.report import Report
 
 HELP = "pushes per second, delay and fairness of the engine, against bare requests and a task per save"
-SECTIONS = {"throughput": "throughput", "slow": "slow", "rabbitmq": "rabbit", "lag": "delay", "fair": "fair"}
+SECTIONS = {  # module and function
+    "throughput": ("throughput", "measure"),
+    "slow": ("slow", "measure"),
+    "rabbitmq": ("rabbit", "measure"),
+    "lag": ("delay", "measure"),
+    "many": ("delay", "measure_many"),
+    "fair": ("fair", "measure"),
+}
 TRICKLE = "trickle"  # has workers of its own
 NAMES = (*SECTIONS, TRICKLE)
 OPTIONS = ("only", "profiles", "workers", "repetitions", "seconds", "rabbitmq", "redis")
@@ -82,7 +89,9 @@ def _measure(options: dict[str, Any], progress: Callable[[str], None], log_path:
                 engine.warm_up(other_side)
                 for name in sections:
                     progress(name)
-                    report.sections.append(import_module(f".{SECTIONS[name]}", __name__).measure(everything))
+                    module, function = SECTIONS[name]
+                    measured = getattr(import_module(f".{module}", __name__), function)(everything)
+                    report.sections.append(measured)
                 running.stop()
         if TRICKLE in names:
             progress(TRICKLE)

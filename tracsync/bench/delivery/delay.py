@@ -1,21 +1,26 @@
-"""How punctual: the time between due and arrived, net of the quiet period, while changes come steadily."""
+"""How punctual: the time between due and arrived, net of the quiet period.
+
+Of changes that come steadily, and of one that many destinations get.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from statistics import quantiles
+from statistics import median, quantiles
 
 from profiles.models import Profile
 from tracsync.bench.report import Section
 
-from . import engine
+from . import bare, engine
 from .receiving import Arrival, States, completed
 from .shared import Run
-from .traffic import Traffic
+from .traffic import Traffic, bodies
 
 PER_SECOND = 100  # saves, one by one
 QUIET = 1.0  # seconds
+MANY = 200  # destinations of one profile
+BARE, ENGINE = "as many bare requests, one process", "engine"
 
 
 def measure(run: Run) -> Section:
@@ -32,6 +37,30 @@ def measure(run: Run) -> Section:
         ("saves per second", "p50", "p95", "p99", "most"),
         [(f"{pace:.0f}", p50 * 1000, p95 * 1000, p99 * 1000, max(delays) * 1000)],
         f"{len(delays):,} saves one by one, {run.workers} workers; {run.installation}",
+    )
+
+
+def measure_many(run: Run) -> Section:
+    """Seconds from the moment that one profile is due until the last of many destinations has it."""
+    paths = [f"/0/many-{number}" for number in range(MANY)]
+    many = [engine.destination(path[3:], run.receiver.path(path[3:])) for path in paths]
+    engine.only(many, QUIET)
+    ready = bodies(Traffic("many", MANY).next_round()[1][:MANY])
+    found: dict[str, list[float]] = {BARE: [], ENGINE: []}
+    for repetition in range(run.repetitions):
+        run.receiver.forget()
+        began = bare.post(run.receiver.path("bare"), ready, 1)
+        found[BARE].append(max(arrival.at for arrival in run.receiver.arrivals()) - began)
+        run.receiver.forget()
+        due, _ = save_steadily(Traffic(f"many-{repetition}", 1), PER_SECOND)
+        arrivals = run.receiver.wait_for(dict.fromkeys(due, 1), paths)
+        found[ENGINE].append(max(arrival.at for arrival in arrivals) - max(due.values()))
+        engine.wait_until_recorded()
+    return Section(
+        f"one profile that goes to {MANY} destinations: seconds until the last has it",
+        ("way", "median", "least", "most"),
+        [(way, median(seconds), min(seconds), max(seconds)) for way, seconds in found.items()],
+        f"{run.workers} workers; {run.installation}",
     )
 
 

@@ -96,8 +96,11 @@ def _check_free(host: str, port: int) -> None:
 
 
 def _allow_demo() -> None:
-    """The demo may reach its receiver. It keeps what it sends of its invented people, so that one sees what has
-    changed since, unless a person's setting says otherwise."""
+    """It may reach its receiver.
+
+    It keeps what it sends of its invented people, so that one sees what has changed since, unless a person's
+    setting says otherwise.
+    """
     settings.TRACSYNC_ALLOWED_INTERNAL_NETWORKS = [*settings.TRACSYNC_ALLOWED_INTERNAL_NETWORKS, "127.0.0.1"]
     if "TRACSYNC_ATTEMPT_BODIES" not in os.environ:
         settings.TRACSYNC_ATTEMPT_BODIES = "all"
