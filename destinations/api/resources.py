@@ -22,6 +22,8 @@ from destinations.connectors import registry, schemas
 from destinations.connectors.base import ConfigurationError, ConnectorError
 from destinations.insight import preview
 from destinations.models import TODAYS, Extension, Resource
+from destinations.sync.tokens import state as token_state
+from destinations.sync.tokens.state import State
 from tracsync.common.encryption import UndecryptableValue, get_readable
 from tracsync.common.filters import StrictFilters, TrueFalse
 
@@ -121,6 +123,28 @@ class WhichCredentialsSerializer(StrictSerializer):
     credentials = serializers.ChoiceField(SETS, default="production")
 
 
+class TokenStateSerializer(serializers.Serializer[Any]):
+    """What is known of an access token; never the token."""
+
+    state = serializers.ChoiceField(
+        list(State), help_text="not_needed; missing: a person authorises it first; given; ended: again."
+    )
+    asks = serializers.BooleanField(help_text="Whether a person authorises it, on its page in the admin.")
+    since = serializers.DateTimeField(allow_null=True, help_text="When a person authorised it.")
+    by = serializers.CharField(help_text="Who did.")
+    renewed_at = serializers.DateTimeField(allow_null=True, help_text="When the last token came.")
+    expires_at = serializers.DateTimeField(allow_null=True, help_text="Until when it is used.")
+    renews = serializers.BooleanField(help_text="Whether a refresh token is kept.")
+    scope = serializers.CharField()
+    reason = serializers.CharField(help_text="Why it is missing or ended.")
+    ended_at = serializers.DateTimeField(allow_null=True)
+
+
+class AuthorisationSerializer(serializers.Serializer[Any]):
+    production = TokenStateSerializer()
+    test = TokenStateSerializer()
+
+
 class ConnectionSerializer(serializers.Serializer[Any]):
     ok = serializers.BooleanField()
     message = serializers.CharField(help_text="What happened, in words.")
@@ -138,6 +162,14 @@ class ResourceViews(RevisionedViews[Resource]):
             return super().get_object()
         except UndecryptableValue:
             return self.as_expected(get_readable(self.get_queryset(), pk=self.kwargs["pk"])[0])
+
+    @extend_schema(responses=AuthorisationSerializer)
+    @action(detail=True, filterset_class=None)
+    def authorisation(self, request: Request, pk: str) -> Response:
+        """Whether its access tokens can be renewed, or a person has to authorise it."""
+        resource = self.get_object()
+        known = {name: token_state.of(resource, name == "test") for name in SETS}
+        return Response(AuthorisationSerializer(known).data)
 
     @extend_schema(request=WhichCredentialsSerializer, responses=ConnectionSerializer)
     @action(detail=True, methods=["post"])

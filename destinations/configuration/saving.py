@@ -13,6 +13,7 @@ from destinations.configuration.revisions import Stale
 from destinations.connectors.base import ConfigurationError
 from destinations.models import Backfill, Destination, Health, Resource
 from destinations.sync import health, settle
+from destinations.sync.tokens import store
 from tracsync.common.encryption import get_readable
 
 SENT = ("prerequisites", "mapping", "settings", "resource_id", "use_test_credentials", "on_leave")
@@ -31,8 +32,8 @@ def save(row: Destination | Resource, *, by: Author | None = None, expected: int
     or where it sends, what was rejected gets another chance. Enabled again, it catches up with what has
     changed meanwhile. A pause stays as it is stored: `operations.actions` begins and ends it.
 
-    A resource with other credentials drops its access tokens, and what its destinations have rejected
-    gets another chance.
+    A resource with other credentials drops the access tokens that were given for those before, and what its
+    destinations have rejected gets another chance.
     """
     with transaction.atomic():
         if isinstance(row, Destination):
@@ -92,6 +93,6 @@ def _save_resource(resource: Resource, before: Resource | None, by: Author | Non
     resource.save()
     if before is None or (before.production, before.test) == (resource.production, resource.test):
         return
-    resource.accesstoken_set.all().delete()
+    store.forget_others(resource)
     for destination in resource.destinations.only("pk"):
         health.edited(destination)

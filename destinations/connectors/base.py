@@ -146,22 +146,35 @@ class ConfigurationError(ConnectorError):
     """A person has to change credentials or settings before anything can be delivered."""
 
 
-class Unreachable(ConnectorError):
-    """The system does not answer; it may later. `after`: seconds it asked to wait, where it did."""
+class SignInAgain(ConfigurationError):
+    """Access tokens are given no more until a person signs in there again, or enters a new refresh token."""
 
-    def __init__(self, message: str, after: float | None = None) -> None:
+
+class Unreachable(ConnectorError):
+    """The system does not answer; it may later.
+
+    `after`: seconds it asked to wait, where it did. `sent`: what was asked may have been carried out all the
+    same, such as that a refresh token was taken and another one given.
+    """
+
+    def __init__(self, message: str, after: float | None = None, *, sent: bool = False) -> None:
         super().__init__(message)
-        self.after = after
+        self.after, self.sent = after, sent
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An access token. `expires_at` in epoch seconds. `refresh`: what the next one is asked for with, "" if
-    that is not with a refresh token."""
+    """An access token. `expires_at` in epoch seconds.
+
+    `refresh`: what the next one is asked for with, "" if that is not with a refresh token. `scope`: what it
+    may be used for, as the service says it. `extras`: other texts that came with it, such as an address.
+    """
 
     value: str = field(repr=False)
     expires_at: float
     refresh: str = field(default="", repr=False)
+    scope: str = ""
+    extras: Mapping[str, str] = field(default_factory=dict)
 
 
 class TokenStore(Protocol):
@@ -226,6 +239,20 @@ class Preset:
     prerequisites: str = ""
     mapping: JSON = None
     settings: Mapping[str, JSON] = field(default_factory=dict)
+
+
+class Authorisation(Protocol):
+    """How a person lets tracsync in at a service: the code grant of OAuth 2 (RFC 6749, 4.1)."""
+
+    @property
+    def host(self) -> str:
+        """Where the person is sent to, in words for people."""
+
+    def url(self, redirect_uri: str, state: str, verifier: str) -> str:
+        """The address that the person's browser is sent to. `verifier`: a secret of this one time (PKCE)."""
+
+    def token(self, code: str, redirect_uri: str, verifier: str, runtime: Runtime) -> Token:
+        """What the service gives for the code that the person came back with. Raises ConnectorError."""
 
 
 class Session(Protocol):
@@ -351,3 +378,20 @@ def migrated(connector: Connector, part: Part, stored: Mapping[str, JSON], since
             )
         ) from None
     return made
+
+
+def authorisation(connector: Connector, credentials: Mapping[str, JSON]) -> Authorisation | None:
+    """How a person authorises a resource with these credentials: `authorisation(credentials)` of the
+    connector, None where nobody has to. Raises ConfigurationError."""
+    of = getattr(connector, "authorisation", None)
+    return of(credentials) if of else None
+
+
+def token_basis(connector: Connector, credentials: Mapping[str, JSON]) -> JSON:
+    """What kept tokens were given for: once it is another, they count no more.
+
+    `token_basis(credentials)` of the connector; without it all credentials. It has to hold all that decides
+    where tokens are sent.
+    """
+    of = getattr(connector, "token_basis", None)
+    return of(credentials) if of else dict(credentials)

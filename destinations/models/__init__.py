@@ -1,13 +1,15 @@
 """Where profiles go, and what each destination knows of each of them."""
 
 from destinations.models.configuration import TODAYS, Destination, DestinationVersion, Extension, Resource
-from destinations.models.engine import AccessToken, Health, Heartbeat, Installation, Tally
+from destinations.models.engine import Health, Heartbeat, Installation, Tally
 from destinations.models.jobs import Backfill, Replay
 from destinations.models.syncs import DeliveryAttempt, Operation, ProfileSync
+from destinations.models.tokens import AccessToken, AuthorisationRequest
 
 __all__ = [
     "TODAYS",
     "AccessToken",
+    "AuthorisationRequest",
     "Backfill",
     "DeliveryAttempt",
     "Destination",

@@ -1,4 +1,4 @@
-"""What the engine notes of its own work: health, counts, tokens, and that it is alive."""
+"""What the engine notes of its own work: health, counts, and that it is alive."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Any
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from destinations.models.configuration import Destination, Resource
-from tracsync.common.encryption import EncryptedJSONField
+from destinations.models.configuration import Destination
 from tracsync.common.translation import MessageField
 
 
@@ -107,24 +106,6 @@ class Installation(models.Model):
     def begin_epoch(cls) -> None:
         """From now on no idempotency key is one that was used before."""
         cls.objects.update_or_create(pk=1, defaults={"epoch": uuid.uuid4()})
-
-
-class AccessToken(models.Model):
-    """A resource's OAuth token, shared by all workers; one of them at a time renews it."""
-
-    resource = models.ForeignKey(Resource, models.CASCADE)
-    use_test = models.BooleanField()
-    value = EncryptedJSONField(null=True)
-    expires_at = models.DateTimeField(null=True)
-    renewing_until = models.DateTimeField(null=True)
-
-    class Meta:
-        verbose_name = _("access token")
-        verbose_name_plural = _("access tokens")
-        constraints = (models.UniqueConstraint(fields=("resource", "use_test"), name="one_token_per_set"),)
-
-    def __str__(self) -> str:
-        return f"access token of resource {self.resource_id}"
 
 
 class Heartbeat(models.Model):

@@ -11,7 +11,14 @@ from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 from django_q.models import Failure
 
-from destinations.models import Backfill, DeliveryAttempt, DestinationVersion, ProfileSync, Replay
+from destinations.models import (
+    AuthorisationRequest,
+    Backfill,
+    DeliveryAttempt,
+    DestinationVersion,
+    ProfileSync,
+    Replay,
+)
 from destinations.sync import counters
 from profiles.imports import job
 from profiles.imports.models import ImportJob
@@ -20,6 +27,7 @@ from profiles.models import Profile
 EVERY = 600.0  # seconds
 BATCH_SIZE = 5000
 FAILED_TASK_DAYS = 7
+AUTHORISATION_DAYS = 1  # whoever loads the page again is told what it was
 TALLY_DAYS = 8  # the longest period that is shown is a week
 
 _last = 0.0
@@ -49,7 +57,7 @@ def prune() -> int:
 
 def _prune_history(now: datetime) -> int:
     """One batch each of tombstones, of ended jobs, of versions of destinations but the newest, of the admin's
-    log, and of expired sessions; how many."""
+    log, of expired sessions, and of authorisations that nobody ended; how many."""
     old = now - timedelta(days=settings.TRACSYNC_HISTORY_DAYS)
     newest = DestinationVersion.objects.filter(destination=OuterRef("destination")).order_by("-number")
     found: list[QuerySet[Any]] = [
@@ -59,6 +67,7 @@ def _prune_history(now: datetime) -> int:
         DestinationVersion.objects.filter(at__lt=old).exclude(pk=Subquery(newest.values("pk")[:1])),
         LogEntry.objects.filter(action_time__lt=old),
         Session.objects.filter(expire_date__lt=now),
+        AuthorisationRequest.objects.filter(expires_at__lt=now - timedelta(days=AUTHORISATION_DAYS)),
     ]
     return sum(_delete_batch(rows) for rows in found) + _prune_tombstones(old)
 

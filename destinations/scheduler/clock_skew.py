@@ -17,7 +17,8 @@ from django.db.models.functions import Least
 from django.utils import timezone
 
 from destinations.models import AccessToken, Health, ProfileSync
-from destinations.sync import claim, database, sessions
+from destinations.sync import claim, database
+from destinations.sync.tokens.store import StoredTokens
 from profiles.models import Profile
 
 logger = logging.getLogger(__name__)
@@ -68,5 +69,5 @@ def mend(now: datetime) -> int:
     found += database.update(waiting, skip_locked=True, due_at=now, state_since=now)
     found += Health.objects.filter(held_since__gt=latest).update(held_until=now, held_since=now)
     found += Health.objects.filter(claimed_at__gt=latest).update(claimed_at=now)
-    renewing = AccessToken.objects.filter(renewing_until__gt=latest + sessions.StoredTokens.RENEWAL)
+    renewing = AccessToken.objects.filter(renewing_until__gt=latest + StoredTokens.RENEWAL)
     return found + renewing.update(renewing_until=None)

@@ -92,6 +92,11 @@ def mended(destination: Destination) -> None:
     Health.objects.filter(destination=destination).update(**_WELL)
 
 
+def let_in(destination: Destination) -> None:
+    """A person has let us in there again: what waits for a retry need not wait any longer."""
+    Health.objects.filter(destination=destination).update(**_WELL, recovered_at=timezone.now())
+
+
 def edited(destination: Destination) -> None:
     """A person has changed what or where it sends: what was rejected gets another chance, too."""
     Health.objects.filter(destination=destination).update(**_WELL, edited_at=timezone.now())

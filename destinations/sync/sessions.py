@@ -8,18 +8,16 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q
-from django.utils import timezone
 
-from destinations.connectors.base import Connector, MemoryTokenStore, Runtime, Session, Token
-from destinations.models import AccessToken, Destination, Resource
+from destinations.connectors.base import Connector, Runtime, Session
+from destinations.models import Destination, Resource
+from destinations.sync.tokens.store import StoredTokens, TrialTokens
 
 IDLE = 20.0  # seconds after which a session is not used again; servers close connections, too
 MOST = 64  # sessions kept by one process
@@ -109,85 +107,3 @@ def trial_runtime(resource: Resource, use_test: bool) -> Runtime:
     """For a connection test: it shows whether the credentials work, so no stored access token is used."""
     tokens = TrialTokens(StoredTokens(resource, use_test))
     return Runtime(allowed_internal=settings.TRACSYNC_ALLOWED_INTERNAL_NETWORKS, tokens=tokens)
-
-
-class StoredTokens:
-    """A resource's access token in the database; one worker renews it for all.
-
-    Whoever renews has a lease instead of a lock, so that no transaction waits for another system.
-    """
-
-    RENEWAL = timedelta(seconds=30)
-    LOOK_EVERY = 0.1  # seconds
-
-    def __init__(self, resource: Resource, use_test: bool) -> None:
-        self.row: dict[str, Any] = {"resource": resource, "use_test": use_test}
-
-    def get(self) -> Token | None:
-        stored = AccessToken.objects.filter(**self.row, expires_at__gt=timezone.now()).first()
-        if stored is None or stored.expires_at is None:
-            return None
-        return Token(_kept(stored)["value"], stored.expires_at.timestamp(), _kept(stored)["refresh"])
-
-    def refresh_token(self) -> str:
-        stored = AccessToken.objects.filter(**self.row).first()
-        return _kept(stored)["refresh"] if stored else ""
-
-    def renew(self, stale: Token | None, fetch: Callable[[], Token]) -> Token:
-        """Whoever comes second waits, and finds the new token there. Raises what `fetch` raises."""
-        while (renewed := self._other_than(stale)) is None:
-            if self._take_lease():
-                return self._fetch(stale, fetch)
-            time.sleep(self.LOOK_EVERY)
-        return renewed
-
-    def _other_than(self, stale: Token | None) -> Token | None:
-        current = self.get()
-        is_new = current is not None and (stale is None or current.value != stale.value)
-        return current if is_new else None
-
-    def _take_lease(self) -> bool:
-        AccessToken.objects.get_or_create(**self.row)
-        now = timezone.now()
-        free = Q(renewing_until=None) | Q(renewing_until__lte=now)
-        return bool(AccessToken.objects.filter(free, **self.row).update(renewing_until=now + self.RENEWAL))
-
-    def _fetch(self, stale: Token | None, fetch: Callable[[], Token]) -> Token:
-        row = AccessToken.objects.filter(**self.row)
-        try:
-            renewed = self._other_than(stale)  # by whoever had the lease right before
-            if renewed is None:
-                renewed = fetch()
-                expires_at = datetime.fromtimestamp(renewed.expires_at, UTC)
-                # A text is what releases before this one can read.
-                both = {"value": renewed.value, "refresh": renewed.refresh}
-                row.update(value=both if renewed.refresh else renewed.value, expires_at=expires_at)
-            return renewed
-        finally:
-            row.update(renewing_until=None)
-
-
-class TrialTokens(MemoryTokenStore):
-    """The tokens of a trial. A refresh token is shared with all: it may count only once."""
-
-    def __init__(self, shared: StoredTokens) -> None:
-        super().__init__()
-        self._shared = shared
-
-    def refresh_token(self) -> str:
-        return self._shared.refresh_token()
-
-    def renew(self, stale: Token | None, fetch: Callable[[], Token]) -> Token:
-        return super().renew(stale, lambda: self._fetched(fetch))
-
-    def _fetched(self, fetch: Callable[[], Token]) -> Token:
-        if self._shared.refresh_token():
-            return self._shared.renew(self._shared.get(), fetch)
-        fetched = fetch()
-        return self._shared.renew(self._shared.get(), lambda: fetched) if fetched.refresh else fetched
-
-
-def _kept(stored: AccessToken) -> dict[str, str]:
-    """The access token, and the refresh token where there is one."""
-    both = stored.value if isinstance(stored.value, dict) else {"value": stored.value or ""}
-    return {"refresh": "", **both}

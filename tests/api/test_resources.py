@@ -1,10 +1,14 @@
 """Extensions and resources over HTTP."""
 
 import json
+import time
 
 import pytest
+from django.utils import timezone
 
-from destinations.models import Extension, Resource
+from destinations.connectors.base import Token
+from destinations.models import AccessToken, Extension, Resource
+from destinations.sync.tokens.store import StoredTokens
 
 pytestmark = pytest.mark.django_db
 SECRET = "planted-secret-3141"
@@ -230,3 +234,36 @@ def test_a_mask_takes_no_secret_to_another_host(api, shop):
     again = {"url": "http://127.0.0.1:10/", "headers": {"X-Key": SECRET}}
     assert api.patch(url, {"credentials": {"production": again}}).status_code == 200
     assert Resource.objects.get().production == again
+
+
+def test_the_state_of_an_authorisation_and_never_a_token(api, shop):
+    path = f"/api/resources/{shop['id']}/authorisation/"
+    assert {one["state"] for one in api.get(path).json().values()} == {"not_needed"}
+    oauth2 = {
+        "token_url": "https://crm.example/token",
+        "authorize_url": "https://crm.example/authorize",
+        "client_id": "me",
+        "grant": "authorization_code",
+    }
+    credentials = {"production": {"url": "https://crm.example/in", "oauth2": oauth2}}
+    body = {"name": "crm", "type": "http_api", "credentials": credentials}
+    path = f"/api/resources/{api.post('/api/resources/', body).json()['id']}/authorisation/"
+    found = api.get(path).json()
+    assert found["test"]["state"] == "not_needed"
+    assert (found["production"]["state"], found["production"]["asks"]) == ("missing", True)
+    assert found["production"]["reason"] == "nobody has authorised it yet"
+    resource = Resource.objects.get(name="crm")
+    StoredTokens(resource, False).put(Token(SECRET, time.time() + 3600, SECRET, "contacts"), by="ann")
+    answer = api.get(path)
+    assert SECRET not in answer.content.decode()
+    found = answer.json()["production"]
+    assert (found["state"], found["by"], found["renews"], found["scope"]) == (
+        "given",
+        "ann",
+        True,
+        "contacts",
+    )
+    AccessToken.objects.update(problem="authorise again", problem_at=timezone.now())
+    found = api.get(path).json()["production"]
+    assert (found["state"], found["reason"]) == ("ended", "authorise again")
+    assert found["ended_at"]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from destinations.connectors.base import Runtime
+from tests.connectors.http.oauth_double import Double
 
 Answer = tuple[int, dict[str, str], bytes] | Callable[[BaseHTTPRequestHandler], None]
 
@@ -93,3 +94,10 @@ def server() -> Iterator[LocalServer]:
 @pytest.fixture
 def loopback() -> Runtime:
     return Runtime(allowed_internal=("127.0.0.0/8",))
+
+
+@pytest.fixture
+def double() -> Iterator[Double]:
+    double = Double()
+    yield double
+    double.close()

@@ -102,8 +102,8 @@ def test_secret_fields() -> None:
     assert schemas.secret_fields(SCHEMA) == ["key", "inner.pin", "headers"]
     assert schemas.secret_fields(HttpApi.credentials_schema) == [
         *("password", "token", "headers", "signing_secrets"),
-        *("oauth2.client_secret", "oauth2.refresh_token", "aws.secret_key", "aws.session_token"),
-        "proxy",
+        *("oauth2.client_secret", "oauth2.refresh_token", "oauth2.private_key"),
+        *("aws.secret_key", "aws.session_token", "azure.key", "proxy"),
     ]
     assert schemas.secret_fields(RabbitMQ.credentials_schema) == ["uri"]
 

@@ -11,7 +11,7 @@ from django_q.models import Failure
 
 from destinations import configuration
 from destinations.connectors.base import Retry
-from destinations.models import Backfill, DeliveryAttempt, DestinationVersion, Replay
+from destinations.models import AuthorisationRequest, Backfill, DeliveryAttempt, DestinationVersion, Replay
 from destinations.scheduler import cleanup, loop
 from profiles.imports import job as import_jobs
 from profiles.imports.models import ImportJob
@@ -64,10 +64,14 @@ def test_nothing_grows_for_ever(frozen, make_destination, settings, django_user_
         job.finished_at = frozen.now
         job.save()
     Backfill.objects.create(destination=destination)  # still going on
+    AuthorisationRequest.objects.create(
+        state="s", user="1", resource=destination.resource, use_test=False, secrets={}, expires_at=frozen.now
+    )
     kept = (Session, LogEntry, Replay, ImportJob)
     frozen.forward(364 * 86_400)
     cleanup.prune()
     assert [model.objects.count() for model in kept] == [0, 1, 1, 1]
+    assert not AuthorisationRequest.objects.exists()
     frozen.forward(2 * 86_400)
     cleanup.prune()
     assert [model.objects.count() for model in kept] == [0, 0, 0, 0]

@@ -53,6 +53,7 @@ from destinations.admin.jobs.base import unfinished_jobs
 from destinations.configuration.history import Author
 from destinations.insight.destination_status import Kind, counted, find, with_waiting
 from destinations.models import Destination, Resource
+from destinations.sync.tokens import state as token_state
 from tracsync.common import times
 from tracsync.common.bounded_lists import LeanAdmin, ShortDeletion
 
@@ -206,6 +207,7 @@ class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
             "state": destination_status.state(obj, row.oldest_change),
             "problem": destination_status.problem(obj),
             "problem_at": times.shown(health.problem_at, "") if health else "",
+            "authorise_url": self._authorise_url(request, obj),
             "failures": health.failures if health else 0,
             "last_accepted": self.last_accepted(obj),
             "waiting": self.waiting(row),
@@ -214,6 +216,14 @@ class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
             "funnel_url": self.url("funnel", obj),
             **funnel.lately(obj),
         }
+
+    def _authorise_url(self, request: HttpRequest, destination: Destination) -> str:
+        """The resource's page, where somebody has to authorise it and this person may."""
+        known = token_state.of(destination.resource, destination.use_test_credentials)
+        may = request.user.has_perm("destinations.change_resource")
+        if not (known.asks and known.needs_person and may):
+            return ""
+        return reverse("admin:destinations_resource_change", args=[destination.resource_id])
 
     def _offer_backfill(self, request: HttpRequest, destination: Destination) -> None:
         said = _("New changes are sent this way from now on; profiles that do not change are not.")

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.urls import URLPattern, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -16,6 +16,7 @@ from destinations import configuration
 from destinations.admin.base.confirm_before_save import BACK, SEALED, AsksBeforeSaving, shown_revision
 from destinations.admin.base.object_actions import Act, ActingAdmin, Button, Question
 from destinations.admin.base.tags import TagFilter
+from destinations.admin.resources import authorise
 from destinations.admin.resources.form import SETS, TITLES, ResourceForm, fieldsets, removed, resource_form
 from destinations.configuration import revisions
 from destinations.configuration.history import Author
@@ -47,7 +48,12 @@ class ResourceAdmin(AsksBeforeSaving, LeanAdmin):
     search_fields = ("name",)
     search_help_text = gettext_lazy("A part of the name.")
     readonly_fields = ("type_name",)
-    acts = {"check": Act(check)}
+    acts = {"check": Act(check), "authorise": Act(authorise.leave)}
+    panel_template = "admin/tracsync/resources/panel.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        """Where services send people back to, before the addresses of objects."""
+        return [self.route("authorised/", authorise.come_back, authorise.BACK), *super().get_urls()]
 
     def for_list(self, rows: Any) -> Any:
         return rows.defer("production", "test").annotate(destination_count=Count("destinations"))
@@ -131,6 +137,11 @@ class ResourceAdmin(AsksBeforeSaving, LeanAdmin):
                 label = _("Test connection with test credentials") if is_test else _("Test connection")
                 note = _("Signs in with the stored credentials and changes nothing.")
                 yield Button(label, self.url("check", obj), note, (("set", name),))
+
+        yield from authorise.buttons(self, obj)
+
+    def panel(self, request: HttpRequest, obj: Resource) -> dict[str, Any]:
+        return {"tokens": authorise.shown(obj), "redirect_uri": authorise.redirect_uri(request, self)}
 
     def _form(self, request: HttpRequest, obj: Resource | None) -> type[ResourceForm]:
         extension = self._extension(request, obj)

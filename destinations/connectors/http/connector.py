@@ -20,7 +20,8 @@ from destinations.connectors.base import (
 )
 from destinations.connectors.http import answers, client, results, settings_schema, templates
 from destinations.connectors.http.answers import Answers
-from destinations.connectors.http.auth import aws_sigv4, webhook_signature
+from destinations.connectors.http.auth import aws_sigv4, azure_sas, jwt_bearer, webhook_signature
+from destinations.connectors.http.auth.code_grant import CodeGrant
 from destinations.connectors.http.auth.credentials_schema import CREDENTIALS
 from destinations.connectors.http.auth.oauth2 import Grant
 from destinations.connectors.http.description import Batch, Description
@@ -39,6 +40,7 @@ _SINGLE = ["profile", "delivery", *_FIXED]
 _LEAVING = ["delivery", *_FIXED]  # who leaves has no document any more
 _MANY = ["items", *_FIXED]
 _ITEM = ["delivery", "settings"]  # what wraps the items may take them apart
+_MADE = ("oauth2", "aws", "azure")  # credentials that an Authorization header is made of
 
 
 class HttpApi:
@@ -72,6 +74,19 @@ class HttpApi:
     def understood_credentials(self, given: Value) -> Value:
         """Tracardi's forms have `<proxy>` in the place of a proxy that was not entered."""
         return {name: value for name, value in given.items() if (name, value) != ("proxy", "<proxy>")}
+
+    def authorisation(self, credentials: Value) -> CodeGrant | None:
+        """Where a person has to let us in. Raises ConfigurationError."""
+        if (credentials.get("oauth2") or {}).get("grant") != "authorization_code":
+            return None
+        found = described(credentials, {})
+        assert found.grant is not None
+        return CodeGrant(found.grant, found.redactor, found.proxy, found.verify)
+
+    def token_basis(self, credentials: Value) -> JSON:
+        """Who asks for tokens, and where they are sent: other headers do not end them."""
+        places = sorted(schemas.addresses(self.credentials_schema, credentials))
+        return [credentials.get("oauth2"), places]
 
     def operations_with(self, settings: Value) -> Sequence[Operation]:
         """An upsert, and what has a call."""
@@ -120,6 +135,7 @@ def described(credentials: Value, settings: Value) -> Description:
         grant=_grant(given),
         signer=_signer(given, options),
         aws=aws_sigv4.Credentials(**given["aws"]) if given.get("aws") else None,
+        azure=azure_sas.Credentials(**given["azure"]) if given.get("azure") else None,
         constants={"settings": schemas.mask(HttpApi.settings_schema, options), "credentials": given},
         timeout=float(options["timeout"]),
         proxy=given["proxy"],
@@ -184,10 +200,25 @@ def _grant(given: Value) -> Grant | None:
     oauth = given.get("oauth2")
     if not oauth:
         return None
-    if oauth["grant"] == "refresh_token" and not oauth["refresh_token"]:
-        raise ConfigurationError(message("the grant refresh_token needs a refresh token"))
-    client.normal_url(oauth["token_url"])
-    return Grant(**oauth)
+    for grant, name in _NEEDED:
+        if oauth["grant"] == grant and not oauth[name]:
+            raise ConfigurationError(message("the grant %(grant)s needs %(name)s", grant=grant, name=name))
+    for name in ("token_url", "authorize_url"):
+        if oauth[name]:
+            client.normal_url(oauth[name])
+    of_key = {name: oauth[name] for name in ("key_id", "subject")}
+    key = None
+    if oauth["grant"] == "jwt_bearer":
+        key = jwt_bearer.Key(jwt_bearer.private_key(oauth["private_key"]), **of_key)
+    rest = {name: value for name, value in oauth.items() if name not in ("private_key", *of_key)}
+    return Grant(**rest, key=key)
+
+
+_NEEDED = (
+    ("refresh_token", "refresh_token"),
+    ("authorization_code", "authorize_url"),
+    ("jwt_bearer", "private_key"),
+)
 
 
 def _signer(given: Value, options: Value) -> webhook_signature.WebhookSigner | None:
@@ -213,7 +244,7 @@ def _headers(given: Value, options: Value, authorization: str) -> dict[str, str]
         if "Cookie" in headers or "cookie" in own:
             raise ConfigurationError(message("give either a Cookie header or cookies, not both"))
         headers.update(checked_headers({"Cookie": "; ".join(cookies)}))
-    if authorization or given.get("oauth2") or given.get("aws"):
+    if authorization or any(map(given.get, _MADE)):
         if "Authorization" in headers or "authorization" in own:
             raise ConfigurationError(
                 message("give either an Authorization header or a token or user name, not both")
@@ -253,11 +284,11 @@ def _authorization(given: Value) -> tuple[str, str]:
     url = urlunsplit(parts._replace(netloc=host))
     ways = (
         *(given["token"], given["username"] or given["password"], at),
-        *(given.get("oauth2"), given.get("aws")),
+        *map(given.get, _MADE),
     )
     if sum(map(bool, ways)) > 1:
         raise ConfigurationError(
-            message("give only one of a token, a user name and password, OAuth 2, and AWS")
+            message("give only one of a token, a user name and password, OAuth 2, AWS, and Azure")
         )
     if given["token"]:
         bearer = {"Authorization": f"Bearer {given['token'].strip()}"}

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from destinations.connectors.base import JSON, Delivery
+from destinations.connectors.base import JSON, Delivery, Token
 from destinations.connectors.http import client as http
 from destinations.connectors.http import payload
 from destinations.connectors.http.answers import Answers
-from destinations.connectors.http.auth import aws_sigv4
+from destinations.connectors.http.auth import aws_sigv4, azure_sas
 from destinations.connectors.http.auth.oauth2 import Grant
 from destinations.connectors.http.auth.webhook_signature import WebhookSigner
 from destinations.connectors.http.results import Results
@@ -66,6 +66,7 @@ class Description:
     grant: Grant | None = None
     signer: WebhookSigner | None = None
     aws: aws_sigv4.Credentials | None = None
+    azure: azure_sas.Credentials | None = None
     constants: Mapping[str, JSON] = field(default_factory=dict)
     timeout: float = 10.0
     proxy: str = ""
@@ -110,7 +111,15 @@ class Description:
         if self.aws is not None:
             request = replace(request, url=http.normal_url(request.url))
             request = aws_sigv4.signed(request, self.aws, datetime.now(UTC))
+        if self.azure is not None:
+            request = replace(request, url=http.normal_url(request.url))
+            request = azure_sas.signed(request, self.azure, int(time.time()))
         return request
+
+    def with_token(self, request: http.Request, key: str, token: Token) -> http.Request:
+        """As `signed`, with an access token and where that leads. Raises ConfigurationError."""
+        at = request if self.grant is None else self.grant.addressed(request, token)
+        return self.signed(at, key, token.value)
 
     def describe(self, delivery: Delivery) -> dict[str, JSON]:
         """Keys: method, url, headers, body (text; null when there is none); or only `problem`."""

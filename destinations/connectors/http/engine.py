@@ -27,7 +27,7 @@ from destinations.connectors.base import (
 from destinations.connectors.http import client as http
 from destinations.connectors.http import payload, replies, results
 from destinations.connectors.http.answers import Rule, Split, sources_of
-from destinations.connectors.http.auth.oauth2 import AccessTokens
+from destinations.connectors.http.auth.oauth2 import TIMEOUT, AccessTokens
 from destinations.connectors.http.description import NOT_MADE, Batch, Description, key_of, source_of
 from destinations.connectors.http.replies import Reply
 from destinations.connectors.http.results import Sent
@@ -55,14 +55,22 @@ class HttpSession:
             verify=description.verify,
             limit=min(http.RESPONSE_LIMIT + ANSWER_LIMIT * (size - 1), LONGEST_ANSWER),
         )
+        self._for_tokens = http.HttpClient(
+            guard,
+            description.redactor,
+            timeout=min(description.timeout, TIMEOUT),
+            proxy=description.proxy,
+            verify=description.verify,
+        )
         self._tokens = (
-            AccessTokens(description.grant, self._client, runtime.tokens, description.redactor)
+            AccessTokens(description.grant, self._for_tokens, runtime.tokens, description.redactor)
             if description.grant
             else None
         )
 
     def close(self) -> None:
         self._client.close()
+        self._for_tokens.close()
 
     def check(self) -> str:
         """Ask with HEAD, which changes nothing; any answer but 401, 403 and 407 proves reachability."""
@@ -95,10 +103,10 @@ class HttpSession:
         if self._tokens is None:
             return self._client.send(self._is.signed(request, key))
         token = self._tokens.current()
-        reply = self._client.send(self._is.signed(request, key, token.value))
+        reply = self._client.send(self._is.with_token(request, key, token))
         if reply.status == 401:
             token = self._tokens.instead_of(token)
-            reply = self._client.send(self._is.signed(request, key, token.value))
+            reply = self._client.send(self._is.with_token(request, key, token))
         return reply
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_plus, unquote
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from destinations.connectors.base import (
     Accepted,
@@ -17,9 +21,10 @@ from destinations.connectors.base import (
     Delivery,
     Hold,
     Runtime,
+    SignInAgain,
     Unreachable,
 )
-from destinations.connectors.http.auth import aws_sigv4, webhook_signature
+from destinations.connectors.http.auth import aws_sigv4, azure_sas, jwt_bearer, webhook_signature
 from destinations.connectors.http.client import Request
 from destinations.connectors.http.connector import HttpApi
 
@@ -181,7 +186,7 @@ def test_a_token_address_within_is_refused_as_any_other(server) -> None:
 
 def test_the_grant_refresh_token_needs_one() -> None:
     given = {**OAUTH, "token_url": "https://h.example/token", "grant": "refresh_token"}
-    with pytest.raises(ConfigurationError, match="needs a refresh token"):
+    with pytest.raises(ConfigurationError, match="needs refresh_token"):
         HttpApi().open({"url": "https://h.example", "oauth2": given}, {})
 
 
@@ -193,3 +198,205 @@ def test_there_is_one_way_to_sign_in(more: dict[str, Any]) -> None:
     given = {"url": "https://h.example", "oauth2": {**OAUTH, "token_url": "https://h.example/token"}, **more}
     with pytest.raises(ConfigurationError, match=r"give (only one|either)"):
         HttpApi().open(given, {})
+
+
+# Signed assertions (RFC 7523)
+
+# RFC 7515, appendix A.2: the private key by its numbers, what is signed, and the signature.
+P = (
+    "4BzEEOtIpmVdVEZNCqS7baC4crd0pqnRH_5IB3jw3bcxGn6QLvnEtfdUdiYrqBdss1l58BQ3KhooKeQTa9AB0Hw_Py5PJdTJNPY8cQn7ouZ2KKDc"
+    "mnPGBY5t7yLc1QlQ5xHdwW1VhvKn-nXqhJTBgIPgtldC-KDV5z-y2XDwGUc"
+)
+Q = (
+    "uQPEfgmVtjL0Uyyx88GZFF1fOunH3-7cepKmtH4pxhtCoHqpWmT8YAmZxaewHgHAjLYsp1ZSe7zFYHj7C6ul7TjeLQeZD_YwD66t62wDmpe_HlB-"
+    "TnBA-njbglfIsRLtXlnDzQkv5dTltRJ11BKBBypeeF6689rjcJIDEz9RWdc"
+)
+D = (
+    "Eq5xpGnNCivDflJsRQBXHx1hdR1k6Ulwe2JZD50LpXyWPEAeP88vLNO97IjlA7_GQ5sLKMgvfTeXZx9SE-7YwVol2NXOoAJe46sui395IW_GO-pW"
+    "J1O0BkTGoVEn2bKVRUCgu-GjBVaYLU6f3l9kJfFNS3E0QbVdxzubSu3Mkqzjkn439X0M_V51gfpRLI9JYanrC4D4qAdGcopV_0ZHHzQlBjudU2Qv"
+    "Xt4ehNYTCBr6XCLQUShb1juUO1ZdiYoFaFQT5Tw8bGUl_x_jTj3ccPDVZFD9pIuhLhBOneufuBiB4cS98l2SR_RQyGWSeWjnczT0QU91p1DhOVRu"
+    "OopznQ"
+)
+SIGNED = (
+    "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVl"
+    "fQ.cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t"
+    "1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwu"
+    "sC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw"
+)
+
+
+def number(text: str) -> int:
+    return int.from_bytes(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), "big")
+
+
+def rfc_key() -> rsa.RSAPrivateKey:
+    p, q, d = map(number, (P, Q, D))
+    public = rsa.RSAPublicNumbers(65537, p * q)
+    return rsa.RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), public).private_key()
+
+
+def pem(key: Any, form: Any = PrivateFormat.PKCS8) -> str:
+    return key.private_bytes(Encoding.PEM, form, NoEncryption()).decode()
+
+
+KEY = pem(rfc_key())
+
+
+def test_a_signature_is_that_of_the_standard() -> None:
+    claims = b'{"iss":"joe",\r\n "exp":1300819380,\r\n "http://example.com/is_root":true}'
+    assert jwt_bearer.compact(b'{"alg":"RS256"}', claims, rfc_key()) == SIGNED
+
+
+def test_an_assertion_says_what_google_and_salesforce_ask_for() -> None:
+    key = jwt_bearer.Key(rfc_key(), key_id="key-7", subject="ann@x.example")
+    made = key.assertion(
+        "me@project.example", "https://oauth2.googleapis.com/token", "scope-1", 1_700_000_000
+    )
+    header, claims = (json.loads(base64.urlsafe_b64decode(part + "==")) for part in made.split(".")[:2])
+    assert header == {"alg": "RS256", "typ": "JWT", "kid": "key-7"}
+    assert claims.pop("jti") != key.assertion("me", "a", "", 1).split(".")[1]
+    assert claims == {
+        "iss": "me@project.example",
+        "sub": "ann@x.example",
+        "aud": "https://oauth2.googleapis.com/token",
+        "scope": "scope-1",
+        "iat": 1_700_000_000,
+        "exp": 1_700_000_150,
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [KEY, pem(rfc_key(), PrivateFormat.TraditionalOpenSSL), KEY.replace("\n", ""), KEY.replace("\n", "\\n")],
+    ids=["PKCS8", "PKCS1", "from a field of a form", "from a JSON file"],
+)
+def test_keys_are_read_as_people_paste_them(text: str) -> None:
+    assert jwt_bearer.private_key(text).private_numbers() == rfc_key().private_numbers()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("nonsense", "RSA key in PEM"),
+        (KEY.replace("MII", "MIJ"), "RSA key in PEM"),
+        (pem(ec.generate_private_key(ec.SECP256R1())), "RSA key in PEM"),
+        (pem(rsa.generate_private_key(65537, 1024)), "1024 bits"),
+    ],
+)
+def test_keys_that_cannot_sign_are_refused_when_saved(text: str, says: str) -> None:
+    given = {**OAUTH, "token_url": "https://h.example/token", "grant": "jwt_bearer", "private_key": text}
+    with pytest.raises(ConfigurationError, match=says) as raised:
+        HttpApi().open({"url": "https://h.example", "oauth2": given}, {})
+    assert text not in str(raised.value)
+
+
+def test_a_service_takes_the_assertion_and_not_the_secret(double, loopback) -> None:
+    double.public_key = rfc_key().public_key()
+    given = double.oauth2(grant="jwt_bearer", private_key=KEY, key_id="1", scope="a b")
+    with HttpApi().open({"url": f"{double.url}/in", "oauth2": given}, {}, loopback) as session:
+        assert isinstance(session.push([Delivery({}, "k")])[0], Accepted)
+    [asked] = double.asked
+    assert sorted(asked) == ["assertion", "grant_type", "scope"]
+
+
+def test_a_service_that_knows_another_key_says_so(double, loopback) -> None:
+    double.public_key = rsa.generate_private_key(65537, 2048).public_key()
+    given = double.oauth2(grant="jwt_bearer", private_key=KEY)
+    with (
+        HttpApi().open({"url": f"{double.url}/in", "oauth2": given}, {}, loopback) as session,
+        pytest.raises(ConfigurationError, match=r"refused: invalid_grant: Invalid JWT Signature"),
+    ):
+        session.push([Delivery({}, "k")])
+
+
+# Shared access signatures of Azure
+
+
+def as_microsoft_documents_it(uri: str, key_name: str, key: str, expiry: int) -> str:
+    """The steps of "Generate a Shared Access Signature token", Service Bus documentation."""
+    encoded = quote_plus(uri)
+    digest = hmac.HMAC(key.encode("utf-8"), f"{encoded}\n{expiry}".encode(), hashlib.sha256).digest()
+    signature = quote_plus(base64.b64encode(digest))
+    return f"SharedAccessSignature sr={encoded}&sig={signature}&se={expiry}&skn={key_name}"
+
+
+def test_azure_signs_as_its_own_library() -> None:
+    """A token that Microsoft's .NET library made of a key that was published with it."""
+    given = azure_sas.Credentials("RootManageSharedAccessKey", "10T4N5apNbM0K4jGcBgVY6TqG+/PeZxT9niFzkaQlrc=")
+    resource = "https%3a%2f%2fpayment-task-bus.servicebus.windows.net%2f"
+    made = azure_sas.token(resource, given, 3_186_322_988)
+    assert unquote(made) == (
+        "SharedAccessSignature sr=https://payment-task-bus.servicebus.windows.net/"
+        "&sig=v3wb1SBjw7JVWamM864dzN/a2wHTO7/+yp0O1eYbzV8=&se=3186322988&skn=RootManageSharedAccessKey"
+    )
+
+
+@pytest.mark.parametrize(
+    ("resource", "signs"),
+    [("", "https://n.servicebus.windows.net/q 1/messages"), ("sb://n.servicebus.windows.net/", None)],
+)
+def test_azure_signs_the_address_or_what_it_is_told(resource: str, signs: str | None) -> None:
+    given = azure_sas.Credentials("send", "k+/=", resource)
+    url = "https://n.servicebus.windows.net/q 1/messages?timeout=60"
+    made = azure_sas.signed(Request("POST", url, {"A": "1"}, "{}"), given, 1_700_000_000)
+    expected = as_microsoft_documents_it(signs or resource, "send", "k+/=", 1_700_000_600)
+    assert made.headers["A"] == "1"
+    assert made.headers["Authorization"] == expected
+
+
+# Where a token leads, and what is wrong with one
+
+
+def test_calls_go_to_the_address_that_came_with_the_token(double, server, loopback) -> None:
+    double.extras = {"instance_url": server.url}
+    given = double.oauth2(address_field="instance_url")
+    credentials = {"url": "http://login.nowhere.invalid/api?key=k", "oauth2": given}
+    with HttpApi().open(credentials, {"path": "/contacts"}, loopback) as session:
+        outcome = session.push([Delivery({}, "k")])[0]
+    assert isinstance(outcome, Accepted)
+    assert [seen.path for seen in server.seen] == ["/api/contacts?key=k"]
+    assert server.url in outcome.exchange.request
+
+
+@pytest.mark.parametrize("extras", [{}, {"instance_url": "ftp://x"}, {"instance_url": "https://["}])
+def test_without_a_usable_address_nothing_is_sent(double, loopback, extras: dict[str, str]) -> None:
+    double.extras = extras
+    given = double.oauth2(address_field="instance_url")
+    with (
+        HttpApi().open({"url": f"{double.url}/in", "oauth2": given}, {}, loopback) as session,
+        pytest.raises(ConfigurationError, match="without an address under instance_url"),
+    ):
+        session.push([Delivery({}, "k")])
+    assert double.called == []
+
+
+def test_an_address_within_is_refused_as_any_other(double, server) -> None:
+    double.extras = {"instance_url": server.url.replace("127.0.0.1", "127.0.0.2")}
+    given = double.oauth2(address_field="instance_url")
+    runtime = Runtime(allowed_internal=("127.0.0.1/32",))
+    with (
+        HttpApi().open({"url": f"{double.url}/in", "oauth2": given}, {}, runtime) as session,
+        pytest.raises(ConfigurationError),
+    ):
+        session.push([Delivery({}, "k")])
+    assert server.seen == []
+
+
+def test_a_service_that_asks_to_wait_is_waited_for(double, loopback) -> None:
+    double.down = 503
+    with (
+        HttpApi().open({"url": f"{double.url}/in", "oauth2": double.oauth2()}, {}, loopback) as session,
+        pytest.raises(Unreachable, match="answered 503") as raised,
+    ):
+        session.push([Delivery({}, "k")])
+    assert (raised.value.after, raised.value.sent) == (7, True)
+
+
+def test_a_refresh_token_that_is_refused_needs_a_person(double, loopback) -> None:
+    given = double.oauth2(grant="refresh_token", refresh_token="made-up-refresh-token")
+    with (
+        HttpApi().open({"url": f"{double.url}/in", "oauth2": given}, {}, loopback) as session,
+        pytest.raises(SignInAgain, match="enter a new refresh token") as raised,
+    ):
+        session.push([Delivery({}, "k")])
+    assert "made-up" not in str(raised.value)

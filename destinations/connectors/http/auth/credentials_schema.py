@@ -76,7 +76,7 @@ CREDENTIALS: Final[Schema] = {
                     "type": "string",
                     "title": message("Grant"),
                     "description": message("How a token is asked for."),
-                    "enum": ["client_credentials", "refresh_token"],
+                    "enum": ["client_credentials", "refresh_token", "authorization_code", "jwt_bearer"],
                     "default": "client_credentials",
                 },
                 "client_id": {
@@ -111,7 +111,57 @@ CREDENTIALS: Final[Schema] = {
                 "audience": {
                     **_TEXT,
                     "title": message("Audience"),
-                    "description": message("Where the service asks for one."),
+                    "description": message(
+                        "Where the service asks for one; for jwt_bearer the token URL without it."
+                    ),
+                },
+                "authorize_url": {
+                    **_URL,
+                    "pattern": "^$|" + _URL["pattern"],
+                    "title": message("Authorise URL"),
+                    "description": message(
+                        "For the grant authorization_code: where a person lets us in. Save, then press"
+                        " Authorise."
+                    ),
+                    "address": True,
+                    "default": "",
+                },
+                "authorize_params": {
+                    "type": "object",
+                    "title": message("Authorise parameters"),
+                    "description": message(
+                        "What else goes into the authorise URL, such as access_type=offline for Google."
+                    ),
+                    "additionalProperties": {"type": "string"},
+                    "default": {},
+                },
+                "private_key": {
+                    **_SECRET,
+                    "title": message("Private key"),
+                    "description": message(
+                        "For the grant jwt_bearer: an RSA key in PEM. Never sent: it signs."
+                    ),
+                },
+                "key_id": {
+                    **_TEXT,
+                    "title": message("Key id"),
+                    "description": message("For the grant jwt_bearer, where the service names its keys."),
+                },
+                "subject": {
+                    **_TEXT,
+                    "title": message("Subject"),
+                    "description": message("For the grant jwt_bearer: the user that we act for."),
+                },
+                "address_field": {
+                    **_TEXT,
+                    "title": message("Address in the answer"),
+                    "description": message(
+                        "The name of what comes with the token and says which host to call, such as"
+                        " instance_url (Salesforce) or api_domain (Zoho, Pipedrive)."
+                    ),
+                    "pattern": r"^[A-Za-z0-9_.-]*$",
+                    "maxLength": 100,
+                    "address": True,
                 },
             },
             "required": ["token_url", "client_id"],
@@ -155,6 +205,38 @@ CREDENTIALS: Final[Schema] = {
                 },
             },
             "required": ["access_key", "secret_key", "region", "service"],
+            "additionalProperties": False,
+        },
+        "azure": {
+            "type": "object",
+            "title": message("Azure"),
+            "topic": message("Azure"),
+            "description": message("For Service Bus and Event Hubs: a shared access signature."),
+            "properties": {
+                "key_name": {
+                    "type": "string",
+                    "title": message("Key name"),
+                    "description": message("The name of the policy, such as RootManageSharedAccessKey."),
+                    "minLength": 1,
+                },
+                "key": {
+                    "type": "string",
+                    "title": message("Key"),
+                    "description": message("As the portal shows it. Never sent: it signs."),
+                    "minLength": 1,
+                    "secret": True,
+                },
+                "resource": {
+                    **_URL,
+                    "pattern": "^$|" + r"^[A-Za-z]+://[^/?#\s]+(/\S*)?$",
+                    "hint": message("must be an address, such as https://name.servicebus.windows.net/queue"),
+                    "title": message("Signed address"),
+                    "description": message("That the policy is of; blank: the address of each request."),
+                    "address": False,
+                    "default": "",
+                },
+            },
+            "required": ["key_name", "key"],
             "additionalProperties": False,
         },
         "proxy": {

@@ -1,0 +1,1 @@
+"""Access tokens that all workers of a resource share, and what is known of them."""
