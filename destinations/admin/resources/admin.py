@@ -137,7 +137,6 @@ class ResourceAdmin(AsksBeforeSaving, LeanAdmin):
                 label = _("Test connection with test credentials") if is_test else _("Test connection")
                 note = _("Signs in with the stored credentials and changes nothing.")
                 yield Button(label, self.url("check", obj), note, (("set", name),))
-
         yield from authorise.buttons(self, obj)
 
     def panel(self, request: HttpRequest, obj: Resource) -> dict[str, Any]:

@@ -77,11 +77,7 @@ class HttpApi:
 
     def authorisation(self, credentials: Value) -> CodeGrant | None:
         """Where a person has to let us in. Raises ConfigurationError."""
-        if (credentials.get("oauth2") or {}).get("grant") != "authorization_code":
-            return None
-        found = described(credentials, {})
-        assert found.grant is not None
-        return CodeGrant(found.grant, found.redactor, found.proxy, found.verify)
+        return described(credentials, {}).authorisation if credentials.get("oauth2") else None
 
     def token_basis(self, credentials: Value) -> JSON:
         """Who asks for tokens, and where they are sent: other headers do not end them."""

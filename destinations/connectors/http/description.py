@@ -18,6 +18,7 @@ from destinations.connectors.http import client as http
 from destinations.connectors.http import payload
 from destinations.connectors.http.answers import Answers
 from destinations.connectors.http.auth import aws_sigv4, azure_sas
+from destinations.connectors.http.auth.code_grant import CodeGrant
 from destinations.connectors.http.auth.oauth2 import Grant
 from destinations.connectors.http.auth.webhook_signature import WebhookSigner
 from destinations.connectors.http.results import Results
@@ -71,6 +72,13 @@ class Description:
     timeout: float = 10.0
     proxy: str = ""
     verify: bool = True
+
+    @property
+    def authorisation(self) -> CodeGrant | None:
+        """How a person lets us in; None where nobody has to."""
+        if self.grant is None or self.grant.grant != "authorization_code":
+            return None
+        return CodeGrant(self.grant, self.redactor, self.proxy, self.verify)
 
     def call_of(self, delivery: Delivery) -> CallTemplate:
         """The call that a delivery begins with. Raises UnusableError where there is none."""

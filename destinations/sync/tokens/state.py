@@ -58,10 +58,11 @@ def way(resource: Resource, use_test: bool) -> Authorisation | None:
 
 
 def of(resource: Resource, use_test: bool) -> TokenState:
+    """Of credentials that cannot be used nothing is said here: forms and pushes say what is wrong."""
     try:
         asks = way(resource, use_test) is not None
-    except ConnectorError:  # the form says what is wrong with the credentials
-        asks = False
+    except ConnectorError:
+        return TokenState(State.NOT_NEEDED)
     nothing = TokenState(State.MISSING, True, reason=NOT_AUTHORISED) if asks else TokenState(State.NOT_NEEDED)
     try:
         row = AccessToken.objects.filter(resource=resource, use_test=use_test).first()

@@ -18,10 +18,18 @@ from django.utils import timezone
 from destinations import configuration
 from destinations.connectors import registry
 from destinations.connectors.base import ConnectorError, Delivery
-from destinations.models import AccessToken, AuthorisationRequest, Destination, Health, Resource
+from destinations.models import (
+    AccessToken,
+    AuthorisationRequest,
+    Destination,
+    Health,
+    ProfileSync,
+    Resource,
+)
 from destinations.sync import health, sessions
 from destinations.sync.tokens import state as token_state
 from tests.connectors.http.oauth_double import Double
+from tests.ticking import run_all
 
 BACK = "http://testserver/admin/destinations/resource/authorised/"
 
@@ -93,6 +101,41 @@ def test_a_person_authorises_and_pushes_go(admin_client, crm, destination, doubl
         assert type(session.push([Delivery({}, "k")])[0]).__name__ == "Accepted"
     assert len(double.asked) == 1
     assert LogEntry.objects.get().get_change_message() == "Authorised."
+
+
+def test_what_waits_is_kept_and_goes_once_it_is_authorised(
+    admin_client, crm, destination, double, make_profile
+):
+    destination.quiet_period = 0
+    configuration.save(destination)
+    make_profile("ana")
+    run_all()
+    state = Health.objects.get(destination=destination)
+    assert "authorise it on the resource's page" in state.problem
+    assert state.is_held(timezone.now())
+    assert double.called == []
+    come_back(admin_client, agree(leave(admin_client, crm)))
+    run_all()
+    assert ProfileSync.objects.get().state == "synced"
+    assert len(double.called) == 1
+
+
+def test_a_withdrawn_consent_holds_until_it_is_given_again(
+    admin_client, crm, destination, double, make_profile
+):
+    destination.quiet_period = 0
+    configuration.save(destination)
+    come_back(admin_client, agree(leave(admin_client, crm)))
+    double.families[0].revoked = True
+    double.revoke_access()
+    make_profile("ana")
+    run_all()
+    assert ProfileSync.objects.get().due_at is not None
+    home = html.unescape(admin_client.get(reverse("admin:index")).content.decode())
+    assert "authorise again on the resource's page: the refresh token was refused" in home
+    come_back(admin_client, agree(leave(admin_client, crm)))
+    run_all()
+    assert ProfileSync.objects.get().state == "synced"
 
 
 def test_nothing_secret_is_shown_or_stored_in_clear(admin_client, crm, double, capsys):
