@@ -23,6 +23,7 @@ from tracsync.settings import Q_CLUSTER  # noqa: E402
 
 Q_CLUSTER["sync"] = True
 TRACSYNC_ALLOWED_INTERNAL_NETWORKS = ["127.0.0.0/8"]
+WHITENOISE_AUTOREFRESH = True  # else every test client would look at all static files
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
