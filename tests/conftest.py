@@ -102,11 +102,21 @@ def recording(request):
 
 
 @pytest.fixture
-def resource(db, recording):
+def make_resource(db, recording):
     extension, _ = Extension.objects.get_or_create(slug="recording", defaults={"name": "Recording"})
     Extension.objects.filter(pk=extension.pk).update(installed_at=START)
     extension.refresh_from_db()
-    return Resource.objects.create(name="memory", type=extension, production={"token": "s3cr3t-token"})
+
+    def make(name, **fields):
+        defaults = {"type": extension, "production": {"token": "s3cr3t-token"}}
+        return Resource.objects.create(name=name, **{**defaults, **fields})
+
+    return make
+
+
+@pytest.fixture
+def resource(make_resource):
+    return make_resource("memory")
 
 
 @pytest.fixture
@@ -114,8 +124,9 @@ def make_destination(resource):
     """Make a destination that sends id and visits 20 s after the last change, unless told otherwise."""
 
     def make(name="crm", **fields):
-        defaults = {"mapping": {"id": "profile@id", "visits": "profile@stats.visits"}, "quiet_period": 20}
-        made = Destination(name=name, resource=resource, **{**defaults, **fields})
+        mapping = {"id": "profile@id", "visits": "profile@stats.visits"}
+        defaults = {"resource": resource, "mapping": mapping, "quiet_period": 20}
+        made = Destination(name=name, **{**defaults, **fields})
         configuration.save(made)
         return made
 

@@ -170,6 +170,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
+        "RatePeriodEnum": "destinations.models.RatePeriod",
         "LeavingEnum": "destinations.models.Destination.Leaving",
         "StateEnum": "destinations.models.ProfileSync.State",
         "JobStateEnum": "tracsync.common.jobs.Job.State",

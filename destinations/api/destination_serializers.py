@@ -18,7 +18,7 @@ from destinations.configuration import validation
 from destinations.configuration.history import Author
 from destinations.connectors import registry, schemas
 from destinations.connectors.base import ConfigurationError
-from destinations.insight import checking, path_suggestions
+from destinations.insight import checking, pace, path_suggestions
 from destinations.insight.destination_status import Kind, find
 from destinations.models import TODAYS, Destination, DestinationVersion, Health, Resource
 
@@ -30,7 +30,8 @@ def author(request: Request) -> Author:
 
 
 class HealthSerializer(serializers.ModelSerializer[Health]):
-    """How the destination is doing. `held_until`: nothing is sent before; `problem`: a person must act.
+    """How the destination is doing. `held_until`: nothing is sent before; `held_seconds`: so long it rests,
+    also with its whole account; `problem`: a person must act.
 
     `refusals`: so many pushes in a row were refused for the same reason, `refusal`, since `refused_since`;
     `stopped_at`: it wants nothing any more, until a person resumes it.
@@ -64,6 +65,18 @@ class WarningSerializer(serializers.Serializer[Any]):
     column = serializers.IntegerField()
 
 
+class LimitSerializer(serializers.Serializer[Any]):
+    """So many calls at once, or so many pushes (`count`) within `seconds`. `shared`: by all destinations of
+    the resource with these credentials. `set_by`: destination, resource, connector, installation, or system,
+    which has said so in its answers."""
+
+    set_by = serializers.ChoiceField([one.value for one in pace.Source], source="source")
+    shared = serializers.BooleanField()
+    calls = serializers.IntegerField(allow_null=True)
+    count = serializers.IntegerField(source="rate.count", default=None, allow_null=True)
+    seconds = serializers.FloatField(source="rate.seconds", default=None, allow_null=True)
+
+
 class DestinationSerializer(StrictModelSerializer):
     resource = Reference(queryset=Resource.objects.select_related("type"))
     mapping = serializers.JSONField(help_text="How the payload is made of the profile.")
@@ -73,6 +86,7 @@ class DestinationSerializer(StrictModelSerializer):
     effective_quiet_period = serializers.SerializerMethodField()
     effective_max_wait = serializers.SerializerMethodField()
     effective_concurrency = serializers.IntegerField(read_only=True)
+    limits = serializers.SerializerMethodField(help_text="All that hold, and where they come from.")
     health = serializers.SerializerMethodField()
     backfill_suggested = serializers.SerializerMethodField(
         help_text="Whether this request changed what is sent: profiles that are synced already are not sent"
@@ -89,7 +103,7 @@ class DestinationSerializer(StrictModelSerializer):
             *("id", "name", "description", "resource", "prerequisites", "mapping", "settings"),
             *("on_leave", "on_delete"),
             *("quiet_period", "max_wait", "effective_quiet_period", "effective_max_wait"),
-            *("concurrency", "effective_concurrency", "rate_limit", "rate_period"),
+            *("concurrency", "effective_concurrency", "rate_limit", "rate_period", "limits"),
             *("use_test_credentials", "enabled", "paused", "paused_at", "tags", "health"),
             *("warnings", "backfill_suggested", "backfill_url", "revision", "created_at", "updated_at"),
         )
@@ -111,6 +125,10 @@ class DestinationSerializer(StrictModelSerializer):
     def get_effective_max_wait(self, destination: Destination) -> float | None:
         wait = destination.effective_max_wait
         return None if wait is None else wait.total_seconds()
+
+    @extend_schema_field(LimitSerializer(many=True))
+    def get_limits(self, destination: Destination) -> Any:
+        return LimitSerializer(pace.limits(destination, timezone.now()), many=True).data
 
     @extend_schema_field(HealthSerializer(allow_null=True))
     def get_health(self, destination: Destination) -> Any:

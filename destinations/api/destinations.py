@@ -120,7 +120,7 @@ class RankingSerializer(serializers.Serializer[Any]):
 
 @described(DestinationSerializer)
 class DestinationViews(RevisionedViews[Destination]):
-    queryset = Destination.objects.select_related("resource", "health")
+    queryset = Destination.objects.select_related("resource", "health").prefetch_related("resource__accounts")
     serializer_class = DestinationSerializer
     filterset_class = DestinationFilters
     ordering = ("pk",)

@@ -61,7 +61,8 @@ class JobViews(viewsets.ReadOnlyModelViewSet[Any]):
 
     def get_queryset(self) -> QuerySet[Any]:
         jobs: QuerySet[Any] = super().get_queryset()
-        return jobs.select_related("destination__resource", "destination__health").defer(*HEAVY)
+        related = jobs.select_related("destination__resource", "destination__health").defer(*HEAVY)
+        return related.prefetch_related("destination__resource__accounts")
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])

@@ -60,6 +60,8 @@ class ResourceSerializer(StrictModelSerializer):
         model = Resource
         fields = (
             *("id", "name", "type", "credentials", "credentials_set"),
+            *("concurrency", "rate_limit", "rate_period"),
+            *("test_concurrency", "test_rate_limit", "test_rate_period"),
             *("enabled", "tags", "revision", "created_at", "updated_at"),
         )
 

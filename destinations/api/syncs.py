@@ -25,8 +25,10 @@ from profiles.models import Profile
 from tracsync.common.filters import Moment, StrictFilters, TrueFalse, Whole
 
 # All that the sentence about a row needs.
-SYNCS = ProfileSync.objects.select_related("profile", "destination__resource", "destination__health").defer(
-    "profile__document", *explain.HEAVY
+SYNCS = (
+    ProfileSync.objects.select_related("profile", "destination__resource", "destination__health")
+    .prefetch_related("destination__resource__accounts")
+    .defer("profile__document", *explain.HEAVY)
 )
 
 

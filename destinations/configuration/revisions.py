@@ -31,6 +31,12 @@ LABELS = {
     "type_id": gettext_lazy("Type"),
     "enabled": gettext_lazy("Enabled"),
     "tags": gettext_lazy("Tags"),
+    "concurrency": gettext_lazy("Concurrency"),
+    "rate_limit": gettext_lazy("Rate limit"),
+    "rate_period": gettext_lazy("Rate period"),
+    "test_concurrency": gettext_lazy("Test concurrency"),
+    "test_rate_limit": gettext_lazy("Test rate limit"),
+    "test_rate_period": gettext_lazy("Test rate period"),
 }
 DECIDED = {
     Destination: (*history.OWN, "resource_id", "settings"),

@@ -255,6 +255,25 @@ class Authorisation(Protocol):
         """What the service gives for the code that the person came back with. Raises ConnectorError."""
 
 
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most `count` deliveries within any `seconds`, wherever these begin."""
+
+    count: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an account at the system may be asked for; nothing is no limit.
+
+    `concurrency`: the most calls under way at once. All `rates` hold together.
+    """
+
+    concurrency: int | None = None
+    rates: Sequence[Rate] = ()
+
+
 class Session(Protocol):
     """Open connections, tokens and pools for one destination; used by one thread at a time."""
 
@@ -294,7 +313,7 @@ class Connector(Protocol):
         """The request that `push` would make, secrets masked, without making it: for previews."""
 
 
-# What a connector may have beside what it must.
+# What a connector, or its session, may have beside what it must.
 
 
 def operations_of(connector: Connector, settings: Mapping[str, JSON]) -> Sequence[Operation]:
@@ -395,3 +414,19 @@ def token_basis(connector: Connector, credentials: Mapping[str, JSON]) -> JSON:
     """
     of = getattr(connector, "token_basis", None)
     return of(credentials) if of else dict(credentials)
+
+
+def limits_of(connector: Connector | None) -> Limits:
+    """What holds for an account where people set nothing else: `limits` of the class, else no limit."""
+    found: Limits = getattr(connector, "limits", Limits())
+    return found
+
+
+def lowered_limits(session: Session) -> Limits | None:
+    """What the system has said, in its answers so far, of the limits of the account.
+
+    `limits()` of the session, asked after each push: a Limits, or None where nothing was said. It narrows
+    what is set, for all destinations of the account and an hour from when it was last said.
+    """
+    told: Callable[[], Limits | None] | None = getattr(session, "limits", None)
+    return None if told is None else told()

@@ -14,9 +14,10 @@ from typing import Any
 
 from django.db.models import IntegerField, OuterRef, QuerySet, Subquery
 
+from destinations.connectors.base import Rate
 from destinations.models import Destination, Health, ProfileSync
-from destinations.sync import limits
 from destinations.sync.health import is_sick
+from destinations.sync.limits import accounts
 from tracsync.common.bounded_lists import AtLeast
 
 MOST_WAITING = 1000
@@ -43,7 +44,8 @@ OBSTACLES = frozenset({Kind.OFF, Kind.RESOURCE_OFF, Kind.PAUSED, Kind.STOPPED, K
 class Condition:
     """`since` and `until` are None where nobody knows. `reason`: as recorded, of a rest or what is broken.
 
-    `count`: how many pushes were refused.
+    `count`: how many pushes were refused; `rate`: which limit is used up; `shared`: it is so for all
+    destinations of the account.
     """
 
     kind: Kind
@@ -51,6 +53,8 @@ class Condition:
     until: datetime | None = None
     reason: str = ""
     count: int = 0
+    rate: Rate | None = None
+    shared: bool = False
 
     @property
     def is_obstacle(self) -> bool:
@@ -68,7 +72,8 @@ def conditions(
 ) -> Iterator[Condition]:
     """All that is so, what weighs most first; there is always one.
 
-    Reads its resource and health: select them with it. `oldest`: when its oldest change was due.
+    Reads its resource and health, and the accounts of the resource: select and prefetch them with it.
+    `oldest`: when its oldest change was due.
     """
     if not destination.enabled:
         yield Condition(Kind.OFF, destination.disabled_at)
@@ -77,25 +82,29 @@ def conditions(
     if destination.paused_at is not None:
         yield Condition(Kind.PAUSED, destination.paused_at)
     health: Health | None = getattr(destination, "health", None)
-    if health is not None:
-        yield from _noted(destination, health, now)
+    yield from _noted(destination, health, now)
     if oldest is not None and now - oldest > LATE:
         yield Condition(Kind.BEHIND, oldest)
     yield Condition(Kind.RUNNING)
 
 
-def _noted(destination: Destination, health: Health, now: datetime) -> Iterator[Condition]:
-    """What the engine knows of it."""
-    if health.stopped_at is not None:
+def _noted(destination: Destination, health: Health | None, now: datetime) -> Iterator[Condition]:
+    """What the engine knows of it and of its account."""
+    if health is not None and health.stopped_at is not None:
         yield Condition(Kind.STOPPED, health.stopped_at, reason=health.refusal)
-    if health.refusals and is_sick(health):
+    if health is not None and health.refusals and is_sick(health):
         yield Condition(Kind.REFUSING, health.refused_since, reason=health.refusal, count=health.refusals)
-    if health.is_held(now):
-        yield Condition(Kind.RESTING, health.held_since, health.held_until, health.hold_reason)
-    if health.problem:
+    rests = [
+        Condition(Kind.RESTING, one.held_since, one.held_until, one.hold_reason, shared=one is not health)
+        for one in (health, accounts.account_of(destination))
+        if one is not None and one.is_held(now)
+    ]
+    yield from sorted(rests, key=lambda one: one.until or now, reverse=True)[:1]  # the longest
+    if health is not None and health.problem:
         yield Condition(Kind.BROKEN, health.problem_at, reason=health.problem)
-    if free_at := limits.used_up_until(destination, health, now):
-        yield Condition(Kind.LIMITED, limits.used_up_since(destination, health, now), free_at)
+    if used_up := accounts.used_up(destination, now):
+        since, until = used_up.since, used_up.until
+        yield Condition(Kind.LIMITED, since, until, rate=used_up.rate, shared=used_up.shared)
 
 
 def find(destination: Destination, kinds: Container[Kind], now: datetime) -> Condition | None:

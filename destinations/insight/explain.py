@@ -7,10 +7,13 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from destinations.insight import destination_status
+from destinations.connectors.base import Rate
+from destinations.insight import destination_status, pace
 from destinations.insight.destination_status import OBSTACLES, Condition, Kind
-from destinations.models import Destination, ProfileSync
+from destinations.insight.pace import Limit, Source
+from destinations.models import Destination, ProfileSync, RatePeriod
 from profiles.models import Profile
 from tracsync.common.numbers import grouped
 from tracsync.common.times import at, told
@@ -104,6 +107,11 @@ def in_words(destination: Destination, obstacle: Condition, now: datetime) -> st
         Kind.RESTING: _("the destination rests until %(time)s: %(reason)s"),
         Kind.LIMITED: _("the limit of %(limit)s is used up until %(time)s"),
     }
+    if obstacle.shared:
+        texts |= {
+            Kind.RESTING: _("the account of the resource %(name)s rests until %(time)s: %(reason)s"),
+            Kind.LIMITED: _("the limit of the resource %(name)s, %(limit)s, is used up until %(time)s"),
+        }
     return texts[obstacle.kind] % values(destination, obstacle, now)
 
 
@@ -115,20 +123,41 @@ def values(destination: Destination, found: Condition, now: datetime) -> dict[st
         "time": told(moment, now) if moment else None,
         "reason": translated(found.reason),
         "count": grouped(found.count),
-        "limit": rate(destination),
+        "limit": rate(found.rate) if found.rate else "",
     }
 
 
-def rate(destination: Destination) -> str:
-    """Its rate limit: 10 a minute."""
+def calls(count: int) -> str:
+    return ngettext("%(count)s call at once", "%(count)s calls at once", count) % {"count": grouped(count)}
+
+
+def in_force(destination: Destination, now: datetime) -> list[str]:
+    """Each limit that holds for a destination, and where it comes from."""
+    return [_limit(destination, one) for one in pace.limits(destination, now)]
+
+
+def _limit(destination: Destination, limit: Limit) -> str:
     texts = {
-        Destination.RatePeriod.SECOND: _("%(count)s a second"),
-        Destination.RatePeriod.MINUTE: _("%(count)s a minute"),
-        Destination.RatePeriod.HOUR: _("%(count)s an hour"),
-        Destination.RatePeriod.DAY: _("%(count)s a day"),
+        Source.DESTINATION: _("%(limit)s: set for this destination"),
+        Source.RESOURCE: _("%(limit)s, all destinations of %(name)s together: set for the resource"),
+        Source.CONNECTOR: _("%(limit)s, all destinations of %(name)s together: set by the connector"),
+        Source.SYSTEM: _("%(limit)s, all destinations of %(name)s together: the system has said so"),
+        Source.INSTALLATION: _("%(limit)s: as configured for all"),
     }
-    text = texts[Destination.RatePeriod(destination.rate_period)]
-    return text % {"count": grouped(destination.rate_limit or 0)}
+    what = rate(limit.rate) if limit.rate else calls(limit.calls or 0)
+    return texts[limit.source] % {"limit": what, "name": destination.resource.name}
+
+
+def rate(limit: Rate) -> str:
+    """A rate limit: 10 a minute; 100 in 10 s."""
+    texts = {
+        RatePeriod.SECOND.seconds: _("%(count)s a second"),
+        RatePeriod.MINUTE.seconds: _("%(count)s a minute"),
+        RatePeriod.HOUR.seconds: _("%(count)s an hour"),
+        RatePeriod.DAY.seconds: _("%(count)s a day"),
+    }
+    text = texts.get(limit.seconds, _("%(count)s in %(seconds)s s"))
+    return text % {"count": grouped(limit.count), "seconds": f"{limit.seconds:g}"}
 
 
 def _due(sync: ProfileSync, now: datetime) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from enum import StrEnum
 
 from django.db.models import Avg
 
+from destinations.connectors.base import Rate
 from destinations.models import DeliveryAttempt, Destination
-from destinations.sync import limits
+from destinations.sync.limits import accounts, rates
 
 RECENT = 200  # attempts that tell how fast a destination answers
 
@@ -30,24 +33,83 @@ class Pace:
         """Pushes a second by its answers."""
         return None if self.answer is None else self.calls * 1000 / max(self.answer, 1.0)
 
-    def is_limited(self, pushes: int) -> bool:
-        """Whether its limit holds up so many more than its answers do; also where those are not known."""
-        by_limit, by_answers = self._by_limit(pushes), self._by_answers(pushes)
-        return by_limit is not None and (by_answers is None or by_limit >= by_answers)
+    def limit(self, pushes: int) -> Rate | None:
+        """The limit that holds up so many more than the answers do, also where those are not known."""
+        slowest = max(self._rates, key=lambda rate: self._by_limit(rate, pushes), default=None)
+        by_answers = self._by_answers(pushes)
+        holds = slowest and (by_answers is None or self._by_limit(slowest, pushes) >= by_answers)
+        return slowest if holds else None
 
     def takes(self, pushes: int) -> timedelta | None:
         """At least so long; None where neither limit nor answers are known."""
-        known = [one for one in (self._by_limit(pushes), self._by_answers(pushes)) if one is not None]
+        known = [self._by_limit(rate, pushes) for rate in self._rates]
+        by_answers = self._by_answers(pushes)
+        if by_answers is not None:
+            known.append(by_answers)
         return timedelta(seconds=max(known)) if known else None
+
+    @property
+    def _rates(self) -> list[Rate]:
+        """Its own, and those that it shares: as if nothing else went there."""
+        own = self.destination.rate
+        return [*([own] if own else []), *self.destination.shared_limits.rates]
 
     def _by_answers(self, pushes: int) -> float | None:
         return None if self.rate is None else pushes / self.rate
 
-    def _by_limit(self, pushes: int) -> float | None:
-        """As many as it allows go at once, and after a period as many again: see sync/limits.py."""
-        if self.destination.rate_limit is None:
-            return None
-        return (pushes - 1) // self.destination.rate_limit * limits.reach(self.destination)
+    def _by_limit(self, rate: Rate, pushes: int) -> float:
+        """As many as it allows go at once, and after a period as many again: see sync/limits/rates.py."""
+        return (pushes - 1) // rate.count * rates.reach(rate)
+
+
+class Source(StrEnum):
+    """Who has set a limit. What the system has said was in its answers."""
+
+    DESTINATION = "destination"
+    RESOURCE = "resource"
+    CONNECTOR = "connector"
+    SYSTEM = "system"
+    INSTALLATION = "installation"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Calls at once, or a rate; `shared` with all destinations of the account."""
+
+    source: Source
+    shared: bool
+    calls: int | None = None
+    rate: Rate | None = None
+
+
+def limits(destination: Destination, now: datetime) -> list[Limit]:
+    """All that hold for a destination: the narrowest one tells."""
+    return [*_calls(destination, now), *_rates(destination, now)]
+
+
+def _calls(destination: Destination, now: datetime) -> Iterator[Limit]:
+    if destination.concurrency:
+        yield Limit(Source.DESTINATION, False, destination.concurrency)
+    if shared := destination.shared_limits.concurrency:
+        is_set = destination.resource.own_limits(destination.use_test_credentials).concurrency
+        yield Limit(Source.RESOURCE if is_set else Source.CONNECTOR, True, shared)
+    if not destination.concurrency and not shared:
+        yield Limit(Source.INSTALLATION, False, destination.effective_concurrency)
+    told = accounts.told_to(destination, now)
+    if told is not None and told.concurrency:
+        yield Limit(Source.SYSTEM, True, told.concurrency)
+
+
+def _rates(destination: Destination, now: datetime) -> Iterator[Limit]:
+    if destination.rate:
+        yield Limit(Source.DESTINATION, False, rate=destination.rate)
+    shared = destination.shared_limits.rates
+    is_set = shared and destination.resource.own_limits(destination.use_test_credentials).rates
+    for rate in shared:
+        yield Limit(Source.RESOURCE if is_set else Source.CONNECTOR, True, rate=rate)
+    told = accounts.told_to(destination, now)
+    for rate in told.rates if told else ():
+        yield Limit(Source.SYSTEM, True, rate=rate)
 
 
 def pace(destination: Destination) -> Pace:

@@ -1,7 +1,14 @@
 """Where profiles go, and what each destination knows of each of them."""
 
-from destinations.models.configuration import TODAYS, Destination, DestinationVersion, Extension, Resource
-from destinations.models.engine import Health, Heartbeat, Installation, Tally
+from destinations.models.configuration import (
+    TODAYS,
+    Destination,
+    DestinationVersion,
+    Extension,
+    RatePeriod,
+    Resource,
+)
+from destinations.models.engine import Account, Health, Heartbeat, Installation, Tally
 from destinations.models.jobs import Backfill, Replay
 from destinations.models.syncs import DeliveryAttempt, Operation, ProfileSync
 from destinations.models.tokens import AccessToken, AuthorisationRequest
@@ -9,6 +16,7 @@ from destinations.models.tokens import AccessToken, AuthorisationRequest
 __all__ = [
     "TODAYS",
     "AccessToken",
+    "Account",
     "AuthorisationRequest",
     "Backfill",
     "DeliveryAttempt",
@@ -20,6 +28,7 @@ __all__ = [
     "Installation",
     "Operation",
     "ProfileSync",
+    "RatePeriod",
     "Replay",
     "Resource",
     "Tally",

@@ -13,10 +13,25 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from destinations.connectors import registry
-from destinations.connectors.base import migrated, version
+from destinations.connectors.base import Limits, Rate, limits_of, migrated, version
 from tracsync.common.encryption import EncryptedJSONField
 
 TODAYS = 0  # what is entered now has the form that the connector has today
+
+
+class RatePeriod(models.TextChoices):
+    SECOND = "second", _("Second")
+    MINUTE = "minute", _("Minute")
+    HOUR = "hour", _("Hour")
+    DAY = "day", _("Day")
+
+    @property
+    def seconds(self) -> float:
+        return timedelta(**{f"{self.value}s": 1}).total_seconds()
+
+
+MOST_CALLS = 256  # at once
+MOST_PUSHES = 1_000_000_000  # within a period
 
 
 class Extension(models.Model):
@@ -76,6 +91,56 @@ class Resource(models.Model):
         default=True,
         help_text=_("While a resource is off nothing is sent to it; what is waiting is kept."),
     )
+    concurrency = models.PositiveSmallIntegerField(
+        _("concurrency"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_CALLS)],
+        help_text=_(
+            "The most calls under way at once, of all destinations of this resource together."
+            " Blank: what the connector says."
+        ),
+    )
+    rate_limit = models.PositiveIntegerField(
+        _("rate limit"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_PUSHES)],
+        help_text=_(
+            "The most profiles pushed within the time below, by all destinations of this resource together."
+            " Blank: what the connector says."
+        ),
+    )
+    rate_period = models.CharField(
+        _("rate period"),
+        max_length=6,
+        choices=RatePeriod.choices,
+        default=RatePeriod.SECOND,
+        db_default=RatePeriod.SECOND,
+        help_text=_("The time it is for."),
+    )
+    test_concurrency = models.PositiveSmallIntegerField(
+        _("test concurrency"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_CALLS)],
+        help_text=_("The same for the test credentials. Blank: as above."),
+    )
+    test_rate_limit = models.PositiveIntegerField(
+        _("test rate limit"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_PUSHES)],
+        help_text=_("The same for the test credentials. Blank: as above."),
+    )
+    test_rate_period = models.CharField(
+        _("test rate period"),
+        max_length=6,
+        choices=RatePeriod.choices,
+        default=RatePeriod.SECOND,
+        db_default=RatePeriod.SECOND,
+        help_text=_("The time it is for."),
+    )
     tags = models.JSONField(
         _("tags"), default=list, blank=True, help_text=_("A list of words to find it by.")
     )
@@ -103,6 +168,19 @@ class Resource(models.Model):
         self.bring_up_to_date()
         return dict(self.test if use_test else self.production)
 
+    def limits(self, use_test: bool) -> Limits:
+        """What all its destinations with these credentials may do together: as set here, else as the
+        connector says."""
+        own, declared = self.own_limits(use_test), limits_of(registry.find(self.type_id))
+        return Limits(own.concurrency or declared.concurrency, own.rates or declared.rates)
+
+    def own_limits(self, use_test: bool) -> Limits:
+        """As set here; what is not set for the test credentials is as for the others."""
+        concurrency = (use_test and self.test_concurrency) or self.concurrency
+        if use_test and self.test_rate_limit:
+            return Limits(concurrency, [rate_of(self.test_rate_limit, self.test_rate_period)])
+        return Limits(concurrency, [rate_of(self.rate_limit, self.rate_period)] if self.rate_limit else ())
+
     def bring_up_to_date(self) -> None:
         """Have the credentials as the connector has them today; nothing is stored. Raises ConfigurationError.
 
@@ -121,6 +199,10 @@ def _version_today(slug: str) -> int:
     return 1 if connector is None else version(connector)
 
 
+def rate_of(count: int, period: str) -> Rate:
+    return Rate(count, RatePeriod(period).seconds)
+
+
 class Destination(models.Model):
     """What is sent to a resource, for which profiles, and when.
 
@@ -136,12 +218,6 @@ class Destination(models.Model):
         KEEP = "keep", _("Keep it there")
         REMOVE = "remove", _("Remove it there")
         ERASE = "erase", _("Erase it there")
-
-    class RatePeriod(models.TextChoices):
-        SECOND = "second", _("Second")
-        MINUTE = "minute", _("Minute")
-        HOUR = "hour", _("Hour")
-        DAY = "day", _("Day")
 
     name = models.CharField(
         _("name"),
@@ -216,15 +292,21 @@ class Destination(models.Model):
         _("concurrency"),
         null=True,
         blank=True,
-        validators=[MinValueValidator(1), MaxValueValidator(256)],
-        help_text=_("The most calls under way at once, over all workers. Blank: as configured for all."),
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_CALLS)],
+        help_text=_(
+            "The most calls under way at once, over all workers."
+            " Blank: as the resource allows, or as configured for all."
+        ),
     )
     rate_limit = models.PositiveIntegerField(
         _("rate limit"),
         null=True,
         blank=True,
-        validators=[MinValueValidator(1), MaxValueValidator(1_000_000_000)],
-        help_text=_("The most profiles pushed within the time below, over all workers. Blank: no limit."),
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_PUSHES)],
+        help_text=_(
+            "The most profiles pushed within the time below, over all workers."
+            " Blank: only the resource's limit, if it has one."
+        ),
     )
     rate_period = models.CharField(
         _("rate period"),
@@ -289,12 +371,21 @@ class Destination(models.Model):
         return None if wait is None else timedelta(seconds=wait)
 
     @property
-    def effective_concurrency(self) -> int:
-        return self.concurrency or settings.TRACSYNC_CONCURRENCY
+    def shared_limits(self) -> Limits:
+        """Those of all destinations that sign in with the same credentials; none without a resource."""
+        return self.resource.limits(self.use_test_credentials) if self.resource_id else Limits()
 
     @property
-    def rate_seconds(self) -> float:
-        return timedelta(**{f"{self.rate_period}s": 1}).total_seconds()
+    def effective_concurrency(self) -> int:
+        """Its own, within what it shares with others."""
+        shared = self.shared_limits.concurrency
+        own: int = self.concurrency or shared or settings.TRACSYNC_CONCURRENCY
+        return min(own, shared or own)
+
+    @property
+    def rate(self) -> Rate | None:
+        """Its own rate limit, beside those that it shares with others."""
+        return rate_of(self.rate_limit, self.rate_period) if self.rate_limit else None
 
     def due_at(self, changed_at: datetime, first_changed_at: datetime) -> datetime:
         """When a burst of changes from `first_changed_at` to `changed_at` is to be pushed."""

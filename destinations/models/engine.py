@@ -9,7 +9,7 @@ from typing import Any
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from destinations.models.configuration import Destination
+from destinations.models.configuration import Destination, Resource
 from tracsync.common.translation import MessageField
 
 
@@ -32,7 +32,7 @@ class Health(models.Model):
     refused_since = models.DateTimeField(null=True)
     refusal = MessageField(blank=True, default="", db_default="")  # what was said to all of them
     stopped_at = models.DateTimeField(null=True)  # it wants nothing any more, until a person starts it again
-    usage = models.JSONField(default=list)  # what counts for the rate limit, see sync/limits.py
+    usage = models.JSONField(default=list)  # what counts for its own rate limit, see sync/limits/rates.py
 
     class Meta:
         verbose_name = _("health")
@@ -40,6 +40,36 @@ class Health(models.Model):
 
     def __str__(self) -> str:
         return f"health of destination {self.pk}"
+
+    def is_held(self, now: datetime) -> bool:
+        return self.held_until is not None and self.held_until > now
+
+
+class Account(models.Model):
+    """What the engine notes of one set of a resource's credentials: systems count calls per account,
+    whichever destination made them.
+
+    `usage` has what counts for each shared rate, by its seconds; `told` what a session was told of the
+    limits, see sync/limits/accounts.py. Without a row nothing was noted yet.
+    """
+
+    resource = models.ForeignKey(Resource, models.CASCADE, related_name="accounts", db_index=False)
+    use_test = models.BooleanField()
+    usage = models.JSONField(default=dict)
+    told = models.JSONField(null=True)
+    told_at = models.DateTimeField(null=True)
+    held_until = models.DateTimeField(null=True)  # it asked everyone to wait
+    held_since = models.DateTimeField(null=True)
+    hold_reason = MessageField(blank=True, default="")
+
+    class Meta:
+        verbose_name = _("account")
+        verbose_name_plural = _("accounts")
+        default_permissions = ()
+        constraints = (models.UniqueConstraint(fields=("resource", "use_test"), name="one_account_per_set"),)
+
+    def __str__(self) -> str:
+        return f"account of resource {self.resource_id}"
 
     def is_held(self, now: datetime) -> bool:
         return self.held_until is not None and self.held_until > now

@@ -61,6 +61,7 @@ class ProfileSync(models.Model):
     bulk = models.BooleanField(default=False)  # one of very many: what has just changed goes first
     claim_token = models.UUIDField(null=True)
     claimed_until = models.DateTimeField(null=True)
+    lanes = models.PositiveSmallIntegerField(default=0, db_default=0)  # calls at once that its claim may make
     started_at = models.DateTimeField(null=True)
     first_tried_at = models.DateTimeField(null=True)  # of the push under way: repeats have its `now`
     replays = models.PositiveIntegerField(default=0, db_default=0)  # how often it was asked to be sent again

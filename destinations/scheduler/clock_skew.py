@@ -16,7 +16,7 @@ from django.db.models import F
 from django.db.models.functions import Least
 from django.utils import timezone
 
-from destinations.models import AccessToken, Health, ProfileSync
+from destinations.models import AccessToken, Account, Health, ProfileSync
 from destinations.sync import claim, database
 from destinations.sync.tokens.store import StoredTokens
 from profiles.models import Profile
@@ -67,7 +67,8 @@ def mend(now: datetime) -> int:
     found += database.update(claimed, skip_locked=True, claimed_until=now)
     waiting = ProfileSync.objects.filter(due_at__gt=latest, state_since__gt=latest)
     found += database.update(waiting, skip_locked=True, due_at=now, state_since=now)
-    found += Health.objects.filter(held_since__gt=latest).update(held_until=now, held_since=now)
+    for noted in (Health, Account):
+        found += noted._default_manager.filter(held_since__gt=latest).update(held_until=now, held_since=now)
     found += Health.objects.filter(claimed_at__gt=latest).update(claimed_at=now)
     renewing = AccessToken.objects.filter(renewing_until__gt=latest + StoredTokens.RENEWAL)
     return found + renewing.update(renewing_until=None)

@@ -8,12 +8,13 @@ several destinations is read and recorded together.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from statistics import median
 from uuid import UUID
@@ -26,6 +27,7 @@ from destinations.connectors.base import (
     ConnectorError,
     Delivery,
     Hold,
+    Limits,
     Outcome,
     Rejected,
     Retry,
@@ -33,11 +35,13 @@ from destinations.connectors.base import (
     Stop,
     Unknown,
     batch_size,
+    lowered_limits,
 )
 from destinations.models import Destination, ProfileSync
-from destinations.sync import claim, concurrency, database, entries, limits, outcomes, retry, sessions, turns
+from destinations.sync import claim, concurrency, database, entries, health, outcomes, retry, sessions, turns
 from destinations.sync.concurrency import Lanes, new_recent_calls
 from destinations.sync.decide import Decider, Deliver
+from destinations.sync.limits import accounts, rates
 from profiles.models import Profile
 from tracsync.common.messages import message
 
@@ -64,18 +68,34 @@ class Push:
 class Pace:
     """How a destination answers, as far as this process knows.
 
-    `rows` make a slice, by the time that the last one took; `recent_calls` are the seconds of the last calls.
+    `rows` make a slice, by the time that the last one took; `recent_calls` are the seconds of the last calls;
+    `told` is what was said of the account's limits, and was noted at `noted_at` (monotonic time).
     """
 
     def __init__(self) -> None:
         self.rows = SLICE
         self.recent_calls = new_recent_calls()
+        self.told: Limits | None = None
+        self.noted_at = -math.inf
 
     def note(self, seconds: float) -> None:
         if seconds < SLICE_SECONDS / 2:
             self.rows *= 2
         elif seconds > SLICE_SECONDS * 2:
             self.rows = max(1, self.rows // 2)
+
+    def hear(self, told: Limits | None) -> None:
+        """What a session was told of the account's limits."""
+        if told is not None and told != self.told:
+            self.told, self.noted_at = told, -math.inf
+
+    def untold(self) -> Limits | None:
+        """What has to be noted of it now, the first time and every few minutes."""
+        now = time.monotonic()
+        if self.told is None or now - self.noted_at < accounts.TELL_EVERY.total_seconds():
+            return None
+        self.noted_at = now
+        return self.told
 
 
 paces: defaultdict[int, Pace] = defaultdict(Pace)  # by destination
@@ -184,8 +204,9 @@ class Record:
 
 
 def _part(destination: Destination, found: Sequence[entries.Entry]) -> outcomes.Part:
-    calls = paces[destination.pk].recent_calls.copy()  # lanes may be adding to it
-    return outcomes.Part(destination, found, median(calls) if calls else None)
+    pace = paces[destination.pk]
+    calls = pace.recent_calls.copy()  # lanes may be adding to it
+    return outcomes.Part(destination, found, median(calls) if calls else None, pace.untold())
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +217,7 @@ class Shared:
     profiles: Profiles
     record: Record
     epoch: UUID
+    resting: set[accounts.Key] = field(default_factory=set)  # accounts that have just asked to wait
 
 
 class Batch:
@@ -210,7 +232,7 @@ class Batch:
         self.record = shared.record
         self.pace = paces[destination.pk]
         self.decider = Decider(destination)
-        self.lanes = Lanes(self._session, limits.lanes(destination), self.pace.recent_calls)
+        self.account = accounts.key_of(destination)
         self.lock = threading.Lock()  # for what the lanes change together
         self.slices = 0
         self.is_begun = False
@@ -223,6 +245,8 @@ class Batch:
 
     def run(self, rows: list[ProfileSync]) -> None:
         """Push the rows, as far as the destination and the time allow."""
+        most = rows[0].lanes or rates.lanes(self.destination)  # none, if an older release has claimed them
+        self.lanes = Lanes(self._session, most, self.pace.recent_calls)
         # Slices are of one kind: those of a backfill have less time.
         self._push_rows([row for row in rows if not row.bulk])
         self.ends_at = self.began + BULK_DEADLINE
@@ -246,7 +270,8 @@ class Batch:
     def _goes_on(self) -> bool:
         is_in_time = time.monotonic() < self.ends_at and self.shared.lease.holds()
         in_time = is_in_time and not concurrency.is_ending()
-        return in_time and not self.told_to_wait and self.failures < retry.BREAKER_FAILURES
+        is_well = not self.told_to_wait and self.failures < retry.BREAKER_FAILURES
+        return in_time and is_well and self.account not in self.shared.resting
 
     def _may_send(self) -> bool:
         """Whether there is time, and nobody has paused the destination or been asked to wait meanwhile."""
@@ -305,9 +330,12 @@ class Batch:
         began, started = timezone.now(), time.monotonic()
         try:
             came = _outcomes(session, [push.delivery for push in part])
-        except ConnectorError:  # nothing could be tried
+        except ConnectorError as error:  # nothing could be tried
             self.record.not_sent(ids)
+            if getattr(error, "after", None) is not None:
+                self.shared.resting.add(self.account)
             raise
+        self.pace.hear(_told(session))
         seconds = time.monotonic() - started
         found = []
         with self.lock:
@@ -321,7 +349,9 @@ class Batch:
 
     def _count(self, outcome: Outcome) -> None:
         """What ends the batch is decided as `health` decides whether the destination is well."""
-        is_told = isinstance(outcome, Accepted | Rejected | Retry) and outcome.after is not None
+        is_told = health.asked_wait(outcome) is not None
+        if is_told:
+            self.shared.resting.add(self.account)
         if is_told or isinstance(outcome, Hold | Stop):
             self.told_to_wait = True  # and no answer to a call beside this one takes that back
         if isinstance(outcome, Accepted | Rejected):
@@ -333,6 +363,14 @@ class Batch:
                 self.told_to_wait = True
         elif not is_told:
             self.failures += 1
+
+
+def _told(session: Session) -> Limits | None:
+    try:
+        return lowered_limits(session)
+    except Exception as error:  # a connector's own mistake: what is set holds
+        logger.error("a connector failed with %s when asked for its limits", type(error).__name__)
+        return None
 
 
 def _outcomes(session: Session, deliveries: list[Delivery]) -> Sequence[Outcome]:

@@ -16,14 +16,15 @@ import time
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, connections, models, transaction
-from django.db.models import Case, Count, F, Q, QuerySet, Value, When
+from django.db.models import Case, Count, F, Max, Q, QuerySet, Value, When
 from django.db.models.functions import Cast, Coalesce
 from django.utils import timezone
 from django_q.tasks import async_task
@@ -31,8 +32,10 @@ from django_q.tasks import async_task
 from destinations.connectors import registry
 from destinations.connectors.base import ConnectorError, batch_size, migrated
 from destinations.models import Destination, Health, ProfileSync
-from destinations.sync import database, limits, turns
+from destinations.sync import database, turns
 from destinations.sync.health import is_sick
+from destinations.sync.limits import accounts, rates
+from destinations.sync.limits.accounts import Sharing, Wanted
 from tracsync.common.encryption import UndecryptableValue, decrypt
 from tracsync.common.messages import message
 
@@ -59,12 +62,14 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Due rows of one destination. `alone`: nothing else may be with them in a claim."""
+    """Due rows of one destination. `alone`: nothing else may be with them in a claim. `lanes`: so many calls
+    at once they may be pushed with."""
 
     destination_id: int
     ids: list[int]
     slow: bool
     alone: bool
+    lanes: int
 
 
 def claim(destination: Destination, now: datetime, *, started: bool = False) -> Claim | None:
@@ -83,18 +88,22 @@ def claim_all(
     """Take a batch of what is due at each of these destinations, those first in line first, in no more than
     `most` claims, and `most_slow` of slow destinations.
 
-    A destination's health row is the lock that keeps several schedulers from claiming too much at once; a
-    scheduler that finds it taken leaves the destination to the other one.
+    A destination's health row is the lock that keeps several schedulers from claiming too much at once, and
+    its account's row where limits are shared; a scheduler that finds one taken leaves the destination to the
+    other one.
     """
     if not destinations or most == 0:
         return []
     with transaction.atomic():
         health = _lock_health(destinations)
-        rooms = _rooms([one for one in destinations if one.pk in health], health, now)
+        mine = {one.pk: one for one in destinations if one.pk in health}
+        sharing = Sharing(mine.values(), partial(_under_way, now), now)
+        rooms = _rooms([one for one in mine.values() if sharing.has_room(one)], health, now)
         if most is not None and len(rooms) > most:
             share = max(LEAST_SHARE, most * settings.TRACSYNC_BATCH_SIZE // len(rooms))
             rooms = {pk: min(room, share) for pk, room in rooms.items()}
-        claims = _packed(_take(rooms, health, now) if rooms else [])
+        batches = _take(rooms, mine, health, now) if rooms else []
+        claims = _packed(_within(sharing, batches, mine))
         slow = [one for one in claims if one[0].slow]
         surplus = slow[most_slow:] if most_slow is not None else []
         claims = [one for one in claims if one not in surplus][:most]
@@ -213,14 +222,43 @@ def _rooms(
 
 def _room(destination: Destination, health: Health, rows: int, batches: int, now: datetime) -> int:
     """`rows` in so many `batches` are in flight."""
-    if batches >= limits.batches(destination):
+    if batches >= rates.batches(destination):
         return 0
-    left = limits.left(destination, health, rows, now)
-    most = _batch_size(health)
-    room = most if left is None else min(most, left)
+    room = _batch_size(health)
+    if destination.rate is not None:
+        room = min(room, rates.left(destination.rate, health.usage, rows, now))
     if is_sick(health):
         return 0 if batches else min(1, room)
     return room
+
+
+def _under_way(now: datetime, resources: Collection[int]) -> accounts.InFlight:
+    """What is in flight at the accounts of these resources: rows, and calls that may be made at once."""
+    in_flight = ProfileSync.objects.filter(destination__resource__in=resources, claimed_until__gt=now)
+    of = ("destination__resource", "destination__use_test_credentials", "destination", "claim_token")
+    found: dict[accounts.Key, Wanted] = {}
+    for resource, use_test, *_, rows, lanes in (
+        in_flight.order_by().values_list(*of).annotate(rows=Count("pk"), at_once=Max("lanes"))
+    ):
+        before = found.get((resource, use_test), Wanted(0, 0))
+        found[resource, use_test] = Wanted(before.pushes + rows, before.lanes + max(1, lanes))
+    return found
+
+
+def _within(
+    sharing: Sharing, batches: Sequence[_Batch], destinations: Mapping[int, Destination]
+) -> list[_Batch]:
+    """As much of each batch as its account has room for, and those that are left of it, in their order."""
+    by_account: dict[accounts.Key, list[_Batch]] = {}
+    for batch in batches:
+        by_account.setdefault(accounts.key_of(destinations[batch.destination_id]), []).append(batch)
+    fitted: dict[int, _Batch] = {}
+    for key, together in by_account.items():
+        given = sharing.share(key, [Wanted(len(batch.ids), batch.lanes) for batch in together])
+        for batch, (rows, lanes) in zip(together, given, strict=True):
+            if rows and lanes:
+                fitted[batch.destination_id] = replace(batch, ids=batch.ids[:rows], lanes=lanes)
+    return [fitted[batch.destination_id] for batch in batches if batch.destination_id in fitted]
 
 
 def _batch_size(health: Any) -> int:
@@ -234,7 +272,12 @@ def _batch_size(health: Any) -> int:
         return most  # the push will say what is wrong with it
 
 
-def _take(rooms: Mapping[int, int], health: Mapping[int, Health], now: datetime) -> list[_Batch]:
+def _take(
+    rooms: Mapping[int, int],
+    destinations: Mapping[int, Destination],
+    health: Mapping[int, Health],
+    now: datetime,
+) -> list[_Batch]:
     """The rows that make the next batch of each, locked."""
     found: dict[int, list[tuple[int, datetime | None, int]]] = {pk: [] for pk in rooms}
     for destination_id, *row in turns.due_rows(rooms, now):
@@ -253,7 +296,8 @@ def _take(rooms: Mapping[int, int], health: Mapping[int, Health], now: datetime)
         ids, alone = _choose([row for row in rows if row[0] not in lost])
         if ids:
             slow = (health[destination_id].call_seconds or 0.0) >= turns.SLOW_CALL
-            batches.append(_Batch(destination_id, ids, slow, alone))
+            lanes = rates.lanes(destinations[destination_id])
+            batches.append(_Batch(destination_id, ids, slow, alone, lanes))
     return batches
 
 
@@ -292,7 +336,7 @@ def _mark(claims: Sequence[Sequence[_Batch]], now: datetime, started: bool) -> l
         for batches in claims
     ]
     turn = {
-        batch.destination_id: one.token
+        batch.destination_id: (one.token, batch.lanes)
         for one, batches in zip(made, claims, strict=True)
         for batch in batches
     }
@@ -301,18 +345,23 @@ def _mark(claims: Sequence[Sequence[_Batch]], now: datetime, started: bool) -> l
     return made
 
 
-def _hold(ids: Sequence[int], tokens: Mapping[int, str], now: datetime, started: bool) -> None:
-    """Give the rows of each destination its token. By hand, as every push passes through here: what Django
-    would build of it anew takes many times what the database does."""
+def _hold(ids: Sequence[int], turn: Mapping[int, tuple[str, int]], now: datetime, started: bool) -> None:
+    """Give the rows of each destination its token, and the calls that it may make at once.
+
+    By hand, as every push passes through here: what Django would build of it anew takes many times what the
+    database does.
+    """
     moment, lease = map(connection.ops.adapt_datetimefield_value, (now, now + LEASE))
-    uuids = {pk: models.UUIDField().get_db_prep_value(token, connection) for pk, token in tokens.items()}
+    uuids = {pk: models.UUIDField().get_db_prep_value(token, connection) for pk, (token, _) in turn.items()}
+    lanes = {pk: lanes for pk, (_, lanes) in turn.items()}
     when = "WHEN %s THEN %s::uuid" if connection.vendor == "postgresql" else "WHEN %s THEN %s"
     started_at = "%s" if started else "NULL"
     # A push that began and was never recorded may have arrived: what the destination holds is in doubt.
     sql = f"""
         UPDATE destinations_profilesync
         SET state = 'claimed', reason = '', state_since = %s, claimed_until = %s,
-            claim_token = CASE destination_id {" ".join([when] * len(tokens))} END,
+            claim_token = CASE destination_id {" ".join([when] * len(turn))} END,
+            lanes = CASE destination_id {" ".join(["WHEN %s THEN %s"] * len(turn))} END,
             first_tried_at = {"COALESCE(first_tried_at, %s)" if started else "first_tried_at"},
             payload_hash = CASE WHEN started_at IS NULL THEN payload_hash ELSE '' END,
             in_doubt = CASE WHEN started_at IS NULL THEN in_doubt ELSE true END,
@@ -320,8 +369,9 @@ def _hold(ids: Sequence[int], tokens: Mapping[int, str], now: datetime, started:
             started_at = {started_at}
         WHERE id IN ({", ".join(["%s"] * len(ids))})"""  # noqa: S608 - no user text in it
     begun = [moment] if started else []
+    given = [*chain(*uuids.items()), *chain(*lanes.items())]
     with connection.cursor() as cursor:
-        cursor.execute(sql, [moment, lease, *chain(*uuids.items()), *begun, *begun, *ids])
+        cursor.execute(sql, [moment, lease, *given, *begun, *begun, *ids])
 
 
 def _park(ids: Sequence[int]) -> None:

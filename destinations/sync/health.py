@@ -15,10 +15,11 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from destinations.connectors.base import Accepted, Hold, Rejected, Retry, Stop, Unknown
+from destinations.connectors.base import Accepted, Hold, Limits, Rejected, Retry, Stop, Unknown
 from destinations.models import Destination, Health, ProfileSync
-from destinations.sync import database, limits, retry
+from destinations.sync import database, retry
 from destinations.sync.decide import Refuse
+from destinations.sync.limits import accounts, rates
 from tracsync.common.messages import message
 
 ASKED_TO_WAIT = message("it allows no more calls for now")
@@ -27,12 +28,14 @@ MOST_ROWS = 1000  # that are touched in one transaction
 
 
 class Seen(NamedTuple):
-    """What was seen of a destination: results of pushes, when each of them was sent, and what calls take."""
+    """What was seen of a destination: results of pushes, when each of them was sent, what calls take, and
+    what its sessions were told of the account's limits."""
 
     destination: Destination
     results: Sequence[Any]
     sent_at: Sequence[datetime]
     call_seconds: float | None
+    told: Limits | None = None
 
 
 def note(seen: Sequence[Seen]) -> None:
@@ -49,6 +52,22 @@ def note(seen: Sequence[Seen]) -> None:
         _note(locked[one.destination.pk], one)
     fields = [field.attname for field in Health._meta.concrete_fields if not field.primary_key]
     database.insert(list(locked.values()), update=fields)
+    accounts.note([_seen_of_account(one) for one in seen])
+
+
+def _seen_of_account(seen: Seen) -> accounts.Seen:
+    """Systems count per account: where one destination is asked to wait, all of its account are."""
+    asked = [(after, result) for result in seen.results if (after := asked_wait(result)) is not None]
+    if not asked:
+        return accounts.Seen(seen.destination, seen.sent_at, told=seen.told)
+    after, result = max(asked, key=lambda one: one[0])
+    reason = ASKED_TO_WAIT if isinstance(result, Accepted) else result.reason
+    return accounts.Seen(seen.destination, seen.sent_at, retry.retry_after(after), reason, seen.told)
+
+
+def asked_wait(result: Any) -> float | None:
+    """Seconds that everyone is asked to wait."""
+    return result.after if isinstance(result, Accepted | Rejected | Retry) else None
 
 
 def _locked(ids: Collection[int]) -> dict[int, Health]:
@@ -69,7 +88,8 @@ def _note(health: Health, seen: Seen) -> None:
         health.recovered_at = timezone.now()
     if ended_since is not None:
         _second_chance(seen.destination, ended_since)
-    limits.use(seen.destination, health, seen.sent_at)
+    rate = seen.destination.rate
+    health.usage = [] if rate is None else rates.counted(rate, health.usage, seen.sent_at, timezone.now())
     if seen.call_seconds is not None:
         health.call_seconds = seen.call_seconds
 
@@ -85,11 +105,14 @@ def unusable(
         if needs_person:
             _problem(health, reason)
         health.save()
+        if after is not None:
+            accounts.rest(destination_id, retry.retry_after(after), reason)
 
 
 def mended(destination: Destination) -> None:
-    """A person starts the destination again: its problem and its rest are over."""
+    """A person starts the destination again: its problem and its rest, and that of its account, are over."""
     Health.objects.filter(destination=destination).update(**_WELL)
+    accounts.end_rest(destination)
 
 
 def let_in(destination: Destination) -> None:
@@ -100,6 +123,7 @@ def let_in(destination: Destination) -> None:
 def edited(destination: Destination) -> None:
     """A person has changed what or where it sends: what was rejected gets another chance, too."""
     Health.objects.filter(destination=destination).update(**_WELL, edited_at=timezone.now())
+    accounts.end_rest(destination)
 
 
 _WELL: dict[str, Any] = {

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from django.db import OperationalError, transaction
 from django.utils import timezone
 
-from destinations.connectors.base import Accepted, Hold, Rejected, Retry, Stop, Unknown
+from destinations.connectors.base import Accepted, Hold, Limits, Rejected, Retry, Stop, Unknown
 from destinations.models import Destination, ProfileSync
 from destinations.sync import counters, database, health, remote_ids, retry
 from destinations.sync.decide import Refuse, Skip, Unchanged, Wait
@@ -69,11 +69,13 @@ MEANWHILE = (
 
 
 class Part(NamedTuple):
-    """What became of pushes to one destination; `call_seconds`: what its calls take, where that is known."""
+    """What became of pushes to one destination; `call_seconds`: what its calls take, where that is known;
+    `told`: what it has said of the limits of its account."""
 
     destination: Destination
     entries: Sequence[Entry]
     call_seconds: float | None = None
+    told: Limits | None = None
 
 
 def record(token: str, parts: Sequence[Part]) -> None:
@@ -133,7 +135,7 @@ def _seen(part: Part) -> health.Seen:
         for entry in part.entries
     ]
     sent_at = [entry.attempt.at for entry in part.entries if entry.attempt]
-    return health.Seen(part.destination, results, sent_at, part.call_seconds)
+    return health.Seen(part.destination, results, sent_at, part.call_seconds, part.told)
 
 
 def _without_details(entry: Entry, error: Exception) -> Entry:

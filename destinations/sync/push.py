@@ -223,7 +223,7 @@ def _usual_call(destination: Destination) -> float:
 
 def _open(ids: Collection[int]) -> list[Destination]:
     """Those of the destinations that can be sent to. One whose secrets no key opens can not, and says so."""
-    rows = turns.open_now(timezone.now()).select_related("resource")
+    rows = turns.with_limits(turns.open_now(timezone.now()).select_related("resource"))
     try:
         return list(rows.filter(pk__in=ids))
     except UndecryptableValue as error:

@@ -10,7 +10,8 @@ from django.db import connection, models
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
 from destinations.models import DeliveryAttempt, Destination, Health, ProfileSync
-from destinations.sync import database, limits
+from destinations.sync import database
+from destinations.sync.limits import accounts, rates
 
 SLOW_CALL = 1.0  # seconds: a destination whose calls take as long is served in the background
 
@@ -35,13 +36,19 @@ def ready(now: datetime, due: Mapping[int, Moments] | None = None) -> list[Desti
     if not since:
         return []
     rows = Destination.objects.filter(pk__in=since).exclude(pk__in=_busy(now)).order_by()
-    found = list(rows.select_related("health").defer("mapping", "settings"))
+    heavy = ("mapping", "settings", "resource__production", "resource__test", "resource__edits")
+    found = list(with_limits(rows.select_related("health", "resource").defer(*heavy)))
 
     def waiting_since(one: Destination) -> datetime:
         health = health_of(one)
         return max(since[one.pk], health.claimed_at) if health and health.claimed_at else since[one.pk]
 
     return sorted(found, key=lambda one: (waiting_since(one), one.pk))
+
+
+def with_limits(destinations: QuerySet[Destination]) -> QuerySet[Destination]:
+    """With what the limits of their accounts are read from."""
+    return destinations.prefetch_related("resource__accounts")
 
 
 def _oldest(moments: Moments, now: datetime) -> datetime | None:
@@ -109,13 +116,14 @@ def _busy(now: datetime) -> list[int]:
     """Those with all batches in flight that any may have: no lock is taken to find that out."""
     in_flight = ProfileSync.objects.filter(claimed_until__gt=now).values("destination").order_by()
     batches = in_flight.annotate(batches=Count("claim_token", distinct=True))
-    return list(batches.filter(batches__gte=limits.BATCHES).values_list("destination", flat=True))
+    return list(batches.filter(batches__gte=rates.BATCHES).values_list("destination", flat=True))
 
 
 def open_now(now: datetime) -> QuerySet[Destination]:
-    """The destinations that are neither off nor paused nor resting."""
+    """The destinations that are neither off nor paused nor resting, by themselves or with their account."""
     usable = Destination.objects.filter(enabled=True, paused_at=None, resource__enabled=True)
-    return usable.exclude(health__held_until__gt=now).exclude(health__stopped_at__isnull=False)
+    well = usable.exclude(health__held_until__gt=now).exclude(health__stopped_at__isnull=False)
+    return accounts.not_resting(well, now)
 
 
 def due_rows(rooms: Mapping[int, int], now: datetime) -> list[tuple[int, int, datetime | None, int]]:

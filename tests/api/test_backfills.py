@@ -82,7 +82,7 @@ def test_a_list_newest_first_with_filters(api, begun, make_destination):
 def test_a_list_asks_as_often_whatever_its_length(api, begun, django_assert_max_num_queries):
     for _ in range(10):
         Backfill.objects.create(destination=begun.destination)
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(4):
         api.get("/api/backfills/")
 
 

@@ -129,5 +129,5 @@ def test_a_list_asks_as_often_whatever_its_length(api, crm, django_assert_max_nu
         Replay.objects.create(
             destination=crm, choice=selection.read_request({"destination": crm.pk}).as_dict()
         )
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(4):
         api.get("/api/replays/")

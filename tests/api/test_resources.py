@@ -6,7 +6,7 @@ import time
 import pytest
 from django.utils import timezone
 
-from destinations.connectors.base import Token
+from destinations.connectors.base import Limits, Token
 from destinations.models import AccessToken, Extension, Resource
 from destinations.sync.tokens.store import StoredTokens
 
@@ -267,3 +267,27 @@ def test_the_state_of_an_authorisation_and_never_a_token(api, shop):
     found = api.get(path).json()["production"]
     assert (found["state"], found["reason"]) == ("ended", "authorise again")
     assert found["ended_at"]
+
+
+def test_limits_are_set_and_shown_with_each_destination(api, shop):
+    url = f"/api/resources/{shop['id']}/"
+    limits = {"concurrency": 4, "rate_limit": 100, "rate_period": "minute", "test_concurrency": 1}
+    assert limits.items() <= api.patch(url, limits).json().items()
+    body = {"name": "crm", "resource": shop["id"], "mapping": {}, "settings": {}, "concurrency": 9}
+    destination = api.post("/api/destinations/", body).json()
+    assert destination["effective_concurrency"] == 4
+    assert destination["limits"] == [
+        {"set_by": "destination", "shared": False, "calls": 9, "count": None, "seconds": None},
+        {"set_by": "resource", "shared": True, "calls": 4, "count": None, "seconds": None},
+        {"set_by": "resource", "shared": True, "calls": None, "count": 100, "seconds": 60.0},
+    ]
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [{"concurrency": 0}, {"concurrency": 257}, {"test_rate_limit": -1}, {"rate_period": "week"}],
+)
+def test_limits_that_make_no_sense_are_refused(api, shop, limits):
+    response = api.patch(f"/api/resources/{shop['id']}/", limits)
+    assert (response.status_code, list(response.json())) == (400, list(limits))
+    assert Resource.objects.get().limits(use_test=True) == Limits()

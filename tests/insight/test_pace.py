@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from destinations.connectors.base import Rate
 from destinations.insight import pace as paces
 from destinations.insight.pace import pace
 from destinations.models import DeliveryAttempt, Destination
@@ -27,7 +28,7 @@ def answered(destination, profile, *milliseconds):
 def test_nobody_knows_where_nothing_was_sent_and_there_is_no_limit(crm):
     assert pace(crm).takes(100) is None
     assert pace(Destination()).takes(100) is None
-    assert not pace(crm).is_limited(100)
+    assert pace(crm).limit(100) is None
 
 
 def test_by_its_recent_answers_with_as_many_calls_at_once_as_it_allows(crm, make_profile, monkeypatch):
@@ -48,7 +49,7 @@ def test_as_many_as_the_limit_allows_go_at_once(crm, make_profile):
     assert pace(crm).takes(10) == timedelta(0)
     assert pace(crm).takes(11) == timedelta(seconds=63)  # a period and the part of it that it is counted in
     assert pace(crm).takes(30) == timedelta(seconds=126)
-    assert pace(crm).is_limited(30)
+    assert pace(crm).limit(30) == Rate(10, 60.0)
     answered(crm, make_profile("p"), 100_000)
-    assert not pace(crm).is_limited(10)
+    assert pace(crm).limit(10) is None
     assert pace(crm).takes(10) == timedelta(seconds=500)

@@ -6,14 +6,16 @@ import threading
 from collections import Counter
 
 import pytest
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from django.db.models import Sum
 from django.utils import timezone
 
-from destinations.models import DeliveryAttempt, ProfileSync, Replay, Tally
+from destinations import configuration
+from destinations.models import Account, DeliveryAttempt, ProfileSync, Replay, Tally
 from destinations.operations import batches, replay, selection
 from destinations.scheduler import loop
-from destinations.sync import claim, counters, limits, settle
+from destinations.sync import claim, counters, settle
+from destinations.sync.limits import rates
 from profiles import changes
 from profiles.imports import job as import_jobs
 from profiles.imports.models import ImportJob
@@ -65,7 +67,7 @@ def test_schedulers_settle_every_profile_once(recording, make_destination):
 
 
 def test_schedulers_claim_every_row_once(recording, make_destination, monkeypatch):
-    monkeypatch.setattr(limits, "BATCHES", 1000)
+    monkeypatch.setattr(rates, "BATCHES", 1000)
     destination = make_destination(quiet_period=0.001)
     write(1000)
     settle.settle(timezone.now())
@@ -97,6 +99,46 @@ def test_schedulers_together_keep_to_the_batches_of_a_destination(recording, mak
 
     in_threads(4, claim_some)
     assert len([one for one in claims if one is not None]) == 2
+
+
+def test_schedulers_together_keep_to_what_an_account_shares(
+    recording, make_destination, resource, settings, monkeypatch
+):
+    settings.TRACSYNC_BATCH_SIZE = 10
+    monkeypatch.setattr(recording, "batch_size", 1)
+    resource.concurrency, resource.rate_limit, resource.rate_period = 3, 25, "hour"
+    configuration.save(resource)
+    made = [make_destination(f"d{n}", quiet_period=0.001) for n in range(6)]
+    write(100)
+    settle.settle(timezone.now())
+    rows, now = [], timezone.now()
+
+    def claim_some():
+        for _ in range(5):
+            for one in made:
+                found = claim.claim(one, now)
+                rows.extend(found.ids if found else ())
+
+    in_threads(4, claim_some)
+    held = ProfileSync.objects.filter(claimed_until__isnull=False)
+    batches = set(held.values_list("destination", "claim_token", "lanes"))
+    assert sum(lanes for *_, lanes in batches) == 3
+    assert held.count() == len(rows) == 25
+
+
+def test_an_account_that_another_scheduler_has_locked_is_left_to_it(recording, make_destination, resource):
+    resource.concurrency = 3
+    configuration.save(resource)
+    destination = make_destination(quiet_period=0.001)
+    Account.objects.create(resource=resource, use_test=False)
+    write(5)
+    settle.settle(timezone.now())
+    found = []
+    with transaction.atomic():
+        Account.objects.select_for_update().get()
+        in_threads(1, lambda: found.append(claim.claim(destination, timezone.now())))
+    assert found == [None]
+    assert claim.claim(destination, timezone.now()) is not None
 
 
 def test_changes_while_schedulers_run_all_arrive(recording, make_destination):

@@ -13,8 +13,9 @@ from destinations.connectors.base import Retry
 from destinations.insight import explain
 from destinations.models import Destination, Health, ProfileSync
 from destinations.scheduler import loop
-from destinations.sync import claim, limits, settle
+from destinations.sync import claim, settle
 from destinations.sync.concurrency import Lanes, new_recent_calls
+from destinations.sync.limits import accounts, rates
 
 pytestmark = pytest.mark.django_db
 
@@ -47,7 +48,7 @@ def test_no_period_wherever_it_begins_holds_more_than_the_limit(
 ):
     destination = make_destination(rate_limit=5, rate_period=period)
     make_due(make_profile, frozen, 30)
-    length, rng = destination.rate_seconds, random.Random(3)
+    length, rng = destination.rate.seconds, random.Random(3)
     for _ in range(100):
         loop.tick()
         frozen.forward(length * rng.uniform(0, 0.2))
@@ -116,10 +117,10 @@ def test_a_used_up_limit_is_explained(frozen, make_destination, make_profile):
         state="pending"
     )
     assert explain.sentence(row) == "kept: the limit of 2 a minute is used up until 12:01:21 (in 1 min 1 s)"
-    found = row.destination
-    assert limits.used_up_since(found, found.health, timezone.now()) == timezone.now()
+    assert accounts.used_up(row.destination, timezone.now()).since == timezone.now()
     frozen.forward(20)
-    assert (timezone.now() - limits.used_up_since(found, found.health, timezone.now())).total_seconds() >= 17
+    since = accounts.used_up(row.destination, timezone.now()).since
+    assert (timezone.now() - since).total_seconds() >= 17
     frozen.forward(-20)
     frozen.forward(61)
     assert explain.sentence(row) == "due since 12:00:20 (1 min ago)"
@@ -139,13 +140,13 @@ def test_a_long_list_of_parts_is_not_kept(frozen, make_destination, make_profile
 )
 def test_batches_and_lanes_keep_within_the_concurrency(make_destination, concurrency, batches, lanes):
     destination = make_destination(concurrency=concurrency)
-    assert (limits.batches(destination), limits.lanes(destination)) == (batches, lanes)
+    assert (rates.batches(destination), rates.lanes(destination)) == (batches, lanes)
     assert batches * lanes <= concurrency
 
 
 def test_without_one_of_its_own_a_destination_has_the_concurrency_of_all(make_destination, settings):
     settings.TRACSYNC_CONCURRENCY = 6
-    assert limits.lanes(make_destination()) == 3
+    assert rates.lanes(make_destination()) == 3
 
 
 class Calls:

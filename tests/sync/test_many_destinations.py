@@ -113,11 +113,13 @@ def test_one_that_cannot_be_sent_to_harms_only_itself(
 
 
 def test_what_asks_to_wait_gives_its_rows_back_and_others_go_on(
-    frozen, recording, make_destination, monkeypatch
+    frozen, recording, make_destination, make_resource, monkeypatch
 ):
     monkeypatch.setattr(recording, "batch_size", 1)
     for name in ("busy", "fine"):
-        make_destination(name, mapping={"to": name, "id": "profile@id"})
+        make_destination(
+            name, mapping={"to": name, "id": "profile@id"}, resource=make_resource(f"that of {name}")
+        )
     changes.write([changes.Change(f"p{n}", "put", {"id": f"p{n}"}) for n in range(4)])
     frozen.forward(20)
     recording.script(Retry("busy", after=60))

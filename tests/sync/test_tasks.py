@@ -6,7 +6,8 @@ import pytest
 from django.utils import timezone
 
 from destinations.models import ProfileSync
-from destinations.sync import claim, limits, push, settle, turns
+from destinations.sync import claim, push, settle, turns
+from destinations.sync.limits import rates
 from profiles import changes
 from tests.harness import PATIENCE
 
@@ -69,8 +70,8 @@ def test_claims_that_wait_for_a_worker_come_first(recording, make_destination, d
 def test_one_with_all_its_batches_in_flight_is_left_to_who_has_them(recording, make_destination, due):
     busy = make_destination(name="Busy", quiet_period=0.001)
     other = make_destination(name="Other", quiet_period=0.001)
-    now = due(limits.BATCHES + 1)
-    for _ in range(limits.BATCHES):
+    now = due(rates.BATCHES + 1)
+    for _ in range(rates.BATCHES):
         assert claim.claim(busy, now)
     assert turns.ready(now) == [other]
     after_the_leases = now + claim.LEASE + timedelta(seconds=1)

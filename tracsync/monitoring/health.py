@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from destinations.scheduler import loop
 from destinations.sync import turns
+from destinations.sync.limits import accounts
 from tracsync.common.installation import command
 
 Finding = tuple[bool, str]
@@ -68,7 +69,7 @@ def _pushes() -> Finding:
     """Whether what is due is pushed: workers that are alive may hang all the same."""
     now = timezone.now()
     due = turns.earliest_due(now)
-    waiting = [one.pk for one in turns.ready(now, due) if one.rate_limit is None]
+    waiting = [one.pk for one in turns.ready(now, due) if not accounts.has_rates(one, now)]
     oldest = min((moment for pk in waiting for moment in due[pk] if moment is not None), default=now)
     if now - oldest < PUSHED_WITHIN or turns.has_started_since(now - PUSHED_WITHIN):
         return True, "what is due is being pushed"

@@ -58,6 +58,7 @@ def _destinations(now: datetime) -> Metrics:
     waiting = _waiting()
     rows = Destination.objects.order_by("pk").select_related("resource", "health")
     lean = rows.defer("prerequisites", "mapping", "settings", "resource__production", "resource__test")
+    lean = lean.prefetch_related("resource__accounts")
     found = {one: {condition.kind for condition in conditions(one, now)} for one in lean}
     counts = {one: waiting[one.pk][0] if one.pk in waiting else 0 for one in found}
     yield _family("syncs_owed", "Profiles that are waiting for the destination.", counts)

@@ -95,7 +95,8 @@ def _destinations() -> QuerySet[Any]:
     """Each with what waits for it and since when, and its last failure: one look into an index for each."""
     failed = failed_attempts().filter(destination=OuterRef("pk")).order_by("-at")
     rejected = ProfileSync.objects.filter(destination=OuterRef("pk"), state=State.REJECTED).order_by()
-    counted = destination_status.with_waiting(Destination.objects.select_related("resource", "health"))
+    rows = Destination.objects.select_related("resource", "health").prefetch_related("resource__accounts")
+    counted = destination_status.with_waiting(rows)
     return counted.annotate(
         rejected=destination_status.CountUpTo(rejected.values("pk")[: MOST_WAITING + 1]),
         failed_at=Subquery(failed.values("at")[:1]),

@@ -69,7 +69,8 @@ def foresee(choice: Choice) -> Foresight:
     found = selection.destinations(choice, MOST_COUNTED + 1)
     is_least = len(found) > MOST_COUNTED
     counts = Counter(found[:MOST_COUNTED])
-    rows = Destination.objects.select_related("resource", "health").filter(pk__in=counts)
+    rows = Destination.objects.select_related("resource", "health").prefetch_related("resource__accounts")
+    rows = rows.filter(pk__in=counts)
     lean = rows.defer("settings", "mapping", "resource__production", "resource__test")
     places = [_place(one, counts[one.pk], is_least) for one in lean]
     return Foresight(AtLeast(MOST_COUNTED) if is_least else len(found), places)
@@ -87,8 +88,8 @@ def _place(destination: Destination, count: int, is_least: bool) -> Place:
 
 def _why(found: Pace, count: int) -> str:
     """What holds so many pushes up most."""
-    if found.is_limited(count):
-        return _("its limit of %(limit)s") % {"limit": explain.rate(found.destination)}
+    if limit := found.limit(count):
+        return _("its limit of %(limit)s") % {"limit": explain.rate(limit)}
     if found.rate is None:
         return _("nothing was sent there yet")
     return _("as it answered lately, about %(pace)s a second at best") % {"pace": grouped(found.rate)}

@@ -104,6 +104,7 @@ class ProfileSyncAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
         """With all that the explanation reads, and nothing that is heavy."""
         rows = super().get_queryset(request)
         related = ("profile", "destination__resource", "destination__health")
+        rows = rows.prefetch_related("destination__resource__accounts")
         return rows.select_related(*related).defer("profile__document", *explain.HEAVY)
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:

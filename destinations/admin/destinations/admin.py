@@ -51,6 +51,7 @@ from destinations.admin.destinations.form import (
 )
 from destinations.admin.jobs.base import unfinished_jobs
 from destinations.configuration.history import Author
+from destinations.insight import explain
 from destinations.insight.destination_status import Kind, counted, find, with_waiting
 from destinations.models import Destination, Resource
 from destinations.sync.tokens import state as token_state
@@ -113,7 +114,8 @@ class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
 
     def for_list(self, rows: Any) -> Any:
         secrets = ("settings", "resource__production", "resource__test")
-        return with_waiting(rows.select_related("resource", "health").defer("mapping", *secrets))
+        rows = rows.select_related("resource", "health").prefetch_related("resource__accounts")
+        return with_waiting(rows.defer("mapping", *secrets))
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, destination: Any) -> str:
@@ -211,6 +213,7 @@ class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
             "failures": health.failures if health else 0,
             "last_accepted": self.last_accepted(obj),
             "waiting": self.waiting(row),
+            "limits": explain.in_force(obj, timezone.now()),
             "jobs": unfinished_jobs(request, obj),
             "preview_url": self.url("preview", obj),
             "funnel_url": self.url("funnel", obj),

@@ -63,8 +63,8 @@ def _duration(found: Estimates, pace: Pace) -> str:
     takes = pace.takes(pushes)
     if takes is None:
         return _("How long that takes is not known: nothing was sent lately, and there is no limit.")
-    if pace.is_limited(pushes):
-        why = _("at its limit of %(limit)s") % {"limit": explain.rate(pace.destination)}
+    if limit := pace.limit(pushes):
+        why = _("at its limit of %(limit)s") % {"limit": explain.rate(limit)}
     else:
         why = _("with %(calls)s calls at once, each taking %(duration)s ms as they did lately")
         why %= {"calls": pace.calls, "duration": grouped(pace.answer or 0)}

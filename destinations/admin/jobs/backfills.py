@@ -31,7 +31,8 @@ class AtDestination(JobAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         related = ("destination__resource", "destination__health")
-        return super().get_queryset(request).select_related(*related).defer(*HEAVY)
+        rows = super().get_queryset(request).prefetch_related("destination__resource__accounts")
+        return rows.select_related(*related).defer(*HEAVY)
 
     @admin.display(description=gettext_lazy("destination"))
     def at_destination(self, job: Any) -> str:

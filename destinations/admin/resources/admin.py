@@ -94,7 +94,7 @@ class ResourceAdmin(AsksBeforeSaving, LeanAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Resource | None = None) -> Any:
         sets = fieldsets(self._form(request, obj))
-        return sets if self.may_save(request, obj) else sets[:1]
+        return sets if self.may_save(request, obj) else [sets[0], *sets[-2:]]  # without credentials
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         kwargs["form"] = self._form(request, obj)

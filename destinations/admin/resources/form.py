@@ -16,11 +16,14 @@ from destinations.admin.base.tags import TagsField
 from destinations.admin.resources import schema_form
 from destinations.configuration import validation
 from destinations.connectors import registry, schemas
-from destinations.connectors.base import ConfigurationError, Connector
+from destinations.connectors.base import ConfigurationError, Connector, limits_of
+from destinations.insight.explain import calls, rate
 from destinations.models import TODAYS, Extension, Resource
 from tracsync.common.translation import translated
 
 SETS = ("production", "test")
+LIMITS = ("concurrency", "rate_limit", "rate_period")
+TEST_LIMITS = tuple(f"test_{name}" for name in LIMITS)
 REMOVE_TEST = "test.remove_all"
 REMOVES = (".remove", ".remove_all")
 
@@ -35,10 +38,12 @@ class ResourceForm(forms.ModelForm):
 
     class Meta:
         model = Resource
-        fields = ("name", "enabled", "tags")
+        fields = ("name", "enabled", "tags", *LIMITS, *TEST_LIMITS)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for period in {"rate_period", "test_rate_period"} & self.fields.keys():
+            self.fields[period].required = False  # where it is not sent, it stays what it is
         if self.instance._state.adding:
             self.instance.type = self.extension
         else:
@@ -115,6 +120,8 @@ def fieldsets(form: type[ResourceForm]) -> list[tuple[Any, dict[str, Any]]]:
     declared = form.base_fields
     what = ["name", "type_name", "enabled", "tags"]
     about = with_help(WRITE_ONLY, "connectors", _("About connectors"))
+    shared = _("What the account can bear, of all destinations of this resource together.")
+    how_fast = with_help(f"{shared} {_declared(form)}", "concepts#how-fast", _("About limits"))
     simple, *folds = _by_topic(form)
     return [
         (None, {"fields": what}),
@@ -127,7 +134,24 @@ def fieldsets(form: type[ResourceForm]) -> list[tuple[Any, dict[str, Any]]]:
             for topic, names in folds
         ),
         (TITLES["test"], {"fields": _rows("test", declared), "description": TEST, "classes": ["collapse"]}),
+        (_("How fast"), {"fields": ["concurrency", ("rate_limit", "rate_period")], "description": how_fast}),
+        (
+            _("How fast with the test credentials"),
+            {
+                "fields": ["test_concurrency", ("test_rate_limit", "test_rate_period")],
+                "classes": ["collapse"],
+            },
+        ),
     ]
+
+
+def _declared(form: type[ResourceForm]) -> str:
+    """What holds where nothing is set."""
+    declared = limits_of(form.connector)
+    said = [*([calls(declared.concurrency)] if declared.concurrency else []), *map(rate, declared.rates)]
+    if not said:
+        return _("The connector sets no limit of its own.")
+    return _("The connector sets: %s.") % ", ".join(said)
 
 
 def _by_topic(form: type[ResourceForm]) -> list[tuple[str, list[str]]]:

@@ -16,7 +16,9 @@ from destinations.connectors.base import (
     ConfigurationError,
     Delivery,
     Hold,
+    Limits,
     Outcome,
+    Rate,
     Rejected,
     Retry,
     Runtime,
@@ -25,7 +27,7 @@ from destinations.connectors.base import (
     Unreachable,
 )
 from destinations.connectors.http import client as http
-from destinations.connectors.http import payload, replies, results
+from destinations.connectors.http import payload, rate_limits, replies, results
 from destinations.connectors.http.answers import Rule, Split, sources_of
 from destinations.connectors.http.auth.oauth2 import TIMEOUT, AccessTokens
 from destinations.connectors.http.description import NOT_MADE, Batch, Description, key_of, source_of
@@ -62,6 +64,8 @@ class HttpSession:
             proxy=description.proxy,
             verify=description.verify,
         )
+        self._per_call = size
+        self._told: Limits | None = None
         self._tokens = (
             AccessTokens(description.grant, self._for_tokens, runtime.tokens, description.redactor)
             if description.grant
@@ -95,7 +99,19 @@ class HttpSession:
     def push(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         return _Push(self._is, self._exchange).outcomes(deliveries)
 
+    def limits(self) -> Limits | None:
+        """What a RateLimit-Policy has said last. It counts calls, which take a batch of deliveries each."""
+        if self._told is None:
+            return None
+        rates = [Rate(rate.count * self._per_call, rate.seconds) for rate in self._told.rates]
+        return Limits(self._told.concurrency, rates)
+
     def _exchange(self, request: http.Request, key: str) -> Reply:
+        reply = self._signed_in(request, key)
+        self._told = rate_limits.policies(reply.headers) or self._told
+        return reply
+
+    def _signed_in(self, request: http.Request, key: str) -> Reply:
         """One exchange; with an access token that is refused, a second one with another.
 
         Raises NotSent, NoAnswer, ConnectorError.

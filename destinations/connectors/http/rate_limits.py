@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from destinations.connectors.base import Limits, Rate
+
 LONGEST_WAIT = 24 * 3600.0  # seconds
 _FIRST_EPOCH, _FIRST_EPOCH_MS = 1e9, 1e11  # what is larger is no number of seconds to wait
 _LONGEST_VALUE = 1000  # characters of a header
@@ -21,6 +23,7 @@ _LONGEST_VALUE = 1000  # characters of a header
 _POLICY = re.compile(r'(?:"([^"\\]*)"|([A-Za-z*][\w*./:-]*))((?:\s*;[^,;"]*+(?:"[^"]*")?)*+)')
 _UNNAMED_POLICY = re.compile(r"\s*\d+((?:\s*;[^,;]*+)*+)", re.ASCII)
 _PARAMETER = re.compile(r";\s*(\w+)\s*=\s*(\d{1,15})", re.ASCII)
+_UNIT = re.compile(r';\s*qu\s*=\s*"([\w-]{1,50})"', re.ASCII)
 _PAIR = re.compile(r"\b(\w+)\s*=\s*(\d{1,15})", re.ASCII)
 _NUMBER = re.compile(r"\d{1,15}(?:\.\d{1,9})?", re.ASCII)
 _PREFIXES = ("RateLimit-", "X-RateLimit-", "X-Rate-Limit-")
@@ -61,6 +64,21 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
     if value.isascii() and value.isdigit():
         return min(float(value[:12]), LONGEST_WAIT)
     return _until(_date(value), time.time() if now is None else now)
+
+
+def policies(headers: Mapping[str, str]) -> Limits | None:
+    """What a RateLimit-Policy header says of requests: `"burst";q=100;w=60, "daily";q=5000;w=86400`, and of
+    calls at once: `q=10;qu="concurrent-requests"`. None where it says nothing that can be used."""
+    text = headers.get("RateLimit-Policy", "")[:_LONGEST_VALUE]
+    found, concurrency = [], None
+    for _quoted, _token, rest in _POLICY.findall(text):
+        values, unit = dict(_PARAMETER.findall(rest)), _UNIT.search(rest)
+        count, seconds = int(values.get("q", 0)), float(values.get("w", 0))
+        if unit is not None and unit[1].lower() == "concurrent-requests":
+            concurrency = count or concurrency
+        elif (unit is None or unit[1].lower() == "requests") and count and 0 < seconds <= LONGEST_WAIT:
+            found.append(Rate(count, seconds))
+    return Limits(concurrency, found) if found or concurrency else None
 
 
 def _quotas(headers: Mapping[str, str], now: float) -> Iterator[_Quota]:

@@ -144,5 +144,5 @@ def test_each_part_is_for_those_who_may_see_it(sync, profile, plain, allow, page
 def test_the_table_costs_the_same_however_many_destinations(profile, resource, django_assert_num_queries):
     for number in range(12):
         Destination.objects.create(name=f"d{number}", resource=resource, paused_at=timezone.now())
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         assert len([row.sentence + row.next + row.accepted + row.obstacle for row in rows(profile)]) == 12

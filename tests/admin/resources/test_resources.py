@@ -3,7 +3,8 @@
 import pytest
 from django.contrib.admin.models import LogEntry
 
-from destinations.connectors.base import Unreachable
+from destinations.connectors import registry
+from destinations.connectors.base import Limits, Rate, Unreachable
 from destinations.insight import preview
 from destinations.models import Extension, Resource
 
@@ -246,3 +247,31 @@ def test_secrets_that_are_not_typed_again_go_no_other_way(move, resource, page, 
     post("destinations_resource_change", resource.pk, **form | typed)
     resource.refresh_from_db()
     assert set(resource.production) == {*before, next(iter(move)).partition(".")[2]}
+
+
+def test_limits_are_set_for_all_destinations_of_a_resource(resource, destination, page, post, fields):
+    text = page("destinations_resource_change", resource.pk)
+    assert "The connector sets no limit of its own." in text
+    form = fields(text) | {"rate_limit": "100", "rate_period": "minute", "test_concurrency": "2"}
+    post("destinations_resource_change", resource.pk, **form)
+    resource.refresh_from_db()
+    assert resource.limits(use_test=False) == Limits(None, [Rate(100, 60.0)])
+    assert resource.limits(use_test=True) == Limits(2, [Rate(100, 60.0)])
+    shown = page("destinations_destination_change", destination.pk)
+    assert "8 calls at once: as configured for all" in shown
+    assert "100 a minute, all destinations of Receiver together: set for the resource" in shown
+
+
+def test_a_limit_below_one_is_refused(resource, page, post, fields):
+    form = fields(page("destinations_resource_change", resource.pk)) | {"concurrency": "0"}
+    answer = post("destinations_resource_change", resource.pk, **form)
+    assert "Ensure this value is greater than or equal to 1." in answer
+    resource.refresh_from_db()
+    assert resource.concurrency is None
+
+
+def test_what_the_connector_sets_is_said(http_api, page, monkeypatch):
+    declared = Limits(5, [Rate(100, 10.0)])
+    monkeypatch.setattr(registry.get("http_api"), "limits", declared, raising=False)
+    text = page("destinations_resource_add", query=TYPE)
+    assert "The connector sets: 5 calls at once, 100 in 10 s." in text

@@ -9,7 +9,16 @@ from email.utils import format_datetime
 import pytest
 from requests.structures import CaseInsensitiveDict
 
-from destinations.connectors.base import Accepted, Delivery, Hold, Rejected, Retry
+from destinations.connectors.base import (
+    Accepted,
+    Delivery,
+    Hold,
+    Limits,
+    Rate,
+    Rejected,
+    Retry,
+    lowered_limits,
+)
 from destinations.connectors.http import rate_limits
 from destinations.connectors.http.connector import HttpApi
 
@@ -160,3 +169,30 @@ def test_a_moment_is_told_from_seconds_by_its_size(server, loopback) -> None:
     with HttpApi().open({"url": server.url}, {}, loopback) as session:
         (outcome,) = session.push([Delivery({"a": 1}, "1:1")])
     assert 500 < outcome.after <= 600
+
+
+@pytest.mark.parametrize(
+    ("policy", "limits"),
+    [
+        ('"default";q=100;w=60', Limits(None, [Rate(100, 60.0)])),
+        ('"burst";q=10;w=1, "daily";q=5000;w=86400', Limits(None, [Rate(10, 1.0), Rate(5000, 86400.0)])),
+        ('"calls";q=4;qu="concurrent-requests"', Limits(4, [])),
+        ('"bytes";q=100000;w=60;qu="content-bytes"', None),
+        ('"one";q=5;w=60;qu="requests"', Limits(None, [Rate(5, 60.0)])),
+        ('"none";q=0;w=60', None),
+        ('"endless";q=5', None),
+        ("nonsense", None),
+        ("", None),
+    ],
+)
+def test_a_policy_says_what_is_allowed(policy, limits) -> None:
+    assert rate_limits.policies({"RateLimit-Policy": policy}) == limits
+
+
+def test_a_session_tells_the_policy_of_its_last_answers(server, loopback) -> None:
+    server.answers.append((200, {"RateLimit-Policy": '"default";q=100;w=60'}, b""))
+    with HttpApi().open({"url": server.url}, {"batch": {"size": 10}}, loopback) as session:
+        assert lowered_limits(session) is None
+        session.push([Delivery({}, "k")])
+        session.push([Delivery({}, "l")])  # an answer that says nothing takes nothing back
+        assert lowered_limits(session) == Limits(None, [Rate(1000, 60.0)])
