@@ -60,11 +60,10 @@ def _shown(name: str, known: TokenState) -> Shown:
     words = STATES if known.asks else OTHER_STATES
     facts = [(_("State"), str(words[known.state]))]
     if known.since:
-        text = _("%(time)s by %(name)s") % {"time": times.shown(known.since), "name": known.by}
-        facts.append((_("Authorised"), text))
+        facts += [(_("Authorised"), times.shown(known.since)), (_("Authorised by"), known.by)]
     if known.expires_at:
-        ends = _("renewed by itself from %(time)s on") if known.renews else _("ends at %(time)s")
-        facts.append((_("Access token"), ends % {"time": times.shown(known.expires_at)}))
+        label = _("Access token is renewed") if known.renews else _("Access token ends")
+        facts.append((label, times.shown(known.expires_at)))
     if known.scope:
         facts.append((_("For"), known.scope))
     since = times.shown(known.ended_at) if known.ended_at else ""

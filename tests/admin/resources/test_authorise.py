@@ -94,6 +94,9 @@ def test_a_person_authorises_and_pushes_go(admin_client, crm, destination, doubl
     assert where == reverse("admin:destinations_resource_change", args=[crm.pk])
     assert "CRM is authorised. What waits is sent now." in text
     assert "Authorise again" in text
+    shown = page_of(admin_client, crm)
+    assert "<dt>Authorised by</dt><dd>admin</dd>" in shown
+    assert "<dt>Access token is renewed</dt><dd><time" in shown
     health_now = Health.objects.get(destination=destination)
     assert (health_now.problem, health_now.held_until) == ("", None)
     assert health_now.recovered_at is not None
