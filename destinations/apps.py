@@ -8,11 +8,15 @@ class DestinationsConfig(AppConfig):
     verbose_name = _("Outbound traffic")
 
     def ready(self) -> None:
+        from django.conf import settings
+
         from destinations.configuration import catalogue, checks, groups
+        from destinations.connectors import registry
         from destinations.models import Installation
         from destinations.operations import triggers
         from destinations.scheduler import qcluster_fallback
 
+        registry.use_folder(settings.TRACSYNC_CONNECTORS_DIR)
         checks.register()
         triggers.connect()
         post_migrate.connect(qcluster_fallback.ensure_schedule, sender=self)

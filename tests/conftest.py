@@ -14,6 +14,7 @@ from django.db import connection
 
 from destinations import configuration
 from destinations.connectors import registry
+from destinations.connectors.http.manifests import files
 from destinations.connectors.testing import RecordingConnector
 from destinations.models import Destination, Extension, Resource
 from destinations.sync import batch, push, sessions
@@ -99,6 +100,18 @@ def recording(request):
         yield RecordingConnector
     RecordingConnector.reset()
     registry._loaded.cache_clear()
+
+
+@pytest.fixture
+def manifests(tmp_path, monkeypatch):
+    """A folder of connectors, looked at anew at every call."""
+    folder = tmp_path / "connectors"
+    folder.mkdir()
+    monkeypatch.setattr(files, "LOOK_EVERY", 0.0)
+    before = list(registry._folders)
+    registry.use_folder(folder)
+    yield folder
+    registry._folders[:] = before
 
 
 @pytest.fixture

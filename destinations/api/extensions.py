@@ -49,6 +49,14 @@ class ExtensionSerializer(serializers.ModelSerializer[Extension]):
     payload_schema = OfConnector()
     version = serializers.SerializerMethodField(help_text="Of the form of its credentials and settings.")
     presets = serializers.SerializerMethodField()
+    release = serializers.SerializerMethodField(
+        help_text="The version of its file or package; blank where it is missing."
+    )
+    origin = serializers.SerializerMethodField(
+        help_text="tracsync, package or folder: where it is from; blank where it is missing."
+    )
+    where = serializers.SerializerMethodField(help_text="The name of the package, or of the folder's file.")
+    problem = serializers.SerializerMethodField(help_text="Why it cannot be used; blank where it can.")
 
     class Meta:
         model = Extension
@@ -56,6 +64,7 @@ class ExtensionSerializer(serializers.ModelSerializer[Extension]):
             *("slug", "name", "description", "type", "installed", "icon"),
             *("credentials_schema", "settings_schema", "payload_schema"),
             *("version", "presets"),
+            *("release", "origin", "where", "problem"),
         )
         read_only_fields = fields
 
@@ -70,6 +79,18 @@ class ExtensionSerializer(serializers.ModelSerializer[Extension]):
     def get_presets(self, extension: Extension) -> Any:
         connector = registry.find(extension.slug)
         return None if connector is None else PresetSerializer(base.presets(connector), many=True).data
+
+    def get_release(self, extension: Extension) -> str:
+        return found.release if (found := registry.origin(extension.slug)) else ""
+
+    def get_origin(self, extension: Extension) -> str:
+        return found.kind if (found := registry.origin(extension.slug)) else ""
+
+    def get_where(self, extension: Extension) -> str:
+        return found.where if (found := registry.origin(extension.slug)) else ""
+
+    def get_problem(self, extension: Extension) -> str:
+        return catalogue.problem(extension)
 
 
 class ExtensionFilters(StrictFilters):

@@ -31,7 +31,9 @@ class ExtensionInUse(Exception):
 
 def install(slug: str) -> Extension:
     """Resources may use it from now on. Raises Extension.DoesNotExist, and UnknownConnector where its
-    package is missing or broken."""
+    package or file is missing or broken."""
+    if not Extension.objects.filter(pk=slug).exists():
+        refresh()  # a file may have come since the last look
     with transaction.atomic():
         extension = Extension.objects.select_for_update().get(pk=slug)
         registry.get(slug)
@@ -53,6 +55,15 @@ def uninstall(slug: str) -> Extension:
         extension.installed_at = None
         extension.save(update_fields=["installed_at"])
     return extension
+
+
+def problem(extension: Extension) -> str:
+    """Why no resource can use it now, such as what is wrong with its file; "" where it can."""
+    try:
+        registry.get(extension.slug)
+    except registry.UnknownConnector as error:
+        return str(error)
+    return ""
 
 
 def refresh(**_: Any) -> None:

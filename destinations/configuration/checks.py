@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core import checks
 
+from destinations.connectors import registry
 from tracsync.common import encryption
 
 
@@ -16,6 +17,7 @@ def register() -> None:
     checks.register(check_keys)
     checks.register(check_numbers)
     checks.register(check_files)
+    checks.register(check_connectors)
 
 
 def check_keys(**_: Any) -> list[checks.CheckMessage]:
@@ -37,6 +39,11 @@ def check_numbers(**_: Any) -> list[checks.CheckMessage]:
         text = "TRACSYNC_ATTEMPT_BODIES must be none, asked, failed or all"
         errors.append(checks.Error(text, id="tracsync.E004"))
     return errors
+
+
+def check_connectors(**_: Any) -> list[checks.CheckMessage]:
+    """A file that cannot be used holds up its own destinations, and no start."""
+    return [checks.Warning(problem, id="tracsync.W002") for problem in registry.problems()]
 
 
 def check_files(**_: Any) -> list[checks.CheckMessage]:

@@ -1,21 +1,29 @@
-"""The catalogue of connectors: every installed package may add some.
+"""The catalogue of connectors: classes and manifests of every installed package, and a folder's manifests.
 
-A package declares `slug = "module:Class"` under the entry point group `tracsync.connectors`; the
-built-in ones are declared the same way. Classes are imported when first asked for.
+A package declares `slug = "module:Class"` under the entry point group `tracsync.connectors`, and
+`name = "package"` under `tracsync.manifests` for a package with manifests in it. Classes are imported when
+first asked for; a folder's manifests count as they are now.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Final, Literal, cast
 
 from jsonschema import Draft202012Validator
 
-from destinations.connectors.base import Connector, ConnectorError, version
+from destinations.connectors.base import ConfigurationError, Connector, version
+from destinations.connectors.http.manifests import files
+from destinations.connectors.http.manifests.files import Folder, Loaded
 from tracsync.common.messages import message
 
 GROUP = "tracsync.connectors"
+OURS: Final = "tracsync"  # the package
 _BUILT_IN = "destinations.connectors."
 _PROMISED = ("name", "description", "icon", "batch_size", "open", "describe")
 _SCHEMAS = ("credentials_schema", "settings_schema", "payload_schema")
@@ -23,25 +31,41 @@ _SCHEMAS = ("credentials_schema", "settings_schema", "payload_schema")
 logger = logging.getLogger(__name__)
 
 
-class UnknownConnector(ConnectorError, KeyError):
-    """No usable connector has this slug; the message names the known ones."""
+class UnknownConnector(ConfigurationError, KeyError):
+    """No usable connector has this slug; the message names the known ones, or says what is wrong with it."""
 
     def __str__(self) -> str:
         return str(self.args[0])  # KeyError would show the quoted form
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a connector is from. `where`: the package, or the file in the folder; `release`: its version."""
+
+    kind: Literal["tracsync", "package", "folder"]
+    where: str
+    release: str = ""
+    is_file: bool = False
+
+
 def get(slug: str) -> Connector:
-    """The connector of this slug. Raises UnknownConnector, also when its package is broken."""
+    """The connector of this slug. Raises UnknownConnector, also when its package or file is broken."""
     connector = find(slug)
-    if connector is None:
-        raise UnknownConnector(
-            message(
-                "There is no usable connector %(name)s; known are: %(names)s",
-                name=repr(slug),
-                names=", ".join(slugs()) or message("none"),
-            )
+    if connector is not None:
+        return connector
+    loaded = _manifest(slug) if slug not in _declared() else None
+    if loaded is not None and loaded.problem is not None:
+        broken = message(
+            "the connector %(name)s cannot be used: %(reason)s", name=slug, reason=str(loaded.problem)
         )
-    return connector
+        raise UnknownConnector(broken)
+    raise UnknownConnector(
+        message(
+            "There is no usable connector %(name)s; known are: %(names)s",
+            name=repr(slug),
+            names=", ".join(slugs()) or message("none"),
+        )
+    )
 
 
 def slugs() -> list[str]:
@@ -51,19 +75,94 @@ def slugs() -> list[str]:
 
 def all_connectors() -> list[Connector]:
     """All usable connectors by slug; broken ones are logged and left out."""
-    return [connector for slug in sorted(_declared()) if (connector := find(slug)) is not None]
+    known = sorted({*_declared(), *_packaged(), *_in_folder()})
+    return [connector for slug in known if (connector := find(slug)) is not None]
+
+
+def find(slug: str) -> Connector | None:
+    """As `get`, or None. Only slugs that packages declare are kept: others are whatever people write."""
+    entry = _declared().get(slug)
+    if entry is not None:
+        return _loaded(entry)
+    loaded = _manifest(slug)
+    # A manifest's connector has of its own what a class has for all: the protocol speaks of classes.
+    return cast(Connector | None, loaded.connector) if loaded else None
+
+
+def origin(slug: str) -> Origin | None:
+    """Where the connector of this slug is from; None for one that is not there."""
+    entry = _declared().get(slug)
+    if entry is not None:
+        package = entry.dist.name if entry.dist else entry.value
+        is_ours = entry.value.startswith(_BUILT_IN)
+        release = entry.dist.version if entry.dist else ""
+        return Origin("tracsync" if is_ours else "package", package, release)
+    loaded = _manifest(slug)
+    if loaded is None:
+        return None
+    release = loaded.connector.release if loaded.connector else ""
+    if not loaded.package:
+        return Origin("folder", loaded.file, release, is_file=True)
+    kind: Literal["tracsync", "package"] = "tracsync" if loaded.package == OURS else "package"
+    return Origin(kind, loaded.package, release, is_file=True)
+
+
+def problems() -> Iterator[str]:
+    """What cannot be used of the manifests, one sentence for each file."""
+    taken = {*_declared()}
+    for loaded in [*_all_packaged(), *_in_folder().values()]:
+        if loaded.problem is not None:
+            yield str(loaded.problem)
+        elif loaded.slug in taken:
+            yield message("%(file)s is left out: another connector has its slug", file=loaded.file)
+        taken.add(loaded.slug)
+
+
+def use_folder(path: Path | None) -> None:
+    """Take manifests from this folder, too; from none with None."""
+    _folders.clear()
+    if path is not None:
+        _folders.append(Folder(path))
 
 
 def forget() -> None:
-    """Look at the installed packages anew on the next call (for tests and after installing one)."""
-    _declared.cache_clear()
-    _loaded.cache_clear()
+    """Look at packages and folder anew on the next call (for tests and after installing one)."""
+    for one in (_declared, _loaded, _all_packaged, _packaged):
+        one.cache_clear()
+    for folder in _folders:
+        folder.look_again()
 
 
 def add(slug: str, value: str) -> None:
     """Declare a connector, `module:Class`, in this process only (for measurements and trials)."""
     _declared()[slug] = EntryPoint(slug, value, GROUP)
     _loaded.cache_clear()
+
+
+_folders: list[Folder] = []  # one or none
+
+
+def _manifest(slug: str) -> Loaded | None:
+    return _packaged().get(slug) or _in_folder().get(slug)
+
+
+def _in_folder() -> dict[str, Loaded]:
+    return dict(_folders[0].loaded()) if _folders else {}
+
+
+@cache
+def _all_packaged() -> list[Loaded]:
+    found = list(files.packaged())
+    for one in found:
+        if one.problem is not None:
+            logger.error("a connector is left out: %s", one.problem)
+    return found
+
+
+@cache
+def _packaged() -> dict[str, Loaded]:
+    """By slug; the first one keeps it."""
+    return {one.slug: one for one in reversed(_all_packaged())}
 
 
 @cache
@@ -78,12 +177,6 @@ def _declared() -> dict[str, EntryPoint]:
                 "connector %s: %s ignored, %s has the slug", entry.name, entry.value, found[entry.name].value
             )
     return found
-
-
-def find(slug: str) -> Connector | None:
-    """As `get`, or None. Only slugs that packages declare are kept: others are whatever people write."""
-    entry = _declared().get(slug)
-    return None if entry is None else _loaded(entry)
 
 
 @cache

@@ -51,12 +51,18 @@ def validate(schema: Schema, value: JSON) -> list[tuple[str, str]]:
     """
     if not schema:
         return []  # every payload passes through here, and most connectors ask nothing of it
-    errors = sorted(
-        Draft202012Validator(schema).iter_errors(value), key=lambda error: list(map(str, error.path))
-    )
-    problems = [problem for error in errors for problem in _problems(error)]
+    problems = [problem for error in _errors(schema, value) for problem in _problems(error)]
     hidden = _still_masked(schema, value)
     return problems + [(path, message("%(field)s is hidden; type it again", field=path)) for path in hidden]
+
+
+def located(schema: Schema, value: JSON) -> list[tuple[tuple[str | int, ...], str]]:
+    """As `validate`, for values without secrets: with the keys and places in lists that lead to it."""
+    return [
+        (tuple(error.absolute_path), sentence)
+        for error in _errors(schema, value)
+        for _path, sentence in _problems(error)
+    ]
 
 
 def checked(schema: Schema, value: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -290,6 +296,11 @@ def _still_masked(schema: Schema, value: JSON) -> Iterator[str]:
         hidden = secrets({"properties": {name: field}}, {name: given.get(name)})
         if any(MASK in text for text in hidden):
             yield name
+
+
+def _errors(schema: Schema, value: JSON) -> list[ValidationError]:
+    found = Draft202012Validator(schema).iter_errors(value)
+    return sorted(found, key=lambda error: list(map(str, error.path)))
 
 
 def _problems(error: ValidationError) -> Iterator[tuple[str, str]]:

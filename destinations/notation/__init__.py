@@ -11,6 +11,7 @@ from .dates import at
 from .errors import NotationError
 from .explain import Explanation
 from .explain_template import Place, TemplateExplanation
+from .json_spans import line_of
 from .templates import Template, parse_template
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Template",
     "TemplateExplanation",
     "at",
+    "line_of",
     "parse_condition",
     "parse_template",
 ]

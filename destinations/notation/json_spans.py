@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 from .template_reader import below
@@ -34,6 +34,18 @@ def find(text: str, path: str) -> Span | None:
 def find_all(text: str, paths: Container[str]) -> dict[str, Span]:
     """The spans of the values at these JSON paths, found in one go. `text` is valid JSON."""
     return {found: where for found, where in _values(text) if found in paths}
+
+
+def line_of(text: str, keys: Sequence[str | int]) -> int:
+    """The line, from 1, of the value that these keys and places in lists lead to, or of what is above it.
+
+    `text` is valid JSON.
+    """
+    path = "$"
+    for key in keys:
+        path = f"{path}[{key}]" if isinstance(key, int) else below(path, key)
+    span = find(text, path)
+    return text.count("\n", 0, span.start) + 1 if span else 1
 
 
 def offset_in_string(text: str, string: Span, offset: int) -> int:

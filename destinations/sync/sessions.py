@@ -86,10 +86,10 @@ def _close_some() -> None:
 
 
 def _key(destination: Destination, connector: Connector) -> tuple[Any, ...]:
-    """Another one as soon as anything that `open` is given has been edited."""
+    """Another one as soon as anything that `open` is given has been edited, or the connector's file."""
     given = json.dumps([destination.credentials, destination.settings], sort_keys=True)
     digest = hashlib.sha256(given.encode()).digest()
-    return destination.pk, destination.use_test_credentials, type(connector), digest
+    return destination.pk, destination.use_test_credentials, connector, digest
 
 
 # A connection must not be shared across a fork, and is closed by whoever opened it.

@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from destinations.connectors.base import Limits, Token
+from destinations.connectors.http.manifests import start
 from destinations.models import AccessToken, Extension, Resource
 from destinations.sync.tokens.store import StoredTokens
 
@@ -49,6 +50,34 @@ def test_the_catalogue(api, django_assert_num_queries):
     assert preset["mapping"]["email"] == "profile@data.contact.email.main"
     assert listed["rabbitmq"]["presets"][0]["settings"] == {"queue": {"name": "profiles"}}
     assert api.get("/api/extensions/?type=nothing").json()["results"] == []
+
+
+def test_the_catalogue_says_where_connectors_are_from_and_what_is_wrong(api, manifests):
+    path = manifests / "acme.json"
+    path.write_text(start.text("acme"), encoding="utf-8")
+    found = api.post("/api/extensions/acme/install/").json()
+    assert (found["release"], found["origin"], found["where"]) == ("0.1.0", "folder", "acme.json")
+    assert found["problem"] == ""
+    path.write_text("{", encoding="utf-8")
+    found = api.get("/api/extensions/acme/").json()
+    assert (found["origin"], found["credentials_schema"]) == ("folder", None)
+    assert "acme.json, line 1: this is no JSON" in found["problem"]
+    ours = api.get("/api/extensions/customer_io/").json()
+    assert (ours["origin"], ours["where"], ours["problem"]) == ("tracsync", "tracsync", "")
+
+
+def test_secrets_of_a_manifest_are_not_shown(api, manifests):
+    (manifests / "acme.json").write_text(start.text("acme"), encoding="utf-8")
+    api.post("/api/extensions/acme/install/")
+    production = {"token": SECRET, "base_url": "http://127.0.0.1:9"}
+    body = {"name": "acme", "type": "acme", "credentials": {"production": production}}
+    made = api.post("/api/resources/", body)
+    assert made.status_code == 201, made.json()
+    assert SECRET not in made.content.decode()
+    moved = {"credentials": {"production": {"base_url": "http://127.0.0.2:9", "token": "********"}}}
+    answer = api.patch(f"/api/resources/{made.json()['id']}/", moved)
+    assert answer.status_code == 400
+    assert "leads to another host" in answer.content.decode()
 
 
 def test_install_and_uninstall(api):

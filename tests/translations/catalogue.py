@@ -8,6 +8,7 @@ brings django.po up to date with the strings of the code, and django.mo with dja
 from __future__ import annotations
 
 import io
+import json
 import sys
 from collections.abc import Iterator
 from datetime import datetime
@@ -42,6 +43,11 @@ def wanted() -> Catalog:
 
 
 def _strings() -> Iterator[tuple[str, Any, str | None]]:
+    for path in sorted((ROOT / "destinations" / "connectors" / "manifests").glob("*.json")):
+        content = json.loads(path.read_bytes())
+        shown = ("credentials", "settings", "payload", "presets", "answers", "check")
+        texts = [content["description"], *_texts([content.get(part) for part in shown])]
+        yield from ((str(path.relative_to(ROOT)), text, None) for text in texts)
     for path in _files():
         name = str(path.relative_to(ROOT))
         code = path.read_bytes()
@@ -54,6 +60,17 @@ def _strings() -> Iterator[tuple[str, Any, str | None]]:
             if texts:
                 is_plural = function.startswith("n") and len(texts) > 1
                 yield name, tuple(texts[:2]) if is_plural else texts[0], context
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """What a manifest says to people; what answers fill in is said as it is."""
+    if isinstance(value, dict):
+        said = [value[name] for name in ("name", "title", "description", "hint", "says") if name in value]
+        yield from (text for text in said if isinstance(text, str) and "{{" not in text)
+        yield from _texts(list(value.values()))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
 
 
 def _files() -> list[Path]:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 from destinations.admin.base.object_actions import Act, ActingAdmin, Button, Question, ReadOnly
 from destinations.configuration import catalogue
 from destinations.configuration.catalogue import ExtensionInUse
+from destinations.connectors import registry
 from destinations.connectors.base import ConnectorError
 from destinations.models import Extension
 from tracsync.common.bounded_lists import LeanAdmin, NullFilter
@@ -91,11 +92,11 @@ UNINSTALL = Act(partial(_switch_one, install=False), before_uninstall)
 
 @admin.register(Extension)
 class ExtensionAdmin(ActingAdmin, ReadOnly, LeanAdmin):
-    list_display = ("name", "kind", "about", "is_installed", "switch")
+    list_display = ("name", "about", "version", "origin", "is_installed", "switch")
     list_filter = ("type", InstalledFilter)
     search_fields = ("name", "slug", "description")
     search_help_text = gettext_lazy("A part of the name or description.")
-    fields = ("name", "slug", "kind", "about", "installed_at")
+    fields = ("name", "slug", "kind", "about", "version", "origin", "problem", "installed_at")
     actions = (install, uninstall)
     acts = {"install": INSTALL, "uninstall": UNINSTALL}
     ordering = ("type", "name")
@@ -104,9 +105,11 @@ class ExtensionAdmin(ActingAdmin, ReadOnly, LeanAdmin):
         return request.user.has_perm("destinations.change_extension")
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        """What packages have added since the last look is listed too."""
+        """What packages and the folder have added since the last look is listed, too, and what is wrong."""
         if self.has_view_permission(request):
             catalogue.refresh()
+            for problem in registry.problems():
+                self.say(request, _("A connector is left out: %s") % translated(problem), warning=True)
         return super().changelist_view(request, extra_context)
 
     def get_list_display(self, request: HttpRequest) -> Any:
@@ -119,6 +122,27 @@ class ExtensionAdmin(ActingAdmin, ReadOnly, LeanAdmin):
     @admin.display(description=gettext_lazy("description"))
     def about(self, extension: Extension) -> str:
         return translated(extension.description)
+
+    @admin.display(description=gettext_lazy("version"))
+    def version(self, extension: Extension) -> str:
+        return found.release if (found := registry.origin(extension.pk)) else ""
+
+    @admin.display(description=gettext_lazy("from"))
+    def origin(self, extension: Extension) -> str:
+        """Where it comes from, in words."""
+        found = registry.origin(extension.pk)
+        if found is None:
+            return _("nowhere: its package or file is gone")
+        words = {
+            "tracsync": "tracsync",
+            "package": _("package %(name)s"),
+            "folder": _("%(name)s in the folder of connectors"),
+        }
+        return words[found.kind] % {"name": found.where}
+
+    @admin.display(description=gettext_lazy("cannot be used because"))
+    def problem(self, extension: Extension) -> str:
+        return translated(catalogue.problem(extension))
 
     @admin.display(description=gettext_lazy("installed"), boolean=True)
     def is_installed(self, extension: Extension) -> bool:

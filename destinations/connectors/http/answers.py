@@ -108,7 +108,9 @@ class Rule:
     ) -> Outcome:
         """What the rule makes of an answer, whose outcome without a rule would be `usual`."""
         reason = self._reason(sources, redactor, sent) or replies.reason(reply, redactor, sent)
-        after = self.wait.seconds(sources) if self.wait else getattr(usual, "after", None)
+        after = self.wait.seconds(sources) if self.wait else None
+        if after is None:  # the answer may say it in the usual way all the same
+            after = getattr(usual, "after", None)
         about: dict[str, Any] = {
             "code": self.code,
             "field": self._field(sources, redactor, sent),
@@ -125,12 +127,12 @@ class Rule:
         return refused
 
     def _reason(self, sources: Sources, redactor: Redactor, sent: JSON) -> str:
-        said = _rendered(self.says, sources)
+        said = rendered(self.says, sources)
         return redactor.reason(said, sent) if said else ""
 
     def _field(self, sources: Sources, redactor: Redactor, sent: JSON) -> str:
         """It comes from the other side, too."""
-        return redactor.reason(_rendered(self.field, sources)[:100], sent)
+        return redactor.reason(rendered(self.field, sources)[:100], sent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +227,8 @@ def as_text(value: JSON) -> str:
     return made
 
 
-def _rendered(made: Template | None, sources: Sources) -> str:
+def rendered(made: Template | None, sources: Sources) -> str:
+    """What a template makes of an answer, as text; "" for nothing."""
     if made is None:
         return ""
     try:

@@ -110,7 +110,7 @@ def described(credentials: Value, settings: Value) -> Description:
     given = schemas.checked(HttpApi.credentials_schema, credentials)
     options = schemas.checked(HttpApi.settings_schema, settings)
     schemas.check_no_references(_fixed_texts(given, options))
-    _check_formulas(options)
+    templates.check_formulas(options)
     client.normal_url(given["url"])  # it may be one that cannot even be taken apart
     url, authorization = _authorization(given)
     if given["proxy"]:
@@ -128,7 +128,7 @@ def described(credentials: Value, settings: Value) -> Description:
         answers=HttpApi().answers(options),
         remote_id=_pointer(options, "remote_id"),
         conflict_id=_pointer(options, "conflict_id"),
-        grant=_grant(given),
+        grant=grant_of(given["oauth2"]) if given.get("oauth2") else None,
         signer=_signer(given, options),
         aws=aws_sigv4.Credentials(**given["aws"]) if given.get("aws") else None,
         azure=azure_sas.Credentials(**given["azure"]) if given.get("azure") else None,
@@ -192,10 +192,8 @@ def _pointer(options: Value, name: str) -> Template | None:
     return templates.template(options[name], name, answers.SOURCES) if options.get(name) else None
 
 
-def _grant(given: Value) -> Grant | None:
-    oauth = given.get("oauth2")
-    if not oauth:
-        return None
+def grant_of(oauth: Value) -> Grant:
+    """Of OAuth 2 credentials with their defaults. Raises ConfigurationError."""
     for grant, name in _NEEDED:
         if oauth["grant"] == grant and not oauth[name]:
             raise ConfigurationError(message("the grant %(grant)s needs %(name)s", grant=grant, name=name))
@@ -249,21 +247,6 @@ def _headers(given: Value, options: Value, authorization: str) -> dict[str, str]
             headers["Authorization"] = authorization
     headers.pop("Idempotency-Key", None)  # it is ours
     return dict(headers)
-
-
-def _check_formulas(value: JSON, within: bool = False) -> None:
-    """Credentials go out whole, so that previews can mask them: a formula could show them piece by piece."""
-    if isinstance(value, Mapping):
-        within = within or any(str(name).startswith("$") for name in value)
-        for item in value.values():
-            _check_formulas(item, within)
-    elif isinstance(value, list):
-        for item in value:
-            _check_formulas(item, within)
-    elif within and isinstance(value, str) and "credentials@" in value:
-        raise ConfigurationError(
-            message("credentials@ cannot stand in a formula: only alone, or in a text in {{ }}")
-        )
 
 
 def _fixed_texts(given: Value, options: Value) -> Iterator[tuple[str, str]]:

@@ -46,11 +46,30 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """A call that changes nothing, for a connection test. `says`: what a good answer says, over answer@."""
+
+    call: CallTemplate
+    answers: Answers
+    says: Template | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A search for what has no remote id; `id` points into its answer. It changes nothing."""
+
+    find: CallTemplate
+    id: Template
+    answers: Answers
+
+
+@dataclass(frozen=True, slots=True)
 class Description:
     """Everything about one destination. `constants`: what `settings@` and `credentials@` lead to.
 
     `upsert` is the call for what is delivered, or only for what has no remote id where there is an `update`.
-    `remote_id` points into an answer, over answer@ and reply@; so does `conflict_id`, of a 409.
+    `remote_id` points into an answer, over answer@ and reply@; so does `conflict_id`, of a 409. `steps` come
+    before a call for what has no remote id, until one of them finds it; with them there is no `batch`.
     """
 
     base: Base
@@ -59,6 +78,8 @@ class Description:
     update: CallTemplate | None = None
     remove: CallTemplate | None = None
     erase: CallTemplate | None = None
+    check: Check | None = None
+    steps: Sequence[Step] = ()
     batch: Batch | None = None
     answers: Answers = field(default_factory=Answers)
     remote_id: Template | None = None
@@ -80,6 +101,14 @@ class Description:
             return None
         return CodeGrant(self.grant, self.redactor, self.proxy, self.verify)
 
+    def at(self, base: Base, redactor: Redactor, **more: Any) -> Description:
+        """The same for one address and its secrets; `more` are other fields."""
+        calls = {name: getattr(self, name) for name in ("upsert", "update", "remove", "erase")}
+        moved = {name: call and call.beginning_with(base) for name, call in calls.items()}
+        check = self.check and replace(self.check, call=self.check.call.beginning_with(base))
+        steps = [replace(step, find=step.find.beginning_with(base)) for step in self.steps]
+        return replace(self, base=base, redactor=redactor, check=check, steps=steps, **moved, **more)
+
     def call_of(self, delivery: Delivery) -> CallTemplate:
         """The call that a delivery begins with. Raises UnusableError where there is none."""
         if delivery.operation == "upsert":
@@ -90,16 +119,27 @@ class Description:
             raise UnusableError(problem, "not_supported", "")
         return call
 
-    def request(self, deliveries: Sequence[Delivery], call: CallTemplate | None = None) -> http.Request:
-        """The request of one delivery, or of several upserts. Raises what `CallTemplate.request` raises."""
+    def request(
+        self,
+        deliveries: Sequence[Delivery],
+        call: CallTemplate | None = None,
+        items: Sequence[JSON] | None = None,
+        *,
+        has_key: bool = True,
+    ) -> http.Request:
+        """The request of one delivery, or of several upserts, whose `items` may have been made before.
+
+        `has_key`: not of a search, since a server that knows the key would answer it again to what follows.
+        Raises what `CallTemplate.request` raises.
+        """
         first = deliveries[0]
         call = call or self.call_of(first)
-        more = {self.key_header: key_of(deliveries)} if self.key_header else {}
+        more = {self.key_header: key_of(deliveries)} if self.key_header and has_key else {}
         if call.is_plain:
             return call.request({}, first.payload, more)
         sources: dict[str, Any] = {**self.constants, "delivery": source_of(first), "profile": first.profile}
         if self.batch is not None and first.operation == "upsert":
-            sources["items"] = [self.item(delivery) for delivery in deliveries]
+            sources["items"] = items or [self.item(delivery) for delivery in deliveries]
         with _time_of(first):
             return call.request(sources, first.payload, more)
 

@@ -26,11 +26,19 @@ from destinations.connectors.base import (
     Unknown,
     Unreachable,
 )
+from destinations.connectors.http import answers, payload, rate_limits, replies, results
 from destinations.connectors.http import client as http
-from destinations.connectors.http import payload, rate_limits, replies, results
 from destinations.connectors.http.answers import Rule, Split, sources_of
 from destinations.connectors.http.auth.oauth2 import TIMEOUT, AccessTokens
-from destinations.connectors.http.description import NOT_MADE, Batch, Description, key_of, source_of
+from destinations.connectors.http.description import (
+    NOT_MADE,
+    Batch,
+    Check,
+    Description,
+    Step,
+    key_of,
+    source_of,
+)
 from destinations.connectors.http.replies import Reply
 from destinations.connectors.http.results import Sent
 from destinations.connectors.http.templates import CallTemplate, UnusableError
@@ -46,10 +54,13 @@ LONGEST_ANSWER: Final = 8 * 1024 * 1024  # bytes
 class HttpSession:
     """Kept-alive connections to one destination."""
 
-    def __init__(self, description: Description, runtime: Runtime, guard: Guard) -> None:
+    def __init__(
+        self, description: Description, runtime: Runtime, guard: Guard, client: http.HttpClient | None = None
+    ) -> None:
+        """`client`: another one than that which speaks to the network, for trials without it."""
         self._is = description
         size = description.batch.size if description.batch else 1
-        self._client = http.HttpClient(
+        self._client = client or http.HttpClient(
             guard,
             description.redactor,
             timeout=description.timeout,
@@ -57,7 +68,7 @@ class HttpSession:
             verify=description.verify,
             limit=min(http.RESPONSE_LIMIT + ANSWER_LIMIT * (size - 1), LONGEST_ANSWER),
         )
-        self._for_tokens = http.HttpClient(
+        self._for_tokens = client or http.HttpClient(
             guard,
             description.redactor,
             timeout=min(description.timeout, TIMEOUT),
@@ -77,7 +88,9 @@ class HttpSession:
         self._for_tokens.close()
 
     def check(self) -> str:
-        """Ask with HEAD, which changes nothing; any answer but 401, 403 and 407 proves reachability."""
+        """Ask as described, or with HEAD: any answer to that but 401, 403 and 407 proves reachability."""
+        if self._is.check is not None:
+            return self._asked(self._is.check)
         request = http.Request("HEAD", self._is.base.url, self._is.base.headers)
         try:
             reply = self._exchange(request, "check")
@@ -95,6 +108,24 @@ class HttpSession:
             status=reply.status,
             number=f"{reply.seconds * 1000:.0f}",
         )
+
+    def _asked(self, check: Check) -> str:
+        """What the answer to the described call says; only one that is accepted is good."""
+        try:
+            request = check.call.request(self._is.constants, None, {})
+            reply = self._exchange(request, "check")
+        except NOT_MADE as error:
+            raise ConfigurationError(str(error)) from None
+        except (http.NotSent, http.NoAnswer) as error:
+            raise Unreachable(str(error)) from None
+        outcome, _rule = check.answers.read(reply, self._is.redactor)
+        if isinstance(outcome, Split):
+            outcome = outcome.otherwise
+        if isinstance(outcome, Accepted):
+            return answers.rendered(check.says, sources_of(reply)) or str(outcome.detail)
+        if isinstance(outcome, Retry | Unknown):
+            raise Unreachable(outcome.reason, getattr(outcome, "after", None))
+        raise ConfigurationError(outcome.reason)
 
     def push(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         return _Push(self._is, self._exchange).outcomes(deliveries)
@@ -146,6 +177,7 @@ class _Push:
         self._splits = MOST_SPLITS
         self._end: Outcome | None = None  # why the rest need not be tried
         self._has_sent = False
+        self._items: dict[int, JSON] = {}  # by the identity of their delivery: each is made once
 
     def outcomes(self, deliveries: Sequence[Delivery]) -> list[Outcome]:
         found: dict[int, Outcome] = {}
@@ -166,7 +198,7 @@ class _Push:
                 open_group = _Group(self._is.batch)
                 continue
             try:
-                item = self._is.item(delivery)
+                item = self._items[id(delivery)] = self._is.item(delivery)
                 size, identity = open_group.measured(item, delivery)
             except NOT_MADE as error:
                 found[position] = _not_made(error)
@@ -196,6 +228,11 @@ class _Push:
         return self._outcomes(group[:half]) + self._outcomes(group[half:])
 
     def _called(self, group: Sequence[Delivery]) -> list[Outcome] | Split:
+        if self._is.steps and not group[0].remote.get("id"):
+            return [self._after_search(group[0])]
+        return self._made(group)
+
+    def _made(self, group: Sequence[Delivery]) -> list[Outcome] | Split:
         first = group[0]
         try:
             call = self._is.call_of(first)
@@ -213,9 +250,43 @@ class _Push:
             return self._accepted(group, outcome, answer.reply)
         return [outcome] * len(group)
 
-    def _sent(self, group: Sequence[Delivery], call: CallTemplate) -> _Answer:
+    def _after_search(self, delivery: Delivery) -> Outcome:
+        """What becomes of a delivery without a remote id: the id is looked for first, and then kept."""
+        try:
+            found = self._sought(delivery)
+        except NOT_MADE as error:
+            return _not_made(error)
+        if not isinstance(found, str):
+            return found
+        if not found and delivery.operation != "upsert":
+            return Accepted(detail=message("it was not there any more"))
+        known = replace(delivery, remote={**delivery.remote, "id": found})
+        done = self._made([known if found else delivery])
+        outcome = done.otherwise if isinstance(done, Split) else done[0]
+        if found and isinstance(outcome, Accepted) and delivery.operation == "upsert":
+            return replace(outcome, remote=outcome.remote or {"id": found})
+        return outcome
+
+    def _sought(self, delivery: Delivery) -> str | Outcome:
+        """The id that a search finds, "" for none; or what came of the search instead."""
+        for step in self._is.steps:
+            answer = self._sent([delivery], step.find, step)
+            outcome, reply = answer.outcome, answer.reply
+            if reply is not None and reply.status in GONE and answer.rule is None:
+                self._end = None  # there is no such one
+            elif isinstance(outcome, Unknown):  # a search that got no answer has changed nothing
+                return Retry(outcome.reason, exchange=outcome.exchange)
+            elif not isinstance(outcome, Accepted) or reply is None:
+                return outcome.otherwise if isinstance(outcome, Split) else outcome
+            elif number := _pointed(step.id, reply):
+                return number
+        return ""
+
+    def _sent(self, group: Sequence[Delivery], call: CallTemplate, step: Step | None = None) -> _Answer:
         """One call and what its answer means. Raises ConnectorError while nothing has been sent."""
-        request = self._is.request(group, call)
+        is_batch = self._is.batch is not None and group[0].operation == "upsert"
+        items = self._items_of(group) if is_batch else None
+        request = self._is.request(group, call, items, has_key=step is None)
         try:
             reply = self._exchange(request, key_of(group))
         except http.NotSent as error:
@@ -232,12 +303,15 @@ class _Push:
             return _Answer(self._end)
         self._has_sent = True
         sent = group[0].payload if len(group) == 1 else [delivery.payload for delivery in group]
-        outcome, rule = self._is.answers.read(
+        outcome, rule = (step or self._is).answers.read(
             reply, self._is.redactor, sent, many=len(group) > 1, operation=group[0].operation
         )
         if isinstance(outcome, Hold | Stop) or (isinstance(outcome, Retry) and outcome.after is not None):
             self._end = replace(outcome, exchange=None)
         return _Answer(outcome, reply, rule)
+
+    def _items_of(self, group: Sequence[Delivery]) -> list[JSON]:
+        return [self._items[id(delivery)] for delivery in group]
 
     def _instead(self, delivery: Delivery, call: CallTemplate, answer: _Answer, reply: Reply) -> _Answer:
         """What another call gives where this one turns out to be the wrong one, unless a rule decides."""
@@ -268,7 +342,7 @@ class _Push:
     def _accepted(self, group: Sequence[Delivery], outcome: Accepted, reply: Reply) -> list[Outcome]:
         batch = self._is.batch
         if batch is not None and batch.results and group[0].operation == "upsert":
-            items = [self._is.item(delivery) for delivery in group]
+            items = self._items_of(group)
             sent = [
                 Sent(batch.results[0].key_of(item, source_of(delivery)), item)
                 for item, delivery in zip(items, group, strict=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
 
@@ -101,6 +101,14 @@ class CallTemplate:
         path = self._path(sources) if self.path else ""
         url, shown = extended(self.url, path, pairs), extended(self.shown_url, path, pairs)
         return Request(self.method, url, sent, body, shown)
+
+    def beginning_with(self, base: Base) -> CallTemplate:
+        """The same call to another address, with headers that its own go on from."""
+        fixed = _with(base.headers, self.fixed)
+        content_type = self.content_type or _popped(fixed, "content-type")
+        return replace(
+            self, url=base.url, shown_url=mask_url(base.url), fixed=fixed, content_type=content_type
+        )
 
     def references(self, source: str) -> Iterator[str]:
         """The texts of its references to a source."""
@@ -242,6 +250,21 @@ def template(value: JSON, place: str, sources: Sequence[str]) -> Template:
     for text in _texts(made.value):
         _check_resolved(text, place, sources)
     return made
+
+
+def check_formulas(value: JSON, within: bool = False) -> None:
+    """Credentials go out whole, so that previews can mask them: a formula could show them piece by piece."""
+    if isinstance(value, Mapping):
+        within = within or any(str(name).startswith("$") for name in value)
+        for item in value.values():
+            check_formulas(item, within)
+    elif isinstance(value, list):
+        for item in value:
+            check_formulas(item, within)
+    elif within and isinstance(value, str) and "credentials@" in value:
+        raise ConfigurationError(
+            message("credentials@ cannot stand in a formula: only alone, or in a text in {{ }}")
+        )
 
 
 def without_profile(sources: Sequence[str]) -> list[str]:

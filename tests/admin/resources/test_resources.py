@@ -5,6 +5,7 @@ from django.contrib.admin.models import LogEntry
 
 from destinations.connectors import registry
 from destinations.connectors.base import Limits, Rate, Unreachable
+from destinations.connectors.http.manifests import start
 from destinations.insight import preview
 from destinations.models import Extension, Resource
 
@@ -15,7 +16,21 @@ def test_extensions_are_listed_with_what_packages_have_added(db, page):
     Extension.objects.filter(pk="mautic").delete()
     text = page("destinations_extension_changelist")
     assert "Mautic" in text
-    assert text.count(">Install</button>") == 3
+    assert text.count(">Install</button>") == len(registry.slugs())
+
+
+def test_extensions_say_their_version_and_where_they_are_from(db, page, manifests):
+    (manifests / "acme.json").write_text(start.text("acme"), encoding="utf-8")
+    (manifests / "broken.json").write_text('{"manifest": 1,', encoding="utf-8")
+    text = page("destinations_extension_changelist")
+    assert "acme.json in the folder of connectors" in text
+    assert "0.1.0" in text
+    assert "broken.json, line 1: this is no JSON" in text
+    assert "cannot be used because" not in page("destinations_extension_changelist")
+    (manifests / "acme.json").unlink()
+    text = page("destinations_extension_change", "acme")
+    assert "nowhere: its package or file is gone" in text
+    assert "There is no usable connector" in text
 
 
 def test_extensions_are_installed_and_uninstalled_by_a_button(db, post):

@@ -1,0 +1,1 @@
+"""Connectors as files: a manifest describes the protocol of a web service, and the HTTP engine speaks it."""

@@ -1,0 +1,390 @@
+"""A connector made of a manifest: all its templates and rules are read once, when the file is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, closing
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from destinations.connectors import schemas
+from destinations.connectors.addresses import Guard
+from destinations.connectors.base import (
+    JSON,
+    ConfigurationError,
+    Delivery,
+    Operation,
+    Part,
+    Preset,
+    Runtime,
+    Schema,
+)
+from destinations.connectors.http import answers, client, results, templates
+from destinations.connectors.http.answers import Answers
+from destinations.connectors.http.auth.code_grant import CodeGrant
+from destinations.connectors.http.client import HttpClient
+from destinations.connectors.http.description import Batch, Check, Description, Step
+from destinations.connectors.http.engine import HttpSession
+from destinations.connectors.http.headers import check_header
+from destinations.connectors.http.manifests.reading import Manifest, check_sources
+from destinations.connectors.http.manifests.signing_in import Auth
+from destinations.connectors.http.results import Results
+from destinations.connectors.http.templates import Base, CallTemplate, extended
+from destinations.connectors.redaction import Redactor
+from destinations.notation import Template, parse_condition, parse_template
+from tracsync.common.messages import message
+
+TIMEOUT: Final = 30.0  # seconds
+ICON: Final = ("M4 6h16v12H4z", "M4 10h16M8 14h4")
+
+_FIXED: Final = ("credentials", "settings")
+_ONE: Final = ("delivery", *_FIXED)
+_MANY: Final = ("items", *_FIXED)
+_ITEM: Final = ("delivery", "settings")
+_CREDENTIALS: Final = re.compile(r"credentials@([A-Za-z_]\w*)", re.ASCII)
+_PART_OF_A_HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+
+Keys = tuple[str | int, ...]
+
+
+class ManifestConnector:
+    """What every class of the contract has, from a file. Raises ManifestError for one that is wrong."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        content = manifest.content
+        self.manifest = manifest
+        self.slug: str = content["slug"]
+        self.release: str = content["version"]
+        self.name: str = content["name"]
+        self.description: str = content["description"]
+        self.docs: str = content.get("docs", "")
+        self.icon = _icon(content.get("icon") or ICON)
+        self.settings_schema: Schema = {
+            "type": "object",
+            "properties": {},
+            "additionalProperties": False,
+        } | content.get("settings", {})
+        self.payload_schema: Schema = content.get("payload", {})
+        limits: Mapping[str, Any] = content.get("limits", {})
+        self.batch_size: int = limits.get("batch", 1)
+        self.presets = _presets(manifest, self.settings_schema)
+        self._migrations = _migrations(manifest)
+        self.version = 1 + len(self._migrations)
+        self.operations: Sequence[Operation] = ("upsert", *(one for one in _LEAVING if one in content))
+        self._address = _Address(manifest)
+        self.credentials_schema: Schema = self._address.marked(content["credentials"])
+        self._auth = Auth(manifest)
+        self._is = _compiled(manifest)
+
+    def open(
+        self,
+        credentials: Mapping[str, JSON],
+        settings: Mapping[str, JSON],
+        runtime: Runtime | None = None,
+        client: HttpClient | None = None,
+    ) -> AbstractContextManager[HttpSession]:
+        """`client`: another one than that which speaks to the network, for trials without it."""
+        runtime = runtime or Runtime()
+        guard = Guard(runtime.allowed_internal)
+        return closing(HttpSession(self.described(credentials, settings), runtime, guard, client))
+
+    def describe(
+        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], delivery: Delivery
+    ) -> dict[str, JSON]:
+        """Keys: method, url, headers, body (text; null when there is none); or only `problem`."""
+        return self.described(credentials, settings).describe(delivery)
+
+    def migrate(self, part: Part, old: dict[str, JSON], version: int) -> JSON:
+        """What was stored when the file had so many migrations less, step by step. Raises NotationError."""
+        for step in self._migrations[version - 1 :]:
+            if part in step:
+                old = step[part].render({"old": old})
+        return old
+
+    def authorisation(self, credentials: Mapping[str, JSON]) -> CodeGrant | None:
+        """Where a person has to let us in. Raises ConfigurationError."""
+        return self._with(schemas.checked(self.credentials_schema, credentials), {}).authorisation
+
+    def answers(self, _settings: Mapping[str, JSON]) -> Answers:
+        """How answers are read."""
+        return self._is.answers
+
+    def described(self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON]) -> Description:
+        """The file's description with one destination's address, credentials and settings.
+
+        Raises ConfigurationError where something is missing, contradicts itself or cannot be sent.
+        """
+        given = schemas.checked(self.credentials_schema, credentials)
+        return self._with(given, schemas.checked(self.settings_schema, settings))
+
+    def _with(self, given: Mapping[str, JSON], options: Mapping[str, JSON]) -> Description:
+        sign_in = self._auth.of(given)
+        base = Base(extended(self._address.of(given), "", sign_in.query), sign_in.headers)
+        secrets = [*schemas.secrets(self.credentials_schema, given), *sign_in.secrets]
+        return self._is.at(
+            base,
+            Redactor(secrets, filter(None, [self._auth.header_name])),
+            grant=sign_in.grant,
+            signer=sign_in.signer,
+            aws=sign_in.aws,
+            azure=sign_in.azure,
+            constants={"credentials": given, "settings": options},
+        )
+
+
+class _Address:
+    """`base_url`: fixed, or of the credentials, whole or in part."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        text: str = manifest.content["base_url"]
+        self._text = text
+        self._made = manifest.template(text, ("credentials",), "base_url")
+        self._fields = _CREDENTIALS.findall(text)
+        declared = manifest.content["credentials"].get("properties", {})
+        for name in self._fields:
+            if name not in declared:
+                unknown = message("%(name)s is no field of the credentials", name=name)
+                raise manifest.problem(unknown, "base_url")
+        self._is_whole = re.fullmatch(r"`?credentials@[A-Za-z_]\w*`?", text) is not None
+        if not self._is_whole and not re.match(r"https://[^\s@?#\\]+$", text.replace("credentials@", "")):
+            needed = message(
+                "it must begin with https:// and hold no user name, query or spaces; or be credentials@"
+                " of a field that holds the address"
+            )
+            raise manifest.problem(needed, "base_url")
+
+    def marked(self, schema: Mapping[str, Any]) -> Schema:
+        """The credentials' schema; what leads somewhere is marked, and secrets do not follow it elsewhere."""
+        fields = {
+            name: {**field, "address": True} if name in self._fields else field
+            for name, field in schema.get("properties", {}).items()
+        }
+        return {"additionalProperties": False, **schema, "properties": fields}
+
+    def of(self, credentials: Mapping[str, JSON]) -> str:
+        """Raises ConfigurationError for what is no address."""
+        if not self._is_whole:
+            for name in self._fields:
+                if not _PART_OF_A_HOST.fullmatch(str(credentials.get(name) or "")):
+                    no_part = message(
+                        "%(field)s must hold letters, digits, dots and hyphens: it is a part of a host"
+                    )
+                    raise ConfigurationError(no_part.with_values(field=name))
+        url = str(self._made.render({"credentials": credentials}) or "").strip()
+        parts = _split(url)
+        if parts is None or parts.scheme not in ("http", "https") or parts.query or "@" in parts.netloc:
+            no_url = message("%(field)s must be an address with https://, without user name and query")
+            raise ConfigurationError(no_url.with_values(field=", ".join(self._fields) or "base_url"))
+        return client.normal_url(url)
+
+
+def _split(url: str) -> Any:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return None
+
+
+def _compiled(manifest: Manifest) -> Description:
+    """Everything but what a destination adds."""
+    content = manifest.content
+    push, limits = content["push"], content.get("limits", {})
+    is_batch = limits.get("batch", 1) > 1
+    _check_combination(manifest, is_batch)
+    rules = _rules(manifest, "answers")
+    body_sources = _MANY if is_batch else _ONE
+    request = push["request"]
+    if is_batch and "body" not in request:
+        request = {**request, "body": "items@"}
+    header = content.get("idempotency_header", "Idempotency-Key")
+    if header:
+        with manifest.at("idempotency_header"):
+            check_header(header, "")
+    return Description(
+        base=Base(),
+        redactor=Redactor(),
+        upsert=_call(manifest, request, ("push", "request"), body_sources),
+        update=_optional_call(manifest, push.get("update"), ("push", "update"), "POST"),
+        remove=_optional_call(manifest, content.get("remove"), ("remove",)),
+        erase=_optional_call(manifest, content.get("erase"), ("erase",)),
+        check=_check(manifest, rules),
+        steps=_steps(manifest, rules),
+        batch=_batch(manifest, limits, push) if is_batch else None,
+        answers=Answers(rules),
+        remote_id=_pointer(manifest, "remote_id"),
+        conflict_id=_pointer(manifest, "conflict_id"),
+        key_header=header,
+        timeout=float(limits.get("timeout", TIMEOUT)),
+    )
+
+
+def _check_combination(manifest: Manifest, is_batch: bool) -> None:
+    """What would do nothing, or cannot be."""
+    content = manifest.content
+    push = content["push"]
+    alone = message("%(name)s is for calls of one profile: leave it out, or limits.batch")
+    several = message("%(name)s is for calls of several profiles: set limits.batch, or leave it out")
+    wrong: list[tuple[Keys, Any]] = []
+    if is_batch:
+        wrong += [((name,), alone) for name in ("steps", "remote_id", "conflict_id") if name in content]
+        wrong += [(("push", "update"), alone)] if "update" in push else []
+    else:
+        wrong += [((name,), several) for name in ("identity", "results") if name in content]
+        wrong += [(("push", "item"), several)] if "item" in push else []
+        wrong += [(("limits", "bytes"), several)] if "bytes" in content.get("limits", {}) else []
+    for keys, said in wrong:
+        raise manifest.problem(said.with_values(name=".".join(map(str, keys))), *keys)
+    if "update" in push and not ({"remote_id", "steps"} & content.keys()):
+        needed = message("update needs remote_id, where an answer tells the id, such as answer@id")
+        raise manifest.problem(needed, "push", "update")
+    if ("steps" in content or "conflict_id" in content) and "update" not in push:
+        needed = message("what is found needs a call of its own: push.update")
+        raise manifest.problem(needed, "steps" if "steps" in content else "conflict_id")
+
+
+def _call(
+    manifest: Manifest,
+    given: Mapping[str, Any],
+    keys: Keys,
+    sources: Sequence[str],
+    method: str = "POST",
+    *,
+    document: bool = True,
+) -> CallTemplate:
+    content = manifest.content
+    own = {name.removesuffix("?").lower() for name in given.get("headers", {})}
+    common = {
+        name: value
+        for name, value in content.get("headers", {}).items()
+        if name.removesuffix("?").lower() not in own
+    }
+    full = {"method": method, **given, "headers": {**common, **given.get("headers", {})}}
+    with manifest.at(*keys):
+        templates.check_formulas(full)
+        for name in ("query", "headers", "body"):
+            check_sources(full.get(name), sources)
+        return templates.call(full, "", sources, document=document)
+
+
+def _optional_call(manifest: Manifest, given: Any, keys: Keys, method: str = "DELETE") -> CallTemplate | None:
+    if given is None:
+        return None
+    return _call(manifest, given, keys, _ONE, method, document=keys == ("push", "update"))
+
+
+def _check(manifest: Manifest, rules: Sequence[Any]) -> Check | None:
+    given = manifest.content.get("check")
+    if given is None:
+        return None
+    says = None
+    if "says" in given:
+        says = manifest.template(given["says"], answers.SOURCES, "check", "says")
+    own = _rules(manifest, "check", "answers")
+    call = _call(manifest, given["request"], ("check", "request"), _FIXED, "GET", document=False)
+    return Check(call, Answers([*own, *rules]), says)
+
+
+def _steps(manifest: Manifest, rules: Sequence[Any]) -> list[Step]:
+    found = []
+    for number, given in enumerate(manifest.content.get("steps", ())):
+        at: Keys = ("steps", number)
+        pointer = manifest.template(given["id"], answers.SOURCES, *at, "id")
+        own = _rules(manifest, *at, "answers") if "answers" in given else rules
+        call = _call(manifest, given["find"], (*at, "find"), _ONE, "GET", document=False)
+        found.append(Step(call, pointer, Answers(own)))
+    return found
+
+
+def _rules(manifest: Manifest, *keys: str | int) -> list[answers.Rule]:
+    given: Any = manifest.content
+    for key in keys:
+        given = given.get(key, {}) if isinstance(key, str) else given[key]
+    found = []
+    for number, one in enumerate(given or ()):
+        with manifest.at(*keys, number):
+            found += answers.rules([one], "rule")
+    return found
+
+
+def _batch(manifest: Manifest, limits: Mapping[str, Any], push: Mapping[str, Any]) -> Batch:
+    content = manifest.content
+    item = None
+    if "item" in push:
+        item = manifest.template(push["item"], _ITEM, "push", "item")
+    identity = None
+    if "identity" in content:
+        identity = manifest.template(content["identity"], results.SENT, "identity")
+    lists = _results(manifest)
+    return Batch(
+        size=limits["batch"],
+        bytes=limits.get("bytes", 0),
+        item=item,
+        identity=identity or (lists[0].key if lists else None),
+        results=lists,
+    )
+
+
+def _results(manifest: Manifest) -> list[Results]:
+    given = manifest.content.get("results", [])
+    if isinstance(given, Mapping):
+        with manifest.at("results"):
+            return [results.results(given, "results")]
+    found = []
+    for number, one in enumerate(given):
+        with manifest.at("results", number):
+            found.append(results.results(one, "results"))
+    return found
+
+
+def _pointer(manifest: Manifest, name: str) -> Template | None:
+    if name not in manifest.content:
+        return None
+    return manifest.template(manifest.content[name], answers.SOURCES, name)
+
+
+def _presets(manifest: Manifest, settings_schema: Schema) -> list[Preset]:
+    found = []
+    for number, given in enumerate(manifest.content.get("presets", ())):
+        at: Keys = ("presets", number)
+        preset = Preset(
+            given["name"],
+            given["description"],
+            given.get("prerequisites", ""),
+            given["mapping"],
+            given.get("settings", {}),
+        )
+        with manifest.at(*at, "mapping"):
+            parse_template(preset.mapping)
+        with manifest.at(*at, "prerequisites"):
+            if preset.prerequisites:
+                parse_condition(preset.prerequisites)
+        filled = schemas.with_defaults(settings_schema, preset.settings)
+        for keys, sentence in schemas.located(settings_schema, filled):
+            raise manifest.problem(sentence, *at, "settings", *keys)
+        found.append(preset)
+    return found
+
+
+def _migrations(manifest: Manifest) -> list[dict[str, Template]]:
+    """The first one is for what was stored before there were any."""
+    return [
+        {
+            part: manifest.template(step[part], ("old",), "migrations", number, part)
+            for part in ("credentials", "settings")
+            if part in step
+        }
+        for number, step in enumerate(manifest.content.get("migrations", ()))
+    ]
+
+
+def _icon(paths: Sequence[str]) -> str:
+    """An SVG element; nothing but lines comes from the file."""
+    drawn = "".join(f'<path d="{path}"/>' for path in paths)
+    return (
+        '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round">'
+        f"{drawn}</svg>"
+    )
+
+
+_LEAVING: Final[tuple[Operation, ...]] = ("remove", "erase")

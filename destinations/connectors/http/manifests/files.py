@@ -1,0 +1,145 @@
+"""Where manifests come from: this package, other packages, and a folder of the installation."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Final
+
+from destinations.connectors.base import ConnectorError
+from destinations.connectors.http.manifests import reading
+from destinations.connectors.http.manifests.connector import ManifestConnector
+from tracsync.common.messages import message
+
+GROUP: Final = "tracsync.manifests"  # entry points whose value is a package with manifests in it
+SUFFIX: Final = ".json"
+LOOK_EVERY: Final = 1.0  # seconds between two looks at the folder
+MOST_FILES: Final = 1000  # of the folder
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A file, and the connector that it makes or why it makes none. `package`: "" for the folder's."""
+
+    slug: str
+    file: str
+    package: str
+    connector: ManifestConnector | None = None
+    problem: ConnectorError | None = None
+
+
+def load(raw: Callable[[], bytes], file: str, package: str = "") -> Loaded:
+    """What a file makes; it never raises for what is in it."""
+    slug = file.rpartition("/")[2].removesuffix(SUFFIX)
+    try:
+        connector = made_of(raw(), file)
+    except ConnectorError as error:
+        return Loaded(slug, file, package, problem=error)
+    except OSError as error:
+        unreadable = message("%(file)s cannot be read: %(reason)s", file=file, reason=error.strerror or "")
+        return Loaded(slug, file, package, problem=ConnectorError(unreadable))
+    except Exception:  # a mistake of ours must not take the other files along
+        logger.exception("the manifest %s cannot be used and is left out", file)
+        unusable = message("%(file)s cannot be used; the log says why", file=file)
+        return Loaded(slug, file, package, problem=ConnectorError(unusable))
+    return Loaded(slug, file, package, connector)
+
+
+def made_of(raw: bytes, file: str) -> ManifestConnector:
+    """The connector of a manifest's bytes. `file`: its name, that of the slug. Raises ManifestError."""
+    manifest = reading.read(raw, file)
+    slug, name = manifest.content["slug"], file.rpartition("/")[2]
+    if name != f"{slug}{SUFFIX}":
+        other = message("the slug is %(slug)s: call the file %(name)s", slug=slug, name=f"{slug}{SUFFIX}")
+        raise manifest.problem(other, "slug")
+    return ManifestConnector(manifest)
+
+
+def packaged() -> Iterator[Loaded]:
+    """Those of this package first: nobody else can take their slugs over."""
+    yield from _of_package("destinations.connectors.manifests", "tracsync")
+    for entry in sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value)):
+        try:
+            yield from _of_package(entry.value, entry.dist.name if entry.dist else entry.value)
+        except Exception as error:  # a foreign package may raise anything
+            logger.exception("the manifests of %s (%s) cannot be read", entry.name, entry.value)
+            unusable = message(
+                "the manifests of the package %(name)s cannot be read: %(reason)s",
+                name=entry.value,
+                reason=type(error).__name__,
+            )
+            yield Loaded(entry.name, entry.value, entry.value, problem=ConnectorError(unusable))
+
+
+def _of_package(package: str, name: str) -> Iterator[Loaded]:
+    found: list[Traversable] = [one for one in files(package).iterdir() if one.name.endswith(SUFFIX)]
+    for one in sorted(found, key=lambda one: one.name):
+        yield load(one.read_bytes, f"{package.replace('.', '/')}/{one.name}", name)
+
+
+class Folder:
+    """The installation's own manifests. A file counts as it is now, at most a second later."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._looked_at = float("-inf")
+        self._stamps: dict[str, tuple[int, int, int]] = {}
+        self._loaded: dict[str, Loaded] = {}
+
+    def loaded(self) -> Mapping[str, Loaded]:
+        """By slug. What has not changed is not read again."""
+        if time.monotonic() - self._looked_at >= LOOK_EVERY:
+            with self._lock:
+                self._look()
+        return self._loaded
+
+    def look_again(self) -> None:
+        """Look at the next call, however short ago the last look was."""
+        self._looked_at = float("-inf")
+
+    def _look(self) -> None:
+        stamps = self._now()
+        if stamps != self._stamps:
+            known, before = self._loaded, self._stamps
+            self._loaded = {
+                name.removesuffix(SUFFIX): known[name.removesuffix(SUFFIX)]
+                if before.get(name) == stamp
+                else load(self._reader(name), name)
+                for name, stamp in stamps.items()
+            }
+            self._stamps = stamps
+        self._looked_at = time.monotonic()
+
+    def _now(self) -> dict[str, tuple[int, int, int]]:
+        """What tells that a file is another one now: its number, size, and time of change."""
+        try:
+            with os.scandir(self.path) as entries:
+                names = sorted(one.name for one in entries if one.name.endswith(SUFFIX))[:MOST_FILES]
+        except OSError:
+            return {}
+        found = {}
+        for name in names:
+            try:
+                stat = (self.path / name).stat()
+            except OSError:  # it has just gone
+                continue
+            found[name] = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        return found
+
+    def _reader(self, name: str) -> Callable[[], bytes]:
+        def read() -> bytes:
+            with (self.path / name).open("rb") as file:
+                return file.read(reading.LARGEST + 1)
+
+        return read

@@ -1,0 +1,1 @@
+"""The manifests that come with tracsync, each a connector: `hubspot.json` is HubSpot."""

@@ -1,0 +1,77 @@
+"""new_connector and check_connector, as somebody types them who adds a system."""
+
+import io
+import json
+
+import pytest
+from django.core.management import CommandError, call_command
+
+
+def run(*arguments):
+    out = io.StringIO()
+    try:
+        call_command(*arguments, stdout=out, stderr=io.StringIO())
+    except CommandError as error:
+        return out.getvalue(), str(error)
+    return out.getvalue(), ""
+
+
+def test_a_start_is_written_and_in_order(tmp_path, manifests):
+    said, error = run("new_connector", "acme_crm", "--folder", str(tmp_path / "new"))
+    path = tmp_path / "new" / "acme_crm.json"
+    assert not error
+    assert f"check_connector {path}" in said
+    edits = [line for line in said.splitlines() if line.startswith("  ")]
+    comments = [f"{number}. " for number in range(1, len(edits) + 1)]
+    text = path.read_text(encoding="utf-8")
+    assert all(f'"$comment": "{comment}' in text for comment in comments)
+    said, error = run("check_connector", str(path))
+    assert not error
+    assert said.splitlines()[-1] == "Acme crm 0.1.0 is in order: 7 tests."
+    assert (
+        run("new_connector", "acme_crm", "--folder", str(tmp_path / "new"))[1] == f"{path} is there already."
+    )
+    assert path.read_text(encoding="utf-8") == text
+
+
+def test_it_is_written_into_the_folder_of_connectors(settings, manifests):
+    settings.TRACSYNC_CONNECTORS_DIR = manifests
+    assert not run("new_connector", "acme")[1]
+    assert run("new_connector", "acme")[1] == "There is a connector acme already."
+
+
+@pytest.mark.parametrize(
+    ("slug", "says"),
+    [
+        ("Acme", "small letters"),
+        ("../acme", "small letters"),
+        ("http_api", "There is a connector http_api already."),
+        ("hubspot", "There is a connector hubspot already."),
+    ],
+)
+def test_a_slug_that_cannot_be(tmp_path, slug, says):
+    assert says in run("new_connector", slug, "--folder", str(tmp_path))[1]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    assert "file is there already" in run("new_connector", "acme", "--folder", str(tmp_path / "file"))[1]
+    assert "cannot be written" in run("new_connector", "acme", "--folder", str(tmp_path / "file" / "a"))[1]
+
+
+def test_what_is_wrong_is_said_with_its_place(tmp_path):
+    run("new_connector", "acme", "--folder", str(tmp_path))
+    path = tmp_path / "acme.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["push"]["request"]["path"] = "/people"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    said, error = run("check_connector", str(path))
+    assert error == "1 of 7 tests are wrong."
+    assert 'exchange 1: path should be "/contacts" and is "/people"' in said
+    content["pusch"] = {}
+    path.write_text(json.dumps(content), encoding="utf-8")
+    said, error = run("check_connector", str(path))
+    assert error == "The manifest cannot be used."
+    assert f"{path}: line 1: pusch is not a known field" in said
+    assert "cannot be read" in run("check_connector", str(tmp_path / "none.json"))[1]

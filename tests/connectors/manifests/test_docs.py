@@ -1,0 +1,109 @@
+"""docs/manifests.md is true: its tutorial ends with a connector in order, and every key is explained."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from django.core.management import call_command
+
+from destinations.connectors.http.manifests import exchanges, files, reading, start
+
+TEXT = (Path(__file__).parents[3] / "docs" / "manifests.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[Any]:
+    return [json.loads(text) for text in re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)]
+
+
+def test_the_tutorial_makes_a_connector(tmp_path: Path) -> None:
+    content = json.loads(start.text("airtable"))
+    for block in blocks("json"):
+        content |= block
+    content.pop("remote_id")  # as the text says
+    path = tmp_path / "airtable.json"
+    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    out = io.StringIO()
+    call_command("check_connector", str(path), stdout=out)
+    said = out.getvalue().strip().splitlines()[-1]
+    assert f"`{said}`" in TEXT
+
+
+def test_the_steps_find_what_is_there_and_create_what_is_not(tmp_path: Path) -> None:
+    (example,) = blocks("steps")
+    content = json.loads(start.text("acme")) | example
+    found = {
+        "request": {"method": "GET", "path": "/contacts?external_id=p-1"},
+        "answer": {"status": 200, "body": {"data": [{"id": 7}]}},
+    }
+    nothing = {"answer": {"status": 200, "body": {"data": []}}}
+    created = {
+        "request": {"method": "POST", "path": "/contacts"},
+        "answer": {"status": 201, "body": {"id": 8}},
+    }
+    updated = {"request": {"method": "PUT", "path": "/contacts/7"}, "answer": {"status": 204}}
+    payload = {"email": "ana@x.example"}
+
+    def case(name: str, exchanges: list[Any], outcome: dict[str, Any], **delivery: Any) -> dict[str, Any]:
+        delivered = {"payload": payload, **delivery}
+        return {"name": name, "deliveries": [delivered], "exchanges": exchanges, "outcomes": [outcome]}
+
+    removed = {"operation": "remove", "payload": None}
+    content["tests"]["cases"] = [
+        case("there", [found, updated], {"is": "accepted", "id": "7"}),
+        case("not there", [nothing, created], {"is": "accepted", "id": "8"}),
+        case("no such address", [{"answer": {"status": 404}}, created], {"is": "accepted", "id": "8"}),
+        case("known", [updated], {"is": "accepted"}, remote={"id": "7"}),
+        case(
+            "known, and gone", [{"answer": {"status": 404}}, created], {"is": "accepted"}, remote={"id": "6"}
+        ),
+        case("no answer to the search", [{"answer": {"missing": True}}], {"is": "retry"}),
+        case("no answer to the creation", [nothing, {"answer": {"missing": True}}], {"is": "unknown"}),
+        case("refused", [{"answer": {"status": 401}}], {"is": "hold"}),
+        case(
+            "busy",
+            [{"answer": {"status": 503, "headers": {"Retry-After": "9"}}}],
+            {"is": "retry", "after": 9},
+        ),
+        case("removed", [found, {"answer": {"status": 204}}], {"is": "accepted"}, **removed),
+        case("nothing to remove", [nothing], {"is": "accepted", "says": "not there"}, **removed),
+    ]
+    made = files.made_of(json.dumps(content).encode(), "acme.json")
+    for result in exchanges.run(made):
+        assert not result.problems, result.name
+
+
+def test_every_key_is_explained_as_the_schema_does() -> None:
+    schema = reading.schema()
+    expected = list(rows({"properties": schema["properties"], "required": schema["required"]}))
+    for part in schema["$defs"].values():
+        expected += rows(part)
+    assert len(expected) > 100
+    assert [row for row in expected if row not in TEXT] == []
+
+
+def rows(schema: Any, prefix: str = "") -> Any:
+    for name, field in schema.get("properties", {}).items():
+        if name in ("$comment", "$schema"):
+            continue
+        required = " (required)" if name in schema.get("required", ()) else ""
+        yield f"| `{prefix}{name}` | {field['description']}{required} |"
+        if "$ref" not in field:
+            yield from rows(field, f"{prefix}{name}.")
+            yield from rows(field.get("items", {}), f"{prefix}{name}[].")
+
+
+def test_the_migration_brings_what_is_stored_to_its_new_form() -> None:
+    (example,) = blocks("migrations")
+    made = files.made_of(json.dumps(json.loads(start.text("acme")) | example).encode(), "acme.json")
+    assert made.version == 2
+    assert made.migrate("settings", {"audience": "a1"}, 1) == {"audiences": ["a1"]}
+    assert made.migrate("settings", {"audience": "a1", "status": "new"}, 1) == {
+        "audiences": ["a1"],
+        "status": "new",
+    }
+    assert made.migrate("credentials", {"token": "t"}, 1) == {"token": "t"}
+    assert made.migrate("settings", {"audiences": []}, 2) == {"audiences": []}

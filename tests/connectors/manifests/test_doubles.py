@@ -1,0 +1,42 @@
+"""Every manifest keeps the contract of connectors, at a double that answers as the system does."""
+
+from __future__ import annotations
+
+import pytest
+
+from destinations.connectors import registry
+from destinations.connectors.base import Accepted, Delivery, Rejected
+from destinations.connectors.testing import check_contract
+from tests.connectors.doubles.brevo import Brevo
+from tests.connectors.doubles.customer_io import CustomerIo
+from tests.connectors.doubles.hubspot import HubSpot
+from tests.connectors.doubles.klaviyo import Klaviyo
+from tests.connectors.doubles.mailchimp import Mailchimp
+from tests.connectors.doubles.system import System
+from tests.connectors.manifests.test_every_manifest import SLUGS
+
+DOUBLES: list[type[System]] = [Brevo, CustomerIo, HubSpot, Klaviyo, Mailchimp]
+
+
+def test_every_manifest_has_a_double() -> None:
+    assert sorted(double.slug for double in DOUBLES) == SLUGS
+
+
+@pytest.mark.parametrize("double", DOUBLES, ids=lambda one: one.slug)
+def test_the_contract(double: type[System]) -> None:
+    with double() as peer:
+        check_contract(registry.get(double.slug), peer)
+
+
+@pytest.mark.parametrize("double", DOUBLES, ids=lambda one: one.slug)
+def test_one_bad_one_in_a_hundred_is_one_rejection(double: type[System]) -> None:
+    with double() as peer:
+        connector = registry.get(double.slug)
+        payloads = [peer.payload(number) for number in range(1, 100)]
+        for bad in peer.refused():
+            deliveries = [Delivery(one, f"1:{at}", key=f"p-{at}") for at, one in enumerate(payloads)]
+            deliveries.insert(50, Delivery(bad, "1:bad", key="p-bad"))
+            with connector.open(peer.credentials, peer.settings, peer.runtime) as session:
+                outcomes = session.push(deliveries)
+            assert isinstance(outcomes[50], Rejected)
+            assert {type(one) for at, one in enumerate(outcomes) if at != 50} == {Accepted}

@@ -1,0 +1,141 @@
+"""What is wrong with a file is told with its line, its place, and what would be right."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from destinations.connectors.http.manifests import files, reading, start
+from destinations.connectors.http.manifests.reading import ManifestError
+
+START: dict[str, Any] = json.loads(start.text("acme"))
+DELETED: Any = object()
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """The start with another value at a JSON pointer; DELETED takes it out."""
+    content = copy.deepcopy(START)
+    *keys, last = path.strip("/").split("/")
+    inner: Any = content
+    for key in keys:
+        inner = inner[int(key)] if isinstance(inner, list) else inner[key]
+    if value is DELETED:
+        del inner[last]
+    else:
+        inner[int(last) if isinstance(inner, list) else last] = value
+    return content
+
+
+def problems(content: Any, file: str = "acme.json") -> list[reading.Problem]:
+    raw = content if isinstance(content, bytes) else json.dumps(content, indent=1).encode()
+    with pytest.raises(ManifestError) as raised:
+        files.made_of(raw, file)
+    assert str(raised.value).startswith(f"{file}, line ")
+    return list(raised.value.problems)
+
+
+def test_the_start_is_in_order() -> None:
+    connector = files.made_of(start.text("acme").encode(), "acme.json")
+    assert (connector.slug, connector.name, connector.release) == ("acme", "Acme", "0.1.0")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "pointer", "says"),
+    [
+        ("/manifest", 2, "/manifest", "another value than required"),
+        ("/slug", "Acme", "/slug", "small letters"),
+        ("/version", "1", "/version", "three numbers"),
+        ("/name", DELETED, "", "name is required"),
+        ("/pusch", {}, "", "pusch is not a known field"),
+        ("/push/requst", {}, "/push", "requst is not a known field"),
+        ("/docs", "javascript:alert(1)", "/docs", "https://"),
+        ("/icon", ['M0 0"/><script>'], "/icon/0", "SVG path"),
+        ("/answers/0/is", "denied", "/answers/0/is", "must be one of accepted, retry"),
+        ("/answers/0/when/status", [99], "/answers/0/when/status/0", "answers"),
+        ("/answers/0/when", {"if": "answer@a ="}, "/answers/0", "rule.0.when.if"),
+        ("/answers/0/says", "{{anser@x}}", "/answers/0", "answer@"),
+        ("/auth/type", "magic", "/auth/type", "must be one of none, basic"),
+        ("/auth", {"type": "basic", "username": "a"}, "/auth", "password is required"),
+        ("/auth/username", "a", "/auth/username", "is nothing for bearer; it takes: token"),
+        ("/auth/token", "settings@token", "/auth/token", "settings@"),
+        ("/auth", {"type": "header", "name": "Host", "value": "x"}, "/auth/name", "Host"),
+        ("/base_url", "http://api.example", "/base_url", "must begin with https://"),
+        ("/base_url", "https://me@api.example", "/base_url", "must begin with https://"),
+        ("/base_url", "https://{{credentials@dc}}.example", "/base_url", "dc is no field"),
+        ("/base_url", "settings@url", "/base_url", "settings@"),
+        ("/push/request/path", "/a b", "/push/request", "spaces"),
+        ("/push/request/path", "/../x", "/push/request", ". and .."),
+        ("/push/request/path", "/{{payload@x}}", "/push/request", "delivery@"),
+        ("/push/request/body", {"$formula": "trim(delivery@key"}, "/push/request", "body"),
+        ("/push/request/body", {"$formula": "trim(credentials@token)"}, "/push/request", "formula"),
+        ("/push/request/headers", {"Content-Length": "1"}, "/push/request", "Content-Length"),
+        ("/push/item", "delivery@payload", "/push/item", "set limits.batch"),
+        ("/identity", "item@a", "/identity", "set limits.batch"),
+        ("/remote_id", DELETED, "/push/update", "needs remote_id"),
+        ("/limits", {"batch": 100}, "/remote_id", "calls of one profile"),
+        ("/limits", {"batch": 0}, "/limits/batch", "at least 1"),
+        ("/idempotency_header", "a b", "/idempotency_header", "header's name"),
+        ("/payload/type", "text", "/payload/type", "no valid JSON Schema"),
+        (
+            "/payload/properties/email",
+            {"$ref": "https://x.example/a"},
+            "/payload/properties/email/$ref",
+            "$ref",
+        ),
+        ("/credentials/properties", DELETED, "/base_url", "base_url is no field"),
+        ("/credentials/type", "string", "/credentials", '"type": "object"'),
+        (
+            "/settings",
+            {"type": "object", "properties": {"key": {"type": "string", "secret": True}}},
+            "/settings",
+            "key belongs to the credentials",
+        ),
+        ("/presets/0/mapping", {"a": "profile@a["}, "/presets/0/mapping", "profile@a["),
+        ("/presets/0/settings", {"no": 1}, "/presets/0/settings", "no is not a known field"),
+        ("/tests/cases/0/check/is", "good", "/tests/cases/0/check/is", "must be one of ok"),
+        ("/steps", [{"find": {}, "id": "delivery@key"}], "/steps/0/id", "answer@"),
+        ("/conflict_id", "item@id", "/conflict_id", "answer@"),
+        ("/check/says", "{{delivery@key}}", "/check/says", "answer@"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place_and_what_would_be_right(path, value, pointer, says) -> None:
+    content = changed(path, value)
+    found = problems(content)
+    assert [one.pointer for one in found] == [pointer]
+    assert says in found[0].sentence
+    lines = json.dumps(content, indent=1).splitlines()
+    last = pointer.rpartition("/")[2]
+    if last and not last.isdigit():
+        assert f'"{last}"' in lines[found[0].line - 1]
+
+
+@pytest.mark.parametrize(
+    ("raw", "line", "says"),
+    [
+        (b'{\n"a": 1,\n}', 3, "no JSON"),
+        (b'{\n"a": 1,\n"b": {"a": 2},\n"b": 3}', 4, "the key b stands twice"),
+        (b'{"a": NaN}', 1, "no JSON that can be used"),
+        (b"[" * 100_000, 1, "no JSON that can be used"),
+        (b"[" * 60 + b"]" * 60, 1, "more than 40 levels"),
+        (b"\xff", 1, "UTF-8"),
+        (b" " * (reading.LARGEST + 1), 1, "bytes"),
+        (b"[]", 1, "must be an object"),
+        (b'{"a": ' + b"9" * 5000 + b"}", 1, "no JSON that can be used"),
+    ],
+)
+def test_what_is_no_manifest_at_all(raw: bytes, line: int, says: str) -> None:
+    found = problems(raw)
+    assert (found[0].line, found[0].pointer) == (line, "")
+    assert says in found[0].sentence
+
+
+def test_a_file_is_called_as_its_slug() -> None:
+    assert problems(START, "other.json")[0].sentence == "the slug is acme: call the file acme.json"
+
+
+def test_all_that_the_schema_finds_is_told_at_once() -> None:
+    content = changed("/slug", "A") | {"version": "x"}
+    assert [one.pointer for one in problems(content)] == ["/slug", "/version"]
