@@ -11,6 +11,7 @@ import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -56,6 +57,7 @@ def compact(header: bytes, claims: bytes, private_key: RSAPrivateKey) -> str:
     return b".".join((signed, _encoded(signature))).decode()
 
 
+@lru_cache(maxsize=64)  # it takes 50 ms to read one, and previews and sessions begin with it
 def private_key(pem: str) -> RSAPrivateKey:
     """An RSA key in PEM. Raises ConfigurationError.
 
