@@ -2,12 +2,16 @@
 
 import io
 import json
+from importlib.resources import files
 
 import pytest
 from django.core.management import CommandError, call_command
 from rich.console import Console
 
+from destinations.connectors.http.manifests import exchanges
+from destinations.connectors.http.manifests.files import made_of
 from destinations.notation import parse_condition, parse_template
+from tracsync.bench.connectors import FILE
 from tracsync.bench.notation_cases import CONDITIONS, TEMPLATES
 from tracsync.bench.notation_peers import PEERS
 from tracsync.bench.report import Report, Section
@@ -35,6 +39,19 @@ def test_the_notation_is_measured_against_hand_written_functions():
     first = report["sections"][0]["rows"]
     assert [row["case"] for row in first] == [*(case.name for case in CONDITIONS), "all (geometric mean)"]
     assert all(row["× safe, by hand"] > 0 and row["× trusting, by hand"] > 0 for row in first)
+
+
+def test_a_manifest_is_measured_against_a_class():
+    report = json.loads(run("connectors", "--json", *QUICK, "--profiles", "200"))
+    (section,) = report["sections"]
+    assert [row["connector"] for row in section["rows"]] == ["class", "manifest"]
+    assert all(row["profiles per second"] > 0 for row in section["rows"])
+    assert section["rows"][0]["× class"] == 1
+
+
+def test_the_manifest_that_is_measured_is_in_order():
+    made = made_of(files("tracsync.bench").joinpath(FILE).read_bytes(), FILE)
+    assert [result.problems for result in exchanges.run(made)] == [[]]
 
 
 def test_tables_are_for_people():

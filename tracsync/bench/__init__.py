@@ -4,6 +4,12 @@ Each module has `add_arguments(parser)`, `run(options, progress) -> Report` and 
 them in `SUBJECTS`.
 """
 
-from . import changes, delivery, notation, scale
+from . import changes, connectors, delivery, notation, scale
 
-SUBJECTS = {"notation": notation, "delivery": delivery, "changes": changes, "scale": scale}
+SUBJECTS = {
+    "notation": notation,
+    "connectors": connectors,
+    "delivery": delivery,
+    "changes": changes,
+    "scale": scale,
+}

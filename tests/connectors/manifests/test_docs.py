@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.management import call_command
 
+from destinations.connectors.base import Limits, Rate, limits_of
 from destinations.connectors.http.manifests import exchanges, files, reading, start
 
 TEXT = (Path(__file__).parents[3] / "docs" / "manifests.md").read_text(encoding="utf-8")
@@ -107,3 +108,11 @@ def test_the_migration_brings_what_is_stored_to_its_new_form() -> None:
     }
     assert made.migrate("credentials", {"token": "t"}, 1) == {"token": "t"}
     assert made.migrate("settings", {"audiences": []}, 2) == {"audiences": []}
+
+
+def test_the_limits_of_a_file_are_those_of_an_account() -> None:
+    limits = {"concurrency": 4, "rates": [{"count": 100, "seconds": 10}, {"count": 5000, "seconds": 86400}]}
+    made = files.made_of(
+        json.dumps(json.loads(start.text("acme")) | {"limits": limits}).encode(), "acme.json"
+    )
+    assert limits_of(made) == Limits(4, [Rate(100, 10), Rate(5000, 86400)])

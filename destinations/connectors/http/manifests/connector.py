@@ -14,9 +14,11 @@ from destinations.connectors.base import (
     JSON,
     ConfigurationError,
     Delivery,
+    Limits,
     Operation,
     Part,
     Preset,
+    Rate,
     Runtime,
     Schema,
 )
@@ -68,6 +70,10 @@ class ManifestConnector:
         self.payload_schema: Schema = content.get("payload", {})
         limits: Mapping[str, Any] = content.get("limits", {})
         self.batch_size: int = limits.get("batch", 1)
+        self.limits = Limits(
+            limits.get("concurrency"),
+            [Rate(one["count"], one["seconds"]) for one in limits.get("rates", ())],
+        )
         self.presets = _presets(manifest, self.settings_schema)
         self._migrations = _migrations(manifest)
         self.version = 1 + len(self._migrations)
