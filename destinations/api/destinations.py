@@ -21,8 +21,9 @@ from destinations.api.destination_serializers import (
 )
 from destinations.api.fields import StrictSerializer, checked
 from destinations.api.revisions import RevisionedViews, described
+from destinations.configuration import target_fields
 from destinations.connectors.base import ConnectorError
-from destinations.insight import preview, reasons
+from destinations.insight import held, preview, reasons
 from destinations.models import Destination
 from destinations.notation import NotationError
 from destinations.operations import actions, backfill
@@ -111,6 +112,44 @@ class ReasonSerializer(serializers.Serializer[Any]):
     samples = SampleSerializer(many=True)
 
 
+class FieldSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(help_text="As the mapping has it.")
+    title = serializers.CharField()
+    type = serializers.CharField(help_text="The other system's own word.")
+    unique = serializers.BooleanField()
+    read_only = serializers.BooleanField()  # type: ignore[assignment]
+    choices = serializers.ListField(child=serializers.CharField(), help_text="Empty: any value.")
+
+
+class FieldsSerializer(serializers.Serializer[Any]):
+    """`problem`: why the last try to fetch them failed; what was known before is kept."""
+
+    offered = serializers.BooleanField(help_text="Whether the connector can tell them.")
+    fetched_at = serializers.DateTimeField(allow_null=True)
+    problem = serializers.CharField()
+    fields = FieldSerializer(many=True)  # type: ignore[assignment]
+
+
+class StoredProfileSerializer(StrictSerializer):
+    profile = serializers.CharField(help_text="The id of a stored profile.")
+
+
+class DifferenceSerializer(serializers.Serializer[Any]):
+    field = serializers.CharField(help_text="A dotted path in the payload.")
+    held = serializers.JSONField(allow_null=True)
+    made = serializers.JSONField(allow_null=True)
+
+
+class HeldSerializer(serializers.Serializer[Any]):
+    """`there` is null where `problem` says why it cannot be told."""
+
+    there = serializers.BooleanField(allow_null=True)
+    problem = serializers.CharField()
+    held = serializers.JSONField(allow_null=True, help_text="What the other system holds now.")
+    made = serializers.JSONField(allow_null=True, help_text="What the mapping makes of the profile now.")
+    differences = DifferenceSerializer(many=True)
+
+
 class RankingSerializer(serializers.Serializer[Any]):
     reasons = ReasonSerializer(many=True, help_text="The most frequent first, ten at most.")
     read = serializers.IntegerField(help_text="How many profiles were looked at.")
@@ -120,7 +159,9 @@ class RankingSerializer(serializers.Serializer[Any]):
 
 @described(DestinationSerializer)
 class DestinationViews(RevisionedViews[Destination]):
-    queryset = Destination.objects.select_related("resource", "health").prefetch_related("resource__accounts")
+    queryset = Destination.objects.select_related("resource", "health").prefetch_related(
+        "resource__accounts", "resource__known_fields"
+    )
     serializer_class = DestinationSerializer
     filterset_class = DestinationFilters
     ordering = ("pk",)
@@ -181,6 +222,34 @@ class DestinationViews(RevisionedViews[Destination]):
         found = reasons.as_of_now(self.get_object(), asked.validated_data["state"])
         return Response(RankingSerializer(found).data)
 
+    @extend_schema(responses=FieldsSerializer, filters=False)
+    @action(detail=True, filterset_class=None)
+    def fields(self, request: Request, pk: str) -> Response:
+        """The fields of the other system, as they were fetched last."""
+        return Response(_fields(self.get_object()))
+
+    @extend_schema(request=None, responses=FieldsSerializer)
+    @fields.mapping.post
+    def fetch_fields(self, request: Request, pk: str) -> Response:
+        """Fetch the fields of the other system now. Nothing is changed there."""
+        destination = self.get_object()
+        try:
+            target_fields.refresh(destination)
+        except ConnectorError as error:
+            raise serializers.ValidationError({"detail": str(error)}) from None
+        return Response(_fields(destination))
+
+    @extend_schema(request=StoredProfileSerializer, responses=HeldSerializer)
+    @action(detail=True, methods=["post"])
+    def read(self, request: Request, pk: str) -> Response:
+        """Ask the other system what it holds of a profile now. Nothing is changed there."""
+        destination = self.get_object()
+        asked = documents.check_id(checked(StoredProfileSerializer, request)["profile"])
+        profile = Profile.objects.filter(pk=asked).first()
+        if profile is None:
+            raise serializers.ValidationError({"profile": ["There is no profile with this id."]})
+        return Response(HeldSerializer(held.look(destination, profile)).data)
+
     @extend_schema(request=None, responses=DestinationSerializer)
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, pk: str) -> Response:
@@ -195,3 +264,13 @@ class DestinationViews(RevisionedViews[Destination]):
         """Send what is waiting by now."""
         actions.resume(self.get_object(), by=author(request))
         return Response(self.get_serializer(self.get_object()).data)
+
+
+def _fields(destination: Destination) -> dict[str, Any]:
+    row = target_fields.stored(Destination.objects.select_related("resource").get(pk=destination.pk))
+    return {
+        "offered": target_fields.offers(destination),
+        "fetched_at": row.fetched_at if row else None,
+        "problem": str(row.problem) if row else "",
+        "fields": row.fields if row else [],
+    }

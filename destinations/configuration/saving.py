@@ -94,5 +94,6 @@ def _save_resource(resource: Resource, before: Resource | None, by: Author | Non
     if before is None or (before.production, before.test) == (resource.production, resource.test):
         return
     store.forget_others(resource)
+    resource.known_fields.all().delete()  # perhaps of another system
     for destination in resource.destinations.only("pk"):
         health.edited(destination)

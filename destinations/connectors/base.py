@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +21,7 @@ JSON = Any
 Schema = Mapping[str, Any]
 Operation = Literal["upsert", "remove", "erase"]
 Part = Literal["credentials", "settings"]
+Ability = Literal["fields", "read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +229,32 @@ class Runtime:
 
 
 @dataclass(frozen=True, slots=True)
+class Field:
+    """A field that the system has. `name`: as the payload has it, one within another with a dot between.
+
+    `type` is the system's own word for it. `choices`: the values that it takes, none where any will do.
+    """
+
+    name: str
+    title: str = ""
+    type: str = ""
+    unique: bool = False
+    read_only: bool = False
+    choices: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the system holds of one profile, in the form of the payload and perhaps with more fields.
+
+    None: the profile is not there. `problem`: why it cannot be told; it holds no secret.
+    """
+
+    payload: JSON = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Preset:
     """A common shape to begin a destination with: a form is filled in with it, and nothing is saved.
 
@@ -290,6 +317,19 @@ class Session(Protocol):
         """
 
 
+class KnowingSession(Session, Protocol):
+    """One of a connector with `abilities`; it need only have what these name. Nothing is changed by it."""
+
+    def fields(self) -> Sequence[Field]:
+        """The fields of the system. Raises ConnectorError."""
+
+    def read(self, deliveries: Sequence[Delivery]) -> Sequence[Held]:
+        """What the system holds, one for each delivery, in order. Raises ConnectorError only for all of them.
+
+        The deliveries are upserts, with what the mapping makes now as their payload.
+        """
+
+
 class Connector(Protocol):
     """One kind of external system."""
 
@@ -348,6 +388,14 @@ def profile_references(connector: Connector, settings: Mapping[str, JSON]) -> Se
     """
     of = getattr(connector, "profile_references", None)
     return of(settings) if of else ()
+
+
+def abilities(connector: Connector, settings: Mapping[str, JSON]) -> Collection[Ability]:
+    """What its sessions offer beside pushing: its `abilities`, or `abilities_with(settings)`."""
+    narrowed: Callable[[Mapping[str, JSON]], Collection[Ability]] | None
+    narrowed = getattr(connector, "abilities_with", None)
+    found: Collection[Ability] = getattr(connector, "abilities", ())
+    return found if narrowed is None else narrowed(settings)
 
 
 def presets(connector: Connector) -> Sequence[Preset]:

@@ -7,6 +7,7 @@ warning: as the notation sees it, and paths that none of the sampled profiles ha
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from itertools import islice
 
 from django.utils.translation import gettext as _
 
+from destinations.configuration import target_fields
 from destinations.insight.path_suggestions import Sample
 from destinations.models import Destination
 from destinations.notation import (
@@ -114,7 +116,38 @@ def warnings(destination: Destination, sample: Sample | None) -> list[Warned]:
             continue
         with suppress(NotationError):
             found += [_warned(name, one) for one in _warnings(parse(value), sample)]
-    return found
+    return [*found, *islice(_about_targets(destination), MAX_WARNINGS)]
+
+
+def _about_targets(destination: Destination) -> Iterator[Warned]:
+    """What the mapping makes and the other system does not have, or does not let be written."""
+    if destination.resource_id is None or not target_fields.offers(destination):
+        return
+    known = {field.name: field for field in target_fields.known(destination)}
+    within = {name.rpartition(".")[0] for name in known if "." in name}
+    for path in _targets(destination.mapping) if known else ():
+        name = ".".join(path)
+        if name in known and known[name].read_only:
+            said, hint = message("the destination has %(name)s only for reading", name=name), ""
+        elif name in known or name in within or path[0] in known:
+            continue
+        else:
+            said = message("the destination has no field %(name)s", name=name)
+            near = difflib.get_close_matches(name, known, 1)
+            hint = message("the nearest that it has is %(name)s", name=near[0]) if near else ""
+        yield Warned("mapping", translated(said), translated(hint), f"$.{name}", 1, 1)
+
+
+def _targets(mapping: object, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The fields that a mapping makes, each as its names from the outside in; of lists only the whole."""
+    if not isinstance(mapping, dict):
+        return
+    for key, value in mapping.items():
+        if key.startswith("$") or key == "..." or "{{" in key:
+            continue
+        path = (*above, key.removesuffix("?"))
+        below = list(_targets(value, path))
+        yield from below or [path]
 
 
 def _warned(name: str, one: NotationWarning) -> Warned:

@@ -8,7 +8,7 @@ from destinations.models.configuration import (
     RatePeriod,
     Resource,
 )
-from destinations.models.engine import Account, Health, Heartbeat, Installation, Tally
+from destinations.models.engine import Account, Health, Heartbeat, Installation, KnownFields, Tally
 from destinations.models.jobs import Backfill, Replay
 from destinations.models.syncs import DeliveryAttempt, Operation, ProfileSync
 from destinations.models.tokens import AccessToken, AuthorisationRequest
@@ -26,6 +26,7 @@ __all__ = [
     "Health",
     "Heartbeat",
     "Installation",
+    "KnownFields",
     "Operation",
     "ProfileSync",
     "RatePeriod",

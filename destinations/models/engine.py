@@ -138,6 +138,28 @@ class Installation(models.Model):
         cls.objects.update_or_create(pk=1, defaults={"epoch": uuid.uuid4()})
 
 
+class KnownFields(models.Model):
+    """The fields of an external system, as its resource's production or test set shows them.
+
+    `fields`: objects with the members of the connectors' Field. `problem`: of the last try to fetch them.
+    """
+
+    resource = models.ForeignKey(Resource, models.CASCADE, related_name="known_fields")
+    use_test = models.BooleanField()
+    fields = models.JSONField(default=list)
+    fetched_at = models.DateTimeField(null=True)
+    problem = MessageField(blank=True)
+
+    class Meta:
+        verbose_name = _("known fields")
+        verbose_name_plural = _("known fields")
+        default_permissions = ()
+        constraints = (models.UniqueConstraint(fields=("resource", "use_test"), name="one_list_per_set"),)
+
+    def __str__(self) -> str:
+        return f"fields of resource {self.resource_id}"
+
+
 class Heartbeat(models.Model):
     """That a scheduler is alive, and where."""
 

@@ -1,4 +1,5 @@
-// What can stand here: fields of real profiles, functions, keywords, and a mapping's directives.
+// What can stand here: fields of real profiles and of the other system, functions, keywords, and a mapping's
+// directives.
 
 import { autocompletion, snippetCompletion } from "@codemirror/autocomplete";
 import { itemsAround } from "./items.js";
@@ -15,6 +16,7 @@ export function completion(kind, vocabulary, paths) {
     stillField: new RegExp(`^${SOURCE}@${PATH}$`, "u"),
     words: words(vocabulary),
     directives: directives(vocabulary.texts.directives),
+    targets: vocabulary.targets.map((one) => ({ label: one.name, detail: one.detail, type: "field" })),
     texts: vocabulary.texts,
     paths,
   };
@@ -69,10 +71,7 @@ function inCondition(context, tools, around = aroundCondition(context)) {
 function inMapping(context, tools) {
   const string = stringBefore(context);
   if (!string) return null;
-  if (string.isKey) {
-    const asked = string.text.startsWith("$") || context.explicit;
-    return asked ? { from: string.from, options: tools.directives, validFor: /^\$?\w*$/ } : null;
-  }
+  if (string.isKey) return keys(context, string, tools);
   const around = aroundString(context, string);
   const typed = context.matchBefore(tools.field);
   if (typed && typed.from >= string.from) {
@@ -86,6 +85,14 @@ function inMapping(context, tools) {
   const known = tools.words.filter((option) => option.type === "field");
   const options = [...itemWords(around, tools.texts), ...known];
   return { from: context.pos - begun[1].length, options, validFor: /^\p{L}*$/u };
+}
+
+/** Fields of the other system; what begins with $ is a directive. */
+function keys(context, string, tools) {
+  const directive = string.text.startsWith("$");
+  if (!directive && !context.explicit && !tools.targets.length) return null;
+  const options = directive ? tools.directives : context.explicit ? [...tools.targets, ...tools.directives] : tools.targets;
+  return { from: string.from, options, validFor: /^\$?[^"\\$]*$/ };
 }
 
 /** The JSON string that the cursor is in; strings end with their line. */

@@ -194,7 +194,7 @@ def test_the_list_needs_no_query_per_row(api, make_destination, django_assert_nu
     for n in range(5):
         make_destination(f"d{n}")
     api.get("/api/destinations/")
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         assert len(api.get("/api/destinations/?enabled=true&paused=false").json()["results"]) == 5
 
 

@@ -15,6 +15,8 @@ from destinations.connectors.base import (
     ConfigurationError,
     Delivery,
     Exchange,
+    Field,
+    Held,
     Hold,
     Outcome,
     Preset,
@@ -428,6 +430,64 @@ class LosesASecret(Sound):
 
     def migrate(self, part, old, version):
         return {"name": old["token"]}
+
+
+class _Reads(Sound):
+    abilities = ("fields", "read")
+
+    class session(Session):
+        def fields(self):
+            return [Field("name")]
+
+        def read(self, deliveries):
+            return [Held(self.connector.shelf.things[one.key]) for one in deliveries]
+
+
+def test_one_that_reads_passes() -> None:
+    check_contract(_Reads(), ShelfPeer())
+
+
+@finds("fields changes something")
+class LooksByWriting(_Reads):
+    class session(_Reads.session):
+        def fields(self):
+            self.connector.shelf.call([{"do": "put", "key": "x", "body": {"name": "x"}}], self.token)
+            return super().fields()
+
+
+@finds("fields tells something else than Field objects")
+class TellsTexts(_Reads):
+    class session(_Reads.session):
+        def fields(self):
+            return ["name"]
+
+
+@finds("read does not tell one Held for each delivery")
+class ReadsOne(_Reads):
+    class session(_Reads.session):
+        def read(self, deliveries):
+            return super().read(deliveries)[:1]
+
+
+@finds("read does not find a profile that was accepted")
+class FindsNothing(_Reads):
+    class session(_Reads.session):
+        def read(self, deliveries):
+            return [Held()] * len(deliveries)
+
+
+@finds("read does not tell what was sent just before")
+class TellsAnother(_Reads):
+    class session(_Reads.session):
+        def read(self, deliveries):
+            return [Held({"name": "another"})] * len(deliveries)
+
+
+@finds("A secret stands in what read tells")
+class SecretInWhatIsHeld(_Reads):
+    class session(_Reads.session):
+        def read(self, deliveries):
+            return [Held({**one.payload, "by": self.token}) for one in deliveries]
 
 
 @pytest.mark.parametrize(("connector", "sentence"), FAULTS.values(), ids=FAULTS)

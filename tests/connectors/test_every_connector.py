@@ -21,7 +21,7 @@ from destinations.connectors.testing import (
     SeenRequest,
     check_contract,
 )
-from tests.connectors.mautic.double import MauticDouble
+from tests.connectors.mautic.double import FIELDS, MauticDouble
 
 TOKEN = "t0ken-of-the-service"
 JSON_TYPE = {"Content-Type": "application/json"}
@@ -81,11 +81,14 @@ class Resources(WebService):
             "path": "/{{delivery@remote.id}}/erasure",
             "body": {"id": "delivery@key"},
         },
+        "read": {"path": "/{{delivery@remote.id}}", "at": "answer@contact"},
     }
 
     def carried_out(self, request: SeenRequest) -> Any:
         found = re.fullmatch(r"/contacts(?:/(c-\d+))?(/erasure)?", request.path)
         assert found, request.path
+        if request.method == "GET":
+            return said(200, {"contact": self.contacts[found[1]]})
         if request.method == "DELETE" or found[2]:
             gone = self.contacts.pop(found[1], None)
             return said(200, {}) if gone else said(404, {"error": f"no {found[1]}, {TOKEN}"})
@@ -201,6 +204,9 @@ class MauticPeer(HttpPeer):
 
     def _carried_out(self, request: SeenRequest) -> Any:
         body = json.loads(request.body) if request.body else None
+        if request.path.startswith("/api/fields/contact?"):
+            listed = [{"alias": name, "label": name.title(), "type": "text"} for name in FIELDS]
+            return 200, {"total": len(listed), "fields": dict(enumerate(listed))}
         path = request.path.removeprefix("/api/")
         if not isinstance(body, list):
             if body is not None and "@" not in body["email"]:

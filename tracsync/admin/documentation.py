@@ -37,6 +37,7 @@ TOPICS = {
     "destinations_destination_history": "admin#who-changed-what",
     "destinations_destination_restore": "admin#before-you-save",
     "destinations_destination_funnel": "admin#what-became-of-all-of-them-the-funnel",
+    "destinations_destination_fields": "admin#fields-of-the-other-system",
     "destinations_destination_backfill": "operations#backfills",
     "destinations_profilesync": "concepts#states-of-a-profile-sync",
     "destinations_deliveryattempt": "admin#the-delivery-log",

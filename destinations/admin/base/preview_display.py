@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from destinations.configuration.history import LABELS
 from destinations.insight import payload_diff, preview
 from destinations.insight.checking import Warned
+from destinations.insight.held import Found
 from destinations.insight.payload_diff import Comparison
 from destinations.insight.preview import Preview
 from destinations.models import Destination
@@ -137,6 +138,21 @@ _RESULTS = {
     "error": gettext_lazy("error"),
     "not reached": gettext_lazy("not reached"),
 }
+
+
+def readable_found(found: Found) -> dict[str, Any]:
+    """What a destination holds of a profile, for a page."""
+    return {
+        "there": found.there,
+        "problem": translated(found.problem),
+        "held": _pretty(found.held),
+        "compared": found.there is True,
+        "differences": [
+            {"field": one.field, "held": _short(one.held), "made": _short(one.made)}
+            for one in found.differences[:MOST_PARTS]
+        ],
+        "left_out": max(0, len(found.differences) - MOST_PARTS),
+    }
 
 
 def _place(place: dict[str, Any]) -> dict[str, Any]:

@@ -18,9 +18,14 @@ from destinations.admin.base import destination_status
 from destinations.admin.base.filters import row_id
 from destinations.admin.base.links import pair_url, this_pair
 from destinations.admin.base.object_actions import Act, ActingAdmin, Button, Question, before_sending
-from destinations.admin.base.preview_display import judged, readable, whole_destination
+from destinations.admin.base.preview_display import (
+    judged,
+    readable,
+    readable_found,
+    whole_destination,
+)
 from destinations.admin.deliveries import resend
-from destinations.insight import explain, payload_diff, timeline
+from destinations.insight import explain, held, payload_diff, timeline
 from destinations.insight.preview import Preview
 from destinations.insight.timeline import MOST_ATTEMPTS, Pair
 from destinations.models import DeliveryAttempt, Destination, Operation, ProfileSync
@@ -51,6 +56,9 @@ def why_page(
     if may_judge and not profile.is_deleted:
         shown, compared = judged(pair.destination, profile)
         now = {"preview": readable(shown, compared), "hint": _hint(pair, shown)}
+    may_read = may_judge and not profile.is_deleted and held.offered(destination)
+    if may_read and request.method == "POST":
+        now["found"] = readable_found(held.look(destination, profile))
     return model_admin.page(
         request,
         "deliveries/why.html",
@@ -67,6 +75,7 @@ def why_page(
         accepted_at=times.shown(pair.sync.synced_at if pair.sync else None, ""),
         accepted=payload_diff.accepted_request(pair.sync) if pair.sync else "",
         may_judge=may_judge,
+        may_read=may_read,
         **now,
     )
 

@@ -24,6 +24,7 @@ from destinations.admin.base.tags import TagFilter
 from destinations.admin.destinations import (
     answers,
     editor,
+    fields,
     funnel,
     history,
     preview,
@@ -50,6 +51,7 @@ from destinations.admin.destinations.form import (
     preset_links,
 )
 from destinations.admin.jobs.base import unfinished_jobs
+from destinations.configuration import target_fields
 from destinations.configuration.history import Author
 from destinations.insight import explain
 from destinations.insight.destination_status import Kind, counted, find, with_waiting
@@ -69,11 +71,18 @@ class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
     delete_note = gettext_lazy("Its history goes with it. What was sent to the external system stays there.")
     panel_template = "admin/tracsync/destinations/panel.html"
     actions = (pause, resume, enable, disable, bring_up_to_date)
-    acts = {"pause": PAUSE, "resume": RESUME, "test": trials.TEST, "send": trials.SEND}
+    acts = {
+        "pause": PAUSE,
+        "resume": RESUME,
+        "test": trials.TEST,
+        "send": trials.SEND,
+        "fetch_fields": fields.FETCH,
+    }
     object_views = {
         "backfill": backfill_page,
         "preview": trials.preview_page,
         "funnel": funnel.funnel_page,
+        "fields": fields.fields_page,
         "restore": history.restore,
     }
 
@@ -165,7 +174,8 @@ class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
         resource = self._resource(request, obj)
         assert resource is not None  # otherwise it is being chosen
         live = send_one.context(request, self, obj, resource)
-        context |= {"notation": editor.vocabulary(self), "live": live}
+        drafted = obj or Destination(resource=resource)
+        context |= {"notation": editor.vocabulary(self, fields.for_editor(drafted)), "live": live}
         if obj is not None:
             self.say_if_outdated(request, obj)
         if self.may_save(request, obj):
@@ -198,6 +208,8 @@ class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
         if self.has_act_permission(request, obj):
             yield Link(_("Backfill…"), self.url("backfill", obj))
         yield Link(_("Funnel"), self.url("funnel", obj))
+        if target_fields.offers(obj):
+            yield Link(_("Fields"), self.url("fields", obj))
         for label, model in ((_("Profile syncs"), "profilesync"), (_("Attempts"), "deliveryattempt")):
             url = reverse(f"admin:destinations_{model}_changelist")
             yield Link(label, f"{url}?destination={obj.pk}")

@@ -58,8 +58,8 @@ def seen_paths(request: HttpRequest, model_admin: ActingAdmin) -> HttpResponse:
     return JsonResponse({"paths": paths, "profiles": sample.profiles, "more": more})
 
 
-def vocabulary(model_admin: ActingAdmin) -> dict[str, Any]:
-    """What the editors know from the start."""
+def vocabulary(model_admin: ActingAdmin, targets: list[dict[str, str]]) -> dict[str, Any]:
+    """What the editors know from the start. `targets`: fields of the other system, as far as known."""
     known = filter(None, map(functions.get, functions.names()))
     return {
         "check_url": reverse(f"admin:{model_admin.url_name('editor_check')}"),
@@ -68,6 +68,7 @@ def vocabulary(model_admin: ActingAdmin) -> dict[str, Any]:
         "keywords": KEYWORDS,
         "words": WORDS,
         "functions": [{"name": one.name, "arguments": one.usage().removeprefix(one.name)} for one in known],
+        "targets": targets,
         "texts": editor_texts(),
     }
 

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from destinations.admin.base.links import with_help
 from destinations.admin.base.tags import TagsField
+from destinations.admin.destinations import fields
 from destinations.admin.resources import schema_form
 from destinations.configuration import kept_secrets, validation
 from destinations.connectors import registry, schemas
@@ -74,6 +75,7 @@ class DestinationForm(forms.ModelForm):
     )
     tags = TagsField()
 
+    resource_chosen: Resource
     connector: Connector | None = None
     preset: Preset | None = None
 
@@ -107,6 +109,9 @@ class DestinationForm(forms.ModelForm):
             settings = {**self.instance.settings, **(self.preset.settings if self.preset else {})}
             shown = schema_form.settings_initial(schema, PREFIX, settings)
             self.initial = {**shown, **self.initial}
+            is_new = self.instance.resource_id is None
+            at = Destination(resource=self.resource_chosen) if is_new else self.instance
+            fields.suggest(self, PREFIX, schema, at)
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]
@@ -155,7 +160,11 @@ class DestinationForm(forms.ModelForm):
 def destination_form(resource: Resource, preset: str = "") -> type[DestinationForm]:
     """The form for destinations at resources of this one's type. `preset`: the number of the one chosen."""
     connector = registry.find(resource.type_id)
-    members: dict[str, Any] = {"connector": connector, "__module__": __name__}
+    members: dict[str, Any] = {
+        "connector": connector,
+        "resource_chosen": resource,
+        "__module__": __name__,
+    }
     if connector is not None:
         offered = dict(enumerate(presets(connector)))
         members["preset"] = offered.get(int(preset) if preset.isdecimal() else -1)

@@ -11,6 +11,7 @@ from destinations.connectors import schemas
 from destinations.connectors.addresses import Guard
 from destinations.connectors.base import (
     JSON,
+    Ability,
     ConfigurationError,
     Delivery,
     Operation,
@@ -24,7 +25,7 @@ from destinations.connectors.http.auth import aws_sigv4, azure_sas, jwt_bearer, 
 from destinations.connectors.http.auth.code_grant import CodeGrant
 from destinations.connectors.http.auth.credentials_schema import CREDENTIALS
 from destinations.connectors.http.auth.oauth2 import Grant
-from destinations.connectors.http.description import Batch, Description
+from destinations.connectors.http.description import Batch, Description, Reading
 from destinations.connectors.http.engine import HttpSession
 from destinations.connectors.http.headers import checked_headers
 from destinations.connectors.http.presets import PRESETS
@@ -89,6 +90,10 @@ class HttpApi:
         leaving: tuple[Operation, ...] = ("remove", "erase")
         return ("upsert", *(name for name in leaving if settings.get(name)))
 
+    def abilities_with(self, settings: Value) -> Sequence[Ability]:
+        """Reading, where it has a call."""
+        return ("read",) if settings.get("read") else ()
+
     def batch_size_of(self, settings: Value) -> int:
         """As `batch_size`, with these settings."""
         return int((settings.get("batch") or {}).get("size", 1))
@@ -124,6 +129,7 @@ def described(credentials: Value, settings: Value) -> Description:
         update=update,
         remove=_leaving(options, "remove", base),
         erase=_leaving(options, "erase", base),
+        reading=_reading(options, base),
         batch=_batch(options),
         answers=HttpApi().answers(options),
         remote_id=_pointer(options, "remote_id"),
@@ -167,6 +173,15 @@ def _leaving(options: Value, name: str, base: Base) -> CallTemplate | None:
         return None
     common = {"encoding": options["encoding"], "numeric_booleans": options["numeric_booleans"]}
     return templates.call({"method": "DELETE", **common, **given}, name, _LEAVING, base, document=False)
+
+
+def _reading(options: Value, base: Base) -> Reading | None:
+    given = options.get("read")
+    if not given:
+        return None
+    common = {"encoding": options["encoding"], "numeric_booleans": options["numeric_booleans"]}
+    made = templates.call({"method": "GET", **common, **given}, "read", _LEAVING, base, document=False)
+    return Reading(made, templates.template(given["at"], "read.at", answers.SOURCES))
 
 
 def _batch(options: Value) -> Batch | None:

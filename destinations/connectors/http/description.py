@@ -64,6 +64,14 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """How to ask what the system holds: the call, and where its answer tells it, over answer@ and reply@."""
+
+    call: CallTemplate
+    at: Template
+
+
+@dataclass(frozen=True, slots=True)
 class Description:
     """Everything about one destination. `constants`: what `settings@` and `credentials@` lead to.
 
@@ -80,6 +88,7 @@ class Description:
     erase: CallTemplate | None = None
     check: Check | None = None
     steps: Sequence[Step] = ()
+    reading: Reading | None = None
     batch: Batch | None = None
     answers: Answers = field(default_factory=Answers)
     remote_id: Template | None = None

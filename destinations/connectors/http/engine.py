@@ -15,6 +15,7 @@ from destinations.connectors.base import (
     Accepted,
     ConfigurationError,
     Delivery,
+    Held,
     Hold,
     Limits,
     Outcome,
@@ -136,6 +137,35 @@ class HttpSession:
             return None
         rates = [Rate(rate.count * self._per_call, rate.seconds) for rate in self._told.rates]
         return Limits(self._told.concurrency, rates)
+
+    def read(self, deliveries: Sequence[Delivery]) -> Sequence[Held]:
+        """What the system holds of each. Raises ConnectorError where it cannot be asked."""
+        return [self._held(delivery) for delivery in deliveries]
+
+    def _held(self, delivery: Delivery) -> Held:
+        reading = self._is.reading
+        if reading is None:
+            raise ConfigurationError(message("read is not set up: there is no call for it"))
+        sources = {**self._is.constants, "delivery": source_of(delivery)}
+        try:
+            reply = self._exchange(reading.call.request(sources, delivery.payload, {}), "read")
+            if reply.status in GONE:
+                return Held()
+            outcome, _rule = self._is.answers.read(reply, self._is.redactor, delivery.payload)
+            if isinstance(outcome, Split):
+                outcome = outcome.otherwise
+            if not isinstance(outcome, Accepted):
+                return Held(problem=outcome.reason)
+            if reply.json() is None:
+                no_json = message("answered %(status)s, and what it says is no JSON", status=reply.status)
+                return Held(problem=no_json)
+            return Held(reading.at.render(sources_of(reply)))
+        except NOT_MADE as error:
+            return Held(problem=str(error))
+        except http.NotSent as error:
+            raise Unreachable(str(error)) from None
+        except http.NoAnswer as error:
+            return Held(problem=str(error))
 
     def _exchange(self, request: http.Request, key: str) -> Reply:
         reply = self._signed_in(request, key)

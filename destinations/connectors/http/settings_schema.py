@@ -76,6 +76,18 @@ def _call(title: str, description: str, method: str, path: str, body: str) -> di
     }
 
 
+def _reading(call: dict[str, Any]) -> dict[str, Any]:
+    at = {
+        "type": ["string", "object"],
+        "title": message("At"),
+        "description": message("Where the answer tells it, as the payload has it, such as answer@contact."),
+        "default": "answer@",
+    }
+    method = {**call["properties"]["method"], "enum": ["GET", "POST"]}
+    return {**call, "topic": _READING, "properties": {**call["properties"], "method": method, "at": at}}
+
+
+_READING: Final = message("Read back")
 _LIFE: Final = message("Update, remove, erase")
 _ANSWERS: Final = message("Answers")
 _BATCHES: Final = message("Batches")
@@ -223,6 +235,15 @@ SETTINGS: Final[Schema] = {
             "DELETE",
             message("Such as /contacts/{{delivery@key}}/forget."),
             message("A template over delivery@; blank sends no body."),
+        ),
+        "read": _reading(
+            _call(
+                message("Read back"),
+                message("A call that tells what is held of a profile, and changes nothing."),
+                "GET",
+                message("Such as /contacts/{{delivery@remote.id}}."),
+                message("A template over delivery@; blank sends no body."),
+            )
         ),
         "answers": {
             **_RULES,

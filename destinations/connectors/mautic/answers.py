@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from destinations.connectors.base import (
     JSON,
     Accepted,
     ConfigurationError,
     Exchange,
+    Field,
+    Held,
     Outcome,
     Rejected,
     Retry,
@@ -27,7 +29,7 @@ MISSING = (404, 410)  # what is said of a contact that is not there
 GONE = message("it is not there any more")
 _CREATED, _UPDATED, _DELETED = message("created"), message("updated"), message("deleted")
 # Parameters of a contact that are not among its fields
-_PARAMETERS = frozenset(
+PARAMETERS = frozenset(
     {"id", "owner", "stage", "tags", "ipAddress", "lastActive", "overwriteWithBlank", "doNotContact"}
     | {"frequencyRules", "utmtags", "isPublished", "dateAdded", "dateModified", "dateIdentified"}
     | {"createdBy", "createdByUser", "preferredProfileImage"}
@@ -209,6 +211,47 @@ def number_and_address(said: Said) -> tuple[str, JSON]:
     return _number(found), known.get("email") or "" if isinstance(known, Mapping) else ""
 
 
+def fields(said: Said) -> list[Field]:
+    """Those that an answer to `fields/contact` lists. Raises ConnectorError where it lists none."""
+    if said.reply.status in replies.RETRYABLE or said.reply.status >= 500:
+        raise Unreachable(said.reason(None), said.wait())
+    listed = said.mapping.get("fields")
+    found = listed.values() if isinstance(listed, Mapping) else listed
+    if said.reply.status != 200 or not isinstance(found, Iterable):
+        raise ConfigurationError(message("Mautic told no fields: %(reason)s", reason=said.reason(None)))
+    return [_described(one) for one in found if isinstance(one, Mapping) and one.get("alias")]
+
+
+def _described(field: Mapping[str, JSON]) -> Field:
+    properties = field.get("properties")
+    listed = properties.get("list") if isinstance(properties, Mapping) else None
+    if isinstance(listed, str):  # before Mautic 2.12: a|b
+        listed = listed.split("|")
+    values = [one.get("value") if isinstance(one, Mapping) else one for one in listed or ()]
+    return Field(
+        name=str(field["alias"]),
+        title=str(field.get("label") or ""),
+        type=str(field.get("type") or ""),
+        # Mautic's own entity spells it without the i.
+        unique=bool(field.get("isUniqueIdentifier") or field.get("isUniqueIdentifer")),
+        choices=tuple(str(value) for value in values if value not in (None, "")),
+    )
+
+
+def held(said: Said) -> Held:
+    """What an answer to `contacts/{id}` says of the contact, its tags among its fields."""
+    if said.reply.status in MISSING:
+        return Held()
+    found = said.mapping.get("contact")
+    stored = found.get("fields") if isinstance(found, Mapping) else None
+    known = stored.get("all") if isinstance(stored, Mapping) else None
+    if said.reply.status != 200 or not isinstance(found, Mapping) or not isinstance(known, Mapping):
+        return Held(problem=said.reason(None))
+    tags = found.get("tags")
+    names = [one.get("tag") for one in tags if isinstance(one, Mapping)] if isinstance(tags, list) else []
+    return Held({**known, "tags": names})
+
+
 def _number(found: JSON) -> str:
     number = str(found.get("id") or "") if isinstance(found, Mapping) else ""
     return number if _NUMBER.fullmatch(number) else ""
@@ -242,7 +285,7 @@ def _lost(body: Mapping[str, JSON], found: JSON) -> list[str]:
         notes.append(message("Mautic does not store zero in numeric fields: %(fields)s", fields=fields))
     stored = found.get("fields") if isinstance(found, Mapping) else None
     known = stored.get("all") if isinstance(stored, Mapping) else None
-    if isinstance(known, Mapping) and (unknown := sorted(set(body) - set(known) - _PARAMETERS)):
+    if isinstance(known, Mapping) and (unknown := sorted(set(body) - set(known) - PARAMETERS)):
         notes.append(message("Mautic has no such field: %(fields)s", fields=", ".join(unknown)))
     return notes
 

@@ -16,9 +16,12 @@ from destinations.connectors import schemas
 from destinations.connectors.addresses import Guard
 from destinations.connectors.base import (
     JSON,
+    Ability,
     Accepted,
     Delivery,
     Exchange,
+    Field,
+    Held,
     Operation,
     Outcome,
     Preset,
@@ -42,6 +45,8 @@ from tracsync.common.messages import joined, message
 BATCH_LIMIT = 200  # Mautic's api_batch_max_limit
 # One bad contact among 200 takes 8 failing calls to be found; a server that fails always stops here.
 MOST_FAILURES = 12
+FIELDS_AT_ONCE = 200
+MOST_FIELDS = 2000
 
 
 _NOT_KNOWN = message("it is not known which contact this profile is; another profile may have it now")
@@ -65,6 +70,7 @@ class Mautic:
     )
     batch_size: ClassVar[int] = BATCH_LIMIT
     operations: ClassVar[tuple[Operation, ...]] = ("upsert", "remove")
+    abilities: ClassVar[tuple[Ability, ...]] = ("fields", "read")
     credentials_schema: ClassVar[Schema] = {
         "type": "object",
         "properties": {
@@ -206,6 +212,40 @@ class MauticSession:
         except (http.NotSent, http.NoAnswer) as error:
             raise Unreachable(str(error)) from None
         return answers.describe_check(reply, self._client.redactor)
+
+    def fields(self) -> Sequence[Field]:
+        """Those of contacts, and what else a contact takes."""
+        found: list[Field] = []
+        try:
+            for start in range(0, MOST_FIELDS, FIELDS_AT_ONCE):
+                path = f"fields/contact?limit={FIELDS_AT_ONCE}&start={start}"
+                page = answers.fields(self._said("GET", path))
+                found += page
+                if len(page) < FIELDS_AT_ONCE:
+                    break
+        except (http.NotSent, http.NoAnswer) as error:
+            raise Unreachable(str(error)) from None
+        names = {field.name for field in found}
+        return [*found, *(Field(name) for name in sorted(answers.PARAMETERS - names))]
+
+    def read(self, deliveries: Sequence[Delivery]) -> Sequence[Held]:
+        """By the id that is known of each; of one that was merged into another contact that one."""
+        return [self._held(delivery) for delivery in deliveries]
+
+    def _held(self, delivery: Delivery) -> Held:
+        known = identity.read(delivery.remote, self._place)
+        if known is None:
+            return Held(problem=_NOT_KNOWN)
+        try:
+            return answers.held(self._said("GET", f"contacts/{known.number}"))
+        except http.NotSent as error:
+            raise Unreachable(str(error)) from None
+        except http.NoAnswer as error:
+            return Held(problem=str(error))
+
+    def _said(self, method: str, path: str) -> Said:
+        call = request(self._client.base, method, path)
+        return Said(self._client.call(call, may_be_missing=True), self._client.redactor)
 
     def push(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         self._failures = 0

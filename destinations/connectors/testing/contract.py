@@ -23,6 +23,8 @@ from destinations.connectors.base import (
     Connector,
     ConnectorError,
     Delivery,
+    Field,
+    Held,
     Hold,
     MemoryTokenStore,
     Operation,
@@ -30,6 +32,7 @@ from destinations.connectors.base import (
     Rejected,
     Session,
     Unknown,
+    abilities,
     batch_size,
     migrated,
     operations_of,
@@ -423,6 +426,39 @@ def _who_leaves(check: _Check) -> None:
             check.fault(f"{operation} of what is gone already is to be accepted, and is {_in_words(again)}.")
 
 
+def _looks_without_touching(check: _Check) -> None:
+    """What a session offers beside pushing changes nothing, and says what it should."""
+    offered = abilities(check.connector, check.peer.settings)
+    with check.session() as opened:
+        session: Any = opened
+        if "fields" in offered:
+            check.unchanged("fields", lambda: _look_at_fields(check, session.fields()))
+        if "read" in offered:
+            outcome, _sent = _one(check, session, delivery := check.good())
+            known = replace(delivery, remote=getattr(outcome, "remote", None) or {})
+            check.unchanged("read", lambda: _look_at_held(check, session.read([known, known]), known))
+
+
+def _look_at_fields(check: _Check, found: Sequence[Field]) -> None:
+    check.shown("what fields tells", found)
+    if not all(isinstance(field, Field) and field.name for field in found):
+        check.fault("fields tells something else than Field objects with names.")
+
+
+def _look_at_held(check: _Check, found: Sequence[Held], delivery: Delivery) -> None:
+    check.shown("what read tells", found)
+    if len(found) != 2 or not all(isinstance(held, Held) for held in found):
+        check.fault("read does not tell one Held for each delivery.")
+    elif any(held.problem or held.payload is None for held in found):
+        check.fault("read does not find a profile that was accepted just before.")
+    elif isinstance(delivery.payload, Mapping) and not _has_all(found[0].payload, delivery.payload):
+        check.fault("read does not tell what was sent just before, in the form of the payload.")
+
+
+def _has_all(held: JSON, payload: Mapping[str, JSON]) -> bool:
+    return isinstance(held, Mapping) and all(held.get(name) == payload[name] for name in payload)
+
+
 def _handed_over(check: _Check) -> None:
     """What is handed over stays as it is."""
     check.look_at_what_was_handed()
@@ -439,6 +475,7 @@ _RULES: Final[tuple[Callable[[_Check], None], ...]] = (
     _no_answer_is_unknown,
     _wrong_credentials,
     _who_leaves,
+    _looks_without_touching,
     _handed_over,
 )
 

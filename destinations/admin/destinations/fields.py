@@ -1,0 +1,102 @@
+"""The fields of the other system: a page that lists and fetches them, and what the form knows of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from destinations.admin.base.object_actions import Act, ActingAdmin, Button
+from destinations.admin.resources import schema_form
+from destinations.configuration import target_fields
+from destinations.connectors.base import ConnectorError, Field, Schema
+from destinations.models import Destination
+from tracsync.common import times
+from tracsync.common.translation import translated
+
+MOST_CHOICES = 10  # that are shown of a field
+
+
+def fields_page(request: HttpRequest, model_admin: ActingAdmin, destination: Destination) -> HttpResponse:
+    row = target_fields.stored(destination)
+    note = _("Asks the other system, and changes nothing there.")
+    button = Button(_("Fetch them now"), model_admin.url("fetch_fields", destination), note)
+    may_fetch = target_fields.offers(destination) and model_admin.has_act_permission(request, destination)
+    return model_admin.page(
+        request,
+        "destinations/fields.html",
+        _("Fields of the other system"),
+        destination,
+        fields=[_shown(one) for one in row.fields] if row else [],
+        fetched_at=times.shown(row.fetched_at if row else None, _("never")),
+        problem=translated(row.problem) if row else "",
+        days=target_fields.KEPT.days,
+        buttons=[button] if may_fetch else [],
+    )
+
+
+def _fetch(request: HttpRequest, model_admin: ActingAdmin, destination: Destination) -> HttpResponse:
+    try:
+        row = target_fields.refresh(destination)
+    except ConnectorError as error:
+        model_admin.say(request, translated(str(error)), warning=True)
+    else:
+        if row.problem:
+            text = _("The fields could not be fetched: %(reason)s")
+            model_admin.say(request, text % {"reason": translated(row.problem)}, warning=True)
+        else:
+            count = len(row.fields)
+            said = ngettext("%(count)s field is known now.", "%(count)s fields are known now.", count)
+            model_admin.say(request, said % {"count": count})
+    return redirect(model_admin.url("fields", destination))
+
+
+FETCH = Act(_fetch)
+
+
+def _shown(field: Mapping[str, Any]) -> dict[str, Any]:
+    choices = field["choices"]
+    shown = ", ".join(choices[:MOST_CHOICES]) + (", …" if len(choices) > MOST_CHOICES else "")
+    return {**field, "choices": shown}
+
+
+def for_editor(destination: Destination) -> list[dict[str, str]]:
+    """What the mapping's editor offers as keys: each field that can be written, and what it is."""
+    return [
+        {"name": one.name, "detail": ", ".join(filter(None, (one.title, one.type)))}
+        for one in target_fields.known(destination)
+        if not one.read_only
+    ]
+
+
+class WithSuggestions(forms.TextInput):
+    """A text, for which the browser offers some; any other is taken, too."""
+
+    def __init__(self, suggestions: Sequence[Field], attrs: Any) -> None:
+        super().__init__(attrs)
+        self._suggestions = suggestions
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        list_id = f"{(attrs or {}).get('id', name)}_list"
+        field = super().render(name, value, {**(attrs or {}), "list": list_id}, renderer)
+        pairs = [(one.name, one.title) for one in self._suggestions]
+        options = format_html_join("", '<option value="{}">{}</option>', pairs)
+        return format_html('{}<datalist id="{}">{}</datalist>', field, list_id, options)
+
+
+def suggest(form: forms.BaseForm, prefix: str, schema: Schema, destination: Destination) -> None:
+    """Offer fields of the other system in the settings whose schema asks for it."""
+    known = target_fields.known(destination)
+    for leaf in schema_form.leaves(schema):
+        asked = leaf.schema.get("choices")
+        fitting = [one for one in known if asked == "fields" or (asked == "unique_fields" and one.unique)]
+        field = form.fields.get(f"{prefix}.{leaf.name}")
+        if fitting and isinstance(field, forms.CharField):
+            field.widget = WithSuggestions(fitting, field.widget.attrs)

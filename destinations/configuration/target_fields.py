@@ -1,0 +1,86 @@
+"""The fields of the other system, for writing mappings: fetched when asked for, and kept for a while.
+
+They are kept for each resource and set of credentials: production and test systems have fields of their own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from datetime import timedelta
+
+from django.utils import timezone
+
+from destinations.connectors import registry
+from destinations.connectors.base import Ability, ConfigurationError, ConnectorError, Field, abilities
+from destinations.models import Destination, KnownFields
+from destinations.sync.sessions import runtime
+from tracsync.common.encryption import UndecryptableValue
+from tracsync.common.messages import message
+
+KEPT = timedelta(days=7)  # after that they are not relied on
+MOST = 2000  # fields
+MOST_CHOICES = 200  # of a field
+LONGEST = 200  # characters of a name, title, type or choice
+
+
+def offers(destination: Destination, ability: Ability = "fields") -> bool:
+    """Whether its connector can do this with its settings; not where no key opens them."""
+    connector = registry.find(destination.resource.type_id)
+    try:
+        return connector is not None and ability in abilities(connector, destination.settings)
+    except UndecryptableValue:
+        return False
+
+
+def stored(destination: Destination) -> KnownFields | None:
+    """What was fetched last, however long ago."""
+    rows = destination.resource.known_fields.all()  # all of them, so that lists can prefetch them
+    return next((row for row in rows if row.use_test == destination.use_test_credentials), None)
+
+
+def known(destination: Destination) -> list[Field]:
+    """The fields, as far as they are known and fetched lately."""
+    row = stored(destination)
+    if row is None or row.fetched_at is None or row.fetched_at < timezone.now() - KEPT:
+        return []
+    return [Field(**one) for one in row.fields]
+
+
+def refresh(destination: Destination) -> KnownFields:
+    """Ask the system now. Where that fails, what was known stays, and the problem is kept.
+
+    Raises ConfigurationError where the connector cannot tell the fields.
+    """
+    if not offers(destination):
+        raise ConfigurationError(message("this connector does not tell the fields of the other system"))
+    row, _is_new = KnownFields.objects.get_or_create(
+        resource=destination.resource, use_test=destination.use_test_credentials
+    )
+    try:
+        found = _fetched(destination)
+        row.fields, row.fetched_at, row.problem = bounded(found), timezone.now(), ""
+    except (ConnectorError, UndecryptableValue) as error:
+        row.problem = str(error)
+    except Exception as error:  # a connector's own mistake
+        row.problem = message("the connector failed with %(name)s", name=type(error).__name__)
+    row.save()
+    return row
+
+
+def bounded(found: Iterable[Field]) -> list[dict[str, object]]:
+    """As they are stored: what a system says may be of any length."""
+    return [_bounded(field) for _count, field in zip(range(MOST), found, strict=False)]
+
+
+def _bounded(field: Field) -> dict[str, object]:
+    texts = {name: str(getattr(field, name))[:LONGEST] for name in ("name", "title", "type")}
+    choices = [str(choice)[:LONGEST] for choice in field.choices[:MOST_CHOICES]]
+    return {**dataclasses.asdict(field), **texts, "choices": choices}
+
+
+def _fetched(destination: Destination) -> list[Field]:
+    connector = registry.get(destination.resource.type_id)
+    destination.bring_up_to_date()
+    with connector.open(destination.credentials, destination.settings, runtime(destination)) as session:
+        return list(session.fields())  # type: ignore[attr-defined] # it is a KnowingSession
