@@ -1,6 +1,7 @@
 """Authorising a resource in the admin, with a service that answers as the standards say."""
 
 import html
+import json
 import re
 from datetime import timedelta
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -18,17 +19,19 @@ from django.utils import timezone
 from destinations import configuration
 from destinations.connectors import registry
 from destinations.connectors.base import ConnectorError, Delivery
+from destinations.connectors.http.manifests import start
 from destinations.models import (
     AccessToken,
     AuthorisationRequest,
     Destination,
+    Extension,
     Health,
     ProfileSync,
     Resource,
 )
 from destinations.sync import health, sessions
 from destinations.sync.tokens import state as token_state
-from tests.connectors.http.oauth_double import Double
+from tests.connectors.http.oauth_double import CLIENT, Double
 from tests.ticking import run_all
 
 BACK = "http://testserver/admin/destinations/resource/authorised/"
@@ -310,3 +313,25 @@ def test_only_what_asks_for_a_person_has_the_button(admin_client, resource):
     url = reverse("admin:destinations_resource_authorise", args=[resource.pk])
     answer = admin_client.post(url, {"set": "production"}, follow=True).content.decode()
     assert "nobody has to authorise these credentials" in answer
+
+
+def test_a_connector_that_is_a_file_is_authorised_the_same_way(admin_client, manifests, double):
+    content = json.loads(start.text("acme"))
+    content["auth"] = {
+        "type": "oauth2",
+        "grant": "authorization_code",
+        "token_url": "{{credentials@base_url}}/token",
+        "authorize_url": "{{credentials@base_url}}/authorize",
+        "client_id": CLIENT[0],
+        "client_secret": "credentials@token",
+    }
+    (manifests / "acme.json").write_text(json.dumps(content), encoding="utf-8")
+    extension = Extension.objects.create(slug="acme", name="Acme", installed_at=timezone.now())
+    production = {"token": CLIENT[1], "base_url": double.url}
+    resource = Resource.objects.create(name="Acme", type=extension, production=production)
+    assert "Acme is authorised" in come_back(admin_client, agree(leave(admin_client, resource)))[0]
+    destination = Destination(name="acme", resource=resource, mapping={"email": "profile@email"})
+    configuration.save(destination)
+    with sessions.borrowed(destination, registry.get("acme")) as session:
+        assert type(session.push([Delivery({"email": "a@x.example"}, "k")])[0]).__name__ == "Accepted"
+    assert double.called == [*double.families[0].access]
