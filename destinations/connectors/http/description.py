@@ -21,7 +21,7 @@ from destinations.connectors.http.auth import aws_sigv4, azure_sas
 from destinations.connectors.http.auth.code_grant import CodeGrant
 from destinations.connectors.http.auth.oauth2 import Grant
 from destinations.connectors.http.auth.webhook_signature import WebhookSigner
-from destinations.connectors.http.results import Results
+from destinations.connectors.http.results import Listing, Results
 from destinations.connectors.http.templates import Base, CallTemplate, UnusableError
 from destinations.connectors.redaction import Redactor
 from destinations.notation import NotationError, Template, at
@@ -89,6 +89,7 @@ class Description:
     check: Check | None = None
     steps: Sequence[Step] = ()
     reading: Reading | None = None
+    listing: Listing | None = None
     batch: Batch | None = None
     answers: Answers = field(default_factory=Answers)
     remote_id: Template | None = None
@@ -114,9 +115,13 @@ class Description:
         """The same for one address and its secrets; `more` are other fields."""
         calls = {name: getattr(self, name) for name in ("upsert", "update", "remove", "erase")}
         moved = {name: call and call.beginning_with(base) for name, call in calls.items()}
-        check = self.check and replace(self.check, call=self.check.call.beginning_with(base))
+        asking = {
+            name: one and replace(one, call=one.call.beginning_with(base))
+            for name in ("check", "reading", "listing")
+            for one in [getattr(self, name)]
+        }
         steps = [replace(step, find=step.find.beginning_with(base)) for step in self.steps]
-        return replace(self, base=base, redactor=redactor, check=check, steps=steps, **moved, **more)
+        return replace(self, base=base, redactor=redactor, steps=steps, **asking, **moved, **more)
 
     def call_of(self, delivery: Delivery) -> CallTemplate:
         """The call that a delivery begins with. Raises UnusableError where there is none."""

@@ -15,6 +15,7 @@ from destinations.connectors.base import (
     Accepted,
     ConfigurationError,
     Delivery,
+    Field,
     Held,
     Hold,
     Limits,
@@ -29,7 +30,7 @@ from destinations.connectors.base import (
 )
 from destinations.connectors.http import answers, payload, rate_limits, replies, results
 from destinations.connectors.http import client as http
-from destinations.connectors.http.answers import Rule, Split, sources_of
+from destinations.connectors.http.answers import Answers, Rule, Split, sources_of
 from destinations.connectors.http.auth.oauth2 import TIMEOUT, AccessTokens
 from destinations.connectors.http.description import (
     NOT_MADE,
@@ -61,13 +62,14 @@ class HttpSession:
         """`client`: another one than that which speaks to the network, for trials without it."""
         self._is = description
         size = description.batch.size if description.batch else 1
+        most = http.RESPONSE_LIMIT + ANSWER_LIMIT * (size - 1)
         self._client = client or http.HttpClient(
             guard,
             description.redactor,
             timeout=description.timeout,
             proxy=description.proxy,
             verify=description.verify,
-            limit=min(http.RESPONSE_LIMIT + ANSWER_LIMIT * (size - 1), LONGEST_ANSWER),
+            limit=LONGEST_ANSWER if description.listing else min(most, LONGEST_ANSWER),
         )
         self._for_tokens = client or http.HttpClient(
             guard,
@@ -112,18 +114,24 @@ class HttpSession:
 
     def _asked(self, check: Check) -> str:
         """What the answer to the described call says; only one that is accepted is good."""
+        reply = self._answered(check.call, check.answers)
+        said = answers.rendered(check.says, sources_of(reply))
+        return said or message("answered %(status)s", status=reply.status)
+
+    def _answered(self, call: CallTemplate, rules: Answers) -> Reply:
+        """The good answer to a call that is about nobody. Raises ConnectorError for any other."""
         try:
-            request = check.call.request(self._is.constants, None, {})
+            request = call.request(self._is.constants, None, {})
             reply = self._exchange(request, "check")
         except NOT_MADE as error:
             raise ConfigurationError(str(error)) from None
         except (http.NotSent, http.NoAnswer) as error:
             raise Unreachable(str(error)) from None
-        outcome, _rule = check.answers.read(reply, self._is.redactor)
+        outcome, _rule = rules.read(reply, self._is.redactor)
         if isinstance(outcome, Split):
             outcome = outcome.otherwise
         if isinstance(outcome, Accepted):
-            return answers.rendered(check.says, sources_of(reply)) or str(outcome.detail)
+            return reply
         if isinstance(outcome, Retry | Unknown):
             raise Unreachable(outcome.reason, getattr(outcome, "after", None))
         raise ConfigurationError(outcome.reason)
@@ -141,6 +149,14 @@ class HttpSession:
     def read(self, deliveries: Sequence[Delivery]) -> Sequence[Held]:
         """What the system holds of each. Raises ConnectorError where it cannot be asked."""
         return [self._held(delivery) for delivery in deliveries]
+
+    def fields(self) -> Sequence[Field]:
+        """The fields of the system. Raises ConnectorError."""
+        listing = self._is.listing
+        if listing is None:
+            raise ConfigurationError(message("fields is not set up: there is no call for it"))
+        reply = self._answered(listing.call, self._is.answers)
+        return results.fields(listing, reply)
 
     def _held(self, delivery: Delivery) -> Held:
         reading = self._is.reading

@@ -9,11 +9,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from destinations.connectors.base import JSON, Accepted, ConfigurationError, Outcome, Rejected, Retry, Unknown
+from destinations.connectors.base import (
+    JSON,
+    Accepted,
+    ConfigurationError,
+    Field,
+    Outcome,
+    Rejected,
+    Retry,
+    Unknown,
+)
 from destinations.connectors.http import answers, replies
 from destinations.connectors.http.answers import Rule
 from destinations.connectors.http.replies import Reply
-from destinations.connectors.http.templates import template
+from destinations.connectors.http.templates import CallTemplate, template
 from destinations.connectors.redaction import Redactor
 from destinations.notation import NotationError, Template
 from tracsync.common.messages import message
@@ -96,6 +105,21 @@ class Results:
         return Accepted({"id": number[:255]} if number else None, exchange=reply.exchange)
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """How to ask for the system's fields: the call, where its answer lists them, and where an entry has what.
+
+    `points` are templates over item@, the entry, by the names of `base.Field`; `choice` is over one of its
+    choices. `prefix`: what stands before a name where the payload has the fields in an object.
+    """
+
+    call: CallTemplate
+    at: Template
+    points: Mapping[str, Template]
+    choice: Template | None = None
+    prefix: str = ""
+
+
 def read(lists: Sequence[Results], reply: Reply, sent: Sequence[Sent], redactor: Redactor) -> list[Outcome]:
     """One outcome for each item; what a later list says counts more."""
     found: dict[int, Outcome] = {}
@@ -103,6 +127,35 @@ def read(lists: Sequence[Results], reply: Reply, sent: Sequence[Sent], redactor:
         for position, entry in one.entries(reply, sent):
             found[position] = one.outcome(entry, reply, sent[position], redactor)
     return [found.get(position) or _unlisted(lists[0].unlisted, reply) for position in range(len(sent))]
+
+
+def fields(listing: Listing, reply: Reply) -> list[Field]:
+    """What the answer to the call for the fields lists; an entry without a name is none."""
+    found = []
+    for entry in _listed(_value(listing.at, answers.sources_of(reply))):
+        told = {name: _value(made, {"item": entry}) for name, made in listing.points.items()}
+        if not isinstance(told.get("name"), str | int) or not str(told["name"]):
+            continue
+        choices = [_choice(listing, one) for one in _listed(told.get("choices"))]
+        found.append(
+            Field(
+                f"{listing.prefix}{told['name']}",
+                _said(told.get("title")),
+                _said(told.get("type")),
+                unique=told.get("unique") is True,
+                read_only=told.get("read_only") is True,
+                choices=[one for one in choices if one],
+            )
+        )
+    return found
+
+
+def _choice(listing: Listing, entry: JSON) -> str:
+    return _said(entry if listing.choice is None else _value(listing.choice, {"item": entry}))
+
+
+def _said(value: JSON) -> str:
+    return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
 
 
 def results(given: Mapping[str, JSON], place: str) -> Results:
@@ -119,7 +172,7 @@ def results(given: Mapping[str, JSON], place: str) -> Results:
                 place=place,
             )
         )
-    pointed = {name: _pointer(given.get(name), f"{place}.{name}") for name in _POINTERS}
+    pointed = {name: pointer(given.get(name), f"{place}.{name}") for name in _POINTERS}
     return Results(
         at=template(given.get("at") or "answer@", f"{place}.at", answers.SOURCES),
         by=by,
@@ -133,8 +186,8 @@ def results(given: Mapping[str, JSON], place: str) -> Results:
 _POINTERS: Final = ("match", "id", "error", "status", "code", "field")
 
 
-def _pointer(path: JSON, place: str) -> Template | None:
-    """A path within an entry, such as `error.message`; or a template over item@, which is the entry."""
+def pointer(path: JSON, place: str) -> Template | None:
+    """From a path within an entry, such as `error.message`; or a template over item@, which is the entry."""
     if not path:
         return None
     is_path = isinstance(path, str) and not path.startswith(("item@", "`item@")) and "{{" not in path

@@ -52,6 +52,9 @@ class HubSpot(System):
         return self._fault(401, "INVALID_AUTHENTICATION", told)
 
     def carried_out(self, method: str, path: str, query: str, body: Any) -> Answered:
+        if path == "/crm/v3/properties/contacts":
+            plan = {"name": "plan", "label": "Plan", "type": "enumeration", "options": [{"value": "pro"}]}
+            return said(200, {"results": [plan]}, **LIMITS)
         path = path.removeprefix("/crm/v3/objects/contacts")
         if method == "GET":
             return said(200, {"results": []}, **LIMITS)

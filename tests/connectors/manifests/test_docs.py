@@ -8,9 +8,20 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from django.core.management import call_command
 
-from destinations.connectors.base import Limits, Rate, limits_of
+from destinations.connectors.base import (
+    ConfigurationError,
+    Delivery,
+    Field,
+    Held,
+    Limits,
+    Rate,
+    Unreachable,
+    abilities,
+    limits_of,
+)
 from destinations.connectors.http.manifests import exchanges, files, reading, start
 
 TEXT = (Path(__file__).parents[3] / "docs" / "manifests.md").read_text(encoding="utf-8")
@@ -116,3 +127,42 @@ def test_the_limits_of_a_file_are_those_of_an_account() -> None:
         json.dumps(json.loads(start.text("acme")) | {"limits": limits}).encode(), "acme.json"
     )
     assert limits_of(made) == Limits(4, [Rate(100, 10), Rate(5000, 86400)])
+
+
+def test_what_the_system_holds_is_read_back(server, loopback) -> None:
+    content = json.loads(start.text("acme"))
+    content["read"] = {"request": {"path": "/contacts/{{delivery@remote.id}}"}, "at": "answer@contact"}
+    made = files.made_of(json.dumps(content).encode(), "acme.json")
+    assert abilities(made, {}) == ["read"]
+    server.answers.extend(
+        [(200, {}, b'{"contact": {"email": "a@x.example"}}'), (404, {}, b""), (503, {}, b"")]
+    )
+    deliveries = [Delivery({"email": "b@x.example"}, f"1:{n}", {"id": str(n)}) for n in range(3)]
+    with made.open({"token": "t0ken", "base_url": server.url}, {}, loopback) as session:
+        held = session.read([*deliveries, Delivery({"email": "b@x.example"}, "1:4")])
+    assert held[0] == Held({"email": "a@x.example"})
+    assert held[1] == Held()
+    assert "503" in held[2].problem
+    assert "delivery@remote.id is missing" in held[3].problem
+    assert [one.path for one in server.seen] == ["/contacts/0", "/contacts/1", "/contacts/2"]
+
+
+def test_fields_are_told_with_what_is_known_of_them(server, loopback) -> None:
+    content = json.loads(start.text("acme"))
+    points = {"name": "key", "title": "label", "unique": "only", "choices": "values", "choice": "item@id"}
+    content["fields"] = {"request": {"path": "/fields"}, "at": "answer@list", "prefix": "custom.", **points}
+    made = files.made_of(json.dumps(content).encode(), "acme.json")
+    listed = [
+        {"key": "plan", "label": "Plan", "only": True, "values": [{"id": "pro"}, {"id": 2}, {"no": 1}]},
+        {"label": "without a name"},
+        "no entry",
+    ]
+    answer = json.dumps({"list": listed, "more": "x" * 200_000}).encode()
+    server.answers.extend([(200, {}, answer), (401, {}, b""), (503, {}, b""), (200, {}, b"[]")])
+    with made.open({"token": "t0ken", "base_url": server.url}, {}, loopback) as session:
+        assert session.fields() == [Field("custom.plan", "Plan", unique=True, choices=["pro", "2"])]
+        with pytest.raises(ConfigurationError):
+            session.fields()
+        with pytest.raises(Unreachable):
+            session.fields()
+        assert session.fields() == []

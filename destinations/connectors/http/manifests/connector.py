@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, closing
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 from destinations.connectors import schemas
 from destinations.connectors.addresses import Guard
 from destinations.connectors.base import (
     JSON,
+    Ability,
     ConfigurationError,
     Delivery,
     Limits,
@@ -26,12 +27,12 @@ from destinations.connectors.http import answers, client, results, templates
 from destinations.connectors.http.answers import Answers
 from destinations.connectors.http.auth.code_grant import CodeGrant
 from destinations.connectors.http.client import HttpClient
-from destinations.connectors.http.description import Batch, Check, Description, Step
+from destinations.connectors.http.description import Batch, Check, Description, Reading, Step
 from destinations.connectors.http.engine import HttpSession
 from destinations.connectors.http.headers import check_header
 from destinations.connectors.http.manifests.reading import Manifest, check_sources
 from destinations.connectors.http.manifests.signing_in import Auth
-from destinations.connectors.http.results import Results
+from destinations.connectors.http.results import Listing, Results
 from destinations.connectors.http.templates import Base, CallTemplate, extended
 from destinations.connectors.redaction import Redactor
 from destinations.notation import Template, parse_condition, parse_template
@@ -78,6 +79,7 @@ class ManifestConnector:
         self._migrations = _migrations(manifest)
         self.version = 1 + len(self._migrations)
         self.operations: Sequence[Operation] = ("upsert", *(one for one in _LEAVING if one in content))
+        self.abilities: Sequence[Ability] = [one for one in _TELLING if one in content]
         self._address = _Address(manifest)
         self.credentials_schema: Schema = self._address.marked(content["credentials"])
         self._auth = Auth(manifest)
@@ -218,6 +220,8 @@ def _compiled(manifest: Manifest) -> Description:
         steps=_steps(manifest, rules),
         batch=_batch(manifest, limits, push) if is_batch else None,
         answers=Answers(rules),
+        reading=_reading(manifest),
+        listing=_listing(manifest),
         remote_id=_pointer(manifest, "remote_id"),
         conflict_id=_pointer(manifest, "conflict_id"),
         key_header=header,
@@ -289,6 +293,28 @@ def _check(manifest: Manifest, rules: Sequence[Any]) -> Check | None:
     own = _rules(manifest, "check", "answers")
     call = _call(manifest, given["request"], ("check", "request"), _FIXED, "GET", document=False)
     return Check(call, Answers([*own, *rules]), says)
+
+
+def _reading(manifest: Manifest) -> Reading | None:
+    given = manifest.content.get("read")
+    if given is None:
+        return None
+    call = _call(manifest, given["request"], ("read", "request"), _ONE, "GET", document=False)
+    return Reading(call, manifest.template(given["at"], answers.SOURCES, "read", "at"))
+
+
+def _listing(manifest: Manifest) -> Listing | None:
+    given = manifest.content.get("fields")
+    if given is None:
+        return None
+    points = {}
+    for name in ("name", "title", "type", "unique", "read_only", "choices", "choice"):
+        if name in given:
+            with manifest.at("fields", name):
+                points[name] = cast(Template, results.pointer(given[name], name))
+    call = _call(manifest, given["request"], ("fields", "request"), _FIXED, "GET", document=False)
+    at = manifest.template(given["at"], answers.SOURCES, "fields", "at")
+    return Listing(call, at, points, points.pop("choice", None), given.get("prefix", ""))
 
 
 def _steps(manifest: Manifest, rules: Sequence[Any]) -> list[Step]:
@@ -393,4 +419,5 @@ def _icon(paths: Sequence[str]) -> str:
     )
 
 
+_TELLING: Final[tuple[Ability, ...]] = ("fields", "read")
 _LEAVING: Final[tuple[Operation, ...]] = ("remove", "erase")

@@ -71,7 +71,11 @@ def _problems(connector: ManifestConnector, tests: Mapping[str, Any], case: Mapp
     try:
         client = _ScriptedClient(case["exchanges"], connector.described(credentials, settings))
         with connector.open(credentials, settings, client=client) as session:
-            if deliveries:
+            if "held" in case:
+                found = list(_held(session, deliveries, case["held"]))
+            elif "fields" in case:
+                found = list(_fields(session, case["fields"]))
+            elif deliveries:
                 found = list(_pushed(connector, session, deliveries, case.get("outcomes", [])))
             else:
                 found = list(_checked(session, case.get("check", {"is": "ok"})))
@@ -96,6 +100,18 @@ def _pushed(
     for number, (wanted, outcome) in enumerate(zip(expected, outcomes, strict=False), 1):
         for name, value, found in _differences(wanted, outcome):
             yield f"outcome {number}: {name} should be {_shown(value)} and is {_shown(found)}"
+
+
+def _held(session: HttpSession, deliveries: Sequence[Delivery], expected: Sequence[JSON]) -> Iterator[str]:
+    found = [held.problem or held.payload for held in session.read(deliveries)]
+    if found != expected:
+        yield f"what is held should be {_shown(expected)} and is {_shown(found)}"
+
+
+def _fields(session: HttpSession, expected: Sequence[str]) -> Iterator[str]:
+    found = [field.name for field in session.fields()]
+    if found != expected:
+        yield f"the fields should be {_shown(expected)} and are {_shown(found)}"
 
 
 def _sentences(connector: ManifestConnector, payload: JSON) -> list[str]:
