@@ -82,6 +82,7 @@ def nothing_known_of_a_destination_outlives_a_test():
     yield
     sessions.close_all()
     batch.paces.clear()
+    RecordingConnector.reset()
 
 
 @pytest.fixture
@@ -96,9 +97,7 @@ def recording(request):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(registry._declared(), "recording", point)
         registry._loaded.cache_clear()
-        RecordingConnector.reset()
         yield RecordingConnector
-    RecordingConnector.reset()
     registry._loaded.cache_clear()
 
 

@@ -255,9 +255,7 @@ class Memory(Peer):
 
 
 def test_recording() -> None:
-    RecordingConnector.reset()
     check_contract(RecordingConnector(), Memory())
-    RecordingConnector.reset()
 
 
 def test_every_built_in_connector_is_checked() -> None:
