@@ -41,7 +41,7 @@ class SyncSerializer(serializers.ModelSerializer[ProfileSync]):
         fields = (
             *("id", "profile", "destination", "state", "state_since", "reason", "owed", "due_at"),
             *("version", "synced_version", "synced_at", "attempts", "last_error", "code", "field"),
-            *("removed_at", "remote_id"),
+            *("removed_at", "remote_id", "awaited_since"),
         )
         read_only_fields = fields
 

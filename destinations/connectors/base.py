@@ -136,7 +136,23 @@ class Stop:
     field: str = ""
 
 
-Outcome = Accepted | Retry | Rejected | Unknown | Hold | Stop
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Taken, and what becomes of it is told later: a session's `poll` is asked for `job` in `after` seconds.
+
+    `job` is what the system calls the work: any JSON, at most 4 KiB; it is kept encrypted. `after` is from a
+    second to an hour. Where no end is told within a day, the push counts as unknown.
+    """
+
+    job: JSON
+    after: float
+    reason: str = message("the destination has it, and answers later")
+    exchange: Exchange | None = None
+    code: str = ""
+    field: str = ""
+
+
+Outcome = Accepted | Retry | Rejected | Unknown | Hold | Stop | Pending
 
 
 class ConnectorError(Exception):
@@ -462,6 +478,16 @@ def token_basis(connector: Connector, credentials: Mapping[str, JSON]) -> JSON:
     """
     of = getattr(connector, "token_basis", None)
     return of(credentials) if of else dict(credentials)
+
+
+def ask(session: Session, jobs: Sequence[JSON]) -> Sequence[Outcome]:
+    """What became of jobs that the connector has answered Pending for: `poll(jobs)` of the session.
+
+    It answers one outcome per job, in the same order, Pending again where there is none yet, and raises
+    ConnectorError when nothing could be asked. Raises AttributeError where a session has none.
+    """
+    poll: Callable[[Sequence[JSON]], Sequence[Outcome]] = session.poll  # type: ignore[attr-defined]
+    return poll(jobs)
 
 
 def limits_of(connector: Connector | None) -> Limits:

@@ -47,6 +47,10 @@ def sentence(sync: ProfileSync, now: datetime | None = None) -> str:
     text = _state(sync, now)
     if sync.due_at is None:
         return text
+    if sync.awaited_since is not None:
+        text = _("waits for the destination's answer since %(time)s") % {
+            "time": told(sync.awaited_since, now)
+        }
     kept = obstacle(sync.destination, now)
     coming = _("kept: %(obstacle)s") % {"obstacle": kept} if kept else _due(sync, now)
     return "; ".join(filter(None, [text, coming]))
@@ -162,6 +166,8 @@ def rate(limit: Rate) -> str:
 
 def _due(sync: ProfileSync, now: datetime) -> str:
     assert sync.due_at is not None
+    if sync.awaited_since is not None:
+        return _("asks again at %(time)s") % {"time": told(sync.due_at, now)}
     if sync.state == State.RETRYING:
         return _("next attempt at %(time)s") % {"time": told(sync.due_at, now)}
     if sync.due_at <= now:

@@ -108,6 +108,15 @@ class ProfileSync(models.Model):
     )
     remote_details = EncryptedJSONField(null=True)  # `remote` where it is more than that id
 
+    awaited = EncryptedJSONField(
+        null=True
+    )  # the push that the destination answers later, see sync/entries.py
+    awaited_since = models.DateTimeField(
+        _("answer awaited since"),
+        null=True,
+        help_text=_("Since when the destination has a push that it answers later; it is asked when due."),
+    )
+
     class Meta:
         ordering = ("id",)
         verbose_name = _("profile sync")
@@ -123,6 +132,11 @@ class ProfileSync(models.Model):
                 fields=("claimed_until",), condition=models.Q(claimed_until__isnull=False), name="in_flight"
             ),
             models.Index(fields=("destination", "state"), name="state_by_destination"),
+            models.Index(
+                fields=("destination", "awaited_since"),
+                condition=models.Q(awaited_since__isnull=False),
+                name="awaited_by_destination",
+            ),
             models.Index(
                 fields=("destination", "remote_id"), condition=~models.Q(remote_id=""), name="by_remote_id"
             ),

@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from statistics import median
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -29,11 +30,13 @@ from destinations.connectors.base import (
     Hold,
     Limits,
     Outcome,
+    Pending,
     Rejected,
     Retry,
     Session,
     Stop,
     Unknown,
+    ask,
     batch_size,
     lowered_limits,
 )
@@ -57,10 +60,9 @@ FRESH = 0.5  # seconds until what was read for them is read again
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """A row on its way."""
+    """A row on its way, with something to deliver; or to ask for, where the answer to that comes later."""
 
     sync: ProfileSync
-    profile: Profile
     decision: Deliver
     delivery: Delivery
 
@@ -296,8 +298,12 @@ class Batch:
         rows = [waiting.popleft() for _ in range(min(max(self.pace.rows, part), len(waiting)))]
         profiles = self.shared.profiles.read(row.profile_id for row in rows)
         pushes: list[Push] = []
+        asked: list[Push] = []
         decided: list[entries.Entry] = []
         for row in rows:
+            if row.awaited is not None:
+                self._await(row, asked, decided)
+                continue
             profile = profiles.get(row.profile_id)
             if profile is None:
                 continue  # deleted meanwhile, and the row with it
@@ -317,19 +323,32 @@ class Batch:
                     profile=decision.document,
                     moment=row.first_tried_at or now,
                 )
-                pushes.append(Push(row, profile, decision, delivery))
+                pushes.append(Push(row, decision, delivery))
             else:
                 decided.append(entries.decided(row, profile, decision))
         self.record.add(self.destination, decided)
-        return [pushes[start : start + part] for start in range(0, len(pushes), part)]
+        kinds = (asked, pushes)
+        return [kind[start : start + part] for kind in kinds for start in range(0, len(kind), part)]
+
+    def _await(self, row: ProfileSync, asked: list[Push], decided: list[entries.Entry]) -> None:
+        """What becomes of a push that is answered later is asked for, up to its end."""
+        push = Push(row, *entries.of_awaited(row))
+        now = timezone.now()
+        if row.awaited_since and now - row.awaited_since < retry.LONGEST_AWAITED:
+            asked.append(push)
+            return
+        hours = round(retry.LONGEST_AWAITED.total_seconds() / 3600)
+        ended = Unknown(message("it did not say within %(number)s hours what became of it", number=hours))
+        decided.append(entries.delivered(row, push.decision, ended, push.delivery, now, 0.0))
 
     def _send(self, session: Session, part: list[Push]) -> float:
         """Seconds that it took. Adds an entry for each push."""
         ids = {push.sync.pk for push in part}
-        self.record.sending(ids)
+        if part[0].sync.awaited is None:
+            self.record.sending(ids)
         began, started = timezone.now(), time.monotonic()
         try:
-            came = _outcomes(session, [push.delivery for push in part])
+            came = _came(session, part)
         except ConnectorError as error:  # nothing could be tried
             self.record.not_sent(ids)
             if getattr(error, "after", None) is not None:
@@ -342,7 +361,7 @@ class Batch:
             for push, outcome in zip(part, came, strict=True):
                 if not (push.sync.second_chance and isinstance(outcome, Rejected)):
                     self._count(outcome)
-                sent = (push.sync, push.profile, push.decision, outcome, push.delivery)
+                sent = (push.sync, push.decision, outcome, push.delivery)
                 found.append(entries.delivered(*sent, began, seconds / len(part)))
             self.record.add(self.destination, found)  # in the order in which they were counted
         return seconds
@@ -354,7 +373,9 @@ class Batch:
             self.shared.resting.add(self.account)
         if is_told or isinstance(outcome, Hold | Stop):
             self.told_to_wait = True  # and no answer to a call beside this one takes that back
-        if isinstance(outcome, Accepted | Rejected):
+        if isinstance(outcome, Pending):
+            self.failures = 0
+        elif isinstance(outcome, Accepted | Rejected):
             self.failures = 0
             refusal = outcome.reason if isinstance(outcome, Rejected) else None
             self.refusals = self.refusals + 1 if refusal == self.refusal else 1
@@ -373,6 +394,34 @@ def _told(session: Session) -> Limits | None:
         return None
 
 
+def _came(session: Session, part: list[Push]) -> Sequence[Outcome]:
+    if part[0].sync.awaited is None:
+        return _outcomes(session, [push.delivery for push in part])
+    return _answers(session, [push.sync.awaited["job"] for push in part])
+
+
+def _answers(session: Session, jobs: list[Any]) -> Sequence[Outcome]:
+    """What became of these jobs. Where that cannot be learned nothing is sent again: the destination rests,
+    and is asked once more. Raises ConnectorError."""
+    try:
+        came = ask(session, jobs)
+    except ConnectorError:
+        raise
+    except Exception as error:  # a connector's own mistake
+        logger.error("a connector failed with %s when asked for answers", type(error).__name__)
+        name = type(error).__name__
+        raise ConnectorError(message("the connector failed with %(name)s", name=name)) from None
+    if not _fits(came, jobs):
+        logger.error("a connector did not give one outcome per job")
+        raise ConnectorError(message("the connector did not give one outcome per job"))
+    return came
+
+
+def _fits(came: Sequence[Outcome], asked: Sequence[object]) -> bool:
+    known = (*entries.OUTCOMES, Pending)
+    return len(came) == len(asked) and all(type(one) in known for one in came)
+
+
 def _outcomes(session: Session, deliveries: list[Delivery]) -> Sequence[Outcome]:
     try:
         came = session.push(deliveries)
@@ -382,7 +431,7 @@ def _outcomes(session: Session, deliveries: list[Delivery]) -> Sequence[Outcome]
         logger.error("a connector failed with %s", type(error).__name__)
         reason = message("the connector failed with %(name)s", name=type(error).__name__)
         return [Retry(reason)] * len(deliveries)
-    if len(came) != len(deliveries) or any(type(one) not in entries.OUTCOMES for one in came):
+    if not _fits(came, deliveries):
         logger.error("a connector did not give one outcome per delivery")
         return [Unknown(message("the connector did not give one outcome per delivery"))] * len(deliveries)
     return came

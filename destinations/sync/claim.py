@@ -395,6 +395,8 @@ def _park(ids: Sequence[int]) -> None:
         started_at=None,
         payload_hash="",
         in_doubt=True,
+        awaited=None,
+        awaited_since=None,
         asked=False,
         resend=False,
         bulk=False,

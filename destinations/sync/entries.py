@@ -17,6 +17,7 @@ from destinations.connectors.base import (
     Exchange,
     Hold,
     Outcome,
+    Pending,
     Rejected,
     Retry,
     Stop,
@@ -25,7 +26,7 @@ from destinations.connectors.base import (
 from destinations.models import DeliveryAttempt, ProfileSync
 from destinations.sync.decide import Decision, Deliver, Refuse
 from profiles.models import Profile
-from tracsync.common.messages import shortened
+from tracsync.common.messages import message, pack, shortened, unpack
 
 STATUS_CODES = range(100, 1000)
 MOST_TEXT = 10_000  # characters of what a destination may say about one push
@@ -49,6 +50,8 @@ class Entry:
     leaves: str = ""  # why the profile was to be taken away
     attempt: DeliveryAttempt | None = None
     remote: Mapping[str, Any] | None = None  # None: what was known stays
+    sent_at: datetime | None = None  # when the destination was called
+    awaited: Mapping[str, Any] | None = None  # what is kept of a push that is answered later
 
 
 def decided(sync: ProfileSync, profile: Profile, decision: Decision) -> Entry:
@@ -58,25 +61,34 @@ def decided(sync: ProfileSync, profile: Profile, decision: Decision) -> Entry:
 
 def delivered(
     sync: ProfileSync,
-    profile: Profile,
     decision: Deliver,
     outcome: Outcome,
     delivery: Delivery,
     began: datetime,
     duration: float,
 ) -> Entry:
-    """An entry, with its attempt, for what was sent. `duration` in seconds."""
+    """An entry for what was sent, or asked for; with its attempt, once the answer is there. `duration` in
+    seconds."""
+    asked = sync.awaited is not None
+    replays = sync.awaited["replays"] if asked else sync.replays
+    began_with = sync.due_at, sync.asked, sync.resend, replays
+    told = decision.payload_hash, decision.leaves
+    if isinstance(outcome, Pending):
+        kept = _awaited(outcome, decision, delivery, replays)
+        if kept is not None:
+            return Entry(sync, delivery.version, outcome, *began_with, *told, sent_at=began, awaited=kept)
+        outcome = Unknown(message("what it calls its work cannot be kept: too long, or no JSON"))
     exchange = outcome.exchange or Exchange()
     said = outcome.detail if isinstance(outcome, Accepted) else outcome.reason
     remote = _remote(outcome.remote) if isinstance(outcome, Accepted) else None
     attempt = DeliveryAttempt(
-        profile_id=profile.pk,
+        profile_id=sync.profile_id,
         destination_id=sync.destination_id,
         idempotency_key=delivery.idempotency_key,
-        version=profile.version,
+        version=delivery.version,
         at=began,
         duration_ms=round(duration * 1000),
-        lag=max(0.0, (began - sync.due_at).total_seconds()) if sync.due_at else None,
+        lag=max(0.0, (began - sync.due_at).total_seconds()) if sync.due_at and not asked else None,
         operation=delivery.operation,
         outcome=OUTCOMES[type(outcome)],
         code=code_of(outcome),
@@ -87,9 +99,37 @@ def delivered(
     )
     if _keeps_bodies(sync, outcome):
         attempt.request, attempt.response = exchange.request, exchange.response
-    began_with = sync.due_at, sync.asked, sync.resend, sync.replays
-    told = decision.payload_hash, decision.leaves
-    return Entry(sync, profile.version, outcome, *began_with, *told, attempt, remote)
+    return Entry(sync, delivery.version, outcome, *began_with, *told, attempt, remote, began)
+
+
+def _awaited(
+    outcome: Pending, decision: Deliver, delivery: Delivery, replays: int
+) -> Mapping[str, Any] | None:
+    """All that is needed to record the end of a push as if it had come at once; None for an unusable job."""
+    try:
+        if len(json.dumps(outcome.job, allow_nan=False)) > MOST_REMOTE:
+            return None
+    except (TypeError, ValueError, RecursionError):
+        return None
+    return {
+        "job": outcome.job,
+        "key": delivery.idempotency_key,
+        "version": delivery.version,
+        "operation": delivery.operation,
+        "payload_hash": decision.payload_hash,
+        "leaves": pack(decision.leaves),
+        "replays": replays,
+    }
+
+
+def of_awaited(sync: ProfileSync) -> tuple[Deliver, Delivery]:
+    """The push that the destination answers later, without its payload."""
+    kept = sync.awaited
+    decision = Deliver(None, kept["payload_hash"], kept["operation"], unpack(kept["leaves"]))
+    delivery = Delivery(
+        None, kept["key"], sync.remote, kept["operation"], key=sync.profile_id, version=kept["version"]
+    )
+    return decision, delivery
 
 
 OUTCOMES: dict[type[Outcome], str] = {

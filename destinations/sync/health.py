@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from destinations.connectors.base import Accepted, Hold, Limits, Rejected, Retry, Stop, Unknown
+from destinations.connectors.base import Accepted, Hold, Limits, Pending, Rejected, Retry, Stop, Unknown
 from destinations.models import Destination, Health, ProfileSync
 from destinations.sync import database, retry
 from destinations.sync.decide import Refuse
@@ -153,6 +153,8 @@ def _count(health: Health, result: Any, since: datetime) -> None:
             health.problem, health.problem_at = "", None
             health.refusals, health.refused_since, health.refusal = 0, None, ""
             _answers(health, result.after)
+        case Pending():
+            _answers(health, None)
         case Rejected():
             _refused(health, result.reason, since)
             if health.refusals < settings.TRACSYNC_EQUAL_REJECTIONS:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from django.db import OperationalError, transaction
 from django.utils import timezone
 
-from destinations.connectors.base import Accepted, Hold, Limits, Rejected, Retry, Stop, Unknown
+from destinations.connectors.base import Accepted, Hold, Limits, Pending, Rejected, Retry, Stop, Unknown
 from destinations.models import Destination, ProfileSync
 from destinations.sync import counters, database, health, remote_ids, retry
 from destinations.sync.decide import Refuse, Skip, Unchanged, Wait
@@ -51,6 +51,8 @@ FIELDS = (
     "removed_at",
     "remote_id",
     "remote_details",
+    "awaited",
+    "awaited_since",
 )
 
 # What others may have changed while the row was being pushed.
@@ -134,20 +136,20 @@ def _seen(part: Part) -> health.Seen:
         None if entry.sync.second_chance and isinstance(entry.result, Rejected) else entry.result
         for entry in part.entries
     ]
-    sent_at = [entry.attempt.at for entry in part.entries if entry.attempt]
+    sent_at = [entry.sent_at for entry in part.entries if entry.sent_at]
     return health.Seen(part.destination, results, sent_at, part.call_seconds, part.told)
 
 
 def _without_details(entry: Entry, error: Exception) -> Entry:
     """The same without anything that came from outside. What the destination holds now is in doubt."""
     reason = message("what came of it could not be stored (%(name)s)", name=type(error).__name__)
-    entry.sync.payload_hash, entry.sync.in_doubt = "", entry.attempt is not None
+    entry.sync.payload_hash, entry.sync.in_doubt = "", entry.sent_at is not None
     attempt = entry.attempt
     if attempt is not None:
         attempt.reason, attempt.status_code = reason, None
         attempt.remote_id = attempt.code = attempt.field = ""
         attempt.request = attempt.response = None
-    return replace(entry, result=Rejected(reason), attempt=attempt, remote=None)
+    return replace(entry, result=Rejected(reason), attempt=attempt, remote=None, awaited=None)
 
 
 def _updated(entry: Entry, meanwhile: dict[str, Any]) -> ProfileSync:
@@ -160,14 +162,21 @@ def _updated(entry: Entry, meanwhile: dict[str, Any]) -> ProfileSync:
     row, due_again = entry.sync, None
     for name, value in meanwhile.items():
         setattr(row, name, value)
-    if row.due_at != entry.due_at:
+    if isinstance(entry.result, Pending):
+        pass  # what has come meanwhile goes when that has ended
+    elif row.due_at != entry.due_at:
         due_again = row.due_at
     elif row.version > entry.version or row.replays != entry.replays:
         due_again = timezone.now()
     row.claim_token = row.claimed_until = row.started_at = None
     row.state_since, row.unfinished = timezone.now(), 0
     row.version = max(row.version, entry.version)
+    awaited_since = row.awaited_since
+    row.awaited = row.awaited_since = None
     row.due_at = _APPLY[type(entry.result)](row, entry)
+    if row.awaited is not None:
+        row.awaited_since = awaited_since or timezone.now()
+        return row
     if row.due_at is None:
         # What a person had asked for is done; what was asked meanwhile is not.
         asked_again = row.replays != entry.replays
@@ -265,6 +274,13 @@ def _kept(row: ProfileSync, entry: Entry) -> datetime | None:
     return timezone.now()
 
 
+def _awaits(row: ProfileSync, entry: Entry) -> datetime | None:
+    assert isinstance(entry.result, Pending)
+    row.state, row.reason, row.awaited = State.PENDING, entry.result.reason, entry.awaited
+    row.payload_hash, row.in_doubt = "", True
+    return timezone.now() + retry.ask_after(entry.result.after)
+
+
 def _told(entry: Entry, reason: str) -> str:
     """As it is told of the row: a removal that failed is no push that failed."""
     return message("it could not be removed: %(reason)s", reason=reason) if entry.leaves else reason
@@ -285,4 +301,5 @@ _APPLY = {
     Unknown: _failed,
     Hold: _kept,
     Stop: _kept,
+    Pending: _awaits,
 }

@@ -11,6 +11,8 @@ BREAKER_FAILURES = 5
 BREAKER_FIRST = timedelta(seconds=10)
 BREAKER_LONGEST = timedelta(minutes=5)
 PROBE_FIRST = timedelta(seconds=0.5)
+LONGEST_UNASKED = timedelta(hours=1)
+LONGEST_AWAITED = timedelta(hours=24)  # then what became of a push counts as unknown
 LONGEST_RETRY_AFTER = timedelta(hours=24)
 
 
@@ -39,6 +41,11 @@ def probe(refusals: int) -> timedelta:
     Short at first: of many profiles that are refused for good reasons some come in a row.
     """
     return min(BREAKER_LONGEST, PROBE_FIRST * 2 ** min(refusals, 20))
+
+
+def ask_after(seconds: float) -> timedelta:
+    """How long a destination that answers later is left alone before it is asked."""
+    return min(LONGEST_UNASKED, timedelta(seconds=max(1.0, min(seconds, 1e9))))
 
 
 def retry_after(seconds: float) -> timedelta:

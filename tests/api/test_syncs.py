@@ -210,3 +210,15 @@ def test_reasons_are_grouped_by_code_and_field(api, crm, make_sync):
 @pytest.mark.parametrize("query", ["state=synced", "state=", "states=rejected"])
 def test_reasons_of_nonsense_are_refused(api, crm, query):
     assert api.get(f"/api/destinations/{crm.pk}/reasons/?{query}").status_code == 400
+
+
+def test_an_answer_that_comes_later_is_told(api, make_sync):
+    since = timezone.now()
+    kept = {"job": "secret-job-77"}
+    sync = make_sync(due_at=since + timedelta(minutes=5), awaited_since=since, awaited=kept)
+    response = api.get(f"/api/syncs/{sync.pk}/")
+    answer = response.json()
+    assert answer["awaited_since"] is not None
+    assert answer["reason"].startswith("waits for the destination's answer since")
+    assert "; asks again at " in answer["reason"]
+    assert "secret-job-77" not in response.content.decode()

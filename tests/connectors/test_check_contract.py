@@ -19,6 +19,7 @@ from destinations.connectors.base import (
     Held,
     Hold,
     Outcome,
+    Pending,
     Preset,
     Rejected,
     Retry,
@@ -146,6 +147,31 @@ class Sound:
 
 def test_a_sound_connector_passes() -> None:
     check_contract(Sound(), ShelfPeer())
+
+
+class Later(Session):
+    """Answers everything later, and each the second time that it is asked."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.jobs: list[Outcome] = []
+        self.asked: set[int] = set()
+
+    def push(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        first = len(self.jobs)
+        self.jobs += super().push(deliveries)
+        return [Pending({"job": first + place}, 60) for place in range(len(deliveries))]
+
+    def poll(self, jobs: Sequence[Any]) -> Sequence[Outcome]:
+        known, self.asked = set(self.asked), self.asked | {one["job"] for one in jobs}
+        return [self.jobs[one["job"]] if one["job"] in known else Pending(one, 60) for one in jobs]
+
+
+def test_a_sound_connector_that_answers_later_passes() -> None:
+    class AnswersLater(Sound):
+        session = Later
+
+    check_contract(AnswersLater(), ShelfPeer())
 
 
 FAULTS: dict[str, tuple[type[Sound], str]] = {}
@@ -406,6 +432,20 @@ class Stumbles(Sound):
     class session(Session):
         def push(self, deliveries):
             return [{"put": 1}[delivery.operation] for delivery in deliveries]
+
+
+@finds("poll returns 0 outcomes for 1 jobs")
+class ForgetsItsJobs(Sound):
+    class session(Later):
+        def poll(self, jobs):
+            return []
+
+
+@finds("A job is pending still when it was asked for 20 times")
+class NeverSays(Sound):
+    class session(Later):
+        def poll(self, jobs):
+            return [Pending(one, 60) for one in jobs]
 
 
 @finds("What the peer gives as settings does not fit")

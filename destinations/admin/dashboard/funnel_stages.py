@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from destinations.admin.base.links import listing
 from destinations.admin.dashboard import charts
 from destinations.insight.statistics import Figures
-from destinations.models import Destination, Tally
+from destinations.models import Destination, ProfileSync, Tally
 from profiles.models import Profile
 from tracsync.common.bounded_lists import AtLeast, count
 from tracsync.common.numbers import grouped
@@ -45,6 +45,10 @@ STAGES = {
     "unchanged": (
         gettext_lazy("Unchanged"),
         gettext_lazy("The destination has accepted exactly this before, so it was not sent again."),
+    ),
+    "awaited": (
+        gettext_lazy("Answer awaited"),
+        gettext_lazy("The destination has it, and has not said yet, now, what became of it."),
     ),
     "sent": (gettext_lazy("Sent"), gettext_lazy("Attempts to push: each one counts.")),
     "accepted": (gettext_lazy("Accepted"), gettext_lazy("The destination has taken it.")),
@@ -89,7 +93,7 @@ class Stage:
 
     @property
     def is_part(self) -> bool:
-        return self.key in (*Tally.DECISIONS, *SENT)
+        return self.key in (*Tally.DECISIONS, *SENT, "awaited")
 
     @property
     def shown(self) -> str:
@@ -103,6 +107,8 @@ def stages(
     counts = _counts(destination, found)
     most = max(1, *counts.values())
     for key in STAGES:
+        if key == "awaited" and not counts[key]:
+            continue  # most destinations answer at once
         share = _share(key, counts)
         width = max(4, round(WIDTH * counts[key] / most)) if counts[key] else 0
         yield Stage(key, counts[key], share, _url(key, destination, since, listed), width)
@@ -112,12 +118,14 @@ def _counts(destination: Destination, found: Figures) -> dict[str, int]:
     changing = Profile.objects.filter(first_changed_at__isnull=False)
     waiting = count(changing, MOST_UNSETTLED) if destination.enabled else 0
     changed = waiting + found.counts["settled"]
+    awaited = ProfileSync.objects.filter(destination=destination, awaited_since__isnull=False)
     return {
         **found.counts,
         **{key: found.counts[key] for key in (*Tally.DECISIONS, *SENT, "settled")},
         "changed": AtLeast(changed) if isinstance(waiting, AtLeast) else changed,
         "decided": found.decided,
         "met": found.decided - found.counts["skipped"],
+        "awaited": count(awaited, MOST_UNSETTLED),
         "sent": found.sent,
     }
 
@@ -125,7 +133,7 @@ def _counts(destination: Destination, found: Figures) -> dict[str, int]:
 def _share(key: str, counts: dict[str, int]) -> str:
     of_sent = key in SENT
     whole = counts["sent" if of_sent else "decided"]
-    if not whole or key in ("changed", "settled", "decided"):
+    if not whole or key in ("changed", "settled", "decided", "awaited"):
         return ""
     text = _("%(share)s of what was sent") if of_sent else _("%(share)s of what was looked at")
     return text % {"share": charts.percent(counts[key] / whole)}

@@ -35,7 +35,8 @@ Answer = Outcome | Exception | Callable[[Delivery], Outcome]
 class RecordingConnector:
     """Accepts everything, unless `script` says otherwise; `deliveries` holds what was pushed, in order.
 
-    `batches` holds the size of each push, `opened` the (credentials, settings) of each session.
+    `batches` holds the size of each push, `polls` the jobs of each poll, `opened` the (credentials, settings)
+    of each session.
     """
 
     slug: ClassVar[str] = "recording"
@@ -56,6 +57,8 @@ class RecordingConnector:
     batches: ClassVar[list[int]]
     opened: ClassVar[list[tuple[dict[str, JSON], dict[str, JSON]]]]
     answers: ClassVar[deque[Answer]]
+    polls: ClassVar[list[list[JSON]]]
+    poll_answers: ClassVar[deque[Outcome | Exception]]
     during_push: ClassVar[Callable[[Sequence[Delivery]], object] | None]
     _lock: ClassVar[threading.Lock]
 
@@ -68,7 +71,13 @@ class RecordingConnector:
         """Forget what was recorded and scripted."""
         cls._lock = threading.Lock()
         cls.deliveries, cls.batches, cls.opened, cls.answers = [], [], [], deque()
+        cls.polls, cls.poll_answers = [], deque()
         cls.during_push = None
+
+    @classmethod
+    def script_polls(cls, *answers: Outcome | Exception) -> None:
+        """The answers to the next jobs that are asked for, one each; without any they are accepted."""
+        cls.poll_answers.extend(answers)
 
     @classmethod
     def script(cls, *answers: Answer) -> None:
@@ -115,6 +124,17 @@ class _RecordingSession:
             if isinstance(answer, Exception):
                 raise answer
         return [_outcome(answer, delivery) for answer, delivery in zip(answers, deliveries, strict=True)]
+
+    def poll(self, jobs: Sequence[JSON]) -> Sequence[Outcome]:
+        record = self._record
+        with record._lock:
+            record.polls.append(list(jobs))
+            waiting = record.poll_answers
+            answers = [waiting.popleft() if waiting else Accepted() for _ in jobs]
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return [answer for answer in answers if not isinstance(answer, Exception)]
 
 
 def _outcome(answer: Answer | None, delivery: Delivery) -> Outcome:

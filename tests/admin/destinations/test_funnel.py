@@ -27,7 +27,7 @@ def funnel(page, destination):
     def read(query="", **options):
         text = page("destinations_destination_funnel", destination.pk, query=query, **options)
         rows = re.findall(r'<tr class="[^"]*tracsync-stage-.*?</tr>', text, re.DOTALL)
-        assert len(rows) == 13
+        assert len(rows) == 13 + ("Answer awaited" in text)
         return SimpleNamespace(text=text, stages=dict(map(stage, rows)))
 
     return read
@@ -231,3 +231,12 @@ def test_a_destinations_page_shows_its_figures_and_leads_to_the_funnel(page, des
 def test_there_is_no_funnel_of_what_is_not_there(admin_client, db):
     url = reverse("admin:destinations_destination_funnel", args=[4711])
     assert admin_client.get(url).status_code == 404
+
+
+def test_what_the_destination_answers_later_is_counted_now(funnel, destination, people):
+    assert "Answer awaited" not in funnel().stages
+    for name in ("anna", "ben"):
+        ProfileSync.objects.create(
+            profile_id=name, destination=destination, due_at=timezone.now(), awaited_since=timezone.now()
+        )
+    assert funnel().stages["Answer awaited"] == ("2", "-")
