@@ -37,8 +37,8 @@ NAMES: dict[str, tuple[str, type, tuple[str, ...]]] = {
     "owed": ("owed", bool, ("syncs",)),
     "outcome": ("outcome__exact", str, ("attempts",)),
     "operation": ("operation", str, ("attempts",)),
-    "code": ("code", str, ("attempts",)),
-    "field": ("field", str, ("attempts",)),
+    "code": ("code", str, ("syncs", "attempts")),
+    "field": ("field", str, ("syncs", "attempts")),
     "status": ("status", str, ("attempts",)),
     "at_from": ("at__gte", str, ("attempts",)),
     "at_to": ("at__lt", str, ("attempts",)),
@@ -64,6 +64,8 @@ class SyncFilters(forms.Form):
         required=False,
         choices=[("", ""), ("yes", gettext_lazy("yes")), ("no", gettext_lazy("no"))],
     )
+    code = forms.CharField(label=gettext_lazy("Code"), required=False, max_length=50)
+    field = forms.CharField(label=gettext_lazy("Field"), required=False, max_length=255)
     ids = ChosenIds()
 
 
@@ -133,7 +135,9 @@ def read_request(said: Any) -> Choice:
     if not lists:
         raise InvalidChoice(_("Choose by the state of profile syncs or by attempts, not by both."))
     parameters = {NAMES[name][0]: _parameter(name, value) for name, value in said.items()}
-    return read({"of": lists[0], **parameters})
+    # Code and field alone are those of attempts; with a state, of the last error.
+    of = lists[-1] if {"code", "field"} & set(said) else lists[0]
+    return read({"of": of, **parameters})
 
 
 def said(stored: Mapping[str, Any]) -> dict[str, Any]:
@@ -205,6 +209,7 @@ def syncs(choice: Choice) -> QuerySet[ProfileSync]:
         rows = rows.filter(destination=found["destination"].pk)
     if found["state__exact"]:
         rows = rows.filter(state=found["state__exact"])
+    rows = rows.filter(**{name: found[name] for name in ("code", "field") if found[name]})
     if found["owed"]:
         rows = rows.filter(due_at__isnull=found["owed"] == "no")
     if term := found["q"].strip():

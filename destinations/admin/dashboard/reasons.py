@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlencode
 
 from django.db.models import BooleanField, QuerySet
 from django.db.models.expressions import RawSQL
@@ -25,10 +26,13 @@ State = ProfileSync.State
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """`kind`: code and field, "" where the destination gave none. `samples`: profiles with their pages."""
+    """`kind`: code and field, "" where the destination gave none; `url` lists all that have them. `samples`:
+    profiles with their pages.
+    """
 
     text: str
     kind: str
+    url: str
     count: int
     share: str
     samples: list[tuple[str, str]]
@@ -49,9 +53,11 @@ class Shown:
 
     def _row(self, reason: reasons.Reason) -> Reason:
         text = " ".join(translated(reason.text).split()) or _("no reason was given")
+        asked = {"code": reason.code} | ({"field": reason.field} if reason.field else {})
         return Reason(
             text if len(text) <= MOST_TEXT else f"{text[: MOST_TEXT - 1]}…",
             ": ".join(filter(None, (reason.code, reason.field))),
+            f"{self.url}&{urlencode(asked)}" if reason.code else "",
             reason.count,
             charts.percent(reason.count / self.ranking.read),
             [(profile, reverse(self.page, args=[pk])) for pk, profile in reason.samples],

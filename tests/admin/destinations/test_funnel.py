@@ -12,6 +12,7 @@ from django.utils import timezone
 from destinations.admin.dashboard import reasons
 from destinations.insight import reasons as ranking
 from destinations.models import DeliveryAttempt, Destination, ProfileSync, Tally
+from destinations.operations import selection
 from destinations.sync import counters
 from profiles.models import Profile
 
@@ -150,7 +151,25 @@ def test_what_has_the_same_code_and_field_is_one_reason_whatever_the_words(funne
         "invalid_field: mail", 2, ["anna", "ben"],
     )  # fmt: skip
     assert (second.kind, second.text) == ("", "cleo@ is no address")
-    assert "<code>invalid_field: mail</code> anna@ is no address" in funnel().text
+    listing = f"{reverse('admin:destinations_profilesync_changelist')}?destination={destination.pk}"
+    assert first.url == f"{listing}&state__exact=rejected&code=invalid_field&field=mail"
+    assert second.url == ""
+    assert "<code>invalid_field: mail</code></a> anna@ is no address" in funnel().text
+
+
+def test_the_rows_of_a_reason_are_listed_and_can_be_sent_again(sync, attempt, destination, admin_client):
+    sync("anna", "rejected", "no", code="invalid_field", field="mail")
+    sync("ben", "rejected", "no", code="invalid_field", field="name")
+    [url] = {one.url for one in reasons.as_of_now(destination)[1].rows if one.kind.endswith("mail")}
+    shown = admin_client.get(url).content.decode()
+    assert "anna" in shown
+    assert "ben" not in shown
+    chosen = {"action": "replay", "select_across": "1", "_selected_action": "1"}
+    asked = admin_client.post(url, chosen, follow=True).content.decode()
+    assert "Replay: what would happen" in asked
+    choice = selection.read_request({"state": "rejected", "code": "invalid_field", "field": "mail"})
+    assert [row.profile_id for row in selection.syncs(choice)] == ["anna"]
+    assert selection.read_request({"destination": destination.pk, "code": "invalid_field"}).of == "attempts"
 
 
 def test_what_was_once_rejected_and_is_not_wanted_now_goes_by_its_words(sync, destination):
