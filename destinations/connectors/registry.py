@@ -8,7 +8,7 @@ first asked for; a folder's manifests count as they are now.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -146,8 +146,8 @@ def _manifest(slug: str) -> Loaded | None:
     return _packaged().get(slug) or _in_folder().get(slug)
 
 
-def _in_folder() -> dict[str, Loaded]:
-    return dict(_folders[0].loaded()) if _folders else {}
+def _in_folder() -> Mapping[str, Loaded]:
+    return _folders[0].loaded() if _folders else {}
 
 
 @cache

@@ -60,6 +60,14 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     assert "cannot be written" in run("new_connector", "acme", "--folder", str(tmp_path / "file" / "a"))[1]
 
 
+def test_check_warns_of_a_file_that_cannot_be_used(manifests):
+    (manifests / "acme.json").write_text("{", encoding="utf-8")
+    errors = io.StringIO()
+    call_command("check", stdout=io.StringIO(), stderr=errors)
+    assert "tracsync.W002" in errors.getvalue()
+    assert "acme.json, line 1" in errors.getvalue()
+
+
 def test_what_is_wrong_is_said_with_its_place(tmp_path):
     run("new_connector", "acme", "--folder", str(tmp_path))
     path = tmp_path / "acme.json"

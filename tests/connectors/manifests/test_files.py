@@ -81,12 +81,14 @@ def test_a_file_that_may_not_be_read_says_so(folder: Path) -> None:
         registry.get("acme")
 
 
-def test_a_link_that_leads_nowhere_and_a_folder_are_no_connectors(folder: Path) -> None:
+def test_what_is_no_file_is_no_connector(folder: Path) -> None:
     (folder / "acme.json").symlink_to(folder / "nowhere")
     (folder / "other.json").mkdir()
+    os.mkfifo(folder / "pipe.json")
     assert registry.find("acme") is None
-    with pytest.raises(UnknownConnector, match="cannot be read"):
-        registry.get("other")
+    for slug in ("other", "pipe"):
+        with pytest.raises(UnknownConnector, match=r"cannot be read: it is no file"):
+            registry.get(slug)
 
 
 @pytest.mark.parametrize("slug", ["http_api", "customer_io"])

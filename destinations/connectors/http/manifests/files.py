@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -87,21 +87,25 @@ def _of_package(package: str, name: str) -> Iterator[Loaded]:
         yield load(one.read_bytes, f"{package.replace('.', '/')}/{one.name}", name)
 
 
+Stamp = tuple[int, int, int]
+
+
 class Folder:
-    """The installation's own manifests. A file counts as it is now, at most a second later."""
+    """The installation's own manifests. A file counts as it is now, at most a second later.
+
+    Threads may look at the same time: what was found is put in its place at once.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = threading.Lock()
         self._looked_at = float("-inf")
-        self._stamps: dict[str, tuple[int, int, int]] = {}
-        self._loaded: dict[str, Loaded] = {}
+        self._found: dict[str, tuple[Stamp, Loaded]] = {}  # by the name of the file
+        self._loaded: Mapping[str, Loaded] = {}
 
     def loaded(self) -> Mapping[str, Loaded]:
         """By slug. What has not changed is not read again."""
         if time.monotonic() - self._looked_at >= LOOK_EVERY:
-            with self._lock:
-                self._look()
+            self._look()
         return self._loaded
 
     def look_again(self) -> None:
@@ -109,19 +113,18 @@ class Folder:
         self._looked_at = float("-inf")
 
     def _look(self) -> None:
-        stamps = self._now()
-        if stamps != self._stamps:
-            known, before = self._loaded, self._stamps
-            self._loaded = {
-                name.removesuffix(SUFFIX): known[name.removesuffix(SUFFIX)]
-                if before.get(name) == stamp
-                else load(self._reader(name), name)
-                for name, stamp in stamps.items()
-            }
-            self._stamps = stamps
+        known = self._found
+        found = {
+            name: known[name]
+            if name in known and known[name][0] == stamp
+            else (stamp, load(self._reader(name), name))
+            for name, stamp in self._stamps().items()
+        }
+        if found != known:
+            self._found, self._loaded = found, {one.slug: one for _stamp, one in found.values()}
         self._looked_at = time.monotonic()
 
-    def _now(self) -> dict[str, tuple[int, int, int]]:
+    def _stamps(self) -> dict[str, Stamp]:
         """What tells that a file is another one now: its number, size, and time of change."""
         try:
             with os.scandir(self.path) as entries:
@@ -131,15 +134,18 @@ class Folder:
         found = {}
         for name in names:
             try:
-                stat = (self.path / name).stat()
+                told = (self.path / name).stat()
             except OSError:  # it has just gone
                 continue
-            found[name] = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+            found[name] = (told.st_ino, told.st_size, told.st_mtime_ns)
         return found
 
     def _reader(self, name: str) -> Callable[[], bytes]:
         def read() -> bytes:
-            with (self.path / name).open("rb") as file:
+            path = self.path / name
+            if not path.is_file():  # a pipe would be waited for
+                raise OSError(errno.EINVAL, "it is no file")
+            with path.open("rb") as file:
                 return file.read(reading.LARGEST + 1)
 
         return read
