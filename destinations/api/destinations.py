@@ -76,7 +76,7 @@ class PreviewSerializer(serializers.Serializer[Any]):
 
 class TrialSerializer(serializers.Serializer[Any]):
     accepted = serializers.BooleanField()
-    outcome = serializers.CharField(help_text="accepted, retry, rejected, unknown or not_sent")
+    outcome = serializers.CharField(help_text="accepted, retry, rejected, unknown, pending or not_sent")
     detail = serializers.CharField()
     status = serializers.IntegerField(allow_null=True)
     request = serializers.CharField()
