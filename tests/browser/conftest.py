@@ -24,6 +24,11 @@ from profiles.models import Profile
 Extension.objects.filter(slug="http_api").update(installed_at=timezone.now())
 url = {{"url": {url!r}}}
 resource = Resource.objects.create(name="Receiver", type_id="http_api", production=url, test=url)
+crm = Resource.objects.create(name="Address book", type_id="http_api", production=url)
+told = {{"type": "text", "unique": False, "choices": []}}
+known = [{{**told, "name": name, "title": name.title(), "read_only": name == "made_at"}}
+         for name in ("email", "emergency", "made_at")]
+KnownFields.objects.create(resource=crm, use_test=False, fetched_at=timezone.now(), fields=known)
 for number in range(1, 6):
     document = {{"id": f"p{{number}}", "stats": {{"visits": number}}, "name": f"Name {{number}}"}}
     document["orders"] = [{{"sku": f"A-{{number}}", "lines": [{{"ean": "1"}}]}}]
@@ -31,7 +36,7 @@ for number in range(1, 6):
         document["mail"] = f"p{{number}}@x.example"
     Profile(document=document).save()
 Profile(document={{"id": "<img src=x onerror=alert(1)>", "mail": "<script>alert(1)</script>"}}).save()
-found = {{"resource": resource.pk}}
+found = {{"resource": resource.pk, "crm": crm.pk}}
 for name in {names!r}:
     made = Destination(
         name=name, resource=resource, prerequisites="profile@mail EXISTS", quiet_period=0,
@@ -145,8 +150,8 @@ class Site(Visitor):
     def destination(self, name: str, rest: str = "change/") -> str:
         return self.url(f"destinations/destination/{self.found[name]}/{rest}")
 
-    def adding(self) -> str:
-        return self.url(f"destinations/destination/add/?resource={self.found['resource']}")
+    def adding(self, resource: str = "resource") -> str:
+        return self.url(f"destinations/destination/add/?resource={self.found[resource]}")
 
 
 @pytest.fixture(scope="package")

@@ -63,6 +63,17 @@ def test_a_mapping_is_coloured_completed_and_checked(site, open_page, editor):
     expect(said(page, "mapping")).to_be_empty()
 
 
+def test_fields_of_the_other_system_are_suggested_as_keys(site, open_page, editor):
+    page = open_page(site.adding("crm"))
+    editor(page, "Mapping")
+    page.keyboard.insert_text('{"')
+    page.keyboard.type("em")
+    expect(suggested(page)).to_have_text(["emailEmail, text", "emergencyEmergency, text"])
+    page.keyboard.press("Tab")
+    page.keyboard.insert_text('": "profile@mail"}')
+    expect(page.locator("#id_mapping")).to_have_value('{"email": "profile@mail"}')
+
+
 def test_functions_are_suggested_with_their_arguments(site, open_page, editor):
     page = open_page(site.adding())
     editor(page, "Prerequisites")
