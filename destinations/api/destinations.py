@@ -23,7 +23,8 @@ from destinations.api.fields import StrictSerializer, checked
 from destinations.api.revisions import RevisionedViews, described
 from destinations.configuration import target_fields
 from destinations.connectors.base import ConnectorError
-from destinations.insight import held, preview, reasons
+from destinations.insight import preview, reasons
+from destinations.insight.payloads import held
 from destinations.models import Destination
 from destinations.notation import NotationError
 from destinations.operations import actions, backfill

@@ -10,10 +10,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from destinations.configuration.history import LABELS
-from destinations.insight import payload_diff, preview
+from destinations.insight import preview
 from destinations.insight.checking import Warned
-from destinations.insight.held import Found
-from destinations.insight.payload_diff import Comparison
+from destinations.insight.payloads import diff
+from destinations.insight.payloads.diff import Comparison
+from destinations.insight.payloads.held import Found
 from destinations.insight.preview import Preview
 from destinations.models import Destination
 from profiles.models import Profile
@@ -33,7 +34,7 @@ def judged(destination: Destination, profile: Profile) -> tuple[Preview, Compari
         shown = preview.preview(destination, profile.document)
     except UndecryptableValue as error:
         shown = Preview(None, None, "", None, None, [str(error)], [], [])
-    return shown, payload_diff.compared(destination, profile, shown)
+    return shown, diff.compared(destination, profile, shown)
 
 
 def whole_destination(id: int) -> Destination:

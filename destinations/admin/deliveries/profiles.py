@@ -19,7 +19,7 @@ from destinations.admin.base.preview_display import in_a_word, judged, whole_des
 from destinations.admin.deliveries import resend, why
 from destinations.insight import explain
 from destinations.insight.explain import Prospect
-from destinations.insight.payload_diff import Comparison, accepted_request
+from destinations.insight.payloads.diff import Comparison, accepted_request
 from destinations.models import Destination, ProfileSync
 from profiles.admin import ProfileAdmin
 from profiles.models import Profile

@@ -10,9 +10,10 @@ from datetime import timedelta
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from destinations.insight import explain, pace, payload_diff, preview
+from destinations.insight import explain, pace, preview
 from destinations.insight.pace import Pace
-from destinations.insight.payload_diff import Comparison
+from destinations.insight.payloads import diff
+from destinations.insight.payloads.diff import Comparison
 from destinations.models import DeliveryAttempt, Destination, ProfileSync
 from destinations.operations import selection
 from destinations.operations.selection import Choice
@@ -140,6 +141,6 @@ def _sampled(profile: Profile, destination: Destination, attempt: DeliveryAttemp
         return Sampled(*about, "error", _("Cannot be made: %(why)s.") % {"why": why})
     if attempt is None:
         return Sampled(*about, "unknown", _("Would be sent; nothing was tried there before."))
-    found = payload_diff.with_attempt(attempt, destination, profile, shown)
+    found = diff.with_attempt(attempt, destination, profile, shown)
     kind = {True: "equal", False: "differs", None: "unknown"}[found.equal]
     return Sampled(*about, kind, found.sentence, found)

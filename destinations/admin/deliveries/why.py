@@ -25,7 +25,8 @@ from destinations.admin.base.preview_display import (
     whole_destination,
 )
 from destinations.admin.deliveries import resend
-from destinations.insight import explain, held, payload_diff, timeline
+from destinations.insight import explain, timeline
+from destinations.insight.payloads import diff, held
 from destinations.insight.preview import Preview
 from destinations.insight.timeline import MOST_ATTEMPTS, Pair
 from destinations.models import DeliveryAttempt, Destination, Operation, ProfileSync
@@ -73,7 +74,7 @@ def why_page(
         since=_attempts_since(pair),
         problem=destination_status.problem(pair.destination),
         accepted_at=times.shown(pair.sync.synced_at if pair.sync else None, ""),
-        accepted=payload_diff.accepted_request(pair.sync) if pair.sync else "",
+        accepted=diff.accepted_request(pair.sync) if pair.sync else "",
         may_judge=may_judge,
         may_read=may_read,
         **now,

@@ -19,7 +19,8 @@ from django.views.decorators.http import require_GET, require_POST
 from destinations.admin.base.filters import profile_named, row_id
 from destinations.admin.base.object_actions import ActingAdmin
 from destinations.admin.base.preview_display import judged, readable
-from destinations.insight import payload_diff, preview, sample
+from destinations.insight import preview, sample
+from destinations.insight.payloads import diff
 from destinations.models import Destination, Resource
 from destinations.notation import NotationError
 from profiles.models import Profile
@@ -153,7 +154,7 @@ def _random(draft: Draft, wanted: bool) -> tuple[Profile | None, str]:
     return found.profile, "" if found.profile else found.sentence(wanted)
 
 
-def _previewed(draft: Draft, profile: Profile) -> tuple[preview.Preview, payload_diff.Comparison | None]:
+def _previewed(draft: Draft, profile: Profile) -> tuple[preview.Preview, diff.Comparison | None]:
     destination = draft.destination
     if "prerequisites" in draft.mistakes:
         destination.prerequisites = ""

@@ -14,8 +14,9 @@ from destinations.admin.base.preview_display import warned
 from destinations.admin.destinations.backfill_estimate import expected
 from destinations.configuration import history, saving
 from destinations.configuration.history import Content
-from destinations.insight import checking, path_suggestions, payload_changes, payload_diff, sample
-from destinations.insight.payload_diff import Line
+from destinations.insight import checking, path_suggestions, sample
+from destinations.insight.payloads import changes, diff
+from destinations.insight.payloads.diff import Line
 from destinations.models import Destination
 
 BACKFILL = "_backfill"
@@ -77,7 +78,7 @@ def differences(stored: Destination, draft: Destination) -> tuple[list[str], lis
 def differing_parts(old: Content, new: Content) -> list[tuple[Any, list[Line]]]:
     """The condition, the mapping and the like, where they differ: what it is, and its lines."""
     return [
-        (history.LABELS[name], list(payload_diff.difference(old[name], new[name])))
+        (history.LABELS[name], list(diff.difference(old[name], new[name])))
         for name in history.LONG
         if old[name] != new[name]
     ]
@@ -85,13 +86,13 @@ def differing_parts(old: Content, new: Content) -> list[tuple[Any, list[Line]]]:
 
 def _payloads(stored: Destination, draft: Destination, *, show_values: bool) -> dict[str, Any]:
     """Of the profiles accepted last, or else of a few that are wanted. Values only for who may see them."""
-    profiles = payload_changes.last_accepted(stored)
+    profiles = changes.last_accepted(stored)
     accepted = bool(profiles)
     if not accepted:  # one that would be sent, so that there is something to see
         profile = sample.random_profile(draft.prerequisites, wanted=True).profile
         profiles = [profile] if profile else []
-    found = payload_changes.changes(stored, draft, profiles)
-    keys = payload_changes.by_key(found)
+    found = changes.changes(stored, draft, profiles)
+    keys = changes.by_key(found)
     return {
         "accepted": accepted,
         "count": len(found),

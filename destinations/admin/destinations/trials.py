@@ -17,7 +17,8 @@ from destinations.admin.base.object_actions import Act, ActingAdmin, Question, b
 from destinations.admin.base.preview_display import readable
 from destinations.admin.destinations.send_one import may_send, not_running, push_next
 from destinations.connectors.base import ConnectorError
-from destinations.insight import payload_diff, preview
+from destinations.insight import preview
+from destinations.insight.payloads import diff
 from destinations.models import Destination
 from destinations.notation import NotationError
 from profiles.documents import InvalidDocument
@@ -33,7 +34,7 @@ def preview_page(request: HttpRequest, model_admin: ActingAdmin, destination: De
     if profile is None:
         return _page(request, model_admin, destination, asked, None)
     shown = preview.preview(destination, profile.document)
-    compared = payload_diff.compared(destination, profile, shown)
+    compared = diff.compared(destination, profile, shown)
     return _page(request, model_admin, destination, asked, profile, preview=readable(shown, compared))
 
 

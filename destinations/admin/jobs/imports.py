@@ -18,7 +18,7 @@ from destinations.admin.base.object_actions import Act
 from destinations.admin.jobs import import_forms
 from destinations.admin.jobs.base import FinishedFilter, JobAdmin
 from destinations.admin.jobs.import_forms import KIND_LABELS, UploadForm
-from destinations.insight import payload_diff
+from destinations.insight.payloads import diff
 from profiles import documents
 from profiles.documents import InvalidDocument
 from profiles.imports import csv_reader, uploads
@@ -48,7 +48,7 @@ class Sample:
 
     profile: str
     line: int
-    lines: tuple[payload_diff.Line, ...]
+    lines: tuple[diff.Line, ...]
 
 
 def columns_page(request: HttpRequest, model_admin: JobAdmin, job: ImportJob) -> HttpResponse:
@@ -212,7 +212,7 @@ def _samples(job: ImportJob) -> Iterator[Sample]:
             yield Sample(record.change.id, record.line, lines)
 
 
-def _difference(record: Record, stored: dict[str, Profile]) -> tuple[payload_diff.Line, ...]:
+def _difference(record: Record, stored: dict[str, Profile]) -> tuple[diff.Line, ...]:
     assert record.change is not None
     profile = stored.get(record.change.id)
     if profile is None:
@@ -221,5 +221,5 @@ def _difference(record: Record, stored: dict[str, Profile]) -> tuple[payload_dif
         after = documents.with_id(record.change.apply(profile.document), profile.pk)
     except (InvalidDocument, RecursionError):
         return ()
-    lines = payload_diff.difference(profile.document, after)
-    return tuple(payload_diff.Line(line.sign, line.text[:LINE_SHOWN]) for line in lines)
+    lines = diff.difference(profile.document, after)
+    return tuple(diff.Line(line.sign, line.text[:LINE_SHOWN]) for line in lines)

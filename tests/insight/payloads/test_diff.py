@@ -3,7 +3,8 @@
 import pytest
 
 from destinations.connectors.base import Accepted, Exchange
-from destinations.insight import payload_diff, preview
+from destinations.insight import preview
+from destinations.insight.payloads import diff
 from destinations.models import DeliveryAttempt, ProfileSync
 from destinations.operations import actions
 from destinations.scheduler import loop
@@ -22,7 +23,7 @@ def sync(crm, profile):
 
 
 def compared(crm, profile):
-    return payload_diff.compared(crm, profile, preview.preview(crm, profile.document))
+    return diff.compared(crm, profile, preview.preview(crm, profile.document))
 
 
 def test_nothing_was_accepted_yet(crm, make_profile):
@@ -56,7 +57,7 @@ def test_a_kept_request_is_compared_line_by_line(crm, make_profile, recording, s
     shown = preview.preview(crm, profile.document)
     request = {"method": "POST", "url": "https://x.example/", "body": '{"visits": 22, "id": "p1"}'}
     shown = preview.Preview(True, None, "", shown.payload, request, [], [], [])
-    found = payload_diff.compared(crm, profile, shown)
+    found = diff.compared(crm, profile, shown)
     changes = [(line.sign, line.text.strip()) for line in found.lines if line.sign in "+-"]
     assert changes == [("-", '"visits": 1'), ("+", '"visits": 22')]
 
@@ -71,6 +72,6 @@ def test_what_is_in_doubt_is_said(crm, make_profile, recording):
 def test_a_large_difference_is_cut():
     before = [f"line {number}" for number in range(1000)]
     after = [f"other {number}" for number in range(1000)]
-    lines = list(payload_diff._diff(["x", *before], ["x", *after]))
-    assert len(lines) <= payload_diff.MOST_LINES
+    lines = list(diff._diff(["x", *before], ["x", *after]))
+    assert len(lines) <= diff.MOST_LINES
     assert lines[-1].sign == "…"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from destinations.insight import held
+from destinations.insight.payloads import held
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from destinations.insight import payload_changes
+from destinations.insight.payloads import changes
 from destinations.models import DeliveryAttempt, Destination
 
 pytestmark = pytest.mark.django_db
@@ -34,8 +34,8 @@ def test_the_last_accepted_ones_each_once_newest_first(crm, make_profile):
     for minutes, profile in enumerate([profiles[1], profiles[0], profiles[1], profiles[2]]):
         attempt(crm, profile, minutes)
     attempt(crm, profiles[3], 0, outcome="rejected")
-    assert [one.pk for one in payload_changes.last_accepted(crm)] == ["p1", "p0", "p2"]
-    assert [one.pk for one in payload_changes.last_accepted(crm, most=1)] == ["p1"]
+    assert [one.pk for one in changes.last_accepted(crm)] == ["p1", "p0", "p2"]
+    assert [one.pk for one in changes.last_accepted(crm, most=1)] == ["p1"]
 
 
 def test_keys_are_counted_by_their_paths(crm, make_profile):
@@ -43,8 +43,8 @@ def test_keys_are_counted_by_their_paths(crm, make_profile):
     after = changed(
         crm, mapping={"id": "profile@id", "a": {"n": "2"}, "l": "profile@l", "b": {"$literal": {}}}
     )
-    found = payload_changes.changes(crm, after, profiles)
-    assert [(key.name, key.added, key.removed, key.changed) for key in payload_changes.by_key(found)] == [
+    found = changes.changes(crm, after, profiles)
+    assert [(key.name, key.added, key.removed, key.changed) for key in changes.by_key(found)] == [
         ("a.n", 0, 0, 2),
         ("b", 2, 0, 0),
     ]
@@ -53,9 +53,9 @@ def test_keys_are_counted_by_their_paths(crm, make_profile):
 
 def test_one_is_not_true(crm, make_profile):
     before, after = changed(crm, mapping={"a": 1}), changed(crm, mapping={"a": True})
-    [found] = payload_changes.changes(before, after, [make_profile("p1")])
+    [found] = changes.changes(before, after, [make_profile("p1")])
     assert not found.equal
-    assert [key.changed for key in payload_changes.by_key([found])] == [1]
+    assert [key.changed for key in changes.by_key([found])] == [1]
 
 
 @pytest.mark.parametrize(
@@ -73,17 +73,17 @@ def test_one_is_not_true(crm, make_profile):
 def test_what_becomes_of_a_profile(old, new, title, crm, make_profile):
     profile = make_profile("p1", n=1, l="text")
     before, after = changed(crm, prerequisites=old), changed(crm, prerequisites=new)
-    [found] = payload_changes.changes(before, after, [profile])
+    [found] = changes.changes(before, after, [profile])
     assert found.title == title
 
 
 def test_a_payload_that_is_too_wide_for_a_page_is_cut(crm, make_profile):
     profile = make_profile("p1", text="x" * 500_000)
-    [found] = payload_changes.changes(crm, changed(crm, mapping={"t": "profile@text"}), [profile])
+    [found] = changes.changes(crm, changed(crm, mapping={"t": "profile@text"}), [profile])
     assert max(len(line.text) for line in found.lines) < 3_000
 
 
 def test_it_ends_when_time_is_up(crm, make_profile, monkeypatch):
-    monkeypatch.setattr(payload_changes, "MOST_SECONDS", -1)
+    monkeypatch.setattr(changes, "MOST_SECONDS", -1)
     profiles = [make_profile("p1"), make_profile("p2")]
-    assert len(payload_changes.changes(crm, changed(crm, mapping={}), profiles)) == 1
+    assert len(changes.changes(crm, changed(crm, mapping={}), profiles)) == 1

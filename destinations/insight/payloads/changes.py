@@ -12,8 +12,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from destinations.insight import payload_diff
-from destinations.insight.payload_diff import Line
+from destinations.insight.payloads import diff
+from destinations.insight.payloads.diff import Line
 from destinations.models import DeliveryAttempt, Destination
 from destinations.notation import NotationError, parse_condition, parse_template
 from profiles.documents import InvalidDocument, canonical
@@ -78,7 +78,7 @@ def changes(before: Destination, after: Destination, profiles: list[Profile]) ->
     ends_at = time.monotonic() + MOST_SECONDS
     for profile in profiles:
         old, new = _made(before, profile), _made(after, profile)
-        lines = tuple(payload_diff.difference(old.payload, new.payload))
+        lines = tuple(diff.difference(old.payload, new.payload))
         found.append(Change(profile.pk, old, new, lines))
         if time.monotonic() > ends_at:
             break

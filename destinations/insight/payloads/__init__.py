@@ -1,0 +1,1 @@
+"""Payloads beside each other: what would be sent, what was accepted, what the system holds."""
