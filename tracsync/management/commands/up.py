@@ -15,7 +15,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import CommandError, CommandParser
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
 from tracsync.common import terminal
 from tracsync.common.installation import command
@@ -61,6 +61,7 @@ class Command(terminal.Command):
         self.stdout.write(f"The data folder is {settings.DATA_DIR}.")
         self._next_steps(host, port, receiver_port)
         supervisor.keep(children)
+        _put_in_order()
         self.stdout.write("Stopped.")
 
     def _sign_in(self) -> None:
@@ -93,6 +94,14 @@ def _check_free(host: str, port: int) -> None:
             probe.bind((host, port))
         except (OSError, OverflowError) as error:
             raise CommandError(f"Cannot listen on {host}:{port} ({error}): choose another --port.") from None
+
+
+def _put_in_order() -> None:
+    """Leave one file of a SQLite database: processes that end do not put what they wrote last into it."""
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
 
 
 def _allow_demo() -> None:
