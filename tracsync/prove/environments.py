@@ -62,8 +62,8 @@ _TAKING = frozenset(
 class Place:
     """A destination. `faults`: how many of a hundred answers are which, until the faults end.
 
-    `ailment`: what it answers from one request to another, or until the faults end; `insists`: also after
-    their end.
+    `ailment`: what it answers from one request to another, or until the faults end, but at least once;
+    `insists`: also after their end.
     """
 
     name: str

@@ -60,7 +60,10 @@ class Notes:
         place, count, script = self.places[name], self.counts[name], self.scripts[name]
         if place.refuses and payload and payload["plan"] == place.refuses:
             return Answer.REFUSED
-        if place.ailment and place.spell[0] <= count < place.spell[1] and (place.insists or not self.is_calm):
+        begins, ends = place.spell
+        if place.ailment and (
+            count == begins or (begins < count < ends and (place.insists or not self.is_calm))
+        ):
             return place.ailment
         if self.is_calm:
             return Answer.OK
@@ -112,11 +115,11 @@ class _Handler(BaseHTTPRequestHandler):
             case Answer.MANY_HEADERS:
                 self._say(200, b"{}", {f"X-Header-{n}": "value" for n in range(150)})
             case Answer.DRIPPING:
-                self._drip(b"0123456789" * 10, seconds=0.25)
+                self._drip(b"0123456789" * 10, 0.25)
             case Answer.WRONG_JSON:
                 self._say(200, b'{"ok": tru')
             case Answer.SLOW_BODY:
-                self._drip(b"0123456789")
+                self._drip(b"0123456789", 0.0 if self.notes.is_calm else 0.05)
             case Answer.LATE:
                 time.sleep(TIMEOUT * 1.4)
                 self._say(200)
@@ -147,13 +150,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def _drip(self, body: bytes, seconds: float = 0.05) -> None:
-        """A byte each so many seconds, as long as things may fail."""
+    def _drip(self, body: bytes, seconds: float) -> None:
+        """A byte each so many seconds."""
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         for byte in body:
-            time.sleep(0.0 if self.notes.is_calm else seconds)
+            time.sleep(seconds)
             self.wfile.write(bytes([byte]))
 
     def _reset(self) -> None:
