@@ -63,11 +63,11 @@ def _strings() -> Iterator[tuple[str, Any, str | None]]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """What a manifest says to people; what answers fill in is said as it is."""
+    """What a manifest says to people, and not what it sends; what answers fill in is said as it is."""
     if isinstance(value, dict):
         said = [value[name] for name in ("name", "title", "description", "hint", "says") if name in value]
         yield from (text for text in said if isinstance(text, str) and "{{" not in text)
-        yield from _texts(list(value.values()))
+        yield from _texts([inner for name, inner in value.items() if name not in ("mapping", "request")])
     elif isinstance(value, list):
         for inner in value:
             yield from _texts(inner)

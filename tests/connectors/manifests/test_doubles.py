@@ -9,13 +9,27 @@ from destinations.connectors.base import Accepted, Delivery, Rejected
 from destinations.connectors.testing import check_contract
 from tests.connectors.doubles.brevo import Brevo
 from tests.connectors.doubles.customer_io import CustomerIo
+from tests.connectors.doubles.elasticsearch import Elasticsearch, OpenSearch
+from tests.connectors.doubles.google_analytics import GoogleAnalytics
 from tests.connectors.doubles.hubspot import HubSpot
 from tests.connectors.doubles.klaviyo import Klaviyo
 from tests.connectors.doubles.mailchimp import Mailchimp
 from tests.connectors.doubles.system import System
+from tests.connectors.doubles.webhooks import Slack, Teams
 from tests.connectors.manifests.test_every_manifest import SLUGS
 
-DOUBLES: list[type[System]] = [Brevo, CustomerIo, HubSpot, Klaviyo, Mailchimp]
+DOUBLES: list[type[System]] = [
+    Brevo,
+    CustomerIo,
+    Elasticsearch,
+    GoogleAnalytics,
+    HubSpot,
+    Klaviyo,
+    Mailchimp,
+    OpenSearch,
+    Slack,
+    Teams,
+]
 
 
 def test_every_manifest_has_a_double() -> None:

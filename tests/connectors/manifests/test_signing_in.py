@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -142,6 +143,24 @@ def test_what_is_missing_is_said(auth, says: str) -> None:
 def test_an_address_has_to_be_one(address: str) -> None:
     with pytest.raises(ConfigurationError):
         connector({"type": "none"}).open({"base_url": address}, {})
+
+
+def test_an_address_that_is_secret_may_have_a_query_and_is_shown_nowhere(server, loopback) -> None:
+    content = json.loads(start.text("acme")) | {"auth": {"type": "none"}}
+    content["credentials"] = {"type": "object", "properties": {"base_url": SECRET}}
+    made = files.made_of(json.dumps(content).encode(), "acme.json")
+    assert made.credentials_schema["properties"]["base_url"]["address"] is True
+    host = server.url.replace("http", "HTTP")
+    credentials = {"base_url": f"{host}/hooks/w3bhookOfTests?v=1.0&sig=s1gnature"}
+    delivery = Delivery({"email": "a@x.example"}, "1:1")
+    server.answers.append((400, {}, b"no /hooks/w3bhookOfTests (w3bhookOfTests) with s1gnature in hooks"))
+    with made.open(credentials, {}, loopback) as session:
+        (outcome,) = session.push([delivery])
+    assert server.seen[0].path == "/hooks/w3bhookOfTests/contacts?v=1.0&sig=s1gnature"
+    shown = f"{made.describe(credentials, {}, delivery)} {outcome!r}"
+    assert "/contacts" in shown
+    assert "in hooks" in shown
+    assert not {"w3bhookOfTests", "s1gnature"} & set(re.findall(r"\w+", shown))
 
 
 def test_a_part_of_a_host_cannot_lead_elsewhere() -> None:

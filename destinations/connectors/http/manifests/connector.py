@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
@@ -34,11 +34,12 @@ from destinations.connectors.http.manifests.reading import Manifest, check_sourc
 from destinations.connectors.http.manifests.signing_in import Auth
 from destinations.connectors.http.results import Listing, Results
 from destinations.connectors.http.templates import Base, CallTemplate, extended
-from destinations.connectors.redaction import Redactor
+from destinations.connectors.redaction import Redactor, url_secrets
 from destinations.notation import Template, parse_condition, parse_template
 from tracsync.common.messages import message
 
 TIMEOUT: Final = 30.0  # seconds
+SHORTEST_SECRET: Final = 12  # characters of a part of a secret path; shorter ones stand in other texts, too
 ICON: Final = ("M4 6h16v12H4z", "M4 10h16M8 14h4")
 
 _FIXED: Final = ("credentials", "settings")
@@ -128,8 +129,10 @@ class ManifestConnector:
 
     def _with(self, given: Mapping[str, JSON], options: Mapping[str, JSON]) -> Description:
         sign_in = self._auth.of(given)
-        base = Base(extended(self._address.of(given), "", sign_in.query), sign_in.headers)
-        secrets = [*schemas.secrets(self.credentials_schema, given), *sign_in.secrets]
+        address = self._address.of(given)
+        base = Base(extended(address, "", sign_in.query), sign_in.headers)
+        own = [*sign_in.secrets, *self._address.secrets(address)]
+        secrets = [*schemas.secrets(self.credentials_schema, given), *own]
         return self._is.at(
             base,
             Redactor(secrets, filter(None, [self._auth.header_name])),
@@ -155,6 +158,7 @@ class _Address:
                 unknown = message("%(name)s is no field of the credentials", name=name)
                 raise manifest.problem(unknown, "base_url")
         self._is_whole = re.fullmatch(r"`?credentials@[A-Za-z_]\w*`?", text) is not None
+        self._is_secret = self._is_whole and declared[self._fields[0]].get("secret") is True
         if not self._is_whole and not re.match(r"https://[^\s@?#\\]+$", text.replace("credentials@", "")):
             needed = message(
                 "it must begin with https:// and hold no user name, query or spaces; or be credentials@"
@@ -171,7 +175,7 @@ class _Address:
         return {"additionalProperties": False, **schema, "properties": fields}
 
     def of(self, credentials: Mapping[str, JSON]) -> str:
-        """Raises ConfigurationError for what is no address."""
+        """Only a secret one may have a query. Raises ConfigurationError for what is no address."""
         if not self._is_whole:
             for name in self._fields:
                 if not _PART_OF_A_HOST.fullmatch(str(credentials.get(name) or "")):
@@ -181,10 +185,18 @@ class _Address:
                     raise ConfigurationError(no_part.with_values(field=name))
         url = str(self._made.render({"credentials": credentials}) or "").strip()
         parts = _split(url)
-        if parts is None or parts.scheme not in ("http", "https") or parts.query or "@" in parts.netloc:
+        has_query = parts is not None and parts.query and not self._is_secret
+        if parts is None or parts.scheme not in ("http", "https") or has_query or "@" in parts.netloc:
             no_url = message("%(field)s must be an address with https://, without user name and query")
             raise ConfigurationError(no_url.with_values(field=", ".join(self._fields) or "base_url"))
         return client.normal_url(url)
+
+    def secrets(self, url: str) -> Iterator[str]:
+        """What follows the host of an address that is secret, as of a webhook, in the form that is sent."""
+        if self._is_secret:
+            parts = urlsplit(url)
+            yield from url_secrets(url)
+            yield from (text for text in (parts.path, *parts.path.split("/")) if len(text) >= SHORTEST_SECRET)
 
 
 def _split(url: str) -> Any:
