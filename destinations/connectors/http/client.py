@@ -14,9 +14,9 @@ from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionErro
 
 from destinations.connectors.addresses import Guard
 from destinations.connectors.base import ConfigurationError, Exchange
-from destinations.connectors.http import decoding
-from destinations.connectors.http.guarded_adapter import KNOWN_URLS, GuardedAdapter, UnsendableError
 from destinations.connectors.http.replies import Reply
+from destinations.connectors.http.wire import decoding
+from destinations.connectors.http.wire.guarded_adapter import KNOWN_URLS, GuardedAdapter, UnsendableError
 from destinations.connectors.redaction import SCAN_LIMIT, Redactor, mask_url
 from tracsync.common.messages import message
 

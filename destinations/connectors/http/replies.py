@@ -11,7 +11,8 @@ from functools import lru_cache
 from urllib.parse import urlsplit, urlunsplit
 
 from destinations.connectors.base import JSON, Accepted, Exchange, Hold, Outcome, Rejected, Retry, Stop
-from destinations.connectors.http import decoding, rate_limits
+from destinations.connectors.http import rate_limits
+from destinations.connectors.http.wire import decoding
 from destinations.connectors.redaction import MASK, SCAN_LIMIT, Redactor, cut
 from tracsync.common.messages import Message, joined, message
 

@@ -24,7 +24,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from urllib3.util.connection import create_connection
 
 from destinations.connectors.addresses import Guard
-from destinations.connectors.http.response_head import Answer
+from destinations.connectors.http.wire.response_head import Answer
 
 HEAD_LIMIT = 1024 * 1024  # bytes of an answer beside its body: its head, the frames of chunks, trailers
 KNOWN_URLS = 10  # those of GET all differ

@@ -1,0 +1,1 @@
+"""What is under the HTTP client: the address really connected to, heads of answers, content codings."""
