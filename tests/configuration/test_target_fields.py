@@ -215,6 +215,18 @@ def test_the_form_offers_them(system, make_destination, admin_client, recording,
         assert '"name": "created"' not in shown  # it is only for reading
 
 
+def test_the_form_offers_them_without_what_the_payload_has_before_their_names(
+    system, make_destination, admin_client, recording, monkeypatch
+):
+    asked = {"type": "string", "choices": "fields", "choices_prefix": "address."}
+    monkeypatch.setattr(recording, "settings_schema", {"type": "object", "properties": {"match": asked}})
+    destination = make_destination()
+    target_fields.refresh(destination)
+    shown = text(admin_client.get(ADMIN.format(destination.pk, "change")))
+    assert '<option value="city">' in shown
+    assert '<option value="email">E-mail</option>' in shown
+
+
 def test_why_shows_what_is_held_to_those_who_ask(system, make_destination, make_profile, admin_client):
     destination, profile = make_destination(), make_profile("p1", stats={"visits": 4})
     url = f"/admin/profiles/profile/{profile.pk}/why/{destination.pk}/"

@@ -79,15 +79,15 @@ def for_editor(destination: Destination) -> list[dict[str, str]]:
 class WithSuggestions(forms.TextInput):
     """A text, for which the browser offers some; any other is taken, too."""
 
-    def __init__(self, suggestions: Sequence[Field], attrs: Any) -> None:
+    def __init__(self, suggestions: Sequence[Field], prefix: str, attrs: Any) -> None:
+        """`prefix`: what the fields' names begin with, and the text does not."""
         super().__init__(attrs)
-        self._suggestions = suggestions
+        self._pairs = [(one.name.removeprefix(prefix), one.title) for one in suggestions]
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         list_id = f"{(attrs or {}).get('id', name)}_list"
         field = super().render(name, value, {**(attrs or {}), "list": list_id}, renderer)
-        pairs = [(one.name, one.title) for one in self._suggestions]
-        options = format_html_join("", '<option value="{}">{}</option>', pairs)
+        options = format_html_join("", '<option value="{}">{}</option>', self._pairs)
         return format_html('{}<datalist id="{}">{}</datalist>', field, list_id, options)
 
 
@@ -99,4 +99,5 @@ def suggest(form: forms.BaseForm, prefix: str, schema: Schema, destination: Dest
         fitting = [one for one in known if asked == "fields" or (asked == "unique_fields" and one.unique)]
         field = form.fields.get(f"{prefix}.{leaf.name}")
         if fitting and isinstance(field, forms.CharField):
-            field.widget = WithSuggestions(fitting, field.widget.attrs)
+            prefix = leaf.schema.get("choices_prefix", "")
+            field.widget = WithSuggestions(fitting, prefix, field.widget.attrs)
