@@ -20,6 +20,7 @@ from destinations.connectors.base import (
     Hold,
     Operation,
     Outcome,
+    Pending,
     Rejected,
     Retry,
     Stop,
@@ -35,7 +36,9 @@ from tracsync.common.messages import message
 
 SOURCES: Final = ("answer", "reply")
 MEANINGS: Final = ("accepted", "retry", "rejected", "unknown", "hold", "stop", "split")
+PENDING: Final = "pending"  # what else an answer about a job may mean
 UNITS: Final = {"s": 1.0, "ms": 0.001, "epoch": None}
+STILL_AT_WORK: Final = message("the destination has it, and is still at work")
 Sources = Mapping[str, Any]
 
 _STATUS = re.compile(r"[1-5]xx")
@@ -107,7 +110,8 @@ class Rule:
         self, reply: Reply, sources: Sources, usual: Outcome, redactor: Redactor, sent: JSON
     ) -> Outcome:
         """What the rule makes of an answer, whose outcome without a rule would be `usual`."""
-        reason = self._reason(sources, redactor, sent) or replies.reason(reply, redactor, sent)
+        said = self._reason(sources, redactor, sent)
+        reason = said or replies.reason(reply, redactor, sent)
         after = self.wait.seconds(sources) if self.wait else None
         if after is None:  # the answer may say it in the usual way all the same
             after = getattr(usual, "after", None)
@@ -123,6 +127,8 @@ class Rule:
             return Retry(reason, after, **about)
         if self.meaning == "rejected":
             return Rejected(reason, after=after, **about)
+        if self.meaning == PENDING:  # who asks knows the job, and how long to wait where nothing says so
+            return Pending(None, after or 0.0, said or STILL_AT_WORK, **about)
         refused: Outcome = _REFUSALS[self.meaning](reason, **about)
         return refused
 
@@ -225,6 +231,18 @@ def as_text(value: JSON) -> str:
     """A value as the notation writes it into a text."""
     made: str = parse_template("{{answer@v}}", SOURCES).render({"answer": {"v": value}})
     return made
+
+
+def pointed(made: Template | None, reply: Reply) -> str:
+    """The id that an answer tells, "" for none. At most 255 characters are kept."""
+    if made is None:
+        return ""
+    try:
+        value = made.render(sources_of(reply))
+    except NotationError:
+        return ""
+    is_one = isinstance(value, str | int) and not isinstance(value, bool)
+    return str(value)[:255] if is_one else ""
 
 
 def rendered(made: Template | None, sources: Sources) -> str:

@@ -72,6 +72,24 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Jobs:
+    """How a push is followed whose answer names a job instead of saying what becomes of it.
+
+    `name` points into that answer, over answer@ and reply@; `call` asks for what it makes, an object that is
+    its `job@`. Of the answers to that none is an end without a rule that says so. `after`: seconds until the
+    job is asked for, where no answer says how many. `results` are of a job of several items, `remote_id` of
+    one of a single item.
+    """
+
+    name: Template
+    call: CallTemplate
+    answers: Answers
+    after: float
+    results: Sequence[Results] = ()
+    remote_id: Template | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Description:
     """Everything about one destination. `constants`: what `settings@` and `credentials@` lead to.
 
@@ -88,6 +106,7 @@ class Description:
     erase: CallTemplate | None = None
     check: Check | None = None
     steps: Sequence[Step] = ()
+    jobs: Jobs | None = None
     reading: Reading | None = None
     listing: Listing | None = None
     batch: Batch | None = None
@@ -117,7 +136,7 @@ class Description:
         moved = {name: call and call.beginning_with(base) for name, call in calls.items()}
         asking = {
             name: one and replace(one, call=one.call.beginning_with(base))
-            for name in ("check", "reading", "listing")
+            for name in ("check", "jobs", "reading", "listing")
             for one in [getattr(self, name)]
         }
         steps = [replace(step, find=step.find.beginning_with(base)) for step in self.steps]

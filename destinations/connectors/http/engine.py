@@ -5,7 +5,7 @@ One engine speaks for `http_api` and for every manifest; nothing here knows who 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -20,6 +20,7 @@ from destinations.connectors.base import (
     Hold,
     Limits,
     Outcome,
+    Pending,
     Rate,
     Rejected,
     Retry,
@@ -28,9 +29,9 @@ from destinations.connectors.base import (
     Unknown,
     Unreachable,
 )
-from destinations.connectors.http import answers, payload, rate_limits, replies, results
+from destinations.connectors.http import answers, jobs, payload, rate_limits, replies, results
 from destinations.connectors.http import client as http
-from destinations.connectors.http.answers import Answers, Rule, Split, sources_of
+from destinations.connectors.http.answers import Answers, Rule, Split, pointed, sources_of
 from destinations.connectors.http.auth.oauth2 import TIMEOUT, AccessTokens
 from destinations.connectors.http.description import (
     NOT_MADE,
@@ -41,10 +42,10 @@ from destinations.connectors.http.description import (
     key_of,
     source_of,
 )
+from destinations.connectors.http.jobs import Exchange
 from destinations.connectors.http.replies import Reply
-from destinations.connectors.http.results import Sent
+from destinations.connectors.http.results import Results, Sent
 from destinations.connectors.http.templates import CallTemplate, UnusableError
-from destinations.notation import NotationError, Template
 from tracsync.common.messages import message
 
 GONE: Final = (404, 410)  # of what was to be removed
@@ -139,6 +140,10 @@ class HttpSession:
     def push(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         return _Push(self._is, self._exchange).outcomes(deliveries)
 
+    def poll(self, pending: Sequence[JSON]) -> Sequence[Outcome]:
+        """What became of pushes that were Pending, each by its job. Raises ConnectorError."""
+        return jobs.outcomes(self._is, self._exchange, pending)
+
     def limits(self) -> Limits | None:
         """What a RateLimit-Policy has said last. It counts calls, which take a batch of deliveries each."""
         if self._told is None:
@@ -201,9 +206,6 @@ class HttpSession:
             token = self._tokens.instead_of(token)
             reply = self._client.send(self._is.with_token(request, key, token))
         return reply
-
-
-Exchange = Callable[[http.Request, str], Reply]
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +295,7 @@ class _Push:
         if isinstance(outcome, Rejected) and len(group) > 1:
             return Split(outcome)  # of one of them, perhaps: the others are not to suffer from it
         if isinstance(outcome, Accepted) and answer.reply is not None:
-            return self._accepted(group, outcome, answer.reply)
+            return self._accepted(group, outcome, answer.reply, answer.rule)
         return [outcome] * len(group)
 
     def _after_search(self, delivery: Delivery) -> Outcome:
@@ -311,6 +313,8 @@ class _Push:
         outcome = done.otherwise if isinstance(done, Split) else done[0]
         if found and isinstance(outcome, Accepted) and delivery.operation == "upsert":
             return replace(outcome, remote=outcome.remote or {"id": found})
+        if found and isinstance(outcome, Pending):
+            return replace(outcome, job={"id": found, **outcome.job})
         return outcome
 
     def _sought(self, delivery: Delivery) -> str | Outcome:
@@ -324,7 +328,7 @@ class _Push:
                 return Retry(outcome.reason, exchange=outcome.exchange)
             elif not isinstance(outcome, Accepted) or reply is None:
                 return outcome.otherwise if isinstance(outcome, Split) else outcome
-            elif number := _pointed(step.id, reply):
+            elif number := pointed(step.id, reply):
                 return number
         return ""
 
@@ -359,6 +363,15 @@ class _Push:
     def _items_of(self, group: Sequence[Delivery]) -> list[JSON]:
         return [self._items[id(delivery)] for delivery in group]
 
+    def _sent_items(self, group: Sequence[Delivery], lists: Sequence[Results]) -> list[Sent]:
+        """The items of a call, as these lists of results find them again."""
+        items = [group[0].payload] if self._is.batch is None else self._items_of(group)
+        found = zip(items, group, strict=True)
+        return [
+            Sent(lists[0].key_of(item, source_of(delivery)) if lists else "", item, place)
+            for place, (item, delivery) in enumerate(found)
+        ]
+
     def _instead(self, delivery: Delivery, call: CallTemplate, answer: _Answer, reply: Reply) -> _Answer:
         """What another call gives where this one turns out to be the wrong one, unless a rule decides."""
         if delivery.operation != "upsert":
@@ -368,7 +381,7 @@ class _Push:
             return answer
         if call is self._is.update and reply.status == 404:
             return self._sent([replace(delivery, remote={})], self._is.upsert)
-        number = _pointed(self._is.conflict_id, reply) if reply.status == 409 else ""
+        number = pointed(self._is.conflict_id, reply) if reply.status == 409 else ""
         if number and call is self._is.upsert and self._is.update is not None:
             return self._update(replace(delivery, remote={**delivery.remote, "id": number}), self._is.update)
         return answer
@@ -380,26 +393,30 @@ class _Push:
     def _update(self, known: Delivery, call: CallTemplate) -> _Answer:
         """The update of what was there already; its id is kept, if the answer tells no other one."""
         answer = self._sent([known], call)
-        if not isinstance(answer.outcome, Accepted) or answer.reply is None:
+        if not isinstance(answer.outcome, Accepted):
             return answer
-        number = _pointed(self._is.remote_id, answer.reply) or known.remote["id"]
-        return _Answer(replace(answer.outcome, remote={"id": number}))
+        return replace(answer, outcome=replace(answer.outcome, remote={"id": known.remote["id"]}))
 
-    def _accepted(self, group: Sequence[Delivery], outcome: Accepted, reply: Reply) -> list[Outcome]:
-        batch = self._is.batch
+    def _accepted(
+        self, group: Sequence[Delivery], outcome: Accepted, reply: Reply, rule: Rule | None
+    ) -> list[Outcome]:
+        batch, later = self._is.batch, self._is.jobs
+        if later is not None and group[0].operation == "upsert":
+            pending = jobs.pending(later, reply, self._sent_items(group, later.results), outcome)
+            if pending:
+                return pending
+            if rule is None:
+                nameless = message("answered %(status)s, and names no job to ask for", status=reply.status)
+                return [Unknown(nameless, reply.exchange)] * len(group)
         if batch is not None and batch.results and group[0].operation == "upsert":
-            items = self._items_of(group)
-            sent = [
-                Sent(batch.results[0].key_of(item, source_of(delivery)), item)
-                for item, delivery in zip(items, group, strict=True)
-            ]
+            sent = self._sent_items(group, batch.results)
             return [
                 replace(one, after=outcome.after) if isinstance(one, Accepted) and outcome.after else one
                 for one in results.read(batch.results, reply, sent, self._is.redactor)
             ]
         if len(group) > 1 or group[0].operation != "upsert":
             return [outcome] * len(group)
-        number = _pointed(self._is.remote_id, reply)
+        number = pointed(self._is.remote_id, reply)
         return [replace(outcome, remote={"id": number}) if number else outcome]
 
 
@@ -442,15 +459,3 @@ def _not_made(error: Exception) -> Outcome:
     if isinstance(error, UnusableError):
         return Rejected(str(error), code=error.code, field=error.field)
     return Rejected(str(error), code="invalid_field")
-
-
-def _pointed(made: Template | None, reply: Reply) -> str:
-    """The id that an answer tells, "" for none. At most 255 characters are kept."""
-    if made is None:
-        return ""
-    try:
-        value = made.render(sources_of(reply))
-    except NotationError:
-        return ""
-    is_one = isinstance(value, str | int) and not isinstance(value, bool)
-    return str(value)[:255] if is_one else ""

@@ -34,10 +34,11 @@ _ENTRY: Final = ("item",)
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """An item of a call: how it is found again, and what it was made of."""
+    """An item of a call: how it is found again, by a key or its place, and what it was made of."""
 
     key: str
     item: JSON
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +67,15 @@ class Results:
     def entries(self, reply: Reply, sent: Sequence[Sent]) -> Iterator[tuple[int, JSON]]:
         """Each entry with the position of the item that it is about; of an unknown one, none."""
         found = _value(self.at, answers.sources_of(reply))
-        positions = {one.key: position for position, one in enumerate(sent)}
+        is_by_key = self.by == "key"
+        positions: dict[str | int | None, int]
+        positions = {one.key if is_by_key else one.place: position for position, one in enumerate(sent)}
         numbered = found.items() if isinstance(found, Mapping) else enumerate(_listed(found))
         for name, entry in numbered:
             told = name if self.match is None else _value(self.match, {"item": entry})
             for one in _listed(told) if isinstance(told, list) else [told]:
-                position = positions.get(str(one)) if self.by == "key" else _index(one)
-                if position is not None and position < len(sent):
+                position = positions.get(str(one) if is_by_key else _index(one))
+                if position is not None:
                     yield position, entry
 
     def outcome(self, entry: JSON, reply: Reply, sent: Sent, redactor: Redactor) -> Outcome:

@@ -24,12 +24,11 @@ from tracsync.common.messages import message
 Sources = Mapping[str, Any]
 
 SOURCES: Final = ("profile", "delivery", "settings", "credentials", "item", "items")
+KNOWN: Final = (*SOURCES, "answer", "reply", "job")
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 _BRACES = re.compile(r"\{\{((?:(?!\{\{|\}\}).)*+)\}\}", re.DOTALL)
-_WHOLE = re.compile(
-    rf"(?:(?<=\{{\{{)|^`?)\s*(?:{'|'.join((*SOURCES, 'answer', 'reply'))})@(?=\s*(?:\}}\}}|`?$))"
-)
+_WHOLE = re.compile(rf"(?:(?<=\{{\{{)|^`?)\s*(?:{'|'.join(KNOWN)})@(?=\s*(?:\}}\}}|`?$))")
 _LEFT = re.compile(
     rf"\{{\{{|(?<![\w:.+-])(?:{'|'.join((*SOURCES[:2], 'answer'))})@"
 )  # items@x.example may be an address
@@ -314,7 +313,7 @@ def _path(text: str, place: str, sources: Sequence[str]) -> list[str | FieldTemp
             if not re.match(rf"(?:{'|'.join(sources)})@", piece.strip()):
                 raise _unresolved(place, sources)
             parts.append(FieldTemplate(piece.strip(), made))
-        elif "{{" in piece or re.search(rf"(?<!\w)(?:{'|'.join(SOURCES)})@", piece):
+        elif "{{" in piece or re.search(rf"(?<!\w)(?:{'|'.join({*SOURCES, *sources})})@", piece):
             raise _unresolved(place, sources)
         elif set(piece) & set("#\\ ") or not piece.isprintable():
             raise ConfigurationError(

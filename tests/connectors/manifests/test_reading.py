@@ -13,6 +13,12 @@ from destinations.connectors.http.manifests.reading import ManifestError
 
 START: dict[str, Any] = json.loads(start.text("acme"))
 DELETED: Any = object()
+POLL: dict[str, Any] = {
+    "job": "answer@id",
+    "request": {"path": "/jobs/{{job@id}}"},
+    "answers": [{"when": {"if": "answer@done == true"}, "is": "accepted"}],
+}
+RULE = POLL["answers"][0]
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
@@ -99,6 +105,25 @@ def test_the_start_is_in_order() -> None:
         ("/steps", [{"find": {}, "id": "delivery@key"}], "/steps/0/id", "answer@"),
         ("/conflict_id", "item@id", "/conflict_id", "answer@"),
         ("/check/says", "{{delivery@key}}", "/check/says", "answer@"),
+        ("/answers/0/is", "pending", "/answers/0/is", "pending is of poll"),
+        ("/poll", {"job": "answer@id", "answers": [RULE]}, "/poll", "request is required"),
+        ("/poll", POLL | {"job": "delivery@key"}, "/poll/job", "answer@"),
+        ("/poll", POLL | {"request": {"path": "/{{delivery@key}}"}}, "/poll/request", "job@"),
+        ("/poll", POLL | {"request": {"path": "/job@id"}}, "/poll/request", "{{"),
+        ("/poll", POLL | {"request": {"query": {"id": "answer@id"}}}, "/poll/request", "job@"),
+        ("/poll", POLL | {"after": 0}, "/poll/after", "at least 1"),
+        ("/poll", POLL | {"after": 7200}, "/poll/after", "at most 3600"),
+        ("/poll", POLL | {"answers": []}, "/poll/answers", ""),
+        ("/poll", POLL | {"answers": [{"is": "pending"}]}, "/poll/answers", "say accepted"),
+        ("/poll", POLL | {"answers": [RULE, {"is": "split"}]}, "/poll/answers/1/is", "split of all other"),
+        (
+            "/poll",
+            POLL | {"answers": [RULE | {"when": {"many": True}}]},
+            "/poll/answers/0/when",
+            "many is nothing",
+        ),
+        ("/poll", POLL | {"results": {}}, "/poll/results", "set limits.batch"),
+        ("/poll", POLL | {"remote_id": "job@id"}, "/poll/remote_id", "answer@"),
     ],
 )
 def test_a_mistake_is_told_with_its_place_and_what_would_be_right(path, value, pointer, says) -> None:
@@ -110,6 +135,31 @@ def test_a_mistake_is_told_with_its_place_and_what_would_be_right(path, value, p
     last = pointer.rpartition("/")[2]
     if last and not last.isdigit():
         assert f'"{last}"' in lines[found[0].line - 1]
+
+
+@pytest.mark.parametrize(
+    ("poll", "pointer", "says"),
+    [
+        ({}, "/poll", "results is required with limits.batch"),
+        ({"remote_id": "answer@id"}, "/poll/remote_id", "calls of one profile"),
+        ({"results": []}, "/poll/results", ""),
+        ({"results": {"by": "key"}}, "/poll/results", "by key needs key"),
+        ({"results": [{"answers": [{"is": "split"}]}]}, "/poll/results/0/answers/0/is", "split of all other"),
+    ],
+)
+def test_a_job_of_several_says_what_becomes_of_each(poll, pointer, says) -> None:
+    content = changed("/limits", {"batch": 10}) | {"push": {"request": {}}, "poll": POLL | poll}
+    del content["remote_id"]
+    (found,) = problems(content)
+    assert found.pointer == pointer
+    assert says in found.sentence
+
+
+def test_pending_is_nothing_for_results_that_come_at_once() -> None:
+    results = {"answers": [{"is": "pending"}]}
+    content = changed("/limits", {"batch": 10}) | {"push": {"request": {}}, "results": results}
+    del content["remote_id"]
+    assert [one.pointer for one in problems(content)] == ["/results/answers/0/is"]
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from destinations.connectors.http import answers, client, results, templates
 from destinations.connectors.http.answers import Answers
 from destinations.connectors.http.auth.code_grant import CodeGrant
 from destinations.connectors.http.client import HttpClient
-from destinations.connectors.http.description import Batch, Check, Description, Reading, Step
+from destinations.connectors.http.description import Batch, Check, Description, Jobs, Reading, Step
 from destinations.connectors.http.engine import HttpSession
 from destinations.connectors.http.headers import check_header
 from destinations.connectors.http.manifests.reading import Manifest, check_sources
@@ -40,12 +40,14 @@ from tracsync.common.messages import message
 
 TIMEOUT: Final = 30.0  # seconds
 SHORTEST_SECRET: Final = 12  # characters of a part of a secret path; shorter ones stand in other texts, too
+ASKED_AFTER: Final = 30.0  # seconds, of a job
 ICON: Final = ("M4 6h16v12H4z", "M4 10h16M8 14h4")
 
 _FIXED: Final = ("credentials", "settings")
 _ONE: Final = ("delivery", *_FIXED)
 _MANY: Final = ("items", *_FIXED)
 _ITEM: Final = ("delivery", "settings")
+_JOB: Final = ("job", *_FIXED)
 _CREDENTIALS: Final = re.compile(r"credentials@([A-Za-z_]\w*)", re.ASCII)
 _PART_OF_A_HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
@@ -230,6 +232,7 @@ def _compiled(manifest: Manifest) -> Description:
         erase=_optional_call(manifest, content.get("erase"), ("erase",)),
         check=_check(manifest, rules),
         steps=_steps(manifest, rules),
+        jobs=_jobs(manifest, is_batch),
         batch=_batch(manifest, limits, push) if is_batch else None,
         answers=Answers(rules),
         reading=_reading(manifest),
@@ -244,20 +247,22 @@ def _compiled(manifest: Manifest) -> Description:
 def _check_combination(manifest: Manifest, is_batch: bool) -> None:
     """What would do nothing, or cannot be."""
     content = manifest.content
-    push = content["push"]
+    push, poll = content["push"], content.get("poll", {})
     alone = message("%(name)s is for calls of one profile: leave it out, or limits.batch")
     several = message("%(name)s is for calls of several profiles: set limits.batch, or leave it out")
     wrong: list[tuple[Keys, Any]] = []
     if is_batch:
         wrong += [((name,), alone) for name in ("steps", "remote_id", "conflict_id") if name in content]
         wrong += [(("push", "update"), alone)] if "update" in push else []
+        wrong += [(("poll", "remote_id"), alone)] if "remote_id" in poll else []
     else:
         wrong += [((name,), several) for name in ("identity", "results") if name in content]
         wrong += [(("push", "item"), several)] if "item" in push else []
+        wrong += [(("poll", "results"), several)] if "results" in poll else []
         wrong += [(("limits", "bytes"), several)] if "bytes" in content.get("limits", {}) else []
     for keys, said in wrong:
         raise manifest.problem(said.with_values(name=".".join(map(str, keys))), *keys)
-    if "update" in push and not ({"remote_id", "steps"} & content.keys()):
+    if "update" in push and not ({"remote_id", "steps"} & content.keys() or "remote_id" in poll):
         needed = message("update needs remote_id, where an answer tells the id, such as answer@id")
         raise manifest.problem(needed, "push", "update")
     if ("steps" in content or "conflict_id" in content) and "update" not in push:
@@ -340,15 +345,58 @@ def _steps(manifest: Manifest, rules: Sequence[Any]) -> list[Step]:
     return found
 
 
+def _jobs(manifest: Manifest, is_batch: bool) -> Jobs | None:
+    """How a push that is answered later is followed. Raises ManifestError."""
+    given = manifest.content.get("poll")
+    if given is None:
+        return None
+    if is_batch and "results" not in given:
+        needed = message("results is required with limits.batch: what a job says of each of its profiles")
+        raise manifest.problem(needed, "poll")
+    if not any(one["is"] == "accepted" for one in given["answers"]):
+        endless = message("a rule has to say accepted of a job that is done: what no rule knows is no end")
+        raise manifest.problem(endless, "poll", "answers")
+    for number, one in enumerate(given["answers"]):
+        for name in ("many", "operation"):
+            if name in one.get("when", {}):
+                nothing = message("%(name)s is nothing to ask of an answer about a job")
+                raise manifest.problem(nothing.with_values(name=name), "poll", "answers", number, "when")
+    remote_id = None
+    if "remote_id" in given:
+        remote_id = manifest.template(given["remote_id"], answers.SOURCES, "poll", "remote_id")
+    return Jobs(
+        name=manifest.template(given["job"], answers.SOURCES, "poll", "job"),
+        call=_call(manifest, given["request"], ("poll", "request"), _JOB, "GET", document=False),
+        answers=Answers(_rules(manifest, "poll", "answers")),
+        after=float(given.get("after", ASKED_AFTER)),
+        results=_results(manifest, "poll", "results"),
+        remote_id=remote_id,
+    )
+
+
 def _rules(manifest: Manifest, *keys: str | int) -> list[answers.Rule]:
-    given: Any = manifest.content
-    for key in keys:
-        given = given.get(key, {}) if isinstance(key, str) else given[key]
     found = []
-    for number, one in enumerate(given or ()):
+    for number, one in enumerate(_given(manifest, keys) or ()):
+        _check_meaning(manifest, one, (*keys, number))
         with manifest.at(*keys, number):
             found += answers.rules([one], "rule")
     return found
+
+
+def _check_meaning(manifest: Manifest, rule: Mapping[str, Any], keys: Keys) -> None:
+    """A job may be pending and cannot be split; of other answers it is the other way round."""
+    refused = "split" if keys[0] == "poll" else answers.PENDING
+    if rule["is"] == refused:
+        elsewhere = message("%(name)s has no meaning here: pending is of poll, split of all other answers")
+        raise manifest.problem(elsewhere.with_values(name=refused), *keys, "is")
+
+
+def _given(manifest: Manifest, keys: Keys) -> Any:
+    """What stands at a place of the file; nothing, if nothing stands there."""
+    given: Any = manifest.content
+    for key in keys:
+        given = given.get(key, {}) if isinstance(key, str) else given[key]
+    return given
 
 
 def _batch(manifest: Manifest, limits: Mapping[str, Any], push: Mapping[str, Any]) -> Batch:
@@ -359,24 +407,30 @@ def _batch(manifest: Manifest, limits: Mapping[str, Any], push: Mapping[str, Any
     identity = None
     if "identity" in content:
         identity = manifest.template(content["identity"], results.SENT, "identity")
-    lists = _results(manifest)
+    lists = _results(manifest, "results")
+    keyed = lists or _results(manifest, "poll", "results")
     return Batch(
         size=limits["batch"],
         bytes=limits.get("bytes", 0),
         item=item,
-        identity=identity or (lists[0].key if lists else None),
+        identity=identity or (keyed[0].key if keyed else None),
         results=lists,
     )
 
 
-def _results(manifest: Manifest) -> list[Results]:
-    given = manifest.content.get("results", [])
-    if isinstance(given, Mapping):
-        with manifest.at("results"):
-            return [results.results(given, "results")]
+def _results(manifest: Manifest, *keys: str) -> list[Results]:
+    """The lists of entries that stand there, or the only one."""
+    given = _given(manifest, keys)
+    if not given:
+        return []
+    places: list[tuple[Any, Keys]] = [(given, keys)]
+    if isinstance(given, list):
+        places = [(one, (*keys, number)) for number, one in enumerate(given)]
     found = []
-    for number, one in enumerate(given):
-        with manifest.at("results", number):
+    for one, place in places:
+        for number, rule in enumerate(one.get("answers", ())):
+            _check_meaning(manifest, rule, (*place, "answers", number))
+        with manifest.at(*place):
             found.append(results.results(one, "results"))
     return found
 

@@ -23,6 +23,7 @@ from destinations.connectors.base import (
     Delivery,
     Exchange,
     Outcome,
+    Pending,
     Unreachable,
 )
 from destinations.connectors.http.client import HttpClient, NoAnswer, Request
@@ -76,7 +77,8 @@ def _problems(connector: ManifestConnector, tests: Mapping[str, Any], case: Mapp
             elif "fields" in case:
                 found = list(_fields(session, case["fields"]))
             elif deliveries:
-                found = list(_pushed(connector, session, deliveries, case.get("outcomes", [])))
+                found = list(_wrong_payloads(connector, deliveries))
+                found += _compared(_ended(session, deliveries, client), case.get("outcomes", []))
             else:
                 found = list(_checked(session, case.get("check", {"is": "ok"})))
     except ConnectorError as error:
@@ -84,17 +86,30 @@ def _problems(connector: ManifestConnector, tests: Mapping[str, Any], case: Mapp
     return [*client.problems, *client.left(), *found, *_shown_secrets(connector, credentials, client)]
 
 
-def _pushed(
-    connector: ManifestConnector,
-    session: HttpSession,
-    deliveries: Sequence[Delivery],
-    expected: Sequence[Mapping[str, Any]],
-) -> Iterator[str]:
+def _wrong_payloads(connector: ManifestConnector, deliveries: Sequence[Delivery]) -> Iterator[str]:
     for number, delivery in enumerate(deliveries, 1):
         if delivery.operation == "upsert":
             for sentence in _sentences(connector, delivery.payload):
                 yield f"the payload of delivery {number}: {sentence}"
-    outcomes = session.push(deliveries)
+
+
+def _ended(session: HttpSession, deliveries: Sequence[Delivery], client: _ScriptedClient) -> list[Outcome]:
+    """What comes of a push; what is pending is asked for as long as the case has exchanges."""
+    outcomes = list(session.push(deliveries))
+    while client.has_more():
+        jobs = {place: one.job for place, one in enumerate(outcomes) if isinstance(one, Pending)}
+        if not jobs:
+            break
+        try:
+            came = session.poll(list(jobs.values()))
+        except ConnectorError:
+            continue  # nothing was learned: it is asked once more
+        for place, outcome in zip(jobs, came, strict=True):
+            outcomes[place] = outcome
+    return outcomes
+
+
+def _compared(outcomes: Sequence[Outcome], expected: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if len(expected) != len(outcomes):
         yield f"there are {len(outcomes)} outcomes, not {len(expected)}"
     for number, (wanted, outcome) in enumerate(zip(expected, outcomes, strict=False), 1):
@@ -186,6 +201,9 @@ class _ScriptedClient(HttpClient):
 
     def close(self) -> None:
         pass
+
+    def has_more(self) -> bool:
+        return bool(self._waiting)
 
     def left(self) -> Iterator[str]:
         for number, _exchange in self._waiting:

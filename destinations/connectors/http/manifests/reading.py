@@ -19,7 +19,7 @@ from jsonschema.exceptions import SchemaError
 
 from destinations.connectors import schemas
 from destinations.connectors.base import JSON, ConfigurationError
-from destinations.connectors.http.templates import SOURCES, template
+from destinations.connectors.http.templates import KNOWN, template
 from destinations.notation import NotationError, Template, line_of
 from tracsync.common.messages import joined, message
 
@@ -29,7 +29,7 @@ MOST_TOLD: Final = 10  # problems of one file
 
 Keys = tuple[str | int, ...]
 
-_REFERENCE: Final = re.compile(rf"\A`?\s*+({'|'.join((*SOURCES, 'answer', 'reply'))})@")
+_REFERENCE: Final = re.compile(rf"\A`?\s*+({'|'.join(KNOWN)})@")
 _SCHEMAS: Final = ("credentials", "settings", "payload")
 _LEADING_AWAY: Final = ("$ref", "$dynamicRef", "$id", "$anchor", "$dynamicAnchor")
 
