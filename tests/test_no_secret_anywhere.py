@@ -63,6 +63,7 @@ def planted(echo, frozen):
         "url": f"http://{MARKER}-user:{MARKER}-userinfo@{echo}/hook?key={MARKER}-query",
         "headers": {"X-Api-Key": f"{MARKER}-header"},
     }
+    database = {"host": "127.0.0.1", "port": 1, "database": "d", "user": "u", "tls": False}
     sets = {
         "http token": (
             "http_api",
@@ -78,6 +79,12 @@ def planted(echo, frozen):
             {"url": "http://proxied.example/", "proxy": f"http://u:{MARKER}-proxy@{echo}"},
         ),
         "queue": ("rabbitmq", {"uri": f"amqp://u:{MARKER}-amqp@127.0.0.1:1/%2F"}),
+        "table": ("postgresql", {**database, "password": f"{MARKER}-postgresql"}),
+        "other table": ("mysql", {**database, "password": f"{MARKER}-mysql"}),
+        "stream": (
+            "redis",
+            {"host": "127.0.0.1", "port": 1, "tls": False, "password": f"{MARKER}-redis"},
+        ),
         "mautic": (
             "mautic",
             {"api_url": f"http://{echo}", "public_key": "key", "private_key": f"{MARKER}-key"},
@@ -89,6 +96,9 @@ def planted(echo, frozen):
             "headers": {"Authorization": f"{MARKER}-setting"},
         },
         "rabbitmq": {"queue": {"name": "q", "routing_key": "q"}},
+        "postgresql": {"table": "t"},
+        "mysql": {"table": "t"},
+        "redis": {"key": "k"},
         "mautic": {},
     }
     for name, (slug, credentials) in sets.items():

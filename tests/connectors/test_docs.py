@@ -11,6 +11,8 @@ from destinations.connectors.amqp.connector import RabbitMQ
 from destinations.connectors.base import Delivery, Retry, Unreachable
 from destinations.connectors.http.connector import HttpApi
 from destinations.connectors.mautic.connector import Mautic
+from destinations.connectors.redis.connector import Redis
+from destinations.connectors.sql.connector import MySQL, PostgreSQL
 from destinations.connectors.testing import ContractError, check_contract
 
 TEXT = (Path(__file__).parents[2] / "docs" / "connectors.md").read_text(encoding="utf-8")
@@ -41,7 +43,7 @@ def test_the_recording_example_runs() -> None:
     exec(compile(EXAMPLES[2], "docs/connectors.md", "exec"), {"__name__": "example"})
 
 
-@pytest.mark.parametrize("connector", [HttpApi, RabbitMQ, Mautic])
+@pytest.mark.parametrize("connector", [HttpApi, RabbitMQ, Mautic, PostgreSQL, MySQL, Redis])
 def test_every_field_is_documented(connector) -> None:
     section = TEXT.partition(f"(`{connector.slug}`)")[2].partition("\n## ")[0]
     if connector is HttpApi:

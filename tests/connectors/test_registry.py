@@ -17,6 +17,9 @@ BUILT_IN = {
     "http_api": "destinations.connectors.http.connector:HttpApi",
     "rabbitmq": "destinations.connectors.amqp.connector:RabbitMQ",
     "mautic": "destinations.connectors.mautic.connector:Mautic",
+    "postgresql": "destinations.connectors.sql.connector:PostgreSQL",
+    "mysql": "destinations.connectors.sql.connector:MySQL",
+    "redis": "destinations.connectors.redis.connector:Redis",
 }
 
 

@@ -1,0 +1,189 @@
+"""Redis: a stream that gets a message for each change, or a hash for each profile."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager, closing
+from typing import Any, ClassVar
+
+from destinations.connectors import schemas
+from destinations.connectors.addresses import Guard
+from destinations.connectors.base import JSON, Ability, Delivery, Operation, Preset, Runtime, Schema
+from destinations.connectors.http.payload import UnwritableError
+from destinations.connectors.redaction import Redactor
+from destinations.connectors.redis.commands import Target, command
+from destinations.connectors.redis.link import Link, Server
+from destinations.connectors.redis.session import RedisSession
+from tracsync.common.messages import message
+
+
+class Redis:
+    """Redis 7 or later, or what speaks its protocol; one server, no cluster."""
+
+    slug: ClassVar[str] = "redis"
+    name: ClassVar[str] = "Redis"
+    description: ClassVar[str] = message(
+        "Adds a message for each changed profile to a stream, or keeps a hash for each."
+    )
+    icon: ClassVar[str] = (
+        '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linejoin="round">'
+        '<path d="M12 3l9 4-9 4-9-4zM3 12l9 4 9-4M3 17l9 4 9-4"/></svg>'
+    )
+    operations: ClassVar[tuple[Operation, ...]] = ("upsert", "remove", "erase")
+    batch_size: ClassVar[int] = 500
+    credentials_schema: ClassVar[Schema] = {
+        "type": "object",
+        "properties": {
+            "host": {
+                "type": "string",
+                "title": message("Host"),
+                "description": message("The name or the address of the Redis server."),
+                "pattern": r"^[^\s/,@?#]+$",
+                "hint": message("must be one host name or address"),
+                "address": True,
+            },
+            "port": {
+                "type": "integer",
+                "title": message("Port"),
+                "description": message("The port of the Redis server."),
+                "minimum": 1,
+                "maximum": 65535,
+                "default": 6379,
+                "address": True,
+            },
+            "database": {
+                "type": "integer",
+                "title": message("Database"),
+                "description": message("The number of the database."),
+                "minimum": 0,
+                "maximum": 65535,
+                "default": 0,
+            },
+            "user": {
+                "type": "string",
+                "title": message("User"),
+                "description": message("Blank for the default user."),
+                "default": "",
+            },
+            "password": {
+                "type": "string",
+                "title": message("Password"),
+                "description": message("Blank where the server asks for none."),
+                "default": "",
+                "secret": True,
+            },
+            "tls": {
+                "type": "boolean",
+                "title": message("TLS"),
+                "description": message("Encrypt the connection, and verify the server's certificate."),
+                "default": True,
+                "address": True,
+            },
+            "authorities": {
+                "type": "string",
+                "title": message("Certificate authorities"),
+                "description": message(
+                    "Certificates in PEM that sign the server's; blank for those that everybody trusts."
+                ),
+                "default": "",
+                "address": True,
+            },
+            "timeout": {
+                "type": "number",
+                "title": message("Timeout"),
+                "description": message("Seconds to wait for a connection, and for each answer."),
+                "minimum": 1,
+                "maximum": 60,
+                "default": 10,
+            },
+        },
+        "required": ["host"],
+        "additionalProperties": False,
+    }
+    settings_schema: ClassVar[Schema] = {
+        "type": "object",
+        "properties": {
+            "kind": {
+                "type": "string",
+                "title": message("Kind"),
+                "description": message("A message for each change in a stream, or a hash for each profile."),
+                "enum": ["stream", "hash"],
+                "default": "stream",
+            },
+            "key": {
+                "type": "string",
+                "title": message("Key"),
+                "description": message(
+                    "The key of the stream, or what the keys of hashes begin with; the profile's id follows."
+                ),
+                "minLength": 1,
+                "maxLength": 255,
+            },
+            "most": {
+                "type": "integer",
+                "title": message("Most messages"),
+                "description": message("About how many messages the stream keeps; 0 for all of them."),
+                "minimum": 0,
+                "maximum": 1_000_000_000,
+                "default": 0,
+            },
+            "version_field": {
+                "type": "string",
+                "title": message("Version field"),
+                "description": message("The field of a hash that holds the profile's version."),
+                "minLength": 1,
+                "maxLength": 255,
+                "default": "_version",
+            },
+        },
+        "required": ["key"],
+        "additionalProperties": False,
+    }
+    payload_schema: ClassVar[Schema] = {}
+    presets: ClassVar[tuple[Preset, ...]] = (
+        Preset(
+            name=message("Profiles to a stream"),
+            description=message("Sends id, data and traits of each profile, and keeps a million messages."),
+            mapping={"id": "profile@id", "data?": "profile@data", "traits?": "profile@traits"},
+            settings={"kind": "stream", "key": "profiles", "most": 1_000_000},
+        ),
+        Preset(
+            name=message("A hash for each profile"),
+            description=message("Keeps data and traits under the key profile: and the id."),
+            mapping={"data?": "profile@data", "traits?": "profile@traits"},
+            settings={"kind": "hash", "key": "profile:"},
+        ),
+    )
+
+    def abilities_with(self, settings: Mapping[str, JSON]) -> Collection[Ability]:
+        offered: tuple[Ability, ...] = ("read",)
+        return offered if settings.get("kind") == "hash" else ()
+
+    def open(
+        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], runtime: Runtime | None = None
+    ) -> AbstractContextManager[RedisSession]:
+        server, target = self._checked(credentials, settings)
+        guard = Guard((runtime or Runtime()).allowed_internal)
+        return closing(RedisSession(Link(server, guard), server, target, Redactor([server.password])))
+
+    def describe(
+        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], delivery: Delivery
+    ) -> dict[str, JSON]:
+        """Keys: server, command (a list of texts); or only `problem`."""
+        server, target = self._checked(credentials, settings)
+        try:
+            parts = command(target, delivery)
+        except UnwritableError as error:
+            return {"problem": str(error)}
+        redactor = Redactor([server.password])
+        return {"server": str(server), "command": [redactor.text(part) for part in parts]}
+
+    def _checked(
+        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON]
+    ) -> tuple[Server, Target]:
+        """With their defaults. Raises ConfigurationError."""
+        given: dict[str, Any] = schemas.checked(self.credentials_schema, credentials)
+        chosen: dict[str, Any] = schemas.checked(self.settings_schema, settings)
+        names = ("key", "version_field")
+        schemas.check_no_references([("host", given["host"]), *((name, chosen[name]) for name in names)])
+        return Server(**given), Target(**chosen)

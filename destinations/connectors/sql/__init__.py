@@ -1,0 +1,1 @@
+"""Rows in tables of PostgreSQL, MariaDB and MySQL, one for each profile."""

@@ -1,0 +1,280 @@
+"""PostgreSQL, and MariaDB or MySQL: a row for each profile, which an older version never overwrites."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
+from typing import Any, ClassVar
+
+from destinations.connectors import schemas
+from destinations.connectors.addresses import Guard
+from destinations.connectors.base import (
+    JSON,
+    Ability,
+    ConfigurationError,
+    Delivery,
+    Operation,
+    Preset,
+    Runtime,
+    Schema,
+)
+from destinations.connectors.http.payload import UnwritableError, json_bytes
+from destinations.connectors.redaction import Redactor
+from destinations.connectors.sql import mysql, postgresql
+from destinations.connectors.sql.database import Database, Server
+from destinations.connectors.sql.mysql import MySQLDatabase
+from destinations.connectors.sql.postgresql import PostgresDatabase
+from destinations.connectors.sql.session import TableSession, row_of
+from destinations.connectors.sql.table import Place
+from tracsync.common.messages import message
+
+_NAME = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 64,
+    "pattern": r"^[^\x00-\x1f\"'`%.;]+$",
+    "hint": message("must be a single name without quotes, dots, % or ;"),
+}
+
+
+def _credentials(port: int) -> Schema:
+    return {
+        "type": "object",
+        "properties": {
+            "host": {
+                "type": "string",
+                "title": message("Host"),
+                "description": message("The name or the address of the database server."),
+                "pattern": r"^[^\s/,@?#]+$",
+                "hint": message("must be one host name or address"),
+                "address": True,
+            },
+            "port": {
+                "type": "integer",
+                "title": message("Port"),
+                "description": message("The port of the database server."),
+                "minimum": 1,
+                "maximum": 65535,
+                "default": port,
+                "address": True,
+            },
+            "database": {
+                "type": "string",
+                "title": message("Database"),
+                "description": message("The database that has the table."),
+                "minLength": 1,
+                "maxLength": 64,
+            },
+            "user": {
+                "type": "string",
+                "title": message("User"),
+                "description": message("It needs SELECT, INSERT, UPDATE and DELETE in the table."),
+                "minLength": 1,
+            },
+            "password": {
+                "type": "string",
+                "title": message("Password"),
+                "description": message("The password of this user."),
+                "minLength": 1,
+                "secret": True,
+            },
+            "tls": {
+                "type": "boolean",
+                "title": message("TLS"),
+                "description": message("Encrypt the connection, and verify the server's certificate."),
+                "default": True,
+                "address": True,
+            },
+            "authorities": {
+                "type": "string",
+                "title": message("Certificate authorities"),
+                "description": message(
+                    "Certificates in PEM that sign the server's; blank for those that everybody trusts."
+                ),
+                "default": "",
+                "address": True,
+            },
+            "timeout": {
+                "type": "number",
+                "title": message("Timeout"),
+                "description": message("Seconds to wait for a connection, and for each statement."),
+                "minimum": 1,
+                "maximum": 60,
+                "default": 10,
+            },
+        },
+        "required": ["host", "database", "user", "password"],
+        "additionalProperties": False,
+    }
+
+
+def _settings(**more: Schema) -> Schema:
+    return {
+        "type": "object",
+        "properties": {
+            "table": {
+                **_NAME,
+                "title": message("Table"),
+                "description": message("Where rows go; it is never made or changed from here."),
+            },
+            **more,
+            "key_column": {
+                **_NAME,
+                "title": message("Key column"),
+                "description": message("Holds the profile's id; it needs a unique index of its own."),
+                "default": "id",
+            },
+            "version_column": {
+                **_NAME,
+                "title": message("Version column"),
+                "description": message("Holds the profile's version, a whole number."),
+                "default": "version",
+            },
+            "json_column": {
+                "type": "string",
+                "title": message("JSON column"),
+                "description": message(
+                    "Holds the whole payload; blank where each field of the payload has a column of its name."
+                ),
+                "maxLength": 64,
+                "pattern": r"^[^\x00-\x1f\"'`%.;]*$",
+                "hint": _NAME["hint"],
+                "default": "",
+            },
+        },
+        "required": ["table"],
+        "additionalProperties": False,
+    }
+
+
+_SCHEMA: Schema = {
+    **_NAME,
+    "title": message("Schema"),
+    "description": message("The schema that has the table."),
+    "default": "public",
+}
+_ICON = (
+    '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linejoin="round">'
+    "{}</svg>"
+)
+_PRESETS = (
+    Preset(
+        name=message("Whole profiles in a JSON column"),
+        description=message("A row with id, version and one document for each profile."),
+        mapping={"data?": "profile@data", "traits?": "profile@traits"},
+        settings={"table": "profiles", "json_column": "payload"},
+    ),
+    Preset(
+        name=message("A column for each field"),
+        description=message("Sends the main e-mail to the column email; add your columns to the mapping."),
+        mapping={"email?": "profile@data.contact.email.main"},
+        settings={"table": "profiles"},
+    ),
+)
+
+
+class TableConnector:
+    """What both have in common."""
+
+    credentials_schema: ClassVar[Schema]
+    settings_schema: ClassVar[Schema]
+    payload_schema: ClassVar[Schema] = {}
+    operations: ClassVar[tuple[Operation, ...]] = ("upsert", "remove", "erase")
+    batch_size: ClassVar[int] = 500
+    presets: ClassVar[tuple[Preset, ...]] = _PRESETS
+
+    def database(self, server: Server, place: Place, guard: Guard) -> Database:
+        """Not connected yet. Raises ConfigurationError where the client library is missing."""
+        raise NotImplementedError
+
+    def statement(self, place: Place, operation: Operation, columns: Sequence[str]) -> str:
+        """What one row is written with, or deleted."""
+        raise NotImplementedError
+
+    def abilities_with(self, settings: Mapping[str, JSON]) -> Collection[Ability]:
+        """One document has no fields that the database would know of."""
+        offered: tuple[Ability, ...] = ("fields", "read")
+        return offered[1:] if settings.get("json_column") else offered
+
+    def open(
+        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], runtime: Runtime | None = None
+    ) -> AbstractContextManager[TableSession]:
+        server, place = self._checked(credentials, settings)
+        guard = Guard((runtime or Runtime()).allowed_internal)
+        database = self.database(server, place, guard)
+        return closing(TableSession(database, server, place, Redactor([server.password])))
+
+    def describe(
+        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], delivery: Delivery
+    ) -> dict[str, JSON]:
+        """Keys: server, statement, row (an object by column); or only `problem`."""
+        server, place = self._checked(credentials, settings)
+        try:
+            row = row_of(delivery, place)
+            json_bytes(row.values)
+        except UnwritableError as error:
+            return {"problem": str(error)}
+        statement = self.statement(place, delivery.operation, sorted(row.values))
+        values = {place.key: row.key, **row.values, place.version: row.version}
+        return {"server": str(server), "statement": statement, "row": values}
+
+    def _checked(self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON]) -> tuple[Server, Place]:
+        """With their defaults. Raises ConfigurationError."""
+        given: dict[str, Any] = schemas.checked(self.credentials_schema, credentials)
+        chosen: dict[str, Any] = schemas.checked(self.settings_schema, settings)
+        schemas.check_no_references(
+            [*((name, given[name]) for name in ("host", "database")), *chosen.items()]
+        )
+        place = Place(
+            chosen.get("schema", ""),
+            chosen["table"],
+            chosen["key_column"],
+            chosen["version_column"],
+            chosen["json_column"],
+        )
+        own = [place.key, place.version, *filter(None, [place.document])]
+        if len({name.lower() for name in own}) < len(own):
+            raise ConfigurationError(
+                message("key_column, version_column and json_column must be different columns")
+            )
+        return Server(**given), place
+
+
+class PostgreSQL(TableConnector):
+    """Rows in a table of PostgreSQL 12 or later."""
+
+    slug: ClassVar[str] = "postgresql"
+    name: ClassVar[str] = "PostgreSQL"
+    description: ClassVar[str] = message("Keeps a row for each profile in a table of PostgreSQL.")
+    icon: ClassVar[str] = _ICON.format(
+        '<ellipse cx="12" cy="5" rx="8" ry="3"/><path d="M4 5v14c0 4 16 4 16 0V5M4 12c0 4 16 4 16 0"/>'
+    )
+    credentials_schema: ClassVar[Schema] = _credentials(5432)
+    settings_schema: ClassVar[Schema] = _settings(schema=_SCHEMA)
+
+    def database(self, server: Server, place: Place, guard: Guard) -> Database:
+        return PostgresDatabase(server, place, guard)
+
+    def statement(self, place: Place, operation: Operation, columns: Sequence[str]) -> str:
+        is_upsert = operation == "upsert"
+        return (
+            postgresql.upsert_statement(place, columns) if is_upsert else postgresql.delete_statement(place)
+        )
+
+
+class MySQL(TableConnector):
+    """Rows in a table of MariaDB or MySQL."""
+
+    slug: ClassVar[str] = "mysql"
+    name: ClassVar[str] = "MariaDB and MySQL"
+    description: ClassVar[str] = message("Keeps a row for each profile in a table of MariaDB or MySQL.")
+    icon: ClassVar[str] = _ICON.format('<path d="M3 4h18v16H3zM3 9h18M3 14.5h18M9 9v11"/>')
+    credentials_schema: ClassVar[Schema] = _credentials(3306)
+    settings_schema: ClassVar[Schema] = _settings()
+
+    def database(self, server: Server, place: Place, guard: Guard) -> Database:
+        return MySQLDatabase(server, place, guard)
+
+    def statement(self, place: Place, operation: Operation, columns: Sequence[str]) -> str:
+        is_upsert = operation == "upsert"
+        return mysql.upsert_statement(place, columns) if is_upsert else mysql.delete_statement(place)

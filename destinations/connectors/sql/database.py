@@ -1,0 +1,142 @@
+"""What a session needs of one kind of database; only these modules know the client libraries."""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Protocol, TypeVar
+
+from destinations.connectors.addresses import Address, Guard
+from destinations.connectors.base import JSON, Unreachable
+from destinations.connectors.sql.table import Column, Place, Row, Words
+from tracsync.common.messages import message
+
+T = TypeVar("T")
+
+
+class Fault(Enum):
+    """Whose fault it is that a statement was not carried out."""
+
+    ROW = auto()  # what one of its rows says: all were left out
+    BUSY = auto()  # locks, memory, space: waiting helps
+    TABLE = auto()  # rights, columns, settings of the table: a person has to change something
+    LOST = auto()  # no answer came: it may have been carried out all the same
+
+
+class StatementError(Exception):
+    """`said`: the server's words, which may repeat the payload. `column` is "" where it names none."""
+
+    def __init__(self, fault: Fault, said: str, code: str = "", column: str = "") -> None:
+        super().__init__(said)
+        self.fault, self.said, self.code, self.column = fault, said, code, column
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where to connect and as whom. `timeout`: seconds to connect, and for each answer.
+
+    `authorities`: certificates in PEM that sign the server's, "" for those that everybody trusts.
+    """
+
+    host: str
+    port: int
+    database: str
+    user: str
+    password: str = field(repr=False)
+    tls: bool
+    authorities: str
+    timeout: float
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}, {self.database}"
+
+
+class Database(Protocol):
+    """One guarded connection. All raise StatementError, and what has to connect ConnectorError."""
+
+    words: Words
+
+    def connect(self) -> None:
+        """Be connected; a connection that was closed meanwhile is made again."""
+
+    def close(self) -> None:
+        """Close the connection, if there is one; never raises."""
+
+    def columns(self) -> list[Column]:
+        """Those of the table, none where there is no such table."""
+
+    def missing_rights(self) -> list[str]:
+        """Of SELECT, INSERT, UPDATE and DELETE on the table; changes nothing."""
+
+    def upsert(self, columns: Mapping[str, Column], rows: Sequence[Row]) -> int:
+        """How many of the rows are there now; not those of which the table has a later version.
+
+        All or, where it raises, none is written. The rows have the same columns and different keys.
+        """
+
+    def delete(self, rows: Sequence[Row]) -> int:
+        """How many of the rows are there no more; not those of which the table has a later version."""
+
+    def read(self, columns: Mapping[str, Column], keys: Sequence[str]) -> list[dict[str, JSON] | None]:
+        """What the table has of each key, as JSON has it; None where it has no such row."""
+
+    def is_same(self, column: Column, sent: JSON, held: JSON) -> bool:
+        """Whether what was read of a column is what comes of writing this."""
+
+    def culprit(self, columns: Mapping[str, Column], row: Row) -> str:
+        """The column that a row was refused for, "" where that cannot be told; changes nothing."""
+
+
+def connected(server: Server, guard: Guard, connect: Callable[[Address], T]) -> T:
+    """What `connect` makes of the first of the server's addresses that answers.
+
+    Raises ConnectorError, as `connect` does: only what is Unreachable is tried at the next address.
+    """
+    try:
+        addresses = guard.resolve(server.host, server.port)
+    except socket.gaierror:
+        raise Unreachable(
+            message("could not connect: %(reason)s", reason=message("the host name cannot be resolved"))
+        ) from None
+    failure = no_answer(server)
+    for address in addresses:
+        try:
+            return connect(address)
+        except Unreachable as error:
+            failure = error
+    raise failure
+
+
+def no_answer(server: Server) -> Unreachable:
+    return Unreachable(
+        message(
+            "could not connect to %(host)s:%(port)s: refused, or no answer in time",
+            host=server.host,
+            port=server.port,
+        )
+    )
+
+
+WRONG_PASSWORD = message("the database refused the user name or the password")
+NO_DATABASE = message("the database %(name)s does not exist")
+NO_ENTRY = message("this user may not connect to the database %(name)s")
+NOT_FROM_HERE = message("the database does not let this user in from here, or only with TLS")
+NO_TLS = message("the server does not speak TLS: switch TLS off, or on there")
+TLS_FAILED = message("could not connect: TLS failed, or the certificate could not be verified")
+
+
+def has_news(descriptor: int) -> bool:
+    """Whether something came on an idle connection: that is its end, or what nobody asked for."""
+    if descriptor < 0:
+        return True
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def names(place: Place, columns: Sequence[str]) -> list[str]:
+    """All columns of a row, in the order of statements."""
+    return [place.key, *columns, place.version]
