@@ -178,6 +178,25 @@ def test_an_entry_is_found_by_its_place_in_the_call(server, opened) -> None:
     assert came[0].remote_id == "3"
 
 
+def test_results_that_say_nothing_are_of_the_list_that_is_the_whole_answer(server, opened) -> None:
+    done = {"when": {"if": "answer@0 EXISTS"}, "is": "accepted"}
+    listed = [{"status": 200, "id": 1}, {"status": 422}]
+    answered(server, 202, TAKEN)
+    answered(server, 200, listed)
+    answered(server, 200, listed)
+    with opened(of_several(answers=[done], results={"status": "status"})) as session:
+        outcomes = session.push([delivery(1), delivery(2)])
+        assert [type(one) for one in asked(session, outcomes)] == [Accepted, Rejected]
+    with opened(of_several(answers=[done], results={})) as session:
+        assert [type(one) for one in asked(session, outcomes[1:])] == [Accepted]
+    for results in ({}, {"id": "id"}):
+        at_once = EXAMPLE | {"results": results}
+        connector = made({name: at_once[name] for name in ("limits", "push", "results")}, "remote_id")
+        answered(server, 200, [{"id": 1}])
+        with opened(connector) as session:
+            assert [type(one) for one in session.push([delivery(1), delivery(2)])] == [Accepted, Unknown]
+
+
 def test_an_entry_may_be_pending_by_itself(server, opened) -> None:
     rule = {"when": {"if": 'answer@state == "waits"'}, "is": "pending"}
     listed = {"at": "answer@lines", "id": "id", "answers": [rule]}

@@ -420,9 +420,9 @@ def _batch(manifest: Manifest, limits: Mapping[str, Any], push: Mapping[str, Any
 
 def _results(manifest: Manifest, *keys: str) -> list[Results]:
     """The lists of entries that stand there, or the only one."""
-    given = _given(manifest, keys)
-    if not given:
+    if keys[-1] not in _given(manifest, keys[:-1]):
         return []
+    given = _given(manifest, keys)
     places: list[tuple[Any, Keys]] = [(given, keys)]
     if isinstance(given, list):
         places = [(one, (*keys, number)) for number, one in enumerate(given)]
