@@ -61,6 +61,7 @@ def formula(text):
         ("sha256('abc')", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
         ("md5(' ABC ')", "900150983cd24fb0d6963f7d28e17f72"),
         ("md5.exact('abc')", "900150983cd24fb0d6963f7d28e17f72"),
+        ("base64('Größe?')", "R3LDtsOfZT8="),
         ("int(profile@price)", 12),
         ("int(' -7 ')", -7),
         ("int(profile@f)", 2),
@@ -170,6 +171,7 @@ def test_a_function_of_missing_is_missing(name):
         ("round(profile@f, 99)", "profile@f can be rounded to 20 places"),
         ("datetime.format(profile@name, 'D')", "profile@name cannot be read as a date"),
         ("sha256(profile@half)", "profile@half holds half of a character"),
+        ("base64(profile@half)", "profile@half holds half of a character"),
     ],
 )
 def test_wrong_types_are_errors_that_name_no_values(text, message):

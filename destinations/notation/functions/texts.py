@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -65,14 +66,24 @@ _md5 = partial(hashlib.md5, usedforsecurity=False)
 
 def _hash(algorithm: Callable[..., Any], prepare: Callable[[str], str]) -> Callable[[str], str]:
     def hashed(text: str) -> str:
-        try:
-            data = prepare(text).encode()
-        except UnicodeEncodeError:
-            raise MismatchError("%(subject)s holds half of a character") from None
-        digest: str = algorithm(data).hexdigest()
+        digest: str = algorithm(_encoded(prepare(text))).hexdigest()
         return digest
 
     return hashed
+
+
+def _base64(text: str) -> str:
+    """In the alphabet of RFC 4648, section 4."""
+    data = _encoded(text)
+    check_length((len(data) + 2) // 3 * 4)
+    return b64encode(data).decode()
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise MismatchError("%(subject)s holds half of a character") from None
 
 
 _SEPARATOR: Final = TEXT.named("separator")
@@ -92,4 +103,5 @@ TABLE: Final = (
     Function("md5", (TEXT,), _hash(_md5, normalized)),
     Function("sha256.exact", (TEXT,), _hash(hashlib.sha256, str)),
     Function("md5.exact", (TEXT,), _hash(_md5, str)),
+    Function("base64", (TEXT,), _base64),
 )

@@ -7,6 +7,7 @@ import pytest
 from destinations.connectors import registry
 from destinations.connectors.base import Accepted, Delivery, Rejected
 from destinations.connectors.testing import check_contract
+from tests.connectors.doubles.aws import EventBridge, Kinesis, Sns, Sqs
 from tests.connectors.doubles.brevo import Brevo
 from tests.connectors.doubles.customer_io import CustomerIo
 from tests.connectors.doubles.elasticsearch import Elasticsearch, OpenSearch
@@ -22,12 +23,16 @@ DOUBLES: list[type[System]] = [
     Brevo,
     CustomerIo,
     Elasticsearch,
+    EventBridge,
     GoogleAnalytics,
     HubSpot,
+    Kinesis,
     Klaviyo,
     Mailchimp,
     OpenSearch,
     Slack,
+    Sns,
+    Sqs,
     Teams,
 ]
 

@@ -1,0 +1,81 @@
+"""What comes to AWS's services, read there with AWS's own client."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from destinations.connectors import registry
+from destinations.connectors.base import Accepted, Delivery
+from tests.connectors.doubles.aws import Aws, Kinesis, Sns, SqsFifo
+
+SENT = Delivery({"id": "p-1", "name": "Zoë"}, "1:1", key="p-1", version=3)
+REMOVED = Delivery(None, "1:2", operation="erase", key="p-1", version=4)
+COMES = [
+    {
+        "key": "p-1",
+        "payload": {"id": "p-1", "name": "Zoë"},
+        "remote": {},
+        "version": 3,
+        "operation": "upsert",
+        "idempotency_key": "1:1",
+    },
+    {
+        "key": "p-1",
+        "payload": None,
+        "remote": {},
+        "version": 4,
+        "operation": "erase",
+        "idempotency_key": "1:2",
+    },
+]
+
+
+def pushed(peer: Aws, *deliveries: Delivery) -> None:
+    with registry.get(peer.slug).open(peer.credentials, peer.settings, peer.runtime) as session:
+        for delivery in deliveries:
+            (outcome,) = session.push([delivery])
+            assert isinstance(outcome, Accepted)
+
+
+def messages(client: Any, queue: str) -> list[Any]:
+    """All of them; one message group shows its next ones only when those before are deleted."""
+    found = []
+    while told := client.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+        for one in told:
+            client.delete_message(QueueUrl=queue, ReceiptHandle=one["ReceiptHandle"])
+            found.append(json.loads(one["Body"]))
+    return found
+
+
+def test_a_fifo_queue_keeps_the_order_and_drops_a_repeat() -> None:
+    with SqsFifo() as peer:
+        pushed(peer, SENT, SENT, REMOVED)
+        assert messages(peer.client, peer.settings["queue_url"]) == COMES
+
+
+def test_a_topic_hands_messages_on() -> None:
+    with Sns() as peer:
+        queues = peer.client_of("sqs")
+        queue = queues.create_queue(QueueName="of-the-topic")["QueueUrl"]
+        arn = queues.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"][
+            "QueueArn"
+        ]
+        topic = peer.settings["topic_arn"]
+        peer.client.subscribe(
+            TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"}
+        )
+        pushed(peer, SENT, REMOVED)
+        assert messages(queues, queue) == COMES
+
+
+def test_records_of_one_profile_stand_in_order_in_its_shard() -> None:
+    with Kinesis() as peer:
+        pushed(peer, SENT, REMOVED)
+        (shard,) = peer.client.describe_stream(StreamName="profiles")["StreamDescription"]["Shards"]
+        begin = peer.client.get_shard_iterator(
+            StreamName="profiles", ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )
+        records = peer.client.get_records(ShardIterator=begin["ShardIterator"])["Records"]
+    assert [json.loads(one["Data"]) for one in records] == COMES
+    assert {one["PartitionKey"] for one in records} == {"p-1"}
