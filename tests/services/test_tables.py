@@ -351,7 +351,7 @@ def test_check_says_where_nobody_can_be_taken_out(server) -> None:
 
 
 def test_a_locked_row_is_tried_again(server) -> None:
-    with server.session(timeout=1) as session:
+    with server.session(timeout=3) as session:
         session.push([upsert("a", 1, name="one")])
         with server.holding("a"):
             (outcome,) = session.push([upsert("a", 2, name="two")])

@@ -16,6 +16,8 @@ from tracsync.common.messages import message
 
 T = TypeVar("T")
 
+PATIENCE = 0.75  # of the timeout: the server gives up before this side does, so that there is an answer
+
 
 class Fault(Enum):
     """Whose fault it is that a statement was not carried out."""

@@ -21,6 +21,7 @@ from destinations.connectors.sql.database import (
     NO_ENTRY,
     NO_TLS,
     NOT_FROM_HERE,
+    PATIENCE,
     TLS_FAILED,
     WRONG_PASSWORD,
     Fault,
@@ -251,7 +252,7 @@ class MySQLDatabase:
             defer_connect=True,
         )
         made.connect(opened)
-        most = max(1, int(server.timeout * 0.9))  # before this side gives up, so that there is an answer
+        most = max(1, int(server.timeout * PATIENCE))
         with made.cursor() as cursor:
             cursor.execute(_SESSION, [most, most])
         return made

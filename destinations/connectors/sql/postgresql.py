@@ -19,6 +19,7 @@ from destinations.connectors.sql.database import (
     NO_ENTRY,
     NO_TLS,
     NOT_FROM_HERE,
+    PATIENCE,
     TLS_FAILED,
     WRONG_PASSWORD,
     Fault,
@@ -203,8 +204,7 @@ class PostgresDatabase:
                 prepare_threshold=None,  # poolers share connections
             )
         made.patience = server.timeout
-        # A little before this side gives up, so that there is an answer.
-        most = f"{max(1, int(server.timeout * 900))}ms"
+        most = f"{int(server.timeout * PATIENCE * 1000)}ms"
         made.execute(
             "SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false)",
             [most, most],
