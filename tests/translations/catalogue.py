@@ -45,7 +45,7 @@ def wanted() -> Catalog:
 def _strings() -> Iterator[tuple[str, Any, str | None]]:
     for path in sorted((ROOT / "destinations" / "connectors" / "manifests").glob("*.json")):
         content = json.loads(path.read_bytes())
-        shown = ("credentials", "settings", "payload", "presets", "answers", "check")
+        shown = ("credentials", "settings", "payload", "presets", "answers", "check", "results")
         texts = [content["description"], *_texts([content.get(part) for part in shown])]
         yield from ((str(path.relative_to(ROOT)), text, None) for text in texts)
     for path in _files():

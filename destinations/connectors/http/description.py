@@ -34,13 +34,15 @@ TOKEN: Final = "(access token)"  # noqa: S105 - what stands for it in a preview,
 class Batch:
     """Several items in one call: at most `size` of them and `bytes` of body, 0 for no limit.
 
-    `item` makes an item of a delivery (None: its payload); the call's body has them as `items@`. Two items
-    with the same `identity` never share a call.
+    `item` makes an item of a delivery (None: its payload), and `beside` an object whose keys it has, too,
+    unless they are its own; the call's body has them as `items@`. Two items with the same `identity` never
+    share a call.
     """
 
     size: int
     bytes: int = 0
     item: Template | None = None
+    beside: Template | None = None
     identity: Template | None = None
     results: Sequence[Results] = ()
 
@@ -180,8 +182,11 @@ class Description:
         """What stands for a delivery in a call of several."""
         if self.batch is None or self.batch.item is None:
             return delivery.payload
+        sources = {**self.constants, "delivery": source_of(delivery)}
         with _time_of(delivery):
-            return self.batch.item.render({**self.constants, "delivery": source_of(delivery)})
+            made = self.batch.item.render(sources)
+            beside = self.batch.beside.render(sources) if self.batch.beside else None
+        return {**beside, **made} if isinstance(beside, Mapping) else made
 
     def signed(self, request: http.Request, key: str, token: str = "") -> http.Request:
         """The request with who is calling, as of now: it is signed anew at each try."""

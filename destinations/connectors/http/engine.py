@@ -368,7 +368,7 @@ class _Push:
         items = [group[0].payload] if self._is.batch is None else self._items_of(group)
         found = zip(items, group, strict=True)
         return [
-            Sent(lists[0].key_of(item, source_of(delivery)) if lists else "", item, place)
+            Sent([one.key_of(item, source_of(delivery)) for one in lists], item, place)
             for place, (item, delivery) in enumerate(found)
         ]
 

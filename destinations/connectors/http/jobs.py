@@ -1,7 +1,7 @@
 """Systems that take a push as a job and say later what became of it.
 
 What is kept of a push until then is an object: `job` as the system names it, `of` how many items it is, how
-the item's entry in the answer is found (`key`, `place`), its `id` there as far as that is known, and `texts`,
+the item's entry in the answer is found (`keys`, `place`), its `id` there as far as that is known, and `texts`,
 what the payload says: reasons are not to repeat it.
 """
 
@@ -65,7 +65,7 @@ def _named(jobs: Jobs, reply: Reply) -> dict[str, JSON] | None:
 
 def _kept(common: Kept, sent: Sent) -> dict[str, JSON]:
     """The texts only where there is room for them."""
-    kept = {**common, "key": sent.key, "place": sent.place}
+    kept = {**common, "keys": list(sent.keys), "place": sent.place}
     full = {**kept, "texts": list(texts(sent.item))}
     return full if len(json.dumps(full)) + 300 <= MOST_KEPT else kept  # an id may come to it
 
@@ -165,7 +165,7 @@ class _Asking:
     def _done(self, group: Sequence[Kept], outcome: Accepted, reply: Reply) -> list[Outcome]:
         """What the job's answer says of each of these items."""
         if self._jobs.results:
-            sent = [Sent(str(one.get("key", "")), one.get("texts"), one.get("place", 0)) for one in group]
+            sent = [Sent(one.get("keys", ()), one.get("texts"), one.get("place", 0)) for one in group]
             listed = results.read(self._jobs.results, reply, sent, self._is.redactor)
             found = [
                 told if "texts" in one else _withheld(told, reply)

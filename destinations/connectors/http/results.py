@@ -34,11 +34,15 @@ _ENTRY: Final = ("item",)
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """An item of a call: how it is found again, by a key or its place, and what it was made of."""
+    """An item of a call: how each list finds it again, by a key or its place, and what it was made of."""
 
-    key: str
+    keys: Sequence[str]
     item: JSON
     place: int = 0
+
+    def key(self, number: int) -> str:
+        """What the list of that number finds it by, "" for nothing."""
+        return self.keys[number] if number < len(self.keys) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +68,22 @@ class Results:
         value = _value(self.key, {"item": item, "delivery": delivery})
         return "" if value is None else str(value)
 
-    def entries(self, reply: Reply, sent: Sequence[Sent]) -> Iterator[tuple[int, JSON]]:
-        """Each entry with the position of the item that it is about; of an unknown one, none."""
+    def entries(self, reply: Reply, sent: Sequence[Sent], keys: Sequence[str]) -> Iterator[tuple[int, JSON]]:
+        """Each entry with the position of the item that it is about; of an unknown one, none.
+
+        `keys`: what each of the items is found by.
+        """
         found = _value(self.at, answers.sources_of(reply))
         is_by_key = self.by == "key"
-        positions: dict[str | int | None, int]
-        positions = {one.key if is_by_key else one.place: position for position, one in enumerate(sent)}
+        positions: dict[str | int | None, int] = {
+            keys[position] if is_by_key else one.place: position for position, one in enumerate(sent)
+        }
         numbered = found.items() if isinstance(found, Mapping) else enumerate(_listed(found))
         for name, entry in numbered:
             told = name if self.match is None else _value(self.match, {"item": entry})
             for one in _listed(told) if isinstance(told, list) else [told]:
+                if is_by_key and one in (None, ""):
+                    continue
                 position = positions.get(str(one) if is_by_key else _index(one))
                 if position is not None:
                     yield position, entry
@@ -126,8 +136,8 @@ class Listing:
 def read(lists: Sequence[Results], reply: Reply, sent: Sequence[Sent], redactor: Redactor) -> list[Outcome]:
     """One outcome for each item; what a later list says counts more."""
     found: dict[int, Outcome] = {}
-    for one in lists:
-        for position, entry in one.entries(reply, sent):
+    for number, one in enumerate(lists):
+        for position, entry in one.entries(reply, sent, [item.key(number) for item in sent]):
             found[position] = one.outcome(entry, reply, sent[position], redactor)
     return [found.get(position) or _unlisted(lists[0].unlisted, reply) for position in range(len(sent))]
 

@@ -82,6 +82,7 @@ class HttpPeer(Peer):
 def _server(peer: HttpPeer) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # else bodies wait for the acknowledgement of their headers
 
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

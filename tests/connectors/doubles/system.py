@@ -33,12 +33,16 @@ class System(HttpPeer):
         path, _mark, query = request.path.partition("?")
         if not self.lets_in(request):
             return self.refusal(request)
-        body = json.loads(request.body) if request.body else None
+        body = self.read(request) if request.body else None
         return self.carried_out(request.method, path, query, body)
+
+    def read(self, request: SeenRequest) -> Any:
+        """What a body says."""
+        return json.loads(request.body)
 
     def sent(self) -> Sequence[Any]:
         """The bodies of what may have changed something, oldest first."""
-        return [json.loads(one.body) for one in self.seen if self.changes(one) and one.body]
+        return [self.read(one) for one in self.seen if self.changes(one) and one.body]
 
     @abstractmethod
     def lets_in(self, request: SeenRequest) -> bool:

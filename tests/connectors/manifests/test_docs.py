@@ -166,3 +166,48 @@ def test_fields_are_told_with_what_is_known_of_them(server, loopback) -> None:
         with pytest.raises(Unreachable):
             session.fields()
         assert session.fields() == []
+
+
+def test_an_item_has_the_keys_of_an_object_beside_its_own() -> None:
+    content = json.loads(start.text("acme"))
+    content["limits"] = {"batch": 10}
+    content["push"] = {
+        "item": {"...": "delivery@payload", "id": "delivery@key"},
+        "request": {"path": "/contacts/batch", "body": {"contacts": "items@"}},
+    }
+    del content["remote_id"]
+    made = files.made_of(json.dumps(content).encode(), "acme.json")
+    delivery = Delivery({"email": "a@x.example", "id": "another", "note": None}, "1:1", key="p-1")
+    told = made.describe({"token": "t0ken"}, {}, delivery)
+    assert json.loads(told["body"]) == {
+        "contacts": [{"email": "a@x.example", "note": None, "id": "p-1"}],
+    }
+
+
+def test_each_list_of_an_answer_finds_items_by_its_own_key(server, loopback) -> None:
+    content = json.loads(start.text("acme"))
+    content["limits"] = {"batch": 10}
+    content["push"] = {
+        "item": {"ref": "delivery@key", "email?": "delivery@payload.email"},
+        "request": {"path": "/contacts/batch", "body": {"contacts": "items@"}},
+    }
+    del content["remote_id"]
+    unlisted = {"error": "why", "unlisted": "accepted", "by": "key"}
+    content["results"] = [
+        {
+            "at": [{"why": "no such one", "who?": "answer@unknown"}, {"why": "gone", "who?": "answer@gone"}],
+            "key": "item@ref",
+            "match": "who",
+            **unlisted,
+        },
+        {"at": "answer@bad", "key": "item@email", "match": "address", **unlisted},
+    ]
+    made = files.made_of(json.dumps(content).encode(), "acme.json")
+    answer = {"unknown": ["p-1"], "bad": [{"why": "no address", "address": "b@"}, {"why": "of nobody"}]}
+    server.answers.append((200, {}, json.dumps(answer).encode()))
+    payloads = [{"email": "a@x.example"}, {"email": "b@"}, {"email": "c@x.example"}, {}]
+    deliveries = [Delivery(one, f"1:{at}", key=f"p-{at}") for at, one in enumerate(payloads, 1)]
+    deliveries.append(Delivery({}, "1:5", key="None"))
+    with made.open({"token": "t0ken", "base_url": server.url}, {}, loopback) as session:
+        outcomes = session.push(deliveries)
+    assert [getattr(one, "reason", "") for one in outcomes] == ["no such one", "no address", "", "", ""]

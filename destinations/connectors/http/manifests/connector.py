@@ -41,6 +41,7 @@ from tracsync.common.messages import message
 TIMEOUT: Final = 30.0  # seconds
 SHORTEST_SECRET: Final = 12  # characters of a part of a secret path; shorter ones stand in other texts, too
 ASKED_AFTER: Final = 30.0  # seconds, of a job
+SPREAD: Final = "..."  # the key of an item whose value is an object: its keys become the item's
 ICON: Final = ("M4 6h16v12H4z", "M4 10h16M8 14h4")
 
 _FIXED: Final = ("credentials", "settings")
@@ -401,9 +402,7 @@ def _given(manifest: Manifest, keys: Keys) -> Any:
 
 def _batch(manifest: Manifest, limits: Mapping[str, Any], push: Mapping[str, Any]) -> Batch:
     content = manifest.content
-    item = None
-    if "item" in push:
-        item = manifest.template(push["item"], _ITEM, "push", "item")
+    item, beside = _item(manifest, push)
     identity = None
     if "identity" in content:
         identity = manifest.template(content["identity"], results.SENT, "identity")
@@ -413,9 +412,22 @@ def _batch(manifest: Manifest, limits: Mapping[str, Any], push: Mapping[str, Any
         size=limits["batch"],
         bytes=limits.get("bytes", 0),
         item=item,
+        beside=beside,
         identity=identity or (keyed[0].key if keyed else None),
         results=lists,
     )
+
+
+def _item(manifest: Manifest, push: Mapping[str, Any]) -> tuple[Template | None, Template | None]:
+    """What an item is made by, and what gives it the keys of an object."""
+    given = push.get("item")
+    if given is None:
+        return None, None
+    if not isinstance(given, Mapping) or SPREAD not in given:
+        return manifest.template(given, _ITEM, "push", "item"), None
+    own = {name: value for name, value in given.items() if name != SPREAD}
+    beside = manifest.template(given[SPREAD], _ITEM, "push", "item", SPREAD)
+    return manifest.template(own, _ITEM, "push", "item"), beside
 
 
 def _results(manifest: Manifest, *keys: str) -> list[Results]:
