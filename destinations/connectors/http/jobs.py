@@ -1,8 +1,8 @@
 """Systems that take a push as a job and say later what became of it.
 
 What is kept of a push until then is an object: `job` as the system names it, `of` how many items it is, how
-the item's entry in the answer is found (`keys`, `place`), its `id` there as far as that is known, and `texts`,
-what the payload says: reasons are not to repeat it.
+the item's entries in the answer are found (`keys`, `place`), its `id` there as far as that is known, and
+`texts`, what the payload says: reasons are not to repeat it.
 """
 
 from __future__ import annotations

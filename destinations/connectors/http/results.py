@@ -68,15 +68,15 @@ class Results:
         value = _value(self.key, {"item": item, "delivery": delivery})
         return "" if value is None else str(value)
 
-    def entries(self, reply: Reply, sent: Sequence[Sent], keys: Sequence[str]) -> Iterator[tuple[int, JSON]]:
+    def entries(self, reply: Reply, sent: Sequence[Sent], number: int) -> Iterator[tuple[int, JSON]]:
         """Each entry with the position of the item that it is about; of an unknown one, none.
 
-        `keys`: what each of the items is found by.
+        `number`: this list's among all.
         """
         found = _value(self.at, answers.sources_of(reply))
         is_by_key = self.by == "key"
         positions: dict[str | int | None, int] = {
-            keys[position] if is_by_key else one.place: position for position, one in enumerate(sent)
+            one.key(number) if is_by_key else one.place: position for position, one in enumerate(sent)
         }
         numbered = found.items() if isinstance(found, Mapping) else enumerate(_listed(found))
         for name, entry in numbered:
@@ -137,7 +137,7 @@ def read(lists: Sequence[Results], reply: Reply, sent: Sequence[Sent], redactor:
     """One outcome for each item; what a later list says counts more."""
     found: dict[int, Outcome] = {}
     for number, one in enumerate(lists):
-        for position, entry in one.entries(reply, sent, [item.key(number) for item in sent]):
+        for position, entry in one.entries(reply, sent, number):
             found[position] = one.outcome(entry, reply, sent[position], redactor)
     return [found.get(position) or _unlisted(lists[0].unlisted, reply) for position in range(len(sent))]
 

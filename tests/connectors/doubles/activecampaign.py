@@ -1,0 +1,78 @@
+"""ActiveCampaign's contacts.
+
+From: developers.activecampaign.com (contact/sync finds by e-mail, header Api-Token);
+api-evangelist/activecampaign (keys without scopes, limits); rudderlabs/rudder-transformer
+(/api/3/fields). The statuses 403 of a wrong key, 201 and 422, the shape of errors and the deletion
+are not from these. Not tried against the live service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tests.connectors.doubles.system import Answered, System, said
+
+KEY = "ac-key-s3cret"
+
+
+class ActiveCampaign(System):
+    slug = "activecampaign"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.credentials = {"api_key": KEY, "base_url": self.url}
+        self.wrong_credentials = {**self.credentials, "api_key": "another-s3cret"}
+        self._numbers: dict[str, str] = {}  # by address
+
+    def payload(self, number: int) -> Any:
+        return {
+            "email": f"person-{number}@x.example",
+            "fieldValues": [{"field": str(number), "value": f"Value {number}"}],
+        }
+
+    def refused(self) -> Sequence[Any]:
+        return [
+            {"email": "ultramarine@"},
+            {"email": "a@x.example", "fieldValues": [{"field": "ultramarine", "value": "ultramarine"}]},
+            {"email": "a@x.example", "firstName": "ultramarine \ud800"},
+        ]
+
+    def received(self) -> Sequence[Any]:
+        return [call["contact"] for call in self.sent()]
+
+    def lets_in(self, request: Any) -> bool:
+        return bool(request.headers.get("Api-Token") == KEY)
+
+    def refusal(self, request: Any) -> Answered:
+        return said(
+            403, {"message": f"No permission to view this resource: {request.headers.get('Api-Token')}"}
+        )
+
+    def carried_out(self, method: str, path: str, query: str, body: Any) -> Answered:
+        if path == "/api/3/fields":
+            return said(
+                200, {"fields": [{"id": "1", "title": "Plan", "type": "text"}], "meta": {"total": "1"}}
+            )
+        if method == "DELETE":
+            number = path.removeprefix("/api/3/contacts/")
+            gone = self.stored.pop(number, None)
+            told = {"message": f"No Result found for Subscriber with id {number}, {KEY}"}
+            return said(200, {}) if gone else said(404, told)
+        assert path == "/api/3/contact/sync"
+        return self._sync(body["contact"])
+
+    def _sync(self, contact: Any) -> Answered:
+        for one in contact.get("fieldValues", ()):
+            if not one["field"].isdigit():
+                return self._refused(f"no field {one['field']}", "/data/attributes/fieldValues")
+        if contact["email"].endswith("@"):
+            return self._refused(f"{contact['email']} is not valid, {KEY}", "/data/attributes/email")
+        number = self._numbers.setdefault(contact["email"].lower(), str(7 + len(self._numbers)))
+        is_new = number not in self.stored
+        self.stored[number] = contact
+        return said(201 if is_new else 200, {"contact": {"id": number, "email": contact["email"]}})
+
+    @staticmethod
+    def _refused(title: str, pointer: str) -> Answered:
+        return said(422, {"errors": [{"title": title, "source": {"pointer": pointer}}]})
