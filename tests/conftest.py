@@ -22,7 +22,7 @@ from destinations.sync import batch, push, sessions
 from profiles.models import Profile
 from tests.harness import drop_migrated_postgres, migrated_sqlite
 
-AT_ONCE = min(5 * (os.cpu_count() or 1), 16)
+AT_ONCE = min(3 * (os.cpu_count() or 1), 16)
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 # What properties are tried with: the same few each time; HYPOTHESIS_PROFILE=thorough tries many others.

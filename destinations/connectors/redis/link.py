@@ -6,7 +6,7 @@ import socket
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from destinations.connectors import libraries
@@ -129,7 +129,7 @@ class Link:
         return made
 
 
-@cache
+@lru_cache(maxsize=2)
 def _connection_class(tls: bool) -> Any:
     connection = redis().connection
     plain: Any = connection.Connection
