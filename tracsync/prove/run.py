@@ -78,6 +78,7 @@ def run(plan: Plan) -> Result:
     result = Result(plan, rows, faults.counts(), answers, waiting, time.monotonic() - began)
     if not result.proven:
         console.print("".join(log_path.read_text(errors="replace").splitlines(True)[-LOG_LINES:]))
+        _print_states()
     return result
 
 
@@ -142,6 +143,17 @@ def _wait_for_quiet(workers: Workers) -> int:
     seconds = time.monotonic() - began
     console.print(f"still waiting: {waiting}" if waiting else f"quiet after {seconds:.0f} s")
     return waiting
+
+
+def _print_states() -> None:
+    """How many rows of each destination are in which state, and why: where something is missing, one of these
+    says what became of it."""
+    states = ProfileSync.objects.order_by("destination", "state").values_list(
+        "destination__name", "state", "reason", "unfinished", "in_doubt"
+    )
+    for (name, state, reason, unfinished, in_doubt), count in Counter(states).items():
+        told = f"{name}: {count} {state}, {unfinished} pushes without an end, {in_doubt=}: {reason}"
+        console.print(told, markup=False)
 
 
 def _waiting() -> int:
