@@ -47,7 +47,7 @@ def prove(environment, *options):
 
 @pytest.mark.parametrize("stack", ["sqlite", "postgres and redis"])
 def test_nothing_is_lost_or_stale(stack, tmp_path):
-    run = prove(environment(tmp_path, stack), "--seed=8", "--profiles=200", "--seconds=10", "--json")
+    run = prove(environment(tmp_path, stack), "--seed=8", "--profiles=300", "--seconds=10", "--json")
     out, said = run.communicate(timeout=LONGEST)
     assert run.returncode == 0, out + said
     ledger = json.loads(out)
