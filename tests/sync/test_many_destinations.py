@@ -132,9 +132,6 @@ def test_what_asks_to_wait_gives_its_rows_back_and_others_go_on(
     }
 
 
-@pytest.mark.skipif(
-    connection.vendor == "sqlite", reason="threads share the in-memory database; runs on PostgreSQL in CI"
-)
 def test_others_do_not_wait_for_those_that_hang(
     frozen, recording, make_destination, make_profile, monkeypatch
 ):
