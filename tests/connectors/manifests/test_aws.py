@@ -7,7 +7,7 @@ from typing import Any
 
 from destinations.connectors import registry
 from destinations.connectors.base import Accepted, Delivery
-from tests.connectors.doubles.aws import Aws, Kinesis, Sns, SqsFifo
+from tests.connectors.doubles.cloud.aws import Aws, Kinesis, Sns, SqsFifo
 
 SENT = Delivery({"id": "p-1", "name": "Zoë"}, "1:1", key="p-1", version=3)
 REMOVED = Delivery(None, "1:2", operation="erase", key="p-1", version=4)

@@ -7,20 +7,20 @@ import pytest
 from destinations.connectors import registry
 from destinations.connectors.base import Accepted, Delivery, Rejected
 from destinations.connectors.testing import check_contract
-from tests.connectors.doubles.activecampaign import ActiveCampaign
-from tests.connectors.doubles.aws import EventBridge, Kinesis, Sns, Sqs
-from tests.connectors.doubles.braze import Braze
-from tests.connectors.doubles.brevo import Brevo
-from tests.connectors.doubles.civicrm import CiviCrm
-from tests.connectors.doubles.customer_io import CustomerIo
+from tests.connectors.doubles.advertising.google_analytics import GoogleAnalytics
+from tests.connectors.doubles.cloud.aws import EventBridge, Kinesis, Sns, Sqs
+from tests.connectors.doubles.crm.activecampaign import ActiveCampaign
+from tests.connectors.doubles.crm.civicrm import CiviCrm
+from tests.connectors.doubles.crm.hubspot import HubSpot
+from tests.connectors.doubles.crm.intercom import Intercom
+from tests.connectors.doubles.crm.salesforce import Salesforce
 from tests.connectors.doubles.elasticsearch import Elasticsearch, OpenSearch
-from tests.connectors.doubles.google_analytics import GoogleAnalytics
-from tests.connectors.doubles.hubspot import HubSpot
-from tests.connectors.doubles.intercom import Intercom
-from tests.connectors.doubles.iterable import Iterable
-from tests.connectors.doubles.klaviyo import Klaviyo
-from tests.connectors.doubles.mailchimp import Mailchimp
-from tests.connectors.doubles.salesforce import Salesforce
+from tests.connectors.doubles.marketing.braze import Braze
+from tests.connectors.doubles.marketing.brevo import Brevo
+from tests.connectors.doubles.marketing.customer_io import CustomerIo
+from tests.connectors.doubles.marketing.iterable import Iterable
+from tests.connectors.doubles.marketing.klaviyo import Klaviyo
+from tests.connectors.doubles.marketing.mailchimp import Mailchimp
 from tests.connectors.doubles.system import System
 from tests.connectors.doubles.webhooks import Slack, Teams
 from tests.connectors.manifests.test_every_manifest import SLUGS
