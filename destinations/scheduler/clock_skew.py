@@ -69,6 +69,7 @@ def mend(now: datetime) -> int:
     found += database.update(waiting, skip_locked=True, due_at=now, state_since=now)
     for noted in (Health, Account):
         found += noted._default_manager.filter(held_since__gt=latest).update(held_until=now, held_since=now)
-    found += Health.objects.filter(claimed_at__gt=latest).update(claimed_at=now)
+    for moment in ("claimed_at", "edited_at", "run_ended_at"):
+        found += Health.objects.filter(**{f"{moment}__gt": latest}).update(**{moment: now})
     renewing = AccessToken.objects.filter(renewing_until__gt=latest + StoredTokens.RENEWAL)
     return found + renewing.update(renewing_until=None)

@@ -86,12 +86,21 @@ def _note(health: Health, seen: Seen) -> None:
             ended_since = ended_since or refused_since
     if was_sick and not is_sick(health):
         health.recovered_at = timezone.now()
+    if ended_since is None and _was_sent_in_a_run(health, since):
+        ended_since = since if any(isinstance(one, Rejected) for one in seen.results) else None
+    elif ended_since is not None:
+        health.run_ended_at = timezone.now()
     if ended_since is not None:
-        _second_chance(seen.destination, ended_since)
+        health.chance_since = min(health.chance_since or ended_since, ended_since)
     rate = seen.destination.rate
     health.usage = [] if rate is None else rates.counted(rate, health.usage, seen.sent_at, timezone.now())
     if seen.call_seconds is not None:
         health.call_seconds = seen.call_seconds
+
+
+def _was_sent_in_a_run(health: Health, since: datetime) -> bool:
+    """Whether what is heard of now was sent before the end of a run of equal refusals was heard of."""
+    return health.run_ended_at is not None and since < health.run_ended_at
 
 
 def unusable(
@@ -219,28 +228,40 @@ def _problem(health: Health, text: str) -> None:
 
 def bring_forward(now: datetime) -> int:
     """A batch of what waits for a retry at destinations that are well again, and of what was rejected at
-    those that have been edited; how many rows that were.
+    those that have been edited, or that refused everything; how many rows that were.
 
-    What is locked at this moment is being settled or changed by a person, and has a new due time.
+    What is locked at this moment is being settled or changed by a person: a rejected row of these has its
+    turn when it is free.
     """
-    state, found = ProfileSync.State, 0
-    for health in Health.objects.filter(Q(recovered_at__isnull=False) | Q(edited_at__isnull=False)):
-        rows = ProfileSync.objects.filter(destination=health.pk)
-        moved = 0
+    found = 0
+    waiting = Q(recovered_at__isnull=False) | Q(edited_at__isnull=False) | Q(chance_since__isnull=False)
+    for health in Health.objects.filter(waiting):
         if health.recovered_at is not None:
-            waiting = rows.filter(state=state.RETRYING, due_at__gt=now)
-            moved += database.update(_first(waiting, "due_at"), skip_locked=True, due_at=now)
+            found += _bring_retries_forward(health, now)
         if health.edited_at is not None:
-            rejected = rows.filter(state=state.REJECTED, due_at=None, state_since__lte=health.edited_at)
-            moved += _try_again(_first(rejected, "pk"), now, attempts=0)
-        if moved == 0:
-            unchanged = Health.objects.filter(recovered_at=health.recovered_at, edited_at=health.edited_at)
-            unchanged.filter(pk=health.pk).update(recovered_at=None, edited_at=None)
-        found += moved
+            before = {"state_since__lte": health.edited_at}
+            found += _try_rejected_again(health, "edited_at", before, now, attempts=0)
+        if health.chance_since is not None:
+            of_the_run = {"state_since__gte": health.chance_since, "second_chance": False}
+            found += _try_rejected_again(health, "chance_since", of_the_run, now, second_chance=True)
     return found
 
 
-def _try_again(rows: QuerySet[ProfileSync], now: datetime, **fields: Any) -> int:
+def _bring_retries_forward(health: Health, now: datetime) -> int:
+    retrying = ProfileSync.objects.filter(destination=health.pk, state=ProfileSync.State.RETRYING)
+    moved = database.update(_first(retrying.filter(due_at__gt=now), "due_at"), skip_locked=True, due_at=now)
+    if moved == 0:
+        _end(health, "recovered_at")
+    return moved
+
+
+def _try_rejected_again(
+    health: Health, since: str, which: dict[str, Any], now: datetime, **fields: Any
+) -> int:
+    """A batch of what was rejected, until nothing of it is left. `since`: the mark of health that says so."""
+    rejected = ProfileSync.objects.filter(
+        destination=health.pk, state=ProfileSync.State.REJECTED, due_at=None, **which
+    )
     again = {
         "state": ProfileSync.State.PENDING,
         "state_since": now,
@@ -248,16 +269,17 @@ def _try_again(rows: QuerySet[ProfileSync], now: datetime, **fields: Any) -> int
         "bulk": True,
         "reason": "",
     }
-    return database.update(rows, skip_locked=True, **again, **fields)
+    moved = database.update(_first(rejected, "state_since"), skip_locked=True, **again, **fields)
+    if moved == 0 and not rejected.exists():
+        _end(health, since)
+    return moved
 
 
-def _second_chance(destination: Destination, since: datetime) -> None:
-    """What was refused in a row, until another was accepted, is tried once more."""
-    rows = ProfileSync.objects.filter(destination=destination, state=ProfileSync.State.REJECTED)
-    refused = rows.filter(state_since__gte=since, second_chance=False)
-    _try_again(_first(refused, "state_since"), timezone.now(), second_chance=True)
+def _end(health: Health, mark: str) -> None:
+    """It is done, unless it has been set anew meanwhile."""
+    Health.objects.filter(pk=health.pk, **{mark: getattr(health, mark)}).update(**{mark: None})
 
 
 def _first(rows: QuerySet[ProfileSync], order: str) -> QuerySet[ProfileSync]:
     ids = list(rows.order_by(order).values_list("pk", flat=True)[:MOST_ROWS])
-    return ProfileSync.objects.filter(pk__in=ids)
+    return rows.filter(pk__in=ids)

@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from destinations.connectors.base import Retry
+from destinations import configuration
+from destinations.connectors.base import Rejected, Retry
 from destinations.models import AccessToken, Health, Heartbeat, ProfileSync
 from destinations.scheduler import clock_skew, loop
-from destinations.sync import claim, settle
+from destinations.sync import claim, health, settle
 from tests.ticking import run_all
 
 pytestmark = pytest.mark.django_db
@@ -56,6 +57,21 @@ def test_a_lease_of_the_future_is_over(frozen, recording, make_destination, make
     frozen.forward(1)
     run_all()
     assert ProfileSync.objects.get().state == "synced"
+
+
+def test_an_edit_of_the_future_is_over(frozen, recording, make_destination, make_profile):
+    """Or whatever is rejected until then would be tried again and again."""
+    destination = make_destination()
+    make_profile()
+    frozen.forward(20 + AHEAD)
+    configuration.save(destination)
+    health.edited(destination)
+    frozen.forward(-AHEAD)
+    recording.script(*[Rejected("answered 422")] * 100)
+    frozen.forward(60)
+    run_all()
+    assert ProfileSync.objects.get().state == "rejected"
+    assert len(recording.deliveries) == 1
 
 
 def test_signs_of_life_and_renewals_of_the_future_count_for_nothing(frozen, make_destination, resource):

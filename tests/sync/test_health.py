@@ -9,7 +9,7 @@ from destinations import configuration
 from destinations.connectors.base import Accepted, Hold, Rejected, Stop
 from destinations.models import Destination, Health, ProfileSync
 from destinations.operations import actions
-from destinations.sync import health, retry
+from destinations.sync import database, health, retry
 from tests.conftest import START
 from tests.ticking import run_all
 
@@ -153,11 +153,55 @@ class TestEqualRefusals:
             run_all()
         assert states() == [State.SYNCED] * 12
 
+    def test_what_somebody_holds_at_that_moment_has_it_later(self, frozen, recording, due, monkeypatch):
+        """An open transaction, which rows are left out for on PostgreSQL."""
+        recording.script(*[Rejected("answered 422: no field x")] * 5)
+        run_all()
+        held = ProfileSync.objects.filter(state=State.REJECTED).first().pk
+        update = database.update
+        with monkeypatch.context() as patch:
+            patch.setattr(database, "update", lambda rows, **how: update(rows.exclude(pk=held), **how))
+            frozen.forward(60)
+            run_all()
+        assert states() == [State.REJECTED] + [State.SYNCED] * 11
+        run_all()
+        assert states() == [State.SYNCED] * 12
+
+    def test_what_was_refused_before_and_is_heard_of_later_has_it_too(self, frozen, recording, due):
+        recording.script(*[Rejected("answered 422: no field x")] * 5)
+        run_all()
+        sent_at = frozen.now
+        frozen.forward(1)
+        health.note([health.Seen(due, [Accepted()], [frozen.now], 0.1)])
+        frozen.forward(1)
+        late = ProfileSync.objects.exclude(state=State.REJECTED).first().pk
+        refused = {"state": State.REJECTED, "state_since": frozen.now, "due_at": None}
+        ProfileSync.objects.filter(pk=late).update(**refused)
+        health.note([health.Seen(due, [Rejected("answered 422: no field x")], [sent_at], 0.1)])
+        run_all()
+        assert states() == [State.SYNCED] * 12
+
     def test_refusals_of_different_kinds_are_the_profiles_own(self, frozen, recording, due):
         recording.script(*[Rejected(f"answered 422: bad value {n}") for n in range(12)])
         run_all()
         assert states() == [State.REJECTED] * 12
         assert not health.is_sick(Health.objects.get())
+
+
+def test_an_edit_does_not_forget_what_somebody_holds_at_that_moment(frozen, recording, due, monkeypatch):
+    recording.script(*[Rejected(f"no {n}") for n in range(12)])
+    run_all()
+    destination = Destination.objects.get()
+    destination.mapping = {"id": "profile@id"}
+    configuration.save(destination)
+    held = ProfileSync.objects.first().pk
+    update = database.update
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "update", lambda rows, **how: update(rows.exclude(pk=held), **how))
+        run_all()
+    assert states() == [State.REJECTED] + [State.SYNCED] * 11
+    run_all()
+    assert states() == [State.SYNCED] * 12
 
 
 def test_an_edit_with_very_many_rejected_rows_touches_none_of_them_in_the_request(
