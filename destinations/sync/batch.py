@@ -151,10 +151,13 @@ class Record:
         self._ended: set[int] = set()  # rows that are not worked on any more
         self._since = 0.0
 
-    def sending(self, ids: Iterable[int]) -> None:
-        """From now on they may have arrived."""
+    def sending(self, ids: set[int]) -> bool:
+        """From now on they may have arrived; False where they were given back, and must not be sent."""
         with self._lock:
-            self.in_doubt.update(ids)
+            if not ids <= self.left:
+                return False
+            self.in_doubt |= ids
+            return True
 
     def not_sent(self, ids: Iterable[int]) -> None:
         with self._lock:
@@ -191,18 +194,20 @@ class Record:
                 with self._lock:
                     self.in_doubt -= done
                     self.left -= done
-            if back := ended & self.left:
-                self._give_back(back)
+            self._give_back(ended)
 
     def give_back(self) -> None:
         """Whatever is left."""
-        if self.left:
-            self._give_back(set(self.left))
+        self._give_back(self.left)
 
     def _give_back(self, ids: set[int]) -> None:
-        database.patiently(lambda: claim.release(self._token, list(ids), self.in_doubt & ids))
+        """Where that fails they count as begun when their lease ends, and so as in doubt."""
         with self._lock:
-            self.left -= ids
+            back = ids & self.left
+            self.left -= back
+            doubtful = self.in_doubt & back
+        if back:
+            database.patiently(lambda: claim.release(self._token, list(back), doubtful))
 
 
 def _part(destination: Destination, found: Sequence[entries.Entry]) -> outcomes.Part:
@@ -344,8 +349,8 @@ class Batch:
     def _send(self, session: Session, part: list[Push]) -> float:
         """Seconds that it took. Adds an entry for each push."""
         ids = {push.sync.pk for push in part}
-        if part[0].sync.awaited is None:
-            self.record.sending(ids)
+        if part[0].sync.awaited is None and not self.record.sending(ids):
+            return 0.0  # whoever holds them now sends them
         began, started = timezone.now(), time.monotonic()
         try:
             came = _came(session, part)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from django.db import (
     DEFAULT_DB_ALIAS,
+    InterfaceError,
     OperationalError,
     close_old_connections,
     connection,
@@ -39,6 +40,7 @@ from tracsync.common.translation import MessageField
 logger = logging.getLogger(__name__)
 
 PAUSES = (0.1, 0.5, 2.0, 5.0)  # seconds between tries
+FAILURES = OperationalError, InterfaceError  # the database's own: a restart, a lost connection, a deadlock
 T = TypeVar("T")
 
 
@@ -150,12 +152,12 @@ def _from_json(table: str, columns: Sequence[str]) -> str:
 def patiently(write: Callable[[], T]) -> T:
     """Write, again after a pause where the database fails for a moment (a restart, a deadlock).
 
-    `write` is a transaction of its own. Raises OperationalError when it goes on failing.
+    `write` is a transaction of its own. Raises one of FAILURES when it goes on failing.
     """
     for pause in PAUSES:
         try:
             return write()
-        except OperationalError as error:
+        except FAILURES as error:
             logger.warning("the database failed (%s), writing again", type(error).__name__)
             time.sleep(pause)
             close_old_connections()

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db import OperationalError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from destinations.connectors.base import Accepted, Hold, Limits, Pending, Rejected, Retry, Stop, Unknown
@@ -89,7 +89,7 @@ def record(token: str, parts: Sequence[Part]) -> None:
     """
     try:
         database.patiently(lambda: _record(token, parts))
-    except OperationalError:
+    except database.FAILURES:
         raise
     except Exception as error:
         singles = [part._replace(entries=[entry]) for part in parts for entry in part.entries]

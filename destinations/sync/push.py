@@ -17,7 +17,7 @@ from django.utils import timezone, translation
 
 from destinations.connectors.base import ConfigurationError, ConnectorError, Unreachable
 from destinations.models import Destination, Installation, ProfileSync
-from destinations.sync import claim, concurrency, health, turns
+from destinations.sync import claim, concurrency, database, health, turns
 from destinations.sync.batch import AHEAD, SLICE_SECONDS, Batch, Profiles, Record, Shared, paces
 from destinations.sync.concurrency import Background
 from tracsync.common.encryption import UndecryptableValue
@@ -159,20 +159,27 @@ class _Parts:
         if len(self.waiting) <= 1:
             self._work_on_next()
         else:
-            self._help(min(int(self.seconds / UNAIDED), len(self.waiting) - 1))
-            watch = threading.Thread(target=self._watch, name="watch", daemon=True)
-            watch.start()
-            try:
-                while self._work_on_next():
-                    self.record.write_if_due()
-                for helper in self.helpers:
-                    while helper.is_alive():
-                        helper.join(SLICE_SECONDS)
-                        self.record.write_if_due()
-            finally:
-                self.done.set()
-                watch.join()
+            self._run_several()
         self.record.write()
+
+    def _run_several(self) -> None:
+        self._help(min(int(self.seconds / UNAIDED), len(self.waiting) - 1))
+        watch = threading.Thread(target=self._watch, name="watch", daemon=True)
+        watch.start()
+        try:
+            while self._work_on_next():
+                self.record.write_if_due()
+            for helper in self.helpers:
+                while helper.is_alive():
+                    helper.join(SLICE_SECONDS)
+                    self.record.write_if_due()
+        finally:
+            # Whatever is raised here, what is on its way ends first: rows that are given back go at once.
+            self.waiting.clear()
+            self.done.set()
+            watch.join()
+            for helper in self.helpers:
+                helper.join()
 
     def _work_on_next(self) -> bool:
         """False where there was no part left."""
@@ -230,24 +237,31 @@ def _open(ids: Collection[int]) -> list[Destination]:
         if len(ids) > 1:
             return [found for pk in ids for found in _open([pk])]
         [pk] = ids
-        health.unusable(pk, str(error), needs_person=True)
+        _unusable(pk, str(error), needs_person=True)
         return []
 
 
 def _push_part(destination: Destination, rows: list[ProfileSync], shared: Shared) -> None:
-    """Whatever goes wrong with it is this destination's."""
+    """Whatever goes wrong with it is this destination's; but for the database, whose failure is raised."""
     try:
         Batch(destination, shared).run(rows)
+    except database.FAILURES:
+        raise
     except UndecryptableValue as error:
-        health.unusable(destination.pk, str(error), needs_person=True)
+        _unusable(destination.pk, str(error), needs_person=True)
     except ConnectorError as error:
-        health.unusable(
-            destination.pk,
-            str(error),
-            needs_person=isinstance(error, ConfigurationError),
-            after=error.after if isinstance(error, Unreachable) else None,
-        )
+        after = error.after if isinstance(error, Unreachable) else None
+        needs_person = isinstance(error, ConfigurationError)
+        _unusable(destination.pk, str(error), needs_person=needs_person, after=after)
     except Exception as error:
         _log_places(len(rows), error)
         name = type(error).__name__
-        health.unusable(destination.pk, message("internal error (%(name)s), the log says where", name=name))
+        _unusable(destination.pk, message("internal error (%(name)s), the log says where", name=name))
+
+
+def _unusable(
+    destination_id: int, reason: str, *, needs_person: bool = False, after: float | None = None
+) -> None:
+    database.patiently(
+        lambda: health.unusable(destination_id, reason, needs_person=needs_person, after=after)
+    )

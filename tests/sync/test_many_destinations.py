@@ -5,7 +5,7 @@ import time
 from collections import Counter
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from destinations.connectors.base import ConfigurationError, Rejected, Retry
@@ -161,3 +161,58 @@ def test_others_do_not_wait_for_those_that_hang(
     assert order[0] == "fine"
     assert sorted(order) == sorted(names)
     assert not ProfileSync.objects.exclude(state="synced").exists()
+
+
+def test_rows_are_given_back_after_all_that_is_on_its_way(
+    frozen, make_destination, make_profile, waiting, monkeypatch
+):
+    """Or a helper would send what is another worker's by then, and nobody would know that it is there."""
+    make_destination("fails")
+    make_destination("on its way")
+    make_profile()
+    frozen.forward(20)
+    loop.tick()
+    [task] = waiting
+    story, begun, given_back = [], threading.Event(), threading.Event()
+
+    def push_part(destination, rows, shared):
+        if threading.current_thread() is threading.main_thread():
+            begun.wait()
+            raise OperationalError("the connection is lost")
+        begun.set()
+        given_back.wait(0.3)
+        story.append("ended")
+
+    def release(*args):
+        story.append("given back")
+        given_back.set()
+
+    monkeypatch.setattr(push, "MOST_HELPERS", 1)
+    monkeypatch.setattr(push, "_push_part", push_part)
+    monkeypatch.setattr(claim, "release", release)
+    push.push(*task)
+    assert story[0] == "ended"
+
+
+def test_what_was_given_back_is_not_sent(monkeypatch):
+    monkeypatch.setattr(claim, "release", lambda token, ids, doubtful: released.append((set(ids), doubtful)))
+    released = []
+    record = batch.Record("token", [1, 2, 3], 0.0)
+    assert record.sending({1})
+    record.give_back()
+    assert released == [({1, 2, 3}, {1})]
+    assert not record.sending({2})
+
+
+def test_a_database_that_fails_is_no_destinations_fault(
+    frozen, recording, make_destination, make_profile, monkeypatch
+):
+    make_destination()
+    make_profile()
+    frozen.forward(20)
+    with monkeypatch.context() as patch:
+        patch.setattr(push.Batch, "run", lambda *_: (_ for _ in ()).throw(OperationalError("lost")))
+        loop.tick()
+    assert not Health.objects.get().is_held(frozen.now)
+    assert loop.tick()
+    assert ProfileSync.objects.get().state == "synced"
