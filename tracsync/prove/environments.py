@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from django.conf import settings
 from django.utils import timezone
 
 TIMEOUT = 1.0  # seconds; how long a push waits for an answer
@@ -63,7 +64,8 @@ class Place:
     """A destination. `faults`: how many of a hundred answers are which, until the faults end.
 
     `ailment`: what it answers from one request to another, or until the faults end, but at least once;
-    `insists`: also after their end.
+    `insists`: also after their end. `until_noticed`: whoever works there mends it when tracsync says that it
+    refuses everything, and not before.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Place:
     ailment: Answer | None = None
     spell: tuple[int, float] = (0, math.inf)
     insists: bool = False
+    until_noticed: bool = False
     honours_keys: bool = False  # takes nothing under a key that it has taken something under
     timeout: float = TIMEOUT
     concurrency: int | None = None
@@ -144,8 +147,8 @@ PLACES = (
         "broken",
         prerequisites="profile@group == 6",
         ailment=Answer.REFUSES_ALL,
-        spell=(1, 9),
-        insists=True,
+        spell=(1, math.inf),
+        until_noticed=True,
         concurrency=1,
     ),
     *(
@@ -178,6 +181,14 @@ def install(url: str) -> None:
         destination.quiet_period, destination.max_wait = place.quiet_period, place.max_wait
         destination.concurrency = place.concurrency
         configuration.save(destination)
+
+
+def noticed() -> list[str]:
+    """The destinations of which tracsync says that they refuse everything."""
+    from destinations.models import Health
+
+    refusing = Health.objects.filter(refusals__gte=settings.TRACSYNC_EQUAL_REJECTIONS)
+    return list(refusing.values_list("destination__name", flat=True))
 
 
 def edit() -> None:

@@ -1,7 +1,8 @@
 """The other side, in a process of its own: `python -m tracsync.prove.receiver SEED`.
 
 It listens on loopback only, prints its address, fails by script and notes what arrives. GET /arrivals
-answers with the notes, POST /calm ends the faults; it ends with the process that started it.
+answers with the notes, POST /calm ends the faults, POST /mend those of the destinations in its list that last
+until somebody mends them; it ends with the process that started it.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class Notes:
         self.counts: dict[str, int] = defaultdict(int)
         self.keys: dict[str, set[str]] = defaultdict(set)  # under which something was taken
         self.is_calm = False
+        self.mended: set[str] = set()
         self.lock = threading.Lock()
 
     def note(
@@ -61,9 +63,8 @@ class Notes:
         if place.refuses and payload and payload["plan"] == place.refuses:
             return Answer.REFUSED
         begins, ends = place.spell
-        if place.ailment and (
-            count == begins or (begins < count < ends and (place.insists or not self.is_calm))
-        ):
+        lasts = name not in self.mended if place.until_noticed else place.insists or not self.is_calm
+        if place.ailment and (count == begins or (begins < count < ends and lasts)):
             return place.ailment
         if self.is_calm:
             return Answer.OK
@@ -84,6 +85,10 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if self.path == "/calm":
             self.notes.is_calm = True
+            self._say(200)
+            return
+        if self.path == "/mend":
+            self.notes.mended.update(json.loads(body))
             self._say(200)
             return
         try:

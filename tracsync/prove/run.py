@@ -63,14 +63,15 @@ def run(plan: Plan) -> Result:
     with log_path.open("wb") as log, receiver as url, Workers(plan.workers, log) as workers:
         environments.install(url)
         faults = Faults(plan, workers)
-        documents, replayed_at = _change_under_fire(plan, faults)
+        mend = partial(_mend_what_is_noticed, url)
+        documents, replayed_at = _change_under_fire(plan, faults, mend)
         requests.post(f"{url}/calm", timeout=10).raise_for_status()
-        if not (waiting := _wait_for_quiet(workers)):
+        if not (waiting := _wait_for_quiet(workers, mend)):
             # Whatever happened before: these were there.
             gone = sorted(id for id, document in documents.items() if may_go(document))[::GOES_AT_LAST]
             _steadily(partial(_delete, gone))
             documents = {id: document for id, document in documents.items() if id not in gone}
-            waiting = _wait_for_quiet(workers)
+            waiting = _wait_for_quiet(workers, mend)
         workers.stop()
         arrivals = [ledger.Arrival(*one) for one in requests.get(f"{url}/arrivals", timeout=60).json()]
     rows = _rows(documents, arrivals, [at for at, _ in faults.done], replayed_at)
@@ -82,7 +83,9 @@ def run(plan: Plan) -> Result:
     return result
 
 
-def _change_under_fire(plan: Plan, faults: Faults) -> tuple[dict[str, dict[str, Any]], float]:
+def _change_under_fire(
+    plan: Plan, faults: Faults, mend: Callable[[], None]
+) -> tuple[dict[str, dict[str, Any]], float]:
     """Write all changes at an even pace while things fail, and in the middle of it change a mapping and have
     a destination's profiles sent again; the last document of each profile, and the moment of the replay.
     """
@@ -100,11 +103,18 @@ def _change_under_fire(plan: Plan, faults: Faults) -> tuple[dict[str, dict[str, 
                 _steadily(environments.edit)
                 replayed_at = time.time()
                 _steadily(environments.replay)
+            mend()
             status.update(f"{number}/{len(todo)} batches of changes, {len(faults.done)} faults")
             time.sleep(max(0.0, began + plan.seconds * number / len(todo) - time.monotonic()))
         faults.stop()
     console.print(f"{plan.profiles * CHANGES_PER_PROFILE} changes written; {len(faults.done)} faults done")
     return documents, replayed_at
+
+
+def _mend_what_is_noticed(url: str) -> None:
+    """As the people do who run the other side, when they are told."""
+    if names := _steadily(environments.noticed):
+        requests.post(f"{url}/mend", json=names, timeout=10).raise_for_status()
 
 
 def _write(batch: list[dict[str, Any]]) -> None:
@@ -129,7 +139,7 @@ def _steadily(work: Callable[[], Any], tries: int = 30) -> Any:
     return work()
 
 
-def _wait_for_quiet(workers: Workers) -> int:
+def _wait_for_quiet(workers: Workers, mend: Callable[[], None]) -> int:
     """Until nothing is waiting any more; how much still is when none of it has gone for a long while."""
     began = came_at = time.monotonic()
     least = None
@@ -139,6 +149,7 @@ def _wait_for_quiet(workers: Workers) -> int:
                 least, came_at = waiting, time.monotonic()
             status.update(f"nothing fails any more; still waiting: {waiting}")
             workers.keep_running()
+            mend()
             time.sleep(LOOK_EVERY)
     seconds = time.monotonic() - began
     console.print(f"still waiting: {waiting}" if waiting else f"quiet after {seconds:.0f} s")
