@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from destinations.configuration import catalogue
-from destinations.connectors import base, registry
+from destinations.connectors import base, introduction, registry
 from destinations.models import Extension
 from tracsync.common.filters import StrictFilters, TrueFalse
 
@@ -44,6 +44,12 @@ class ExtensionSerializer(serializers.ModelSerializer[Extension]):
 
     installed = serializers.BooleanField(read_only=True)
     icon = serializers.SerializerMethodField(help_text="The text of an SVG element.")
+    kind = serializers.SerializerMethodField(
+        help_text="What kind of system it is, such as crm; other where it says none or is missing."
+    )
+    can = serializers.SerializerMethodField(
+        help_text="What it can at most: updates, sends, removes, batches, reads."
+    )
     credentials_schema = OfConnector()
     settings_schema = OfConnector()
     payload_schema = OfConnector()
@@ -61,7 +67,7 @@ class ExtensionSerializer(serializers.ModelSerializer[Extension]):
     class Meta:
         model = Extension
         fields = (
-            *("slug", "name", "description", "type", "installed", "icon"),
+            *("slug", "name", "description", "type", "installed", "icon", "kind", "can"),
             *("credentials_schema", "settings_schema", "payload_schema"),
             *("version", "presets"),
             *("release", "origin", "where", "problem"),
@@ -70,6 +76,13 @@ class ExtensionSerializer(serializers.ModelSerializer[Extension]):
 
     def get_icon(self, extension: Extension) -> str | None:
         return getattr(registry.find(extension.slug), "icon", None)
+
+    def get_kind(self, extension: Extension) -> str:
+        return introduction.kind_of(registry.find(extension.slug))
+
+    def get_can(self, extension: Extension) -> list[str]:
+        connector = registry.find(extension.slug)
+        return [] if connector is None else [*introduction.can(connector)]
 
     def get_version(self, extension: Extension) -> int | None:
         connector = registry.find(extension.slug)

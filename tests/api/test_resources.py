@@ -42,6 +42,8 @@ def test_the_catalogue(api, django_assert_num_queries):
     assert {"http_api", "rabbitmq", "mautic"} <= set(listed)
     assert listed["http_api"]["installed"] is False
     assert listed["http_api"]["icon"].startswith("<svg")
+    assert listed["hubspot"]["kind"] == "crm"
+    assert listed["slack"]["can"] == ["sends"]
     assert "url" in listed["http_api"]["credentials_schema"]["properties"]
     assert listed["mautic"]["payload_schema"]
     assert listed["mautic"]["version"] == 1
@@ -57,10 +59,12 @@ def test_the_catalogue_says_where_connectors_are_from_and_what_is_wrong(api, man
     path.write_text(start.text("acme"), encoding="utf-8")
     found = api.post("/api/extensions/acme/install/").json()
     assert (found["release"], found["origin"], found["where"]) == ("0.1.0", "folder", "acme.json")
+    assert (found["kind"], found["can"]) == ("other", ["updates", "removes"])
     assert found["problem"] == ""
     path.write_text("{", encoding="utf-8")
     found = api.get("/api/extensions/acme/").json()
     assert (found["origin"], found["credentials_schema"]) == ("folder", None)
+    assert (found["kind"], found["can"]) == ("other", [])
     assert "acme.json, line 1: this is no JSON" in found["problem"]
     ours = api.get("/api/extensions/customer_io/").json()
     assert (ours["origin"], ours["where"], ours["problem"]) == ("tracsync", "tracsync", "")

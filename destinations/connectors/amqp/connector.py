@@ -53,6 +53,7 @@ class RabbitMQ:
 
     slug: ClassVar[str] = "rabbitmq"
     name: ClassVar[str] = "RabbitMQ"
+    kind: ClassVar[str] = "messages"
     description: ClassVar[str] = message("Publishes a message for each changed profile.")
     icon: ClassVar[str] = (
         '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linejoin="round">'

@@ -49,12 +49,15 @@ class HttpApi:
 
     slug: ClassVar[str] = "http_api"
     name: ClassVar[str] = "HTTP API"
+    kind: ClassVar[str] = "webhooks"
     description: ClassVar[str] = message("Calls a web service for each changed profile.")
     icon: ClassVar[str] = (
         '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round">'
         '<circle cx="12" cy="12" r="9"/><path d="M3 12h18M12 3c5 5 5 13 0 18M12 3c-5 5-5 13 0 18"/></svg>'
     )
     batch_size: ClassVar[int] = 1
+    operations: ClassVar[tuple[Operation, ...]] = ("upsert", "remove", "erase")
+    abilities: ClassVar[tuple[Ability, ...]] = ("read",)
     credentials_schema: ClassVar[Schema] = CREDENTIALS
     settings_schema: ClassVar[Schema] = settings_schema.SETTINGS
     payload_schema: ClassVar[Schema] = {}

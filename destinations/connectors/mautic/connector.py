@@ -61,6 +61,7 @@ class Mautic:
 
     slug: ClassVar[str] = "mautic"
     name: ClassVar[str] = "Mautic"
+    kind: ClassVar[str] = "marketing"
     description: ClassVar[str] = message(
         "Creates and updates contacts in Mautic, found by their e-mail address."
     )

@@ -22,6 +22,7 @@ class Redis:
 
     slug: ClassVar[str] = "redis"
     name: ClassVar[str] = "Redis"
+    kind: ClassVar[str] = "databases"
     description: ClassVar[str] = message(
         "Adds a message for each changed profile to a stream, or keeps a hash for each."
     )
@@ -30,6 +31,7 @@ class Redis:
         '<path d="M12 3l9 4-9 4-9-4zM3 12l9 4 9-4M3 17l9 4 9-4"/></svg>'
     )
     operations: ClassVar[tuple[Operation, ...]] = ("upsert", "remove", "erase")
+    abilities: ClassVar[tuple[Ability, ...]] = ("read",)
     batch_size: ClassVar[int] = 500
     credentials_schema: ClassVar[Schema] = {
         "type": "object",
@@ -156,8 +158,7 @@ class Redis:
     )
 
     def abilities_with(self, settings: Mapping[str, JSON]) -> Collection[Ability]:
-        offered: tuple[Ability, ...] = ("read",)
-        return offered if settings.get("kind") == "hash" else ()
+        return self.abilities if settings.get("kind") == "hash" else ()
 
     def open(
         self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], runtime: Runtime | None = None

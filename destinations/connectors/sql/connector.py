@@ -179,7 +179,9 @@ class TableConnector:
     credentials_schema: ClassVar[Schema]
     settings_schema: ClassVar[Schema]
     payload_schema: ClassVar[Schema] = {}
+    kind: ClassVar[str] = "databases"
     operations: ClassVar[tuple[Operation, ...]] = ("upsert", "remove", "erase")
+    abilities: ClassVar[tuple[Ability, ...]] = ("fields", "read")
     batch_size: ClassVar[int] = 500
     presets: ClassVar[tuple[Preset, ...]] = _PRESETS
 
@@ -193,8 +195,7 @@ class TableConnector:
 
     def abilities_with(self, settings: Mapping[str, JSON]) -> Collection[Ability]:
         """One document has no fields that the database would know of."""
-        offered: tuple[Ability, ...] = ("fields", "read")
-        return offered[1:] if settings.get("json_column") else offered
+        return ("read",) if settings.get("json_column") else self.abilities
 
     def open(
         self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], runtime: Runtime | None = None

@@ -57,6 +57,7 @@ def test_the_start_is_in_order() -> None:
         ("/name", DELETED, "", "name is required"),
         ("/pusch", {}, "", "pusch is not a known field"),
         ("/push/requst", {}, "/push", "requst is not a known field"),
+        ("/kind", "magic", "/kind", "must be one of webhooks, marketing"),
         ("/docs", "javascript:alert(1)", "/docs", "https://"),
         ("/icon", ['M0 0"/><script>'], "/icon/0", "SVG path"),
         ("/answers/0/is", "denied", "/answers/0/is", "must be one of accepted, retry"),

@@ -65,6 +65,7 @@ class ManifestConnector:
         self.release: str = content["version"]
         self.name: str = content["name"]
         self.description: str = content["description"]
+        self.kind: str = content.get("kind", "other")
         self.docs: str = content.get("docs", "")
         self.icon = _icon(content.get("icon") or ICON)
         self.settings_schema: Schema = {
