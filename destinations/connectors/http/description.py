@@ -36,7 +36,7 @@ class Batch:
 
     `item` makes an item of a delivery (None: its payload), and `beside` an object whose keys it has, too,
     unless they are its own; the call's body has them as `items@`. Two items with the same `identity` never
-    share a call.
+    share a call, nor do two that differ in what `together` makes of them.
     """
 
     size: int
@@ -44,6 +44,7 @@ class Batch:
     item: Template | None = None
     beside: Template | None = None
     identity: Template | None = None
+    together: Template | None = None
     results: Sequence[Results] = ()
 
 

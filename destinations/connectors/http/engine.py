@@ -29,19 +29,19 @@ from destinations.connectors.base import (
     Unknown,
     Unreachable,
 )
-from destinations.connectors.http import answers, jobs, payload, rate_limits, replies, results
+from destinations.connectors.http import answers, jobs, rate_limits, replies, results
 from destinations.connectors.http import client as http
 from destinations.connectors.http.answers import Answers, Rule, Split, pointed, sources_of
 from destinations.connectors.http.auth.oauth2 import TIMEOUT, AccessTokens
 from destinations.connectors.http.description import (
     NOT_MADE,
-    Batch,
     Check,
     Description,
     Step,
     key_of,
     source_of,
 )
+from destinations.connectors.http.grouping import Group
 from destinations.connectors.http.jobs import Exchange
 from destinations.connectors.http.replies import Reply
 from destinations.connectors.http.results import Results, Sent
@@ -239,23 +239,23 @@ class _Push:
         if self._is.batch is None:
             return [[position] for position in range(len(deliveries))]
         groups: list[list[int]] = []
-        open_group = _Group(self._is.batch)
+        open_group = Group(self._is.batch)
         for position, delivery in enumerate(deliveries):
             if delivery.operation != "upsert":
                 groups.append([position])
-                open_group = _Group(self._is.batch)
+                open_group = Group(self._is.batch)
                 continue
             try:
                 item = self._items[id(delivery)] = self._is.item(delivery)
-                size, identity = open_group.measured(item, delivery)
+                one = open_group.measured(item, delivery)
             except NOT_MADE as error:
                 found[position] = _not_made(error)
                 continue
-            if not open_group.takes(size, identity):
-                open_group = _Group(self._is.batch)
+            if not open_group.takes(one):
+                open_group = Group(self._is.batch)
             if not open_group.positions:
                 groups.append(open_group.positions)
-            open_group.add(position, size, identity)
+            open_group.add(position, one)
         return groups
 
     def _outcomes(self, group: Sequence[Delivery]) -> list[Outcome]:
@@ -418,40 +418,6 @@ class _Push:
             return [outcome] * len(group)
         number = pointed(self._is.remote_id, reply)
         return [replace(outcome, remote={"id": number}) if number else outcome]
-
-
-class _Group:
-    """The items of one call, as far as there is room."""
-
-    def __init__(self, batch: Batch) -> None:
-        self._batch = batch
-        self._bytes = 0
-        self._identities: set[str] = set()
-        self.positions: list[int] = []
-
-    def measured(self, item: JSON, delivery: Delivery) -> tuple[int, str]:
-        """An item's bytes and identity. Raises NotationError, UnwritableError, UnusableError."""
-        size = len(payload.json_bytes(item)) + 1 if self._batch.bytes else 0
-        if size > self._batch.bytes:
-            too_large = message("it has more than the %(number)s bytes of a call", number=self._batch.bytes)
-            raise UnusableError(too_large, "too_large", "")
-        if self._batch.identity is None:
-            return size, ""
-        value = self._batch.identity.render({"item": item, "delivery": source_of(delivery)})
-        return size, "" if value is None else str(value)
-
-    def takes(self, size: int, identity: str) -> bool:
-        if not self.positions:
-            return True
-        has_room = len(self.positions) < self._batch.size and (
-            not self._batch.bytes or self._bytes + size <= self._batch.bytes
-        )
-        return has_room and not (identity and identity in self._identities)
-
-    def add(self, position: int, size: int, identity: str) -> None:
-        self.positions.append(position)
-        self._bytes += size
-        self._identities.add(identity)
 
 
 def _not_made(error: Exception) -> Outcome:

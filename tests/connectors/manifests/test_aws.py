@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
+from urllib.parse import quote
+
+import pytest
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from destinations.connectors import registry
 from destinations.connectors.base import Accepted, Delivery
-from tests.connectors.doubles.cloud.aws import Aws, Kinesis, Sns, SqsFifo
+from destinations.connectors.http.auth import aws_sigv4
+from destinations.connectors.http.client import Request
+from tests.connectors.doubles.cloud.aws import S3, Aws, Kinesis, Sns, SqsFifo
 
 SENT = Delivery({"id": "p-1", "name": "Zoë"}, "1:1", key="p-1", version=3)
 REMOVED = Delivery(None, "1:2", operation="erase", key="p-1", version=4)
@@ -79,3 +88,27 @@ def test_records_of_one_profile_stand_in_order_in_its_shard() -> None:
         records = peer.client.get_records(ShardIterator=begin["ShardIterator"])["Records"]
     assert [json.loads(one["Data"]) for one in records] == COMES
     assert {one["PartitionKey"] for one in records} == {"p-1"}
+
+
+def test_a_bucket_has_an_object_for_each_profile() -> None:
+    with S3() as peer:
+        pushed(peer, SENT)
+        held = peer.client.get_object(Bucket="customers", Key="profiles/p-1.json")
+        assert json.load(held["Body"]) == SENT.payload
+        assert held["ContentType"] == "application/json"
+        assert held["Metadata"] == {"version": "3", "idempotency-key": "1:1"}
+        pushed(peer, REMOVED)
+        assert "Contents" not in peer.client.list_objects_v2(Bucket="customers")
+
+
+@pytest.mark.parametrize("key", ["p-1", "a/b", "Zoë +%~?", "user@x.example"])
+@pytest.mark.parametrize("token", ["", "session-t0ken"])
+def test_a_call_to_s3_is_signed_as_by_aws_own_client(key: str, token: str) -> None:
+    url = f"https://customers.s3.eu-central-1.amazonaws.com/profiles/{quote(key, safe='')}.json"
+    data, headers = b'{"id":"p-1"}', {"Content-Type": "application/json", "x-amz-meta-version": "3"}
+    theirs = AWSRequest("PUT", url.replace("%2F", "/"), headers, data)
+    S3SigV4Auth(Credentials("AKIATESTS", "s3cret", token or None), "s3", "eu-central-1").add_auth(theirs)
+    moment = datetime.strptime(theirs.headers["X-Amz-Date"], "%Y%m%dT%H%M%S%z")
+    keys = aws_sigv4.Credentials("AKIATESTS", "s3cret", "eu-central-1", "s3", token)
+    ours = aws_sigv4.signed(Request("PUT", url, headers, data), keys, moment)
+    assert theirs.headers["Authorization"] == ours.headers["Authorization"]

@@ -8,7 +8,8 @@ from destinations.connectors import registry
 from destinations.connectors.base import Accepted, Delivery, Rejected
 from destinations.connectors.testing import check_contract
 from tests.connectors.doubles.advertising.google_analytics import GoogleAnalytics
-from tests.connectors.doubles.cloud.aws import EventBridge, Kinesis, Sns, Sqs
+from tests.connectors.doubles.cloud.aws import S3, EventBridge, Kinesis, Sns, Sqs
+from tests.connectors.doubles.cloud.google import PubSub
 from tests.connectors.doubles.crm.activecampaign import ActiveCampaign
 from tests.connectors.doubles.crm.civicrm import CiviCrm
 from tests.connectors.doubles.crm.hubspot import HubSpot
@@ -41,6 +42,8 @@ DOUBLES: list[type[System]] = [
     Klaviyo,
     Mailchimp,
     OpenSearch,
+    PubSub,
+    S3,
     Salesforce,
     Slack,
     Sns,

@@ -258,7 +258,7 @@ def _check_combination(manifest: Manifest, is_batch: bool) -> None:
         wrong += [(("push", "update"), alone)] if "update" in push else []
         wrong += [(("poll", "remote_id"), alone)] if "remote_id" in poll else []
     else:
-        wrong += [((name,), several) for name in ("identity", "results") if name in content]
+        wrong += [((name,), several) for name in ("identity", "together", "results") if name in content]
         wrong += [(("push", "item"), several)] if "item" in push else []
         wrong += [(("poll", "results"), several)] if "results" in poll else []
         wrong += [(("limits", "bytes"), several)] if "bytes" in content.get("limits", {}) else []
@@ -404,9 +404,10 @@ def _given(manifest: Manifest, keys: Keys) -> Any:
 def _batch(manifest: Manifest, limits: Mapping[str, Any], push: Mapping[str, Any]) -> Batch:
     content = manifest.content
     item, beside = _item(manifest, push)
-    identity = None
-    if "identity" in content:
-        identity = manifest.template(content["identity"], results.SENT, "identity")
+    identity, together = (
+        manifest.template(content[name], results.SENT, name) if name in content else None
+        for name in ("identity", "together")
+    )
     lists = _results(manifest, "results")
     keyed = lists or _results(manifest, "poll", "results")
     return Batch(
@@ -415,6 +416,7 @@ def _batch(manifest: Manifest, limits: Mapping[str, Any], push: Mapping[str, Any
         item=item,
         beside=beside,
         identity=identity or (keyed[0].key if keyed else None),
+        together=together,
         results=lists,
     )
 

@@ -1,4 +1,4 @@
-"""SQS, SNS, Kinesis and EventBridge: moto, an implementation of AWS's interfaces by others, as a server.
+"""SQS, SNS, Kinesis, EventBridge and S3: moto, an implementation of AWS's interfaces by others, as a server.
 
 Moto lets everybody in and refuses nothing for its size, so a gate before it knows the access key and how much
 AWS takes in a call. What AWS says to wrong keys is from its documentation ("Common errors").
@@ -176,3 +176,37 @@ class EventBridge(Aws):
 
     def documents(self, request: SeenRequest) -> list[Any]:
         return [json.loads(one["Detail"]) for one in json.loads(request.body)["Entries"]]
+
+
+class S3(Aws):
+    """With the bucket's name in the path, as most that are not AWS want it."""
+
+    slug = service = "s3"
+    largest = 5 * 1024 * 1024 * 1024
+    settings = {"folder": "profiles"}
+
+    def set_up(self) -> None:
+        place = {"LocationConstraint": REGION}
+        self.client.create_bucket(Bucket="customers", CreateBucketConfiguration=place)
+        self.credentials = {**self.credentials, "base_url": f"{self.url}/customers"}
+        self.wrong_credentials = {**self.wrong_credentials, "base_url": f"{self.url}/customers"}
+
+    def refused(self) -> Sequence[Any]:
+        return [{"name": "ultramarine \ud800"}]
+
+    def changes(self, request: SeenRequest) -> bool:
+        return request.method != "GET"
+
+    def documents(self, request: SeenRequest) -> list[Any]:
+        return [{"payload": json.loads(request.body)}] if request.body else []
+
+    def refusal(self, request: Any) -> Answered:
+        told = "The AWS Access Key Id you provided does not exist in our records."
+        key = request.headers.get("Authorization")
+        return _fault(403, "InvalidAccessKeyId", f"{told} {key}")
+
+
+def _fault(status: int, code: str, message: str) -> Answered:
+    """As S3 says it."""
+    body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    return status, {"Content-Type": "application/xml"}, body.encode()
