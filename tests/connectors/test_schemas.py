@@ -103,7 +103,7 @@ def test_secret_fields() -> None:
     assert schemas.secret_fields(HttpApi.credentials_schema) == [
         *("password", "token", "headers", "signing_secrets"),
         *("oauth2.client_secret", "oauth2.refresh_token", "oauth2.private_key"),
-        *("aws.secret_key", "aws.session_token", "azure.key", "proxy"),
+        *("aws.secret_key", "aws.session_token", "azure.key", "jwt.key", "proxy"),
     ]
     assert schemas.secret_fields(RabbitMQ.credentials_schema) == ["uri"]
 

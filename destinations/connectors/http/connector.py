@@ -21,7 +21,13 @@ from destinations.connectors.base import (
 )
 from destinations.connectors.http import answers, client, results, settings_schema, templates
 from destinations.connectors.http.answers import Answers
-from destinations.connectors.http.auth import aws_sigv4, azure_sas, jwt_bearer, webhook_signature
+from destinations.connectors.http.auth import (
+    aws_sigv4,
+    azure_sas,
+    jwt_bearer,
+    shared_key_jwt,
+    webhook_signature,
+)
 from destinations.connectors.http.auth.code_grant import CodeGrant
 from destinations.connectors.http.auth.credentials_schema import CREDENTIALS
 from destinations.connectors.http.auth.oauth2 import Grant
@@ -41,7 +47,7 @@ _SINGLE = ["profile", "delivery", *_FIXED]
 _LEAVING = ["delivery", *_FIXED]  # who leaves has no document any more
 _MANY = ["items", *_FIXED]
 _ITEM = ["delivery", "settings"]  # what wraps the items may take them apart
-_MADE = ("oauth2", "aws", "azure")  # credentials that an Authorization header is made of
+_MADE = ("oauth2", "aws", "azure", "jwt")  # credentials that an Authorization header is made of
 
 
 class HttpApi:
@@ -124,11 +130,12 @@ def described(credentials: Value, settings: Value) -> Description:
     if given["proxy"]:
         client.check_proxy(given["proxy"])
     base = Base(client.normal_url(url), _headers(given, options, authorization))
+    jwt = shared_key_jwt.credentials(**given["jwt"]) if given.get("jwt") else None
     upsert, update = _upserts(options, base)
     return Description(
         base=base,
         upsert=upsert,
-        redactor=_redactor(given, options, authorization),
+        redactor=_redactor(given, options, [authorization[6:].strip(), jwt.written if jwt else ""]),
         update=update,
         remove=_leaving(options, "remove", base),
         erase=_leaving(options, "erase", base),
@@ -141,6 +148,7 @@ def described(credentials: Value, settings: Value) -> Description:
         signer=_signer(given, options),
         aws=aws_sigv4.Credentials(**given["aws"]) if given.get("aws") else None,
         azure=azure_sas.Credentials(**given["azure"]) if given.get("azure") else None,
+        jwt=jwt,
         constants={"settings": schemas.mask(HttpApi.settings_schema, options), "credentials": given},
         timeout=float(options["timeout"]),
         proxy=given["proxy"],
@@ -240,12 +248,13 @@ def _signer(given: Value, options: Value) -> webhook_signature.WebhookSigner | N
     return webhook_signature.signer(sign["scheme"], given["signing_secrets"], sign["header"])
 
 
-def _redactor(given: Value, options: Value, authorization: str) -> Redactor:
+def _redactor(given: Value, options: Value, made: Sequence[str]) -> Redactor:
+    """`made`: secrets that are made of those that were entered."""
     secrets = schemas.secrets(HttpApi.credentials_schema, given) + schemas.secrets(
         HttpApi.settings_schema, options
     )
     names = [*given["headers"], (options.get("sign") or {}).get("header", "")]
-    return Redactor([*secrets, *url_secrets(given["proxy"]), authorization[6:].strip()], filter(None, names))
+    return Redactor([*secrets, *url_secrets(given["proxy"]), *made], filter(None, names))
 
 
 def _headers(given: Value, options: Value, authorization: str) -> dict[str, str]:
@@ -285,7 +294,9 @@ def _authorization(given: Value) -> tuple[str, str]:
     )
     if sum(map(bool, ways)) > 1:
         raise ConfigurationError(
-            message("give only one of a token, a user name and password, OAuth 2, AWS, and Azure")
+            message(
+                "give only one of a token, a user name and password, OAuth 2, AWS, Azure, and a shared key"
+            )
         )
     if given["token"]:
         bearer = {"Authorization": f"Bearer {given['token'].strip()}"}

@@ -17,7 +17,7 @@ from destinations.connectors.base import JSON, Delivery, Token
 from destinations.connectors.http import client as http
 from destinations.connectors.http import payload
 from destinations.connectors.http.answers import Answers
-from destinations.connectors.http.auth import aws_sigv4, azure_sas
+from destinations.connectors.http.auth import aws_sigv4, azure_sas, shared_key_jwt
 from destinations.connectors.http.auth.code_grant import CodeGrant
 from destinations.connectors.http.auth.oauth2 import Grant
 from destinations.connectors.http.auth.webhook_signature import WebhookSigner
@@ -121,6 +121,7 @@ class Description:
     signer: WebhookSigner | None = None
     aws: aws_sigv4.Credentials | None = None
     azure: azure_sas.Credentials | None = None
+    jwt: shared_key_jwt.Credentials | None = None
     constants: Mapping[str, JSON] = field(default_factory=dict)
     timeout: float = 10.0
     proxy: str = ""
@@ -201,6 +202,8 @@ class Description:
         if self.azure is not None:
             request = replace(request, url=http.normal_url(request.url))
             request = azure_sas.signed(request, self.azure, int(time.time()))
+        if self.jwt is not None:
+            request = shared_key_jwt.signed(request, self.jwt, int(time.time()))
         return request
 
     def with_token(self, request: http.Request, key: str, token: Token) -> http.Request:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
+from destinations.connectors.base import MemoryTokenStore
 from destinations.connectors.testing import HttpPeer, SeenRequest
 
 Answered = tuple[int, dict[str, str], bytes]
@@ -28,6 +30,7 @@ class System(HttpPeer):
     def __init__(self) -> None:
         super().__init__()
         self.stored: dict[str, Any] = {}
+        self.runtime = replace(self.runtime, tokens=MemoryTokenStore())  # of no other system
 
     def answer(self, request: SeenRequest) -> Answered:
         path, _mark, query = request.path.partition("?")

@@ -24,7 +24,13 @@ from destinations.connectors.base import (
     SignInAgain,
     Unreachable,
 )
-from destinations.connectors.http.auth import aws_sigv4, azure_sas, jwt_bearer, webhook_signature
+from destinations.connectors.http.auth import (
+    aws_sigv4,
+    azure_sas,
+    jwt_bearer,
+    shared_key_jwt,
+    webhook_signature,
+)
 from destinations.connectors.http.client import Request
 from destinations.connectors.http.connector import HttpApi
 
@@ -400,3 +406,60 @@ def test_a_refresh_token_that_is_refused_needs_a_person(double, loopback) -> Non
     ):
         session.push([Delivery({}, "k")])
     assert "made-up" not in str(raised.value)
+
+
+# Tokens of shared keys
+
+
+def test_a_token_of_a_shared_key_is_that_of_the_standard() -> None:
+    key = "your-256-bit-secret"
+    made = shared_key_jwt.token(shared_key_jwt.credentials(key, subject="1234567890"), 1_516_239_022)
+    signed, _dot, signature = made.rpartition(".")
+    header, claims = (json.loads(base64.urlsafe_b64decode(part + "==")) for part in signed.split("."))
+    assert header == {"alg": "HS256", "typ": "JWT"}
+    assert claims == {"sub": "1234567890", "iat": 1_516_239_022, "exp": 1_516_239_142}
+    expected = hmac.new(key.encode(), signed.encode(), hashlib.sha256).digest()
+    assert base64.urlsafe_b64decode(signature + "=") == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "key", "key_id"),
+    [
+        ({"key": " a:b "}, b"a:b", ""),
+        ({"key": "64b1:00ff", "encoding": "hex"}, b"\x00\xff", "64b1"),
+        ({"key": "00ff", "encoding": "hex", "key_id": "64b1"}, b"\x00\xff", "64b1"),
+        ({"key": "me:AP8=", "encoding": "base64"}, b"\x00\xff", "me"),
+    ],
+)
+def test_shared_keys_are_read_as_services_show_them(given: Any, key: bytes, key_id: str) -> None:
+    made = shared_key_jwt.credentials(**given)
+    assert (made.key, made.key_id) == (key, key_id)
+    assert "a:b" not in repr(made)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"key": "64b1:xyz", "encoding": "hex"}, "written in hex"),
+        ({"key": "64b1:", "encoding": "hex"}, "written in hex"),
+        ({"key": "a:b!", "encoding": "base64"}, "written in base64"),
+        ({"key": " "}, "is missing"),
+    ],
+)
+def test_shared_keys_that_cannot_sign_are_refused_when_saved(given: Any, says: str) -> None:
+    with pytest.raises(ConfigurationError, match=says) as raised:
+        HttpApi().open({"url": "https://h.example", "jwt": given}, {})
+    assert "64b1" not in str(raised.value)
+
+
+def test_a_shared_key_is_shown_neither_whole_nor_without_its_id(server, loopback) -> None:
+    secret = "00112233445566778899aabb"
+    server.answers.append((422, {}, f"no {secret} of 64b1:{secret}".encode()))
+    given = {"url": server.url, "jwt": {"key": f"64b1:{secret}", "encoding": "hex"}}
+    with HttpApi().open(given, {}, loopback) as session:
+        (outcome,) = session.push([Delivery({}, "k")])
+    assert secret not in repr(outcome)
+    assert secret not in repr(HttpApi().describe(given, {}, Delivery({}, "k")))
+    sent = server.seen[0].headers["Authorization"]
+    assert sent.startswith("Bearer ey")
+    assert sent.removeprefix("Bearer ") not in repr(outcome)

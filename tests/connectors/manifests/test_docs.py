@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from base64 import urlsafe_b64decode
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,21 @@ def rows(schema: Any, prefix: str = "") -> Any:
         if "$ref" not in field:
             yield from rows(field, f"{prefix}{name}.")
             yield from rows(field.get("items", {}), f"{prefix}{name}[].")
+
+
+def test_ghosts_key_signs_in_as_the_page_says(server, loopback) -> None:
+    (example,) = blocks("auth")
+    content = json.loads(start.text("acme")) | example
+    content["credentials"] = {
+        "type": "object",
+        "properties": {"key": {"type": "string", "secret": True}, "base_url": {"type": "string"}},
+    }
+    made = files.made_of(json.dumps(content).encode(), "acme.json")
+    with made.open({"key": "64b1f2:00ff", "base_url": server.url}, {}, loopback) as session:
+        session.check()
+    scheme, token = server.seen[0].headers["Authorization"].split()
+    header, claims = (json.loads(urlsafe_b64decode(part + "==")) for part in token.split(".")[:2])
+    assert (scheme, header["kid"], claims["aud"]) == ("Ghost", "64b1f2", "/admin/")
 
 
 def test_the_migration_brings_what_is_stored_to_its_new_form() -> None:

@@ -63,6 +63,7 @@ def connector(auth: Any):
             ...,
         ),
         ({"type": "azure", "key_name": "credentials@user", "key": "credentials@key"}, "Authorization", ...),
+        ({"type": "jwt", "key": "credentials@key", "issuer": "credentials@user"}, "Authorization", ...),
     ],
 )
 def test_who_is_calling_is_sent_and_not_shown(server, loopback, auth, header, value) -> None:
@@ -129,6 +130,7 @@ def test_a_person_may_have_to_let_us_in() -> None:
         ({"type": "bearer", "token": "credentials@key"}, "auth.token"),
         ({"type": "header", "name": "X-Key", "value": "credentials@key"}, "auth.value"),
         ({"type": "query", "name": "key", "value": "credentials@key"}, "auth.value"),
+        ({"type": "jwt", "key": "credentials@key"}, "auth.key"),
     ],
 )
 def test_what_is_missing_is_said(auth, says: str) -> None:

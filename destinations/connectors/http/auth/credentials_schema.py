@@ -239,6 +239,61 @@ CREDENTIALS: Final[Schema] = {
             "required": ["key_name", "key"],
             "additionalProperties": False,
         },
+        "jwt": {
+            "type": "object",
+            "title": message("Shared key"),
+            "topic": message("Shared key"),
+            "description": message(
+                "For services that want a short-lived token (JWT, HS256) signed with a key."
+            ),
+            "properties": {
+                "key": {
+                    "type": "string",
+                    "title": message("Key"),
+                    "description": message(
+                        "As the service shows it, in hex and base64 also as id:key. Never sent: it signs."
+                    ),
+                    "minLength": 1,
+                    "secret": True,
+                },
+                "encoding": {
+                    "type": "string",
+                    "title": message("Key is written in"),
+                    "description": message("How the key is written."),
+                    "enum": ["text", "hex", "base64"],
+                    "default": "text",
+                },
+                "key_id": {
+                    **_TEXT,
+                    "title": message("Key id"),
+                    "description": message("Where the service names its keys (kid)."),
+                },
+                "issuer": {
+                    **_TEXT,
+                    "title": message("Issuer"),
+                    "description": message("Where the service asks for one (iss)."),
+                },
+                "subject": {
+                    **_TEXT,
+                    "title": message("Subject"),
+                    "description": message("Where the service asks for one (sub)."),
+                },
+                "audience": {
+                    **_TEXT,
+                    "title": message("Audience"),
+                    "description": message("Where the service asks for one (aud)."),
+                },
+                "prefix": {
+                    "type": "string",
+                    "title": message("Before the token"),
+                    "description": message("The word before it in the header Authorization."),
+                    "pattern": "^[A-Za-z][A-Za-z0-9_-]*$",
+                    "default": "Bearer",
+                },
+            },
+            "required": ["key"],
+            "additionalProperties": False,
+        },
         "proxy": {
             "type": "string",
             "title": message("Proxy"),

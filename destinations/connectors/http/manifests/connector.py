@@ -144,6 +144,7 @@ class ManifestConnector:
             signer=sign_in.signer,
             aws=sign_in.aws,
             azure=sign_in.azure,
+            jwt=sign_in.jwt,
             constants={"credentials": given, "settings": options},
         )
 

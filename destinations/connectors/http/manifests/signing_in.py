@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from destinations.connectors import schemas
 from destinations.connectors.base import JSON, ConfigurationError
-from destinations.connectors.http.auth import aws_sigv4, azure_sas, webhook_signature
+from destinations.connectors.http.auth import aws_sigv4, azure_sas, shared_key_jwt, webhook_signature
 from destinations.connectors.http.auth.credentials_schema import CREDENTIALS
 from destinations.connectors.http.auth.oauth2 import Grant
 from destinations.connectors.http.auth.webhook_signature import WebhookSigner
@@ -33,6 +33,7 @@ _KEYS: Final[Mapping[str, Sequence[str]]] = {
     ),
     "signature": ("scheme", "header", "secrets"),
     "azure": ("key_name", "key", "resource"),
+    "jwt": ("key", "encoding", "key_id", "issuer", "subject", "audience", "prefix"),
     "aws": ("access_key", "secret_key", "session_token", "region", "service"),
 }
 
@@ -47,6 +48,7 @@ class SignIn:
     signer: WebhookSigner | None = None
     aws: aws_sigv4.Credentials | None = None
     azure: azure_sas.Credentials | None = None
+    jwt: shared_key_jwt.Credentials | None = None
     secrets: Sequence[str] = ()
 
 
@@ -109,6 +111,12 @@ def _azure(values: Mapping[str, Any]) -> SignIn:
     return SignIn(azure=azure_sas.Credentials(**{name: str(value) for name, value in values.items()}))
 
 
+def _jwt(values: Mapping[str, Any]) -> SignIn:
+    given = {name: str(value) for name, value in values.items() if name != "key"}
+    made = shared_key_jwt.credentials(_needed(values, "key"), **given)
+    return SignIn(jwt=made, secrets=[made.written])
+
+
 def _aws(values: Mapping[str, Any]) -> SignIn:
     return SignIn(aws=aws_sigv4.Credentials(**{name: str(value) for name, value in values.items()}))
 
@@ -123,6 +131,7 @@ _SIGN_INS: Final = {
     "signature": _signature,
     "aws": _aws,
     "azure": _azure,
+    "jwt": _jwt,
 }
 
 
