@@ -64,7 +64,7 @@ def signed(request: Request, credentials: Credentials, now: int) -> Request:
 
 def token(credentials: Credentials, now: int) -> str:
     header = given({"alg": "HS256", "typ": "JWT", "kid": credentials.key_id})
-    claims = {
+    claims: dict[str, str | int] = {
         "iss": credentials.issuer,
         "sub": credentials.subject,
         "aud": credentials.audience,
