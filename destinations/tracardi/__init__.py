@@ -1,0 +1,1 @@
+"""What Tracardi holds, made into resources, destinations and profiles; docs/tracardi.md is its page."""
