@@ -67,9 +67,10 @@ def problem(extension: Extension) -> str:
 
 
 def refresh(**_: Any) -> None:
-    """The catalogue lists every connector that is installed on this machine."""
+    """The catalogue lists every connector that is installed on this machine; only what changed is written."""
+    known = Extension.objects.in_bulk()
     for connector in registry.all_connectors():
-        Extension.objects.update_or_create(
-            slug=connector.slug,
-            defaults={"name": connector.name, "description": connector.description},
-        )
+        said = {"name": connector.name, "description": connector.description}
+        row = known.get(connector.slug)
+        if row is None or (row.name, row.description) != (connector.name, connector.description):
+            Extension.objects.update_or_create(slug=connector.slug, defaults=said)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import timedelta
 
 from django.utils import timezone
 
-from destinations.connectors import registry
+from destinations.connectors import registry, schemas
 from destinations.connectors.base import Ability, ConfigurationError, ConnectorError, Field, abilities
-from destinations.models import Destination, KnownFields
+from destinations.models import Destination, KnownFields, Resource
 from destinations.sync.sessions import runtime
 from tracsync.common.encryption import UndecryptableValue
 from tracsync.common.messages import message
@@ -66,6 +67,26 @@ def refresh(destination: Destination) -> KnownFields:
         row.problem = message("the connector failed with %(name)s", name=type(error).__name__)
     row.save()
     return row
+
+
+def learn(resource: Resource, use_test: bool) -> None:
+    """Ask the system once that it is known to answer, for those who write a mapping next.
+
+    Only where its fields hang on no setting that a person has to choose. A failure is nobody's concern yet.
+    """
+    connector = registry.find(resource.type_id)
+    drafted = Destination(resource=resource, use_test_credentials=use_test)
+    if connector is None or not offers(drafted):
+        return
+    if schemas.validate(connector.settings_schema, schemas.with_defaults(connector.settings_schema, {})):
+        return
+    with suppress(Exception):
+        found = bounded(_fetched(drafted))
+        KnownFields.objects.update_or_create(
+            resource=resource,
+            use_test=use_test,
+            defaults={"fields": found, "fetched_at": timezone.now(), "problem": ""},
+        )
 
 
 def bounded(found: Iterable[Field]) -> list[dict[str, object]]:

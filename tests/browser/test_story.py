@@ -80,8 +80,11 @@ def person(request, browser, base, barriers):
 
 def install_extension(person):
     person.begin_step("Install an extension")
-    person.page.get_by_role("row").filter(has_text="HTTP API").get_by_role("button", name="Install").click()
-    expect(person.page.get_by_role("row").filter(has_text="HTTP API")).to_contain_text("Uninstall")
+    person.look()
+    person.page.get_by_role("link", name="HTTP API", exact=True).first.click()
+    person.look()
+    person.press("Install")
+    expect(person.page.locator("[aria-current=step]")).to_contain_text("Say how to reach it")
 
 
 def add_resource(person, url):

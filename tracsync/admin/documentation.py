@@ -46,7 +46,7 @@ TOPICS = {
     "destinations_replay": "admin#recover-a-failed-day",
     "destinations_backfill": "operations#backfills",
     "destinations_resource": "connectors",
-    "destinations_extension": "connectors",
+    "destinations_extension": "admin#the-gallery",
     "profiles_profile": "admin#why-was-this-customer-not-sent",
     "profiles_importjob": "admin#importing-a-file",
     "profiles_profile_add": "admin#editing-a-profile",
@@ -94,6 +94,15 @@ def read(name: str) -> Page:
         raise KeyError(name)
     path = DIRECTORY / f"{name}.md"
     return _rendered(path, path.stat().st_mtime)
+
+
+def of_system(slug: str) -> str:
+    """The address of what is written about a connector; "" where nothing is."""
+    for name in names():
+        for heading in read(name).headings:
+            if heading.text.endswith(f" ({slug})"):
+                return url(f"{name}#{heading.anchor}")
+    return ""
 
 
 def view(request: HttpRequest, page: str = FIRST, **context: Any) -> HttpResponse:

@@ -14,6 +14,7 @@ from tracsync.common.installation import command
 
 register = template.Library()
 register.simple_tag(command)
+register.simple_tag(documentation.of_system)
 
 
 @register.simple_tag(takes_context=True)

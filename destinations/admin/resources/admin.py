@@ -7,7 +7,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Count
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
 from django.urls import URLPattern, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -16,9 +17,9 @@ from destinations import configuration
 from destinations.admin.base.confirm_before_save import BACK, SEALED, AsksBeforeSaving, shown_revision
 from destinations.admin.base.object_actions import Act, ActingAdmin, Button, Question
 from destinations.admin.base.tags import TagFilter
-from destinations.admin.resources import authorise
+from destinations.admin.resources import authorise, gallery, guide
 from destinations.admin.resources.form import SETS, TITLES, ResourceForm, fieldsets, removed, resource_form
-from destinations.configuration import revisions
+from destinations.configuration import revisions, target_fields
 from destinations.configuration.history import Author
 from destinations.connectors.base import ConnectorError
 from destinations.insight import preview
@@ -31,13 +32,21 @@ from tracsync.common.translation import translated
 MOST_NAMED = 10
 
 
-def check(request: HttpRequest, model_admin: ActingAdmin, resource: Resource) -> None:
+def check(request: HttpRequest, model_admin: ActingAdmin, resource: Resource) -> HttpResponse | None:
+    """Whether the connection is in order; where it is, the system's fields are asked for as well."""
     use_test = request.POST.get("set") == "test"
     which = TITLES["test" if use_test else "production"]
     try:
-        model_admin.say(request, f"{which}: {translated(preview.check(resource, use_test))}")
+        said = preview.check(resource, use_test)
     except (ConnectorError, UndecryptableValue) as error:
-        model_admin.say(request, f"{which}: {translated(str(error))}", warning=True)
+        said, is_fine = str(error), False
+    else:
+        is_fine = True
+        target_fields.learn(resource, use_test)
+    model_admin.say(request, f"{which}: {translated(said)}", warning=not is_fine)
+    if not use_test:
+        guide.note_test(request, resource, is_fine=is_fine)
+    return redirect(guide.url(resource)) if guide.GUIDED in request.POST else None
 
 
 @admin.register(Resource)
@@ -78,7 +87,8 @@ class ResourceAdmin(AsksBeforeSaving, LeanAdmin):
         """First the type, then the fields that it needs."""
         if self.has_add_permission(request) and self._extension(request, None) is None:
             choices = [
-                {"name": one.name, "text": translated(one.description), "query": f"type={one.slug}"}
+                {"card": gallery.card(one), "name": one.name, "text": translated(one.description)}
+                | {"query": f"type={one.slug}"}
                 for one in Extension.objects.filter(installed_at__isnull=False)
             ]
             return self.page(
@@ -129,6 +139,17 @@ class ResourceAdmin(AsksBeforeSaving, LeanAdmin):
 
     def save_model(self, request: HttpRequest, obj: Resource, form: Any, change: bool) -> None:
         configuration.save(obj, by=Author.from_user(request.user), expected=shown_revision(request))
+
+    def response_post_save_add(self, request: HttpRequest, obj: Resource) -> HttpResponseRedirect:
+        """To its system's page, where testing the connection is next."""
+        if request.user.has_perm("destinations.view_extension"):
+            return redirect(guide.url(obj))
+        return super().response_post_save_add(request, obj)
+
+    def response_post_save_change(self, request: HttpRequest, obj: Resource) -> HttpResponseRedirect:
+        if guide.GUIDED in request.GET:
+            return redirect(guide.url(obj))
+        return super().response_post_save_change(request, obj)
 
     def buttons(self, request: HttpRequest, obj: Resource) -> Iterable[Button]:
         for name in SETS:

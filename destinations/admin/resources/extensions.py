@@ -7,18 +7,22 @@ from functools import partial
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import URLPattern
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from destinations.admin.base.object_actions import Act, ActingAdmin, Button, Question, ReadOnly
+from destinations.admin.resources import gallery, guide
 from destinations.configuration import catalogue
 from destinations.configuration.catalogue import ExtensionInUse
-from destinations.connectors import registry
+from destinations.connectors import introduction, registry
 from destinations.connectors.base import ConnectorError
+from destinations.connectors.introduction import KINDS
 from destinations.models import Extension
 from tracsync.common.bounded_lists import LeanAdmin, NullFilter
 from tracsync.common.messages import message
@@ -83,7 +87,11 @@ def _switch_one(
     request: HttpRequest, model_admin: ActingAdmin, extension: Extension, *, install: bool
 ) -> HttpResponse | None:
     _switch(request, model_admin, extension, install=install)
-    return redirect("admin:destinations_extension_changelist") if "list" in request.GET else None
+    return redirect("admin:destinations_extension_table") if "list" in request.GET else None
+
+
+def _table(request: HttpRequest, model_admin: ExtensionAdmin) -> Any:
+    return model_admin.table_view(request)
 
 
 INSTALL = Act(partial(_switch_one, install=True))
@@ -96,28 +104,42 @@ class ExtensionAdmin(ActingAdmin, ReadOnly, LeanAdmin):
     list_filter = ("type", InstalledFilter)
     search_fields = ("name", "slug", "description")
     search_help_text = gettext_lazy("A part of the name or description.")
-    fields = ("name", "slug", "kind", "about", "version", "origin", "problem", "installed_at")
+    fields = ("slug", "kind", "version", "origin", "installed_at")
     actions = (install, uninstall)
     acts = {"install": INSTALL, "uninstall": UNINSTALL}
     ordering = ("type", "name")
+    change_form_template = "admin/tracsync/resources/system.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        """The table, before the addresses of objects."""
+        return [self.route("table/", _table, "table"), *super().get_urls()]
 
     def has_act_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("destinations.change_extension")
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        """What packages and the folder have added since the last look is listed, too, and what is wrong."""
-        if self.has_view_permission(request):
+        """A gallery; what packages and the folder have added since the last look is in it, too."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if request.method == "POST":  # of actions
+            return super().changelist_view(request, extra_context)
+        catalogue.refresh()
+        return gallery.page(request, self)
+
+    def table_view(self, request: HttpRequest) -> Any:
+        """All of them below each other, to install several at once; with what is wrong above it."""
+        if self.has_view_permission(request) and request.method == "GET":
             catalogue.refresh()
             for problem in registry.problems():
                 self.say(request, _("A connector is left out: %s") % translated(problem), warning=True)
-        return super().changelist_view(request, extra_context)
+        return super().changelist_view(request)
 
     def get_list_display(self, request: HttpRequest) -> Any:
         return self.list_display if self.has_act_permission(request) else self.list_display[:-1]
 
-    @admin.display(description=gettext_lazy("type"), ordering="type")
+    @admin.display(description=gettext_lazy("kind"))
     def kind(self, extension: Extension) -> str:
-        return _("destination") if extension.type == "destination" else extension.type
+        return translated(KINDS[introduction.kind_of(registry.find(extension.pk))])
 
     @admin.display(description=gettext_lazy("description"))
     def about(self, extension: Extension) -> str:
@@ -129,20 +151,7 @@ class ExtensionAdmin(ActingAdmin, ReadOnly, LeanAdmin):
 
     @admin.display(description=gettext_lazy("from"))
     def origin(self, extension: Extension) -> str:
-        """Where it comes from, in words."""
-        found = registry.origin(extension.pk)
-        if found is None:
-            return _("nowhere: its package or file is gone")
-        words = {
-            "tracsync": "tracsync",
-            "package": _("package %(name)s"),
-            "folder": _("%(name)s in the folder of connectors"),
-        }
-        return words[found.kind] % {"name": found.where}
-
-    @admin.display(description=gettext_lazy("cannot be used because"))
-    def problem(self, extension: Extension) -> str:
-        return translated(catalogue.problem(extension))
+        return gallery.origin(extension)
 
     @admin.display(description=gettext_lazy("installed"), boolean=True)
     def is_installed(self, extension: Extension) -> bool:
@@ -157,6 +166,12 @@ class ExtensionAdmin(ActingAdmin, ReadOnly, LeanAdmin):
 
     def buttons(self, request: HttpRequest, obj: Extension) -> list[Button]:
         return [self._button(obj)]
+
+    def panel(self, request: HttpRequest, obj: Extension) -> dict[str, Any]:
+        """The way from it to a destination."""
+        shown = gallery.card(obj)
+        way = guide.context(request, obj, is_usable=not shown.problem)
+        return {"system": shown, "way": way, "docs_url": getattr(registry.find(obj.pk), "docs", "")}
 
     def _button(self, extension: Extension) -> Button:
         if extension.installed:
