@@ -6,15 +6,17 @@ costs as much as checking the document.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Any, NamedTuple
 
-from django.db import connections, models
+from django.db import connection, connections, models
 
 from profiles import documents
 from profiles.documents import Sealed
+from tracsync.common.lookups import among
 
 TABLE = "profiles_profile"
 COLUMNS = ("id", "document", "digest", "version", "created_at", "changed_at", "first_changed_at")
@@ -39,6 +41,9 @@ _CREATE = f"""{_INSERT}{_ROW} ON CONFLICT (id) DO UPDATE SET
 # Nothing of the document stays. What was not handed on is not any more: the deletion is told in its place.
 _BURY = f"""UPDATE {TABLE} SET document = %s, digest = '', version = version + 1, changed_at = %s,
     first_changed_at = NULL, deleted_at = %s, deleted_by = %s WHERE id = %s"""  # noqa: S608 - as above
+
+
+_HANDED_ON = f"UPDATE {TABLE} SET first_changed_at = NULL WHERE digest > '' AND id {{ids}}"  # noqa: S608 - as above
 
 
 class Row(NamedTuple):
@@ -81,6 +86,12 @@ def bury(ids: Sequence[str], by: str, now: datetime, using: str) -> None:
     at = _moment(now, using)
     with connections[using].cursor() as cursor:
         cursor.executemany(_BURY, [(documents.seal({"id": id}).text, at, at, by, id) for id in ids])
+
+
+def mark_handed_on(ids: Sequence[str]) -> None:
+    """The changes of these profiles, which are locked, are known at every destination."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HANDED_ON.format(ids=among(connection)), [json.dumps(ids)])
 
 
 def _write(rows: Sequence[Row], on_conflict: str, now: datetime, using: str) -> int:

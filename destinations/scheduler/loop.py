@@ -20,6 +20,7 @@ from destinations.operations import backfill, replay
 from destinations.scheduler import cleanup, clock_skew
 from destinations.sync import claim, health, push, settle, turns
 from profiles.imports import job
+from tracsync.common.prepared import Prepared
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,8 @@ TICK = 0.25  # seconds between two looks, at the least, when there is nothing to
 LONGEST_PAUSE = 1.0  # seconds
 SHORTEST_PAUSE = 0.01
 GATHERING = 0.2  # seconds that what falls due is gathered for, when something was just done
+GATHERING_FEW = 0.35  # the same where that were few: each of them bears more of what a look and a task cost
+FEW = 10  # rows
 JOBS_EVERY = 1.0  # seconds between two looks for what people have asked for, when there is none
 BEAT_EVERY = timedelta(seconds=5)
 ALIVE = timedelta(seconds=20)
@@ -35,10 +38,11 @@ QUEUED_PER_PROCESS = 2  # claims that wait for each process that pushes
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a look has found: whether anything was `done`, whether there is `more` to do at once, and when, at
-    the earliest, something of what is there now falls due."""
+    """What a look has found: whether anything was `done`, how many rows it has `claimed`, whether there is
+    `more` to do at once, and when, at the earliest, something of what is there now falls due."""
 
     done: bool
+    claimed: int = 0
     more: bool = False
     next_at: datetime | None = None
 
@@ -58,13 +62,15 @@ def _jobs(now: datetime) -> Look:
 
 def _changes(now: datetime) -> Look:
     """Settle what has ended changing, and claim what is due."""
-    ends = settle.next_at()
-    settled = settle.settle(now) if ends is not None and ends <= now else 0
+    shortest = settle.find_shortest()
+    ends = settle.next_at(shortest)
+    settled = settle.settle(now, shortest) if ends is not None and ends <= now else 0
     due = turns.earliest_due(now)
     claimed = _dispatch(turns.ready(now, due), now)
     later = [moment for one in due.values() for moment in one if moment is not None and moment > now]
     return Look(
         bool(settled or claimed),
+        claimed,
         more=settled >= settle.BATCH_SIZE or claimed >= settings.TRACSYNC_BATCH_SIZE,
         next_at=min([*later, *([] if ends is None else [ends])], default=None),
     )
@@ -74,7 +80,8 @@ def _dispatch(ready: Sequence[Destination], now: datetime) -> int:
     """Claim no more than workers can start on before the leases end; how many rows."""
     if not ready:
         return 0
-    processes = settings.TRACSYNC_WORKERS * max(1, alive(now).count())
+    schedulers = _ALIVE.rows(now - ALIVE, now + ALIVE)
+    processes = settings.TRACSYNC_WORKERS * max(1, len(schedulers))
     most = max(0, QUEUED_PER_PROCESS * processes - turns.unstarted(now))
     most_slow = None
     if any(turns.is_slow(one) for one in ready):
@@ -117,7 +124,8 @@ def _pause(look: Look) -> float:
     begins to change now is seen before it is due.
     """
     if look.done:
-        return 0.0 if look.more else GATHERING
+        gathering = GATHERING_FEW if look.claimed < FEW else GATHERING
+        return 0.0 if look.more else gathering
     longest = min(LONGEST_PAUSE, max(TICK, settle.shortest_wait().total_seconds()))
     if look.next_at is None:
         return longest
@@ -131,7 +139,14 @@ def is_alive(now: datetime | None = None) -> bool:
 
 def alive(now: datetime) -> QuerySet[Heartbeat]:
     """The schedulers that have done their work lately; signs of life from the future are none."""
-    return Heartbeat.objects.filter(at__gt=now - ALIVE, at__lt=now + ALIVE)
+    return _between(now - ALIVE, now + ALIVE)
+
+
+def _between(earliest: datetime, latest: datetime) -> QuerySet[Heartbeat]:
+    return Heartbeat.objects.filter(at__gt=earliest, at__lt=latest)
+
+
+_ALIVE = Prepared(lambda earliest, latest: _between(earliest, latest).values_list("name"))
 
 
 class _Beat:

@@ -47,6 +47,7 @@ from destinations.sync.decide import Decider, Deliver
 from destinations.sync.limits import accounts, rates
 from profiles.models import Profile
 from tracsync.common.messages import message
+from tracsync.common.prepared import Prepared
 
 logger = logging.getLogger(__name__)
 
@@ -103,6 +104,11 @@ class Pace:
 paces: defaultdict[int, Pace] = defaultdict(Pace)  # by destination
 
 
+_PROFILES = Prepared(
+    lambda ids: Profile.with_deleted.filter(pk__among=ids).defer("created_at", "deleted_by").order_by()
+)
+
+
 class Profiles:
     """The profiles of a claim as they are now, read for several destinations together.
 
@@ -127,9 +133,8 @@ class Profiles:
     def _read_with_next(self, wanted: dict[str, None]) -> None:
         more = [id for id in self._unread if id not in wanted][: max(0, self._ahead - len(wanted))]
         together = [*wanted, *more]
-        rows = Profile.with_deleted.filter(pk__among=together).defer("created_at", "deleted_by").order_by()
         self._read_at = time.monotonic()
-        self._read = dict.fromkeys(together) | {profile.pk: profile for profile in rows}
+        self._read = dict.fromkeys(together) | {one.pk: one for one in _PROFILES.objects(together)}
         for id in together:
             self._unread.pop(id, None)
 

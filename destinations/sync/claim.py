@@ -10,6 +10,7 @@ statement cost the same for one row and for hundreds.
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
@@ -25,7 +26,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, connections, models, transaction
 from django.db.models import Case, Count, F, Max, Q, QuerySet, Value, When
-from django.db.models.functions import Cast, Coalesce
+from django.db.models.functions import Cast
 from django.utils import timezone
 from django_q.tasks import async_task
 
@@ -37,7 +38,9 @@ from destinations.sync.health import is_sick
 from destinations.sync.limits import accounts, rates
 from destinations.sync.limits.accounts import Sharing, Wanted
 from tracsync.common.encryption import UndecryptableValue, decrypt
+from tracsync.common.lookups import among
 from tracsync.common.messages import message
+from tracsync.common.prepared import Prepared
 
 logger = logging.getLogger(__name__)
 
@@ -144,12 +147,31 @@ def claim_next(now: datetime, *, only_quick: bool = False) -> Claim | None:
 def start(claim: Claim) -> list[ProfileSync]:
     """The rows of a claim that are still its own, with a new lease; the push begins. What has just changed
     comes first."""
-    mine = _held(claim.token, claim.ids)
-    if not claim.started:
-        now = timezone.now()
-        first = Coalesce("first_tried_at", Value(now))
-        database.update(mine, claimed_until=now + LEASE, started_at=now, first_tried_at=first)
-    return list(mine.defer(*REPLACED).order_by("bulk", "due_at", "pk"))
+    if claim.started:
+        return list(_held(claim.token, claim.ids).defer(*REPLACED).order_by("bulk", "due_at", "pk"))
+    now = timezone.now()
+    moment, lease = map(connection.ops.adapt_datetimefield_value, (now, now + LEASE))
+    token = models.UUIDField().get_db_prep_value(claim.token, connection)
+    names = [field.attname for field in ProfileSync._meta.concrete_fields]
+    is_locking = connection.features.has_select_for_update
+    sql = _START.format(
+        ids=among(connection, "bigint"),
+        locked="FOR NO KEY UPDATE" if is_locking else "",
+        columns=", ".join(name for name in names if name not in REPLACED),
+    )
+    rows = ProfileSync.objects.raw(sql, [lease, moment, moment, json.dumps(claim.ids), token])
+    return sorted(rows, key=lambda one: (one.bulk, one.due_at or now, one.pk))
+
+
+# In the order in which all lock these rows.
+_START = """
+    UPDATE destinations_profilesync
+    SET claimed_until = %s, started_at = %s, first_tried_at = COALESCE(first_tried_at, %s)
+    WHERE id IN (
+        SELECT id FROM destinations_profilesync WHERE id {ids} AND claim_token = %s
+        ORDER BY profile_id, destination_id {locked}
+    )
+    RETURNING {columns}"""
 
 
 def renew(claim: Claim) -> int:
@@ -190,34 +212,46 @@ def _lock_health(destinations: Sequence[Destination]) -> dict[int, Health]:
 
     A destination without one is new: it gets one, and is claimed next time.
     """
-    rows = Health.objects.filter(pk__in=[one.pk for one in destinations]).order_by("pk")
-    if connection.features.has_select_for_update_skip_locked:
-        rows = rows.select_for_update(skip_locked=True, of=("self",))
-    sealed = Cast("destination__settings", models.TextField())
-    since = F("destination__settings_version")
-    rows = rows.annotate(slug=F("destination__resource__type_id"), sealed=sealed, since=since)
-    locked: dict[int, Health] = {health.pk: health for health in rows}
+    ids = [one.pk for one in destinations]
+    locked: dict[int, Health] = {health.pk: health for health in _HEALTH.objects(ids)}
     new = [one for one in destinations if one.pk not in locked and turns.health_of(one) is None]
     if new:
         Health.objects.bulk_create([Health(destination=one) for one in new], ignore_conflicts=True)
     return locked
 
 
+def _health(ids: Sequence[int]) -> QuerySet[Health]:
+    rows = Health.objects.filter(destination__pk__among=ids).order_by("pk")
+    if connection.features.has_select_for_update_skip_locked:
+        rows = rows.select_for_update(skip_locked=True, of=("self",))
+    sealed = Cast("destination__settings", models.TextField())
+    since = F("destination__settings_version")
+    return rows.annotate(slug=F("destination__resource__type_id"), sealed=sealed, since=since)
+
+
+_HEALTH = Prepared(_health)
+
+
 def _rooms(
     destinations: Sequence[Destination], health: Mapping[int, Health], now: datetime
 ) -> dict[int, int]:
     """How many rows may be claimed at each, where any: a batch, or one row to probe a sick destination."""
-    in_flight = ProfileSync.objects.filter(destination__in=health.keys(), claimed_until__gt=now).order_by()
-    counts = in_flight.values_list("destination").annotate(
-        rows=Count("pk"), batches=Count("claim_token", distinct=True)
-    )
-    found = {pk: (rows, batches) for pk, rows, batches in counts}
+    found = {pk: (rows, batches) for pk, rows, batches in _IN_FLIGHT.rows(health.keys(), now)}
     rooms = {
         one.pk: _room(one, health[one.pk], *found.get(one.pk, (0, 0)), now)
         for one in destinations
         if not health[one.pk].is_held(now)
     }
     return {pk: room for pk, room in rooms.items() if room}
+
+
+def _in_flight(ids: Sequence[int], now: datetime) -> QuerySet[Any, Any]:
+    in_flight = ProfileSync.objects.filter(destination__pk__among=ids, claimed_until__gt=now).order_by()
+    by_destination = in_flight.values_list("destination")
+    return by_destination.annotate(rows=Count("pk"), batches=Count("claim_token", distinct=True))
+
+
+_IN_FLIGHT = Prepared(_in_flight)
 
 
 def _room(destination: Destination, health: Health, rows: int, batches: int, now: datetime) -> int:

@@ -6,7 +6,6 @@ import json
 import logging
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from django.db import (
@@ -54,34 +53,6 @@ def update(rows: QuerySet[ProfileSync], *, skip_locked: bool = False, **values: 
     )
     with transaction.atomic():
         return ProfileSync.objects.filter(pk__in=chosen.values("pk")).update(**values)
-
-
-class Prepared:
-    """A question that is asked again and again: what Django builds of a queryset, once for each process.
-
-    `make` is given the moment at which it is asked, and nothing else in the queryset may ever differ.
-    """
-
-    _ANY = datetime(2000, 1, 1, tzinfo=UTC)
-
-    def __init__(self, make: Callable[[datetime], QuerySet[Any, Any]]) -> None:
-        self._make = make
-        self._built: tuple[Any, str, list[Any], Any] | None = None
-
-    def rows(self, now: datetime) -> list[tuple[Any, ...]]:
-        """As `values_list` gives them."""
-        compiler, sql, params, any_moment = self._built = self._built or self._build()
-        moment = connection.ops.adapt_datetimefield_value(now)
-        with connection.cursor() as cursor:
-            cursor.execute(sql, [moment if one == any_moment else one for one in params])
-            rows = cursor.fetchall()
-        expressions = [column[0] for column in compiler.select]
-        return list(map(tuple, compiler.apply_converters(rows, compiler.get_converters(expressions))))
-
-    def _build(self) -> tuple[Any, str, list[Any], Any]:
-        compiler = self._make(self._ANY).query.get_compiler(connection=connection)
-        sql, params = compiler.as_sql()
-        return compiler, sql, list(params), connection.ops.adapt_datetimefield_value(self._ANY)
 
 
 def insert(instances: Sequence[Model], update: Sequence[str] = ()) -> None:

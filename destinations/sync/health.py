@@ -21,6 +21,7 @@ from destinations.sync import database, retry
 from destinations.sync.decide import Refuse
 from destinations.sync.limits import accounts, rates
 from tracsync.common.messages import message
+from tracsync.common.prepared import Prepared
 
 ASKED_TO_WAIT = message("it allows no more calls for now")
 
@@ -72,8 +73,12 @@ def asked_wait(result: Any) -> float | None:
 
 def _locked(ids: Collection[int]) -> dict[int, Health]:
     """In the order in which all who lock several of these rows do."""
-    rows = Health.objects.select_for_update().filter(pk__in=ids).order_by("pk")
-    return {health.pk: health for health in rows}
+    return {health.pk: health for health in _LOCKED.objects(ids)}
+
+
+_LOCKED = Prepared(
+    lambda ids: Health.objects.select_for_update().filter(destination__pk__among=ids).order_by("pk")
+)
 
 
 def _note(health: Health, seen: Seen) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from destinations.connectors.base import Accepted, Hold, Limits, Pending, Rejected, Retry, Stop, Unknown
@@ -18,6 +19,7 @@ from destinations.sync import counters, database, health, remote_ids, retry
 from destinations.sync.decide import Refuse, Skip, Unchanged, Wait
 from destinations.sync.entries import Entry, code_of, field_of
 from tracsync.common.messages import message
+from tracsync.common.prepared import Prepared
 
 logger = logging.getLogger(__name__)
 
@@ -108,9 +110,7 @@ def _record(token: str, parts: Sequence[Part]) -> None:
     entries = [entry for part in parts for entry in part.entries]
     by_id = {entry.sync.pk: entry for entry in entries}
     with transaction.atomic():
-        locked = ProfileSync.objects.select_for_update().filter(pk__among=by_id)
-        locked = locked.order_by("profile_id", "destination_id")
-        rows = list(locked.values_list("pk", "claim_token", *MEANWHILE))
+        rows = _LOCKED.rows(by_id.keys())
         ours = uuid.UUID(token)
         held = [
             _updated(by_id[pk], dict(zip(MEANWHILE, values, strict=True)))
@@ -128,6 +128,14 @@ def _record(token: str, parts: Sequence[Part]) -> None:
             mine = {row.pk for row in held}
             counters.recorded([by_id[pk] for pk, *_ in rows if pk in mine or by_id[pk].attempt])
     remote_ids.take_from_others(taken)
+
+
+def _locked(ids: Collection[int]) -> QuerySet[Any, Any]:
+    rows = ProfileSync.objects.select_for_update().filter(pk__among=ids)
+    return rows.order_by("profile_id", "destination_id").values_list("pk", "claim_token", *MEANWHILE)
+
+
+_LOCKED = Prepared(_locked)
 
 
 def _seen(part: Part) -> health.Seen:

@@ -230,9 +230,8 @@ def _usual_call(destination: Destination) -> float:
 
 def _open(ids: Collection[int]) -> list[Destination]:
     """Those of the destinations that can be sent to. One whose secrets no key opens can not, and says so."""
-    rows = turns.with_limits(turns.open_now(timezone.now()).select_related("resource"))
     try:
-        return list(rows.filter(pk__in=ids))
+        return turns.open_among(ids, timezone.now())
     except UndecryptableValue as error:
         if len(ids) > 1:
             return [found for pk in ids for found in _open([pk])]

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import OperationalError, connection, models, transaction
-from django.db.models import Min, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from destinations.models import Destination, ProfileSync
 from destinations.sync import counters
 from profiles.models import Profile
+from profiles.sql import mark_handed_on
+from tracsync.common.prepared import Prepared
 
 BATCH_SIZE = 1000  # profiles
 MOST_ROWS = 50_000  # that one transaction writes, of all destinations
@@ -28,13 +31,20 @@ REMEMBERED = 1.0  # seconds
 _none_immediate_until = 0.0
 
 
-def settle(now: datetime) -> int:
+class Shortest(NamedTuple):
+    """The shortest quiet period and max wait of all enabled destinations; the defaults without any."""
+
+    quiet: timedelta
+    wait: timedelta | None
+
+
+def settle(now: datetime, shortest: Shortest | None = None) -> int:
     """Hand one batch of quiet profiles to every enabled destination; how many profiles it had.
 
     The profiles are locked before the destinations are read, so that no destination that existed when
-    one of them changed is missed.
+    one of them changed is missed. `shortest`: as it was just found.
     """
-    quiet = _quiet(now)
+    quiet = partial(_lock_quiet, now, shortest or find_shortest())
     try:
         return _settle(quiet, around_locks=False)
     except OperationalError:
@@ -44,27 +54,39 @@ def settle(now: datetime) -> int:
         return _settle(quiet, around_locks=True)
 
 
-def _settle(quiet: QuerySet[Profile], *, around_locks: bool) -> int:
+def _settle(lock_quiet: Callable[[], list[str]], *, around_locks: bool) -> int:
     with transaction.atomic():
-        ids = _lock(quiet)
-        destinations = list(_enabled()) if ids else []
+        ids = lock_quiet()
+        destinations = _enabled() if ids else []
         ids = ids[: max(1, MOST_ROWS // max(1, len(destinations)))]  # the rest is the next batch
         if around_locks:
             ids = _without_held_rows(ids)
         settled = hand_over(destinations, ids)
-        Profile.objects.filter(pk__among=ids).update_marks(first_changed_at=None)
+        mark_handed_on(ids)
         counters.settled(settled)
     return len(ids)
 
 
-def next_at() -> datetime | None:
-    """When, at the earliest, changes that are going on may be due at a destination; None if none are."""
-    quiet, wait = _shortest()
+def next_at(shortest: Shortest | None = None) -> datetime | None:
+    """When, at the earliest, changes that are going on may be due at a destination; None if none are.
+
+    `shortest`: as it was just found.
+    """
+    quiet, wait = shortest or find_shortest()
+    ends = [changed_at + quiet for (changed_at,) in _FIRST_CHANGED.rows()]
+    if wait is not None:
+        ends += [changed_at + wait for (changed_at,) in _CHANGED_SINCE.rows()]
+    return min(ends, default=None)
+
+
+def _first(field: str) -> QuerySet[Any, Any]:
+    # One question for each field, as SQLite finds only a single minimum by an index.
     going_on = Profile.objects.filter(first_changed_at__isnull=False)
-    ends = {"changed_at": quiet} | ({} if wait is None else {"first_changed_at": wait})
-    # One question for each, as SQLite finds only a single minimum by an index.
-    found = [(going_on.aggregate(first=Min(field))["first"], after) for field, after in ends.items()]
-    return min((first + after for first, after in found if first is not None), default=None)
+    return going_on.order_by(field).values_list(field)[:1]
+
+
+_FIRST_CHANGED = Prepared(lambda: _first("changed_at"))
+_CHANGED_SINCE = Prepared(lambda: _first("first_changed_at"))
 
 
 def immediate() -> list[Destination]:
@@ -99,19 +121,25 @@ def settle_at_once(ids: Sequence[str], destinations: Sequence[Destination]) -> N
         counters.settled(settled)
 
 
-def _quiet(now: datetime) -> QuerySet[Profile]:
+def _lock_quiet(now: datetime, shortest: Shortest) -> list[str]:
     """The profiles whose changes are over for the destination that waits least."""
-    quiet, wait = _shortest()
-    changed_before = Q(changed_at__lte=now - quiet)
-    if wait is not None:
-        changed_before |= Q(first_changed_at__lte=now - wait)
-    return Profile.objects.filter(changed_before, first_changed_at__isnull=False)
+    quiet, wait = shortest
+    rows = _QUIET.rows(now - quiet) if wait is None else _QUIET_OR_LATE.rows(now - quiet, now - wait)
+    return [pk for (pk,) in rows]
 
 
-def _lock(quiet: QuerySet[Profile]) -> list[str]:
+def _quiet(changed_before: datetime, first_changed_before: datetime | None = None) -> QuerySet[Any, Any]:
+    is_over = Q(changed_at__lte=changed_before)
+    if first_changed_before is not None:
+        is_over |= Q(first_changed_at__lte=first_changed_before)
+    quiet = Profile.objects.filter(is_over, first_changed_at__isnull=False)
     if connection.features.has_select_for_update_skip_locked:
         quiet = quiet.select_for_update(skip_locked=True, no_key=True)
-    return list(quiet.order_by("changed_at").values_list("pk", flat=True)[:BATCH_SIZE])
+    return quiet.order_by("changed_at").values_list("pk")[:BATCH_SIZE]
+
+
+_QUIET = Prepared(lambda changed_before: _quiet(changed_before))
+_QUIET_OR_LATE = Prepared(_quiet)
 
 
 def _without_held_rows(ids: Sequence[str]) -> list[str]:
@@ -125,20 +153,24 @@ def _without_held_rows(ids: Sequence[str]) -> list[str]:
 
 def shortest_wait() -> timedelta:
     """What a change waits at least until it is due anywhere."""
-    return min(one for one in _shortest() if one is not None)
+    return min(one for one in find_shortest() if one is not None)
 
 
-def _shortest() -> tuple[timedelta, timedelta | None]:
-    """The shortest quiet period and max wait of all enabled destinations; the defaults without any."""
+def find_shortest() -> Shortest:
     timings = {(one.effective_quiet_period, one.effective_max_wait) for one in _enabled()}
     if not timings:
-        return timedelta(seconds=settings.TRACSYNC_QUIET_PERIOD), None
+        return Shortest(timedelta(seconds=settings.TRACSYNC_QUIET_PERIOD), None)
     waits = [wait for _, wait in timings if wait is not None]
-    return min(quiet for quiet, _ in timings), min(waits, default=None)
+    return Shortest(min(quiet for quiet, _ in timings), min(waits, default=None))
 
 
-def _enabled() -> QuerySet[Destination]:
-    return Destination.objects.filter(enabled=True).only("quiet_period", "max_wait").order_by()
+def _enabled() -> list[Destination]:
+    return _ENABLED.objects()
+
+
+_ENABLED = Prepared(
+    lambda: Destination.objects.filter(enabled=True).only("quiet_period", "max_wait").order_by()
+)
 
 
 def hand_over(destinations: Sequence[Destination], ids: Sequence[str]) -> Counter[int]:

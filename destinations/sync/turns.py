@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,8 +10,8 @@ from django.db import connection, models
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
 from destinations.models import DeliveryAttempt, Destination, Health, ProfileSync
-from destinations.sync import database
 from destinations.sync.limits import accounts, rates
+from tracsync.common.prepared import Prepared
 
 SLOW_CALL = 1.0  # seconds: a destination whose calls take as long is served in the background
 
@@ -35,9 +35,9 @@ def ready(now: datetime, due: Mapping[int, Moments] | None = None) -> list[Desti
     since = {pk: oldest for pk, moments in due.items() if (oldest := _oldest(moments, now)) is not None}
     if not since:
         return []
-    rows = Destination.objects.filter(pk__in=since).exclude(pk__in=_busy(now)).order_by()
-    heavy = ("mapping", "settings", "resource__production", "resource__test", "resource__edits")
-    found = list(with_limits(rows.select_related("health", "resource").defer(*heavy)))
+    busy = _busy(now)
+    found = _LIGHT.objects([pk for pk in since if pk not in busy])
+    accounts.attach(found)
 
     def waiting_since(one: Destination) -> datetime:
         health = health_of(one)
@@ -46,9 +46,22 @@ def ready(now: datetime, due: Mapping[int, Moments] | None = None) -> list[Desti
     return sorted(found, key=lambda one: (waiting_since(one), one.pk))
 
 
-def with_limits(destinations: QuerySet[Destination]) -> QuerySet[Destination]:
-    """With what the limits of their accounts are read from."""
-    return destinations.prefetch_related("resource__accounts")
+def _light(ids: Sequence[int]) -> QuerySet[Destination]:
+    rows = Destination.objects.filter(pk__among=ids).select_related("health", "resource").order_by()
+    return rows.defer("mapping", "settings", "resource__production", "resource__test", "resource__edits")
+
+
+_LIGHT = Prepared(_light)
+
+
+def open_among(ids: Collection[int], now: datetime) -> list[Destination]:
+    """Those of these destinations that may be sent to now, with all that a push takes of them.
+
+    Raises UndecryptableValue where no key opens what is secret of one.
+    """
+    found: list[Destination] = _OPEN.objects(now, ids)
+    accounts.attach(found)
+    return found
 
 
 def _oldest(moments: Moments, now: datetime) -> datetime | None:
@@ -86,8 +99,15 @@ def slow_batches(now: datetime) -> int:
 
 def unstarted(now: datetime) -> int:
     """How many claims wait for a worker."""
-    waiting = ProfileSync.objects.filter(claimed_until__gt=now, started_at=None)
-    return waiting.aggregate(n=Count("claim_token", distinct=True))["n"] or 0
+    return len(_UNSTARTED.rows(now))
+
+
+def _unstarted(now: datetime) -> QuerySet[Any, Any]:
+    waiting = ProfileSync.objects.filter(claimed_until__gt=now, started_at=None).order_by()
+    return waiting.values_list("claim_token").distinct()
+
+
+_UNSTARTED = Prepared(_unstarted)
 
 
 def free(now: datetime) -> QuerySet[ProfileSync]:
@@ -102,7 +122,7 @@ def _waits(now: datetime) -> QuerySet[Any, Any]:
     return waits.values_list("pk", "live", "bulk")
 
 
-_EARLIEST = database.Prepared(_waits)
+_EARLIEST = Prepared(_waits)
 
 
 def _earliest(now: datetime, *, bulk: bool) -> Subquery:
@@ -112,11 +132,17 @@ def _earliest(now: datetime, *, bulk: bool) -> Subquery:
     return Subquery(waiting.order_by("due_at").values("due_at")[:1])
 
 
-def _busy(now: datetime) -> list[int]:
+def _busy(now: datetime) -> set[int]:
     """Those with all batches in flight that any may have: no lock is taken to find that out."""
-    in_flight = ProfileSync.objects.filter(claimed_until__gt=now).values("destination").order_by()
-    batches = in_flight.annotate(batches=Count("claim_token", distinct=True))
-    return list(batches.filter(batches__gte=rates.BATCHES).values_list("destination", flat=True))
+    return {pk for pk, batches in _IN_FLIGHT.rows(now) if batches >= rates.BATCHES}
+
+
+def _in_flight(now: datetime) -> QuerySet[Any, Any]:
+    in_flight = ProfileSync.objects.filter(claimed_until__gt=now).order_by().values_list("destination")
+    return in_flight.annotate(batches=Count("claim_token", distinct=True))
+
+
+_IN_FLIGHT = Prepared(_in_flight)
 
 
 def open_now(now: datetime) -> QuerySet[Destination]:
@@ -124,6 +150,9 @@ def open_now(now: datetime) -> QuerySet[Destination]:
     usable = Destination.objects.filter(enabled=True, paused_at=None, resource__enabled=True)
     well = usable.exclude(health__held_until__gt=now).exclude(health__stopped_at__isnull=False)
     return accounts.not_resting(well, now)
+
+
+_OPEN = Prepared(lambda now, ids: open_now(now).select_related("resource").filter(pk__among=ids))
 
 
 def due_rows(rooms: Mapping[int, int], now: datetime) -> list[tuple[int, int, datetime | None, int]]:

@@ -29,7 +29,9 @@ def test_what_begins_to_change_meanwhile_is_seen_before_it_is_due(make_destinati
     assert pause() == loop.TICK
 
 
-@pytest.mark.parametrize(("passed", "expected"), [(1, loop.LONGEST_PAUSE), (19.9, 0.1), (21, loop.GATHERING)])
+@pytest.mark.parametrize(
+    ("passed", "expected"), [(1, loop.LONGEST_PAUSE), (19.9, 0.1), (21, loop.GATHERING_FEW)]
+)
 def test_changes_are_met_when_they_end(make_destination, make_profile, frozen, passed, expected):
     make_destination(quiet_period=20)
     make_destination("patient", quiet_period=60)
@@ -53,7 +55,7 @@ def test_what_is_settled_and_waits_longer_is_met_when_it_is_due(make_destination
     make_destination("patient", quiet_period=60)
     make_profile()
     frozen.forward(20)
-    assert pause() == loop.GATHERING
+    assert pause() == loop.GATHERING_FEW
     frozen.forward(39.9)
     assert pause() == pytest.approx(0.1)
 
@@ -64,9 +66,16 @@ def test_a_lone_change_goes_at_once_and_what_comes_right_after_is_gathered(
     make_destination(quiet_period=20)
     write(1)
     frozen.forward(20)
-    assert pause() == loop.GATHERING
+    assert pause() == loop.GATHERING_FEW
     assert len(recording.deliveries) == 1
     assert pause() == loop.LONGEST_PAUSE
+
+
+def test_where_many_come_one_after_the_other_less_is_waited(recording, make_destination, frozen):
+    make_destination(quiet_period=20)
+    write(loop.FEW)
+    frozen.forward(20)
+    assert pause() == loop.GATHERING
 
 
 @pytest.mark.parametrize("what", ["settling", "claims"])

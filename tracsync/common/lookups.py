@@ -19,9 +19,12 @@ class Among(Lookup):
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         column, params = self.process_lhs(compiler, connection)
-        if connection.vendor == "postgresql":
-            kind = self.lhs.output_field.rel_db_type(connection)
-            ids = f"= ANY(ARRAY(SELECT json_array_elements_text(%s::json))::{kind}[])"
-        else:
-            ids = "IN (SELECT value FROM json_each(%s))"
+        ids = among(connection, self.lhs.output_field.rel_db_type(connection))
         return f"{column} {ids}", (*params, json.dumps(list(self.rhs)))
+
+
+def among(connection: Any, kind: str = "varchar") -> str:
+    """Of SQL that is written by hand: the condition whose parameter are ids of that kind, as JSON."""
+    if connection.vendor == "postgresql":
+        return f"= ANY(ARRAY(SELECT json_array_elements_text(%s::json))::{kind}[])"
+    return "IN (SELECT value FROM json_each(%s))"

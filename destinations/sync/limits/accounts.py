@@ -7,6 +7,7 @@ for an hour, and until when it was asked to rest.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from destinations.connectors.base import Limits, Rate
 from destinations.models import Account, Destination
 from destinations.sync import database
 from destinations.sync.limits import rates
+from tracsync.common.prepared import Prepared
 
 TOLD_FOR = timedelta(hours=1)  # that what a session was told holds
 TELL_EVERY = timedelta(minutes=10)  # what is told again and again is noted so often
@@ -36,6 +38,20 @@ def account_of(destination: Destination) -> Account | None:
     """None where nothing was noted of it. Reads the resource's accounts: prefetch `resource__accounts`."""
     found = destination.resource.accounts.all()
     return next((one for one in found if one.use_test == destination.use_test_credentials), None)
+
+
+def attach(destinations: Sequence[Destination]) -> None:
+    """Read the accounts of their resources, as `prefetch_related("resource__accounts")` does."""
+    found: defaultdict[int, list[Account]] = defaultdict(list)
+    for account in _OF_RESOURCES.objects({one.resource_id for one in destinations}) if destinations else ():
+        found[account.resource_id].append(account)
+    for one in destinations:
+        accounts = one.resource.accounts.all()
+        accounts._result_cache = found[one.resource_id]
+        one.resource._prefetched_objects_cache = {"accounts": accounts}  # type: ignore[attr-defined]
+
+
+_OF_RESOURCES = Prepared(lambda ids: Account.objects.filter(resource__pk__among=ids).order_by())
 
 
 def told_to(destination: Destination, now: datetime) -> Limits | None:
