@@ -19,6 +19,7 @@ from tests.connectors.doubles.elasticsearch import Elasticsearch, OpenSearch
 from tests.connectors.doubles.marketing.braze import Braze
 from tests.connectors.doubles.marketing.brevo import Brevo
 from tests.connectors.doubles.marketing.customer_io import CustomerIo
+from tests.connectors.doubles.marketing.ghost import Ghost
 from tests.connectors.doubles.marketing.iterable import Iterable
 from tests.connectors.doubles.marketing.klaviyo import Klaviyo
 from tests.connectors.doubles.marketing.mailchimp import Mailchimp
@@ -34,6 +35,7 @@ DOUBLES: list[type[System]] = [
     CustomerIo,
     Elasticsearch,
     EventBridge,
+    Ghost,
     GoogleAnalytics,
     HubSpot,
     Intercom,

@@ -79,6 +79,8 @@ def test_the_start_is_in_order() -> None:
         ("/push/request/body", {"$formula": "trim(delivery@key"}, "/push/request", "body"),
         ("/push/request/body", {"$formula": "trim(credentials@token)"}, "/push/request", "formula"),
         ("/push/request/headers", {"Content-Length": "1"}, "/push/request", "Content-Length"),
+        ("/push/request/body", {"a": "item@x"}, "/push/request", "item@ leads nowhere here"),
+        ("/push/request/body", {"$map": "item@x", "to": "item@y"}, "/push/request", "item@ leads nowhere"),
         ("/push/item", "delivery@payload", "/push/item", "set limits.batch"),
         ("/identity", "item@a", "/identity", "set limits.batch"),
         ("/together", "item@a", "/together", "set limits.batch"),

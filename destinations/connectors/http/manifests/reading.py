@@ -90,8 +90,10 @@ class Manifest:
 def check_sources(value: JSON, sources: Sequence[str]) -> None:
     """Raises ConfigurationError for a reference to what is not there: it would be sent as it stands."""
     if isinstance(value, Mapping):
-        for inner in value.values():
-            check_sources(inner, sources)
+        named = [value["as"]] if isinstance(value.get("as"), str) else []
+        within = [*sources, "item", "loop", *named] if "$map" in value else sources
+        for name, inner in value.items():
+            check_sources(inner, sources if name == "$map" else within)
     elif isinstance(value, list):
         for inner in value:
             check_sources(inner, sources)
