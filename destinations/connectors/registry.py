@@ -2,7 +2,7 @@
 
 A package declares `slug = "module:Class"` under the entry point group `tracsync.connectors`, and
 `name = "package"` under `tracsync.manifests` for a package with manifests in it. Classes are imported when
-first asked for; a folder's manifests count as they are now.
+first asked for, as packages' manifests are read; a folder's manifests count as they are now.
 """
 
 from __future__ import annotations
@@ -13,17 +13,16 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Final, Literal, cast
+from typing import Literal, cast
 
 from jsonschema import Draft202012Validator
 
 from destinations.connectors.base import ConfigurationError, Connector, version
 from destinations.connectors.http.manifests import files
-from destinations.connectors.http.manifests.files import Folder, Loaded
+from destinations.connectors.http.manifests.files import OURS, Folder, Loaded, Packaged
 from tracsync.common.messages import message
 
 GROUP = "tracsync.connectors"
-OURS: Final = "tracsync"  # the package
 _BUILT_IN = "destinations.connectors."
 _PROMISED = ("name", "description", "icon", "batch_size", "open", "describe")
 _SCHEMAS = ("credentials_schema", "settings_schema", "payload_schema")
@@ -108,9 +107,14 @@ def origin(slug: str) -> Origin | None:
 
 
 def problems() -> Iterator[str]:
-    """What cannot be used of the manifests, one sentence for each file."""
-    taken = {*_declared()}
-    for loaded in [*_all_packaged(), *_in_folder().values()]:
+    """What cannot be used of the manifests, one sentence for each file.
+
+    Ours are tried by our tests, so a start need not read them.
+    """
+    ours = {one.slug for one in _all_packaged() if one.package == OURS}
+    others = [_read(one) for one in _all_packaged() if one.package != OURS]
+    taken = {*_declared(), *ours}
+    for loaded in [*others, *_in_folder().values()]:
         if loaded.problem is not None:
             yield str(loaded.problem)
         elif loaded.slug in taken:
@@ -127,7 +131,7 @@ def use_folder(path: Path | None) -> None:
 
 def forget() -> None:
     """Look at packages and folder anew on the next call (for tests and after installing one)."""
-    for one in (_declared, _loaded, _all_packaged, _packaged):
+    for one in (_declared, _loaded, _all_packaged, _packaged, _read):
         one.cache_clear()
     for folder in _folders:
         folder.look_again()
@@ -143,7 +147,8 @@ _folders: list[Folder] = []  # one or none
 
 
 def _manifest(slug: str) -> Loaded | None:
-    return _packaged().get(slug) or _in_folder().get(slug)
+    packaged = _packaged().get(slug)
+    return _read(packaged) if packaged else _in_folder().get(slug)
 
 
 def _in_folder() -> Mapping[str, Loaded]:
@@ -151,18 +156,22 @@ def _in_folder() -> Mapping[str, Loaded]:
 
 
 @cache
-def _all_packaged() -> list[Loaded]:
-    found = list(files.packaged())
-    for one in found:
-        if one.problem is not None:
-            logger.error("a connector is left out: %s", one.problem)
-    return found
+def _all_packaged() -> list[Packaged]:
+    return list(files.packaged())
 
 
 @cache
-def _packaged() -> dict[str, Loaded]:
+def _packaged() -> dict[str, Packaged]:
     """By slug; the first one keeps it."""
     return {one.slug: one for one in reversed(_all_packaged())}
+
+
+@cache
+def _read(packaged: Packaged) -> Loaded:
+    loaded = packaged.load()
+    if loaded.problem is not None:
+        logger.error("a connector is left out: %s", loaded.problem)
+    return loaded
 
 
 @cache

@@ -16,6 +16,7 @@ from tests.common.test_patterns import modules
 # Without a bound, and keyed by what this installation consists of.
 OF_THE_INSTALLATION = {
     "destinations.connectors.registry._loaded",  # entry points of installed packages
+    "destinations.connectors.registry._read",  # files of installed packages
     "destinations.notation.functions.registry._loaded",
     "tracsync.admin.documentation._rendered",  # our own pages
 }

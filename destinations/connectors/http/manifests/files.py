@@ -20,6 +20,7 @@ from destinations.connectors.http.manifests.connector import ManifestConnector
 from tracsync.common.messages import message
 
 GROUP: Final = "tracsync.manifests"  # entry points whose value is a package with manifests in it
+OURS: Final = "tracsync"  # the package whose manifests come first
 SUFFIX: Final = ".json"
 LOOK_EVERY: Final = 1.0  # seconds between two looks at the folder
 MOST_FILES: Final = 1000  # of the folder
@@ -38,9 +39,25 @@ class Loaded:
     problem: ConnectorError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Packaged:
+    """A file of a package that nobody has read yet: reading all of them takes half a second.
+
+    `raw` reads it, and raises ConnectorError where that cannot be.
+    """
+
+    slug: str
+    file: str
+    package: str
+    raw: Callable[[], bytes]
+
+    def load(self) -> Loaded:
+        return load(self.raw, self.file, self.package)
+
+
 def load(raw: Callable[[], bytes], file: str, package: str = "") -> Loaded:
     """What a file makes; it never raises for what is in it."""
-    slug = file.rpartition("/")[2].removesuffix(SUFFIX)
+    slug = _slug(file)
     try:
         connector = made_of(raw(), file)
     except ConnectorError as error:
@@ -65,9 +82,9 @@ def made_of(raw: bytes, file: str) -> ManifestConnector:
     return ManifestConnector(manifest)
 
 
-def packaged() -> Iterator[Loaded]:
+def packaged() -> Iterator[Packaged]:
     """Those of this package first: nobody else can take their slugs over."""
-    yield from _of_package("destinations.connectors.manifests", "tracsync")
+    yield from _of_package("destinations.connectors.manifests", OURS)
     for entry in sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value)):
         try:
             yield from _of_package(entry.value, entry.dist.name if entry.dist else entry.value)
@@ -78,13 +95,24 @@ def packaged() -> Iterator[Loaded]:
                 name=entry.value,
                 reason=type(error).__name__,
             )
-            yield Loaded(entry.name, entry.value, entry.value, problem=ConnectorError(unusable))
+            yield Packaged(entry.name, entry.value, entry.value, _raising(ConnectorError(unusable)))
 
 
-def _of_package(package: str, name: str) -> Iterator[Loaded]:
+def _of_package(package: str, name: str) -> Iterator[Packaged]:
     found: list[Traversable] = [one for one in files(package).iterdir() if one.name.endswith(SUFFIX)]
     for one in sorted(found, key=lambda one: one.name):
-        yield load(one.read_bytes, f"{package.replace('.', '/')}/{one.name}", name)
+        yield Packaged(_slug(one.name), f"{package.replace('.', '/')}/{one.name}", name, one.read_bytes)
+
+
+def _slug(file: str) -> str:
+    return file.rpartition("/")[2].removesuffix(SUFFIX)
+
+
+def _raising(error: ConnectorError) -> Callable[[], bytes]:
+    def read() -> bytes:
+        raise error
+
+    return read
 
 
 Stamp = tuple[int, int, int]
