@@ -1,5 +1,6 @@
 """The command line: `tracsync help` lists the commands; `python -m tracsync` and manage.py do the same."""
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -10,6 +11,7 @@ from tracsync import __version__
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tracsync.settings")
     os.umask(0o077)  # what is written, such as the database, is for this user only
+    gc.disable()  # until everything is imported: tracsync/apps.py
     import django
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
