@@ -56,8 +56,9 @@ class RabbitMQ:
     kind: ClassVar[str] = "messages"
     description: ClassVar[str] = message("Publishes a message for each changed profile.")
     icon: ClassVar[str] = (
-        '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linejoin="round">'
-        '<path d="M3 6h18v12H3zM3 7l9 7 9-7"/></svg>'
+        '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round">'
+        '<circle cx="12" cy="15.5" r="5.5"/><path d="M8 11.5C6 8 6 3 8 3s3 3.5 3 7M16 11.5c2-3.5 2-8.5 0-8.5'
+        's-3 3.5-3 7M10 15v.1M14 15v.1"/></svg>'
     )
     operations: ClassVar[tuple[Operation, ...]] = ("upsert", "remove", "erase")
     batch_size: ClassVar[int] = 1000  # more gains nothing, and a crash leaves all of a batch in doubt

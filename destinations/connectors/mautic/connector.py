@@ -67,7 +67,7 @@ class Mautic:
     )
     icon: ClassVar[str] = (
         '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linejoin="round">'
-        '<circle cx="9" cy="8" r="4"/><path d="M2 21c0-5 3-7 7-7s7 2 7 7M15 5h7v6h-6z"/></svg>'
+        '<circle cx="9" cy="9" r="3.5"/><path d="M3 21c0-4 2.5-6 6-6s6 2 6 6M15 3h6v6h-3l-2 2V9h-1z"/></svg>'
     )
     batch_size: ClassVar[int] = BATCH_LIMIT
     operations: ClassVar[tuple[Operation, ...]] = ("upsert", "remove")

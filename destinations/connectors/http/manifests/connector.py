@@ -496,8 +496,8 @@ def _icon(paths: Sequence[str]) -> str:
     """An SVG element; nothing but lines comes from the file."""
     drawn = "".join(f'<path d="{path}"/>' for path in paths)
     return (
-        '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round">'
-        f"{drawn}</svg>"
+        '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round"'
+        f' stroke-linejoin="round">{drawn}</svg>'
     )
 
 
