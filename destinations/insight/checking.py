@@ -18,6 +18,7 @@ from itertools import islice
 from django.utils.translation import gettext as _
 
 from destinations.configuration import target_fields
+from destinations.connectors.base import Field
 from destinations.insight.path_suggestions import Sample
 from destinations.models import Destination
 from destinations.notation import (
@@ -31,6 +32,7 @@ from destinations.notation import (
 from destinations.notation import warnings as notation_warnings
 from destinations.notation.errors import line_and_column
 from destinations.notation.json_spans import Span
+from destinations.notation.template_reader import below
 from destinations.notation.warnings import MAX_WARNINGS, OFFERED, NotationWarning
 from profiles import documents
 from profiles.documents import EqualKeys, InvalidDocument
@@ -38,6 +40,8 @@ from tracsync.common.messages import message
 from tracsync.common.translation import translated
 
 _KEY = re.compile(r'"(?:[^"\\]|\\.)*+"?')
+_MADE = re.compile(r"[@`]|\{\{")  # in a text that is more than fixed
+MOST_CHOICES = 10  # that are named
 MAX_CHARACTERS = 1_200_000  # of a text that is checked: more than any that can be stored
 
 
@@ -89,7 +93,10 @@ def check_condition(text: str, sample: Sample | None = None) -> list[Problem]:
     return [_warning(one, text, one.offset, 1) for one in _warnings(condition, sample)]
 
 
-def check_mapping(text: str, sample: Sample | None = None) -> list[Problem]:
+def check_mapping(
+    text: str, sample: Sample | None = None, destination: Destination | None = None
+) -> list[Problem]:
+    """With a destination, what it makes is compared with the fields of the other system that are known."""
     try:
         value = documents.parse(text, unique_keys=True)
         documents.canonical(value)
@@ -103,7 +110,21 @@ def check_mapping(text: str, sample: Sample | None = None) -> list[Problem]:
         return [_problem(error, text, *_place_in_json(text, error))]
     found = _warnings(template, sample)
     spans = json_spans.find_all(text, {one.path for one in found})
-    return [_warning(one, text, *_place_in_string(text, spans.get(one.path), one.offset)) for one in found]
+    warned = [_warning(one, text, *_place_in_string(text, spans.get(one.path), one.offset)) for one in found]
+    if destination is not None:
+        warned += _unknown_keys(value, text, destination)
+    return sorted(warned, key=lambda one: (one.line, one.column))
+
+
+def _unknown_keys(mapping: object, text: str, destination: Destination) -> Iterator[Problem]:
+    """What the other system does not know, at the keys."""
+    found = list(islice(_about_targets(mapping, destination), MAX_WARNINGS))
+    spans = json_spans.find_keys(text, {one.place for one in found})
+    for one in found:
+        span = spans.get(one.place) or Span(0, 1)
+        line, column = line_and_column(text, span.start)
+        length = span.end - span.start
+        yield Problem(one.said, line, column, length, one.hint, path=one.path, severity="warning")
 
 
 def warnings(destination: Destination, sample: Sample | None) -> list[Warned]:
@@ -116,38 +137,67 @@ def warnings(destination: Destination, sample: Sample | None) -> list[Warned]:
             continue
         with suppress(NotationError):
             found += [_warned(name, one) for one in _warnings(parse(value), sample)]
-    return [*found, *islice(_about_targets(destination), MAX_WARNINGS)]
+    about = islice(_about_targets(destination.mapping, destination), MAX_WARNINGS)
+    return [*found, *(Warned("mapping", one.said, one.hint, one.path, 1, 1) for one in about)]
 
 
-def _about_targets(destination: Destination) -> Iterator[Warned]:
-    """What the mapping makes and the other system does not have, or does not let be written."""
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What is said of a field that a mapping makes. `place`: where in the mapping, as it is written there."""
+
+    path: str
+    place: str
+    said: str
+    hint: str
+
+
+def _about_targets(mapping: object, destination: Destination) -> Iterator[_Target]:
+    """What a mapping makes and the other system does not have, lets nobody write, or does not take."""
     if destination.resource_id is None or not target_fields.offers(destination):
         return
     known = {field.name: field for field in target_fields.known(destination)}
     within = {name.rpartition(".")[0] for name in known if "." in name}
-    for path in _targets(destination.mapping) if known else ():
-        name = ".".join(path)
-        if name in known and known[name].read_only:
-            said, hint = message("the destination has %(name)s only for reading", name=name), ""
-        elif name in known or name in within or path[0] in known:
+    for keys, value in _targets(mapping) if known else ():
+        names = [key.removesuffix("?") for key in keys]
+        name = ".".join(names)
+        if name in known:
+            said, hint = _refused(known[name], value)
+            if not said:
+                continue
+        elif name in within or names[0] in known:
             continue
         else:
             said = message("the destination has no field %(name)s", name=name)
             near = difflib.get_close_matches(name, known, 1)
             hint = message("the nearest that it has is %(name)s", name=near[0]) if near else ""
-        yield Warned("mapping", translated(said), translated(hint), f"$.{name}", 1, 1)
+        place = "$"
+        for key in keys:
+            place = below(place, key)
+        yield _Target(f"$.{name}", place, translated(said), translated(hint))
 
 
-def _targets(mapping: object, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The fields that a mapping makes, each as its names from the outside in; of lists only the whole."""
+def _refused(field: Field, value: object) -> tuple[str, str]:
+    """Why the system would not take a value for this field, as far as the mapping tells it; "" if it may."""
+    if field.read_only:
+        return message("the destination has %(name)s only for reading", name=field.name), ""
+    is_fixed = isinstance(value, str) and not _MADE.search(value)
+    if not (is_fixed and field.choices) or value in field.choices:
+        return "", ""
+    said = message("the field %(name)s of the destination does not take this", name=field.name)
+    shown = ", ".join(field.choices[:MOST_CHOICES]) + (", ..." if len(field.choices) > MOST_CHOICES else "")
+    return said, message("it takes: %(names)s", names=shown)
+
+
+def _targets(mapping: object, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
+    """The fields that a mapping makes, each by its keys from the outside in; of lists only the whole."""
     if not isinstance(mapping, dict):
         return
     for key, value in mapping.items():
         if key.startswith("$") or key == "..." or "{{" in key:
             continue
-        path = (*above, key.removesuffix("?"))
-        below = list(_targets(value, path))
-        yield from below or [path]
+        path = (*above, key)
+        inner = list(_targets(value, path))
+        yield from inner or [(path, value)]
 
 
 def _warned(name: str, one: NotationWarning) -> Warned:

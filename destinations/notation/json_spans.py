@@ -36,6 +36,11 @@ def find_all(text: str, paths: Container[str]) -> dict[str, Span]:
     return {found: where for found, where in _values(text) if found in paths}
 
 
+def find_keys(text: str, paths: Container[str]) -> dict[str, Span]:
+    """The spans of the keys that stand before the values at these JSON paths. `text` is valid JSON."""
+    return {found: where for found, where, is_key in _places(text) if is_key and found in paths}
+
+
 def line_of(text: str, keys: Sequence[str | int]) -> int:
     """The line, from 1, of the value that these keys and places in lists lead to, or of what is above it.
 
@@ -72,7 +77,11 @@ class _Container:
 
 
 def _values(text: str) -> Iterator[tuple[str, Span]]:
-    """Every value with its path; a container after what is in it."""
+    return ((path, span) for path, span, is_key in _places(text) if not is_key)
+
+
+def _places(text: str) -> Iterator[tuple[str, Span, bool]]:
+    """Every value with its path, a container after what is in it; and the key before it, which is marked."""
     open_now: list[_Container] = []
     for match in _TOKEN.finditer(text):
         found, last = match[0], open_now[-1] if open_now else None
@@ -81,12 +90,13 @@ def _values(text: str) -> Iterator[tuple[str, Span]]:
             open_now.append(_Container(path, match.start(), None if found == "{" else 0))
         elif found in "}]":
             closed = open_now.pop()
-            yield closed.path, Span(closed.start, match.end())
+            yield closed.path, Span(closed.start, match.end()), False
         elif found == ",":
             if last is not None:
                 last.key, last.index = None, None if last.index is None else last.index + 1
         elif found != ":":
             if last is not None and last.index is None and last.key is None:
                 last.key = json.loads(found, strict=False)
+                yield last.inner(), Span(match.start(), match.end()), True
             else:
-                yield last.inner() if last else "$", Span(match.start(), match.end())
+                yield last.inner() if last else "$", Span(match.start(), match.end()), False

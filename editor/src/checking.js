@@ -4,14 +4,15 @@
 import { linter } from "@codemirror/lint";
 import { filled } from "./texts.js";
 
-export function checker(kind, url, textarea, texts) {
+export function checker(kind, vocabulary, textarea) {
+  const { texts } = vocabulary;
   const said = document.createElement("p");
   said.className = "tracsync-said";
   said.id = `${textarea.id}_said`;
   said.setAttribute("role", "status");
   const source = async (view) => {
     const { doc } = view.state;
-    const problems = await ask(kind, url, doc.toString(), textarea);
+    const problems = await ask(kind, vocabulary, doc.toString(), textarea);
     if (problems === null || !view.state.doc.eq(doc)) return []; // what is newer is asked about by itself
     show(said, problems, texts);
     view.contentDOM.setAttribute("aria-invalid", String(problems.some((problem) => problem.severity === "error")));
@@ -20,13 +21,19 @@ export function checker(kind, url, textarea, texts) {
   return { extension: linter(source, { delay: 400, tooltipFilter: () => [] }), said };
 }
 
-async function ask(kind, url, text, textarea) {
-  const token = textarea.form.querySelector("[name=csrfmiddlewaretoken]").value;
+async function ask(kind, vocabulary, text, textarea) {
+  const fields = textarea.form.elements;
+  const token = fields.csrfmiddlewaretoken.value;
+  const whose = { // which fields the other system has
+    destination: vocabulary.destination,
+    resource: fields.resource?.value ?? "",
+    use_test: fields.use_test_credentials?.checked ?? false,
+  };
   try {
-    const response = await fetch(url, {
+    const response = await fetch(vocabulary.check_url, {
       method: "POST",
       headers: { "X-CSRFToken": token, Accept: "application/json" },
-      body: new URLSearchParams({ kind, text }),
+      body: new URLSearchParams({ kind, text, ...whose }),
     });
     if (!response.ok || response.redirected) return null;
     return (await response.json()).problems;

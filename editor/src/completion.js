@@ -2,7 +2,7 @@
 // directives.
 
 import { autocompletion, snippetCompletion } from "@codemirror/autocomplete";
-import { itemsAround } from "./items.js";
+import { itemsAround, keysAround } from "./items.js";
 import { filled } from "./texts.js";
 
 const BRACKET = String.raw`\[\\?"(?:[^"\\\n]|\\[^"])*(?:\\?"\]?)?|\[\d*\]?`;
@@ -16,7 +16,7 @@ export function completion(kind, vocabulary, paths) {
     stillField: new RegExp(`^${SOURCE}@${PATH}$`, "u"),
     words: words(vocabulary),
     directives: directives(vocabulary.texts.directives),
-    targets: vocabulary.targets.map((one) => ({ label: one.name, detail: one.detail, type: "field" })),
+    targets: vocabulary.targets,
     texts: vocabulary.texts,
     paths,
   };
@@ -83,16 +83,43 @@ function inMapping(context, tools) {
   const begun = /(?:^|\{\{\s*)(\p{L}*)$/u.exec(before);
   if (!begun) return null;
   const known = tools.words.filter((option) => option.type === "field");
-  const options = [...itemWords(around, tools.texts), ...known];
+  const choices = string.text === begun[1] ? taken(context, string, tools) : [];
+  const options = [...choices, ...itemWords(around, tools.texts), ...known];
   return { from: context.pos - begun[1].length, options, validFor: /^\p{L}*$/u };
 }
 
-/** Fields of the other system; what begins with $ is a directive. */
+/** Fields of the other system at this place; what begins with $ is a directive. */
 function keys(context, string, tools) {
   const directive = string.text.startsWith("$");
-  if (!directive && !context.explicit && !tools.targets.length) return null;
-  const options = directive ? tools.directives : context.explicit ? [...tools.targets, ...tools.directives] : tools.targets;
+  const targets = directive ? [] : targetsWithin(keysAround(context.state.doc.toString(), string.from - 1), tools.targets);
+  if (!directive && !context.explicit && !targets.length) return null;
+  const options = directive ? tools.directives : context.explicit ? [...targets, ...tools.directives] : targets;
   return { from: string.from, options, validFor: /^\$?[^"\\$]*$/ };
+}
+
+/** The fields within these keys: those right there with what they are, and of others the object that they are in. */
+function targetsWithin(keys, targets) {
+  const prefix = keys.map((key) => `${plain(key)}.`).join("");
+  const options = new Map();
+  for (const one of targets.filter((target) => target.name.startsWith(prefix))) {
+    const [label, ...inner] = one.name.slice(prefix.length).split(".");
+    if (!inner.length) options.set(label, { label, detail: one.detail, type: "field" });
+    else if (!options.has(label)) options.set(label, { label, detail: "{ }", type: "field" });
+  }
+  return [...options.values()];
+}
+
+/** The values that the other system takes for the key before this string. */
+function taken(context, string, tools) {
+  const keys = [...keysAround(context.state.doc.toString(), string.from - 1), string.key];
+  const name = keys.map(plain).join(".");
+  const choices = tools.targets.find((target) => target.name === name)?.choices ?? [];
+  return choices.map((label, at) => ({ label, detail: tools.texts.choice, type: "keyword", boost: 50 - at / 10 }));
+}
+
+/** A key without the mark of what may be missing. */
+function plain(key) {
+  return key.replace(/\?$/, "");
 }
 
 /** The JSON string that the cursor is in; strings end with their line. */
@@ -106,6 +133,7 @@ function stringBefore(context) {
   return {
     from: line.from + opened + 1,
     text: before.slice(opened + 1),
+    key: key ? key[1] : "",
     isKey,
     isCondition: Boolean(key) && ["$formula", "$if", "where"].includes(key[1]),
   };

@@ -93,3 +93,20 @@ function ownValues(text, start) {
   close(end);
   return values;
 }
+
+/** The keys of the objects around a place, outermost first; those of lists' items are told as if there were no list. */
+export function keysAround(text, position) {
+  const open = [];
+  let key = "";
+  let last = "";
+  for (const { 0: token } of text.slice(Math.max(0, position - MOST), position).matchAll(TOKEN)) {
+    if (token.startsWith('"')) last = token;
+    else if (token === ":") key = last.replace(/^"|"$/g, "");
+    else if ("{[".includes(token)) {
+      open.push(key);
+      key = "";
+    } else if (token === ",") key = "";
+    else open.pop();
+  }
+  return open.filter(Boolean);
+}

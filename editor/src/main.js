@@ -21,7 +21,7 @@ if (settings) {
       texts: vocabulary.texts,
       language: languages[kind],
       completion: completion(kind, vocabulary, paths),
-      checker: checker(kind, vocabulary.check_url, textarea, vocabulary.texts),
+      checker: checker(kind, vocabulary, textarea),
       numbered: kind === "mapping",
     });
   }

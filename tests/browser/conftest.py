@@ -28,6 +28,8 @@ crm = Resource.objects.create(name="Address book", type_id="http_api", productio
 told = {{"type": "text", "unique": False, "choices": []}}
 known = [{{**told, "name": name, "title": name.title(), "read_only": name == "made_at"}}
          for name in ("email", "emergency", "made_at")]
+known += [{{**told, "name": "address.city", "title": "", "read_only": False, "unique": True}},
+          {{**told, "name": "plan", "title": "", "read_only": False, "choices": ["gold", "silver"]}}]
 KnownFields.objects.create(resource=crm, use_test=False, fetched_at=timezone.now(), fields=known)
 for number in range(1, 6):
     document = {{"id": f"p{{number}}", "stats": {{"visits": number}}, "name": f"Name {{number}}"}}

@@ -191,3 +191,22 @@ def test_names_of_items_and_their_numbers_are_coloured_and_suggested(site, open_
     expect(suggested(page)).to_have_text(["loop@indexits number, from 0", "loop@numberits number, from 1"])
     page.keyboard.press("Tab")
     expect(page.locator("#id_mapping")).to_have_value(re.compile("loop@index"))
+
+
+def test_fields_of_the_other_system_are_offered_where_they_belong(site, open_page, editor):
+    """Within an object those of that object, and as values those that a field takes."""
+    page = open_page(site.adding("crm"))
+    editor(page, "Mapping")
+    page.keyboard.insert_text('{"address": {"street": "Hill", "')
+    page.keyboard.type("c")
+    expect(suggested(page)).to_have_text(["citytext, unique"])
+    editor(page, "Mapping")
+    page.keyboard.insert_text('{"')
+    page.keyboard.type("addr")
+    expect(suggested(page)).to_have_text(["address{ }"])
+    editor(page, "Mapping")
+    page.keyboard.insert_text('{"plan?": "')
+    page.keyboard.type("g")
+    expect(suggested(page)).to_have_text(["golda value that it takes"])
+    page.keyboard.press("Tab")
+    expect(page.locator("#id_mapping")).to_have_value(re.compile('"plan\\?": "gold'))

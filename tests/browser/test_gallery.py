@@ -75,6 +75,12 @@ def test_from_a_search_to_a_profile_that_has_arrived(site, open_page, press, bre
     expect(page.get_by_text("Brevo answers and shows the contacts' attributes")).to_be_visible()
     expect(next_step(page)).to_have_text("Begin a destination with a common shape")
     press(page, "Contact from traits")
+    # Testing the connection has brought the fields of the other system.
+    said = page.locator(".field-mapping .tracsync-said")
+    expect(said).to_contain_text("$.attributes.LASTNAME: the destination has no field attributes.LASTNAME")
+    marked = page.locator(".field-mapping .cm-lintRange-warning")
+    expect(marked.filter(has_text=re.compile("LASTNAME")).first).to_be_visible()
+    expect(marked.filter(has_text=re.compile("FIRSTNAME"))).to_have_count(0)
     page.get_by_label("Name:", exact=True).focus()
     page.keyboard.type("Newsletter")
     page.get_by_label("Quiet period").focus()

@@ -1,7 +1,10 @@
 """The fields of the other system: fetched when asked for, kept for a while, compared with mappings."""
 
+import json
+
 import pytest
 from django.contrib.auth.models import Permission
+from django.urls import reverse
 from rest_framework.test import APIClient
 
 from destinations import configuration
@@ -126,6 +129,49 @@ def test_unknown_and_read_only_fields_are_warned_of(system, make_destination):
             "the nearest that it has is address.city",
         ),
     }
+
+
+def test_what_is_unknown_is_marked_at_its_key_while_it_is_written(system, make_destination, admin_client):
+    destination = make_destination()
+    target_fields.refresh(destination)
+    text = """{
+ "email": "profile@id",
+ "emial?": "profile@id",
+ "address": {"street": "x"},
+ "company": "c"
+}"""
+    url = reverse("admin:destinations_destination_editor_check")
+    given = {"kind": "mapping", "text": text, "resource": destination.resource_id}
+    found = admin_client.post(url, given).json()["problems"]
+    assert [(one["line"], one["column"], one["length"], one["path"]) for one in found] == [
+        (3, 2, 8, "$.emial"),
+        (4, 14, 8, "$.address.street"),
+        (5, 2, 9, "$.company"),
+    ]
+    assert {one["severity"] for one in found} == {"warning"}
+    assert (found[2]["message"], found[2]["hint"]) == (
+        "the field company of the destination does not take this",
+        "it takes: a, b",
+    )
+    for fixed in ("b", "profile@id", "{{profile@id}}", "`profile@id`"):
+        fine = {**given, "text": json.dumps({"company": fixed}), "destination": destination.pk}
+        assert admin_client.post(url, fine).json()["problems"] == []
+    for nobody in ({"use_test": "true"}, {"resource": "0"}, {"resource": "x\0"}, {"resource": ""}):
+        assert admin_client.post(url, {**given, **nobody}).json()["problems"] == []
+
+
+def test_the_editor_is_given_what_can_be_written_with_its_choices(system, make_destination, admin_client):
+    destination = make_destination()
+    target_fields.refresh(destination)
+    url = reverse("admin:destinations_destination_change", args=[destination.pk])
+    text = admin_client.get(url).content.decode()
+    start = text.index(">", text.index('id="tracsync-notation"')) + 1
+    assert json.loads(text[start : text.index("</script>", start)])["targets"] == [
+        {"name": "email", "detail": "E-mail, email, unique", "choices": []},
+        {"name": "company", "detail": "Company <b>", "choices": ["a", "b"]},
+        {"name": "address.city", "detail": "", "choices": []},
+    ]
+    assert "Company <b>" not in text
 
 
 def test_the_api_tells_and_fetches_them(system, make_destination, api):

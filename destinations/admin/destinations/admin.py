@@ -175,7 +175,7 @@ class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
         assert resource is not None  # otherwise it is being chosen
         live = send_one.context(request, self, obj, resource)
         drafted = obj or Destination(resource=resource)
-        context |= {"notation": editor.vocabulary(self, fields.for_editor(drafted)), "live": live}
+        context |= {"notation": editor.vocabulary(self, fields.for_editor(drafted), drafted), "live": live}
         if obj is not None:
             self.say_if_outdated(request, obj)
         if self.may_save(request, obj):

@@ -10,14 +10,17 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
+from destinations.admin.base.filters import row_id
 from destinations.admin.base.object_actions import ActingAdmin
 from destinations.admin.destinations.editor_texts import editor_texts
 from destinations.insight import checking, path_suggestions
+from destinations.models import Destination, Resource
 from destinations.notation import functions
 from destinations.notation.literals import KEYWORDS
 from destinations.notation.paths import SOURCES
+from tracsync.common.encryption import UndecryptableValue
 
-CHECKS = {"condition": checking.check_condition, "mapping": checking.check_mapping}
+CHECKED = ("condition", "mapping")
 MOST_TYPED = 300  # characters of a path
 WORDS = (
     *("AND", "OR", "NOT", "EXISTS", "NOT EXISTS", "EMPTY", "NOT EMPTY", "IS NULL", "IS NOT NULL"),
@@ -30,15 +33,19 @@ WORDS = (
 def check_text(request: HttpRequest, model_admin: ActingAdmin) -> HttpResponse:
     """The mistakes in a condition or a mapping, and what is probably not meant, each with its place."""
     _need_writer(request, model_admin)
-    check, text = CHECKS.get(request.POST.get("kind", "")), request.POST.get("text", "")
-    if check is None:
+    kind, text = request.POST.get("kind", ""), request.POST.get("text", "")
+    if kind not in CHECKED:
         return JsonResponse({"error": "kind is condition or mapping"}, status=400)
     if len(text) > checking.MAX_CHARACTERS:
         return JsonResponse({"error": "too long to be checked while it is typed"}, status=413)
     # Browsers send line ends as two characters; the editor counts them as one.
     may_see_profiles = request.user.has_perm("profiles.view_profile")
     sample = path_suggestions.sample() if may_see_profiles else None
-    problems = check(text.replace("\r\n", "\n"), sample)
+    text = text.replace("\r\n", "\n")
+    if kind == "condition":
+        problems = checking.check_condition(text, sample)
+    else:
+        problems = checking.check_mapping(text, sample, _drafted(request))
     return JsonResponse({"problems": [dataclasses.asdict(problem) for problem in problems]})
 
 
@@ -58,7 +65,26 @@ def seen_paths(request: HttpRequest, model_admin: ActingAdmin) -> HttpResponse:
     return JsonResponse({"paths": paths, "profiles": sample.profiles, "more": more})
 
 
-def vocabulary(model_admin: ActingAdmin, targets: list[dict[str, str]]) -> dict[str, Any]:
+def _drafted(request: HttpRequest) -> Destination | None:
+    """What is being written, as far as it decides which fields the other system has."""
+    given = request.POST
+    resources = Resource.objects.defer("production", "test")
+    resource = resources.filter(pk=row_id(given.get("resource", ""))).first()
+    if resource is None:
+        return None
+    try:
+        stored = Destination.objects.filter(pk=row_id(given.get("destination", ""))).first()
+    except UndecryptableValue:
+        return None
+    drafted = stored or Destination()
+    drafted.resource = resource
+    drafted.use_test_credentials = given.get("use_test") == "true"
+    return drafted
+
+
+def vocabulary(
+    model_admin: ActingAdmin, targets: list[dict[str, Any]], destination: Destination
+) -> dict[str, Any]:
     """What the editors know from the start. `targets`: fields of the other system, as far as known."""
     known = filter(None, map(functions.get, functions.names()))
     return {
@@ -69,6 +95,7 @@ def vocabulary(model_admin: ActingAdmin, targets: list[dict[str, str]]) -> dict[
         "words": WORDS,
         "functions": [{"name": one.name, "arguments": one.usage().removeprefix(one.name)} for one in known],
         "targets": targets,
+        "destination": destination.pk or "",
         "texts": editor_texts(),
     }
 

@@ -17,6 +17,8 @@ def editor_texts() -> dict[str, Any]:
         "possible": _("Possible here: {pieces}."),
         # Of a path: in how many of the profiles that were looked at it was seen.
         "seen": _("in {seen} of {profiles}"),
+        # Of a fixed value.
+        "choice": _("a value that it takes"),
         # Of what stands for the items of lists.
         "item": _("the item that is looked at"),
         "index": _("its number, from 0"),

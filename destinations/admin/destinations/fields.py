@@ -67,10 +67,15 @@ def _shown(field: Mapping[str, Any]) -> dict[str, Any]:
     return {**field, "choices": shown}
 
 
-def for_editor(destination: Destination) -> list[dict[str, str]]:
-    """What the mapping's editor offers as keys: each field that can be written, and what it is."""
+def for_editor(destination: Destination) -> list[dict[str, Any]]:
+    """What the mapping's editor offers: as keys each field that can be written, and what it is; as its values
+    those that it takes."""
     return [
-        {"name": one.name, "detail": ", ".join(filter(None, (one.title, one.type)))}
+        {
+            "name": one.name,
+            "detail": ", ".join(filter(None, (one.title, one.type, _("unique") if one.unique else ""))),
+            "choices": [*one.choices],
+        }
         for one in target_fields.known(destination)
         if not one.read_only
     ]
