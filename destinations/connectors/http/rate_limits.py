@@ -43,7 +43,7 @@ def asked(status: int, headers: Mapping[str, str], now: float | None = None) -> 
     Retry-After counts where a call is to be repeated, a rate limit where nothing is left of it, and where the
     status says that it is about this: 429, and 503 unless something is left.
     """
-    if status in (403, 408, 425, 429) or status >= 500:
+    if status in (403, 408, 423, 425, 429) or status >= 500:
         wait = retry_after(headers, now)
         if wait is not None:
             return wait

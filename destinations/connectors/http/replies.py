@@ -16,7 +16,7 @@ from destinations.connectors.http.wire import decoding
 from destinations.connectors.redaction import MASK, SCAN_LIMIT, Redactor, cut
 from tracsync.common.messages import Message, joined, message
 
-RETRYABLE = frozenset({408, 425, 429})
+RETRYABLE = frozenset({408, 423, 425, 429})
 CODES = {404: "not_found", 409: "conflict", 413: "too_large"}  # what a status alone says of a rejection
 _MARKUP = re.compile(r"<[^<>]*>")
 
@@ -57,8 +57,9 @@ class Reply:
 
 
 def outcome(reply: Reply, redactor: Redactor, payload: JSON = None) -> Outcome:
-    """What an answer means: 2xx accepted; 408, 425, 429 and 5xx retry; 401, 403 and 407 are the destination's
-    problem, 410 its end; the rest rejected. A 403 that says when a rate limit ends is to be repeated.
+    """What an answer means: 2xx accepted; 408, 423, 425, 429 and 5xx retry; 401, 403 and 407 are the
+    destination's problem, 410 its end; the rest rejected. A 403 that says when a rate limit ends is to be
+    repeated.
     """
     status = reply.status
     after = rate_limits.asked(status, reply.headers)

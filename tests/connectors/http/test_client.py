@@ -401,6 +401,7 @@ def test_a_proxy_that_cannot_reach_the_destination(server) -> None:
         (410, Stop),
         (422, Rejected),
         (408, Retry),
+        (423, Retry),
         (425, Retry),
         (429, Retry),
         (500, Retry),

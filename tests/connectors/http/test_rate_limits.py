@@ -114,6 +114,7 @@ UNKNOWN = {"X-RateLimit-Reset": "30"}
         (429, {"Retry-After": "5", **UNKNOWN}, 5),
         (503, {"Retry-After": "5", "RateLimit": '"a";r=0;t=30'}, 5),
         (429, {"Retry-After": "soon", **UNKNOWN}, 30),
+        (423, {"Retry-After": "5"}, 5),
         (200, {"Retry-After": "5"}, None),
         (403, {"Retry-After": "5", "RateLimit": '"a";r=0;t=30'}, 5),
         (202, {"Retry-After": "5", "RateLimit": '"a";r=0;t=30'}, 30),
