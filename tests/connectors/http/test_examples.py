@@ -104,6 +104,32 @@ def test_the_page_has_examples() -> None:
     assert len(EXAMPLES) > 25
 
 
+WITHOUT = {"proxy", "ssl_check"}  # the way to the server: test_client.py has both
+
+
+def test_every_field_is_in_an_example() -> None:
+    schemas = (HttpApi.credentials_schema, HttpApi.settings_schema)
+    assert set(declared(schemas)) - set(names([example.given for example in EXAMPLES])) == WITHOUT
+
+
+def declared(value: Any) -> Iterator[str]:
+    """The names of a schema's fields, of those within them and of those of the items of lists."""
+    if isinstance(value, dict):
+        yield from value.get("properties", {})
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    for one in inner:
+        yield from declared(one)
+
+
+def names(value: Any) -> Iterator[str]:
+    """All keys that an example has anywhere."""
+    if isinstance(value, dict):
+        yield from value
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for one in inner:
+        yield from names(one)
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=[str(one.given)[:60] for one in EXAMPLES])
 def test_example(server, loopback, example: Example) -> None:
     given = json.dumps(example.given, ensure_ascii=False).replace("https://crm.example", server.url)
