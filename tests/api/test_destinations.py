@@ -9,6 +9,7 @@ from django.utils import timezone
 from destinations.connectors.base import Rejected
 from destinations.insight import path_suggestions
 from destinations.models import Backfill, Destination, Extension, Health, Resource
+from destinations.scheduler import loop
 from profiles.models import Profile
 
 pytestmark = pytest.mark.django_db
@@ -331,3 +332,26 @@ def test_a_mask_takes_no_secret_to_another_resource_or_past_verification(api, re
     stored = Destination.objects.get()
     assert (stored.resource_id, stored.settings) == (ours.pk, settings)
     assert api.patch(path, {"resource": theirs.pk, "settings": settings}).status_code == 200
+
+
+def test_who_leaves_is_removed_and_followed(api, crm, frozen, recording):
+    assert (api.get(url(crm)).json()["on_leave"], api.get(url(crm)).json()["on_delete"]) == ("keep", "keep")
+    answer = api.patch(url(crm), {"on_leave": "remove", "prerequisites": "profile@stats.visits > 1"})
+    assert answer.json()["on_leave"] == "remove"
+    for visits in (2, 1):
+        api.put("/api/profiles/p/", {"id": "p", "stats": {"visits": visits}})
+        frozen.forward(60)
+        while loop.tick():
+            pass
+    [attempt] = api.get("/api/attempts/?operation=remove").json()["results"]
+    assert (attempt["profile"], attempt["operation"], attempt["outcome"]) == ("p", "remove", "accepted")
+    [sync] = api.get("/api/syncs/?state=removed").json()["results"]
+    assert (sync["profile"], sync["state"]) == ("p", "removed")
+    assert sync["reason"].endswith("(just now): profile@stats.visits > 1")
+
+
+def test_what_the_connector_cannot_do_when_one_leaves_is_refused(api, crm, monkeypatch, recording):
+    monkeypatch.setattr(recording, "operations", ("upsert",))
+    answer = api.patch(url(crm), {"on_delete": "erase"})
+    assert answer.status_code == 400
+    assert "it can: keep" in str(answer.json()["on_delete"])
