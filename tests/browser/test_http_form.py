@@ -23,6 +23,7 @@ def headers(page):
 
 def test_headers_are_rows(page):
     expect(page.locator("[name='settings.headers']")).to_be_hidden()
+    expect(page.locator(".form-row", has=rows(page))).not_to_contain_text("As JSON")
     for name, value in (
         ("X-A", "1"),
         ("X-B", "{{delivery@key}}"),
@@ -57,6 +58,20 @@ def test_a_rule_is_tried_against_a_pasted_answer(page):
     expect(trial).to_contain_text("yes: it decides")
     expect(trial).to_contain_text("<img src=x>")
     expect(trial.locator("img")).to_have_count(0)
+
+
+def test_rules_are_tried_without_javascript(site, open_page):
+    page = open_page(site.destination("plain"), java_script_enabled=False)
+    page.locator("summary", has_text="Answers").click()
+    page.locator("[name='settings.answers']").fill(json.dumps(RULES))
+    page.get_by_label("An answer: its status").fill('HTTP 200\n\n{"ok": false, "why": "no <b>"}')
+    page.get_by_label("Name:", exact=True).fill("")  # what cannot be saved can be tried
+    for button, outcome in (("Try", "rejected"), ("Take the last real answer", "accepted")):
+        with page.expect_popup() as opened:
+            page.get_by_role("button", name=button, exact=True).click()
+        expect(opened.value.locator(".tracsync-verdict")).to_contain_text(f"Outcome: {outcome}")
+        opened.value.close()
+    expect(page.locator("[name='settings.answers']")).to_have_value(json.dumps(RULES))
 
 
 def test_the_last_real_answer_is_taken(page):

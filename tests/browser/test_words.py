@@ -133,6 +133,8 @@ def test_no_barriers_in_german_on_a_phone(site, open_page, barriers, choose):
         site.url("profiles/importjob/add/"),
         site.url("work/"),
         site.url("docs/admin/"),
+        site.url("destinations/extension/"),
+        site.url("destinations/extension/http_api/change/"),
     ):
         page.goto(address)
         assert barriers(page) == [], address

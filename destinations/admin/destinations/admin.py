@@ -51,6 +51,7 @@ from destinations.admin.destinations.form import (
     preset_links,
 )
 from destinations.admin.jobs.base import unfinished_jobs
+from destinations.admin.resources import gallery
 from destinations.configuration import target_fields
 from destinations.configuration.history import Author
 from destinations.insight import explain
@@ -149,7 +150,8 @@ class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
         """First the resource, then the settings that it needs."""
         if self.has_add_permission(request) and self._resource(request, None) is None:
             choices = [
-                {"name": one.name, "text": one.type.name, "query": f"resource={one.pk}"}
+                {"card": gallery.card(one.type), "name": one.name, "text": one.type.name}
+                | {"query": f"resource={one.pk}"}
                 for one in Resource.objects.select_related("type").defer("production", "test")
             ]
             return self.page(

@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from destinations.admin.base.object_actions import ActingAdmin
@@ -19,6 +20,8 @@ from destinations.models import DeliveryAttempt, Destination, Resource
 from tracsync.common.translation import translated
 
 ANSWER, MANY = "tracsync_answer", "tracsync_many"  # beside the form's own fields
+PAGE, LAST = "tracsync_page", "tracsync_last"  # the buttons, which only count without JavaScript
+NOTHING_KEPT = gettext_lazy("No answer has been kept.")
 MOST_LOOKED_AT = 50  # attempts, of which one may have kept its answer
 
 
@@ -26,28 +29,41 @@ MOST_LOOKED_AT = 50  # attempts, of which one may have kept its answer
 def try_answer(request: HttpRequest, model_admin: ActingAdmin) -> HttpResponse:
     """What the form's rules make of the answer. Nothing is kept."""
     draft = draft_of(request, model_admin)
-    connector = registry.find(draft.destination.resource.type_id)
-    template = "destinations/answer_trial.html"
+    text = _last(request, model_admin) if LAST in request.POST else request.POST.get(ANSWER, "")
+    if LAST in request.POST and not text:
+        found: dict[str, Any] = {"problem": NOTHING_KEPT}
+    else:
+        found = _tried(draft.destination, text, many=bool(request.POST.get(MANY)))
+    if {PAGE, LAST} & request.POST.keys():
+        title = _("Try the answer rules")
+        return model_admin.page(request, "destinations/answer_page.html", title, answer=text, **found)
+    return piece(request, "destinations/answer_trial.html", **found)
+
+
+def _tried(destination: Destination, text: str, *, many: bool) -> dict[str, Any]:
+    connector = registry.find(destination.resource.type_id)
     if connector is None or not answer_trial.has_rules(connector):
-        return piece(request, template, problem=_("This connector has no answer rules."))
-    text, many = request.POST.get(ANSWER, ""), bool(request.POST.get(MANY))
+        return {"problem": _("This connector has no answer rules.")}
     try:
-        trial = answer_trial.try_answer(connector, draft.destination.settings, text, many=many)
+        return {"trial": answer_trial.try_answer(connector, destination.settings, text, many=many)}
     except ConnectorError as error:
-        return piece(request, template, problem=translated(str(error)))
-    return piece(request, template, trial=trial)
+        return {"problem": translated(str(error))}
 
 
 @require_GET
 def last_answer(request: HttpRequest, model_admin: ActingAdmin) -> HttpResponse:
     """The last answer of this destination that was kept."""
     need_reader(request, model_admin)
+    text = _last(request, model_admin)
+    return JsonResponse({"answer": text, "nothing": "" if text else NOTHING_KEPT})
+
+
+def _last(request: HttpRequest, model_admin: ActingAdmin) -> str:
     if not request.user.has_perm("destinations.view_deliveryattempt"):
         raise PermissionDenied
     stored = stored_one(request, model_admin)
     attempts = DeliveryAttempt.objects.filter(destination=stored).order_by("-at")[:MOST_LOOKED_AT]
-    text = next((attempt.response for attempt in attempts if attempt.response), "")
-    return JsonResponse({"answer": text, "nothing": "" if text else _("No answer has been kept.")})
+    return next((attempt.response for attempt in attempts if attempt.response), "")
 
 
 def context(
@@ -60,6 +76,7 @@ def context(
     query = urlencode({"destination": obj.pk} if obj else {"resource": resource.pk})
     may_look = obj is not None and request.user.has_perm("destinations.view_deliveryattempt")
     return {
+        "answer_fields": {"answer": ANSWER, "many": MANY, "page": PAGE, "last": LAST},
         "answer_url": f"{live_url(model_admin, 'answer')}?{query}",
         "last_answer_url": f"{live_url(model_admin, 'last_answer')}?{query}" if may_look else "",
     }

@@ -257,7 +257,8 @@ def _help(leaf: Leaf) -> str:
     parts = [_("Required.")] if leaf.required else []
     parts.append(translated(str(leaf.schema.get("description", ""))))
     if leaf.kind == "object":
-        parts.append(_('As JSON, for example {"name": "value"}.'))
+        as_json = _('As JSON, for example {"name": "value"}.')
+        parts.append(format_html('<span class="tracsync-as-json">{}</span>', as_json))
     return format_html_join(" ", "{}", ((part,) for part in parts if part))
 
 

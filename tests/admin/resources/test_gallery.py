@@ -5,7 +5,7 @@ import json
 import re
 
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.urls import reverse
 
 from destinations.connectors import registry
@@ -141,7 +141,10 @@ def test_a_connector_that_is_gone_or_broken_says_so_and_has_no_button(db, galler
     assert next_step(shown) == []
 
 
-def test_a_viewer_sees_and_cannot_install(db, gallery, system, viewer):
+def test_a_viewer_sees_and_cannot_install(db, gallery, system, user, client):
+    user.groups.add(Group.objects.get(name="Viewer"))
+    client.force_login(user)
+    viewer = client
     assert sorted(systems(gallery(client=viewer))) == registry.slugs()
     text = system("slack", client=viewer)
     assert "Install it" in text
@@ -151,7 +154,7 @@ def test_a_viewer_sees_and_cannot_install(db, gallery, system, viewer):
     assert not Extension.objects.get(pk="slack").installed
 
 
-def test_a_viewer_sees_no_resource(http_api, resource, system, viewer):
+def test_who_sees_extensions_alone_sees_no_resource(http_api, resource, system, viewer):
     assert "Receiver" not in system("http_api", query=f"resource={resource.pk}", client=viewer)
 
 

@@ -1,4 +1,4 @@
-// Trying the answer rules of a destination's form as it stands.
+// Trying the answer rules of a destination's form as it stands, without leaving it.
 
 (() => {
   const panel = document.getElementById("answers");
@@ -6,7 +6,6 @@
   if (!form) return;
 
   const text = document.getElementById("answers-text");
-  const many = document.getElementById("answers-many");
   const result = document.getElementById("answers-result");
 
   function say(words) {
@@ -23,11 +22,8 @@
   }
 
   async function tryIt() {
-    const data = new FormData(form);
-    data.set("tracsync_answer", text.value);
-    if (many.checked) data.set("tracsync_many", "1");
     try {
-      const response = await asked(panel.dataset.url, { method: "POST", body: data });
+      const response = await asked(panel.dataset.url, { method: "POST", body: new FormData(form) });
       result.innerHTML = await response.text();
     } catch (error) {
       say(error.message);
@@ -45,10 +41,13 @@
     }
   }
 
-  text.form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    tryIt();
-  });
-  panel.querySelector("[data-take-last]")?.addEventListener("click", takeLast);
-  panel.hidden = false;
+  function instead(button, act) {
+    button?.addEventListener("click", (event) => {
+      event.preventDefault();
+      act();
+    });
+  }
+
+  instead(panel.querySelector("[data-try]"), tryIt);
+  instead(panel.querySelector("[data-take-last]"), takeLast);
 })();

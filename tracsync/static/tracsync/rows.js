@@ -15,6 +15,7 @@
     const add = button(texts.add, () => row("", "").querySelector("input").focus());
     box.append(add);
     for (const [name, value] of entries) row(name, typeof value === "string" ? value : JSON.stringify(value));
+    field.closest(".form-row")?.querySelector(".tracsync-as-json")?.remove();
     field.hidden = true;
     field.after(box);
 
