@@ -106,6 +106,15 @@ def test_while_secrets_are_replaced_both_of_them_sign() -> None:
     assert value == f"t=5,v1={expected[0]},v1={expected[1]}"
 
 
+@pytest.mark.parametrize(("scheme", "prefix"), [("hex", "sha256="), ("plain-hex", "")])
+def test_the_body_is_signed_by_the_first_secret(scheme: str, prefix: str) -> None:
+    made = webhook_signature.signer(scheme, ["new", "old"])
+    expected = hmac.new(b"new", "é".encode(), hashlib.sha256).hexdigest()
+    assert made.signed(Request("POST", "https://h.example", {}, "é"), "k", 1).headers == {
+        "X-Signature": f"{prefix}{expected}"
+    }
+
+
 @pytest.mark.parametrize(
     ("scheme", "secrets", "says"),
     [
@@ -113,6 +122,7 @@ def test_while_secrets_are_replaced_both_of_them_sign() -> None:
         ("standard-webhooks", ["short"], "at least 16 bytes in base64"),
         ("standard-webhooks", ["whsec_AAEC"], "at least 16 bytes in base64"),
         ("hex", [], "signing_secrets"),
+        ("plain-hex", [], "signing_secrets"),
     ],
 )
 def test_what_cannot_sign_is_refused_when_saved(scheme: str, secrets: list[str], says: str) -> None:

@@ -1,7 +1,8 @@
 """HMAC signatures that receivers of webhooks know: Standard Webhooks, `t=...,v1=...`, and plain hex.
 
 Standard Webhooks: https://www.standardwebhooks.com (symmetric, `v1`). The second is the form that Stripe made
-common, the third GitHub's (`sha256=...`). All of them sign exactly the bytes that are sent.
+common, the third GitHub's (`sha256=...`), which others have without a prefix. All of them sign exactly the
+bytes that are sent.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from destinations.connectors.http.client import Request
 from destinations.connectors.http.headers import checked_headers
 from tracsync.common.messages import message
 
-DEFAULT_HEADERS = {"timestamped": "X-Signature", "hex": "X-Signature"}
+DEFAULT_HEADERS = dict.fromkeys(("timestamped", "hex", "plain-hex"), "X-Signature")
 SCHEMES = ("standard-webhooks", *DEFAULT_HEADERS)
 _PREFIX = "whsec_"
 _SHORTEST_KEY = 16  # bytes; the standard asks for 24, and generators in use make fewer
@@ -50,8 +51,9 @@ class WebhookSigner:
         return {self.header: ",".join((f"t={now}", *values))}
 
     def _hex(self, body: bytes, key: str, now: int) -> Mapping[str, str]:
-        """Receivers of this form compare one value: it is signed by the first secret only."""
-        return {self.header: f"sha256={self._digest(self.keys[0], body).hex()}"}
+        """Receivers of these forms compare one value: it is signed by the first secret only."""
+        prefix = "sha256=" if self.scheme == "hex" else ""
+        return {self.header: f"{prefix}{self._digest(self.keys[0], body).hex()}"}
 
     @staticmethod
     def _digest(secret: bytes, signed: bytes) -> bytes:
@@ -62,6 +64,7 @@ _ADDED: Mapping[str, Callable[[WebhookSigner, bytes, str, int], Mapping[str, str
     "standard-webhooks": WebhookSigner._standard,
     "timestamped": WebhookSigner._timestamped,
     "hex": WebhookSigner._hex,
+    "plain-hex": WebhookSigner._hex,
 }
 
 
