@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
+import orjson
 from django.db import (
     DEFAULT_DB_ALIAS,
     InterfaceError,
@@ -21,6 +23,7 @@ from django.db.models import (
     BigAutoField,
     BooleanField,
     CharField,
+    DateTimeField,
     Field,
     FloatField,
     ForeignKey,
@@ -82,14 +85,18 @@ def insert(instances: Sequence[Model], update: Sequence[str] = ()) -> None:
         changes = ", ".join(f"{name} = excluded.{name}" for name in update)
         sql += f" ON CONFLICT ({meta.pk.column}) DO UPDATE SET {changes}"
     with database.cursor() as cursor:
-        cursor.execute(sql, [_storable(json.dumps(rows, default=str, ensure_ascii=False))])
+        cursor.execute(sql, [_storable(rows)])
 
 
 def _writer(field: Field[Any, Any]) -> tuple[frozenset[type], Callable[..., Any]]:
     """The types of values that are JSON as they are, and what makes all others of a field JSON."""
     if isinstance(field, JSONField):
         return frozenset(), lambda value, _: value
-    own = (str, int, float, bool) if field.__class__ in _PLAIN_FIELDS else ()
+    own: tuple[type, ...] = (str, int, float, bool) if field.__class__ in _PLAIN_FIELDS else ()
+    if (
+        isinstance(field, DateTimeField) and connection.vendor == "postgresql"
+    ):  # it reads them as JSON has them
+        own = (datetime,)
     return frozenset((type(None), *own)), field.get_db_prep_save
 
 
@@ -107,9 +114,13 @@ _PLAIN_FIELDS = (
 )
 
 
-def _storable(text: str) -> str:
-    """Without what databases refuse and servers do say: null characters, halves of surrogate pairs."""
-    return text.encode("utf-8", "replace").decode().replace("\\u0000", "\\ufffd")
+def _storable(rows: Sequence[Mapping[str, Any]]) -> str:
+    """As JSON, without what servers say and databases refuse: null characters, halves of surrogate pairs."""
+    try:
+        text = orjson.dumps(rows, default=str).decode()
+    except TypeError:  # such a half, or a number beyond 64 bits
+        text = json.dumps(rows, default=str, ensure_ascii=False).encode("utf-8", "replace").decode()
+    return text.replace("\\u0000", "\\ufffd")
 
 
 def _from_json(table: str, columns: Sequence[str]) -> str:
