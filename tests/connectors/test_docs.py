@@ -10,7 +10,10 @@ import pytest
 from destinations.connectors.amqp.connector import RabbitMQ
 from destinations.connectors.base import Delivery, Retry, Unreachable
 from destinations.connectors.http.connector import HttpApi
+from destinations.connectors.kafka.connector import Kafka
 from destinations.connectors.mautic.connector import Mautic
+from destinations.connectors.mqtt.connector import Mqtt
+from destinations.connectors.nats.connector import Nats
 from destinations.connectors.redis.connector import Redis
 from destinations.connectors.sql.connector import MySQL, PostgreSQL
 from destinations.connectors.testing import ContractError, check_contract
@@ -43,7 +46,9 @@ def test_the_recording_example_runs() -> None:
     exec(compile(EXAMPLES[2], "docs/connectors.md", "exec"), {"__name__": "example"})
 
 
-@pytest.mark.parametrize("connector", [HttpApi, RabbitMQ, Mautic, PostgreSQL, MySQL, Redis])
+@pytest.mark.parametrize(
+    "connector", [HttpApi, RabbitMQ, Mautic, PostgreSQL, MySQL, Redis, Kafka, Mqtt, Nats]
+)
 def test_every_field_is_documented(connector) -> None:
     section = TEXT.partition(f"(`{connector.slug}`)")[2].partition("\n## ")[0]
     if connector is HttpApi:

@@ -8,11 +8,14 @@ import socket
 import ssl
 import threading
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.harness import wait_for
 
 
 class Line:
@@ -34,17 +37,27 @@ class Line:
         """End it, and all connections on it."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self.cut()
+
+    def cut(self) -> None:
+        """End all connections on it."""
         for one in self._open:
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
+        self._open.clear()
+
+    def wait_for(self, word: bytes) -> None:
+        """Until a client has sent it."""
+        wait_for(lambda: any(word in sent for sent in self.sent), f"{word!r} on the line")
 
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
                 near, _address = self._listener.accept()
+                self._open.append(near)
                 far = socket.create_connection(self._to)
-                self._open += [near, far]
+                self._open.append(far)
                 self.sent.append(bytearray())
                 lost = threading.Event()
                 for passing in (self._questions, self._answers):
@@ -81,12 +94,7 @@ class TlsLine:
 
     def __init__(self, port: int, folder: Path, asked: bytes = b"") -> None:
         self._to, self._asked = port, asked
-        key = ec.generate_private_key(ec.SECP256R1())
-        self.certificate = _signed(key).public_bytes(serialization.Encoding.PEM).decode()
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        (folder / "pair.pem").write_text(private.decode() + self.certificate)
+        self.certificate = certificate_of(folder).text
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(folder / "pair.pem")
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -121,6 +129,29 @@ class TlsLine:
                             if not data:
                                 return
                             target.sendall(data)
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """In PEM, signed by itself, for 127.0.0.1. The file `pair.pem` has it and its key."""
+
+    text: str
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        """Of a client that trusts it."""
+        return ssl.create_default_context(cadata=self.text)
+
+
+def certificate_of(folder: Path) -> Certificate:
+    """A new one, and the file in this folder."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    made = _signed(key).public_bytes(serialization.Encoding.PEM).decode()
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (folder / "pair.pem").write_text(private.decode() + made)
+    return Certificate(made)
 
 
 def _signed(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:

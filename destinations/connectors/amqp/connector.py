@@ -7,7 +7,7 @@ Facts come from the RabbitMQ documentation (confirms, publishers, channels), pik
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from typing import ClassVar
@@ -38,6 +38,7 @@ from destinations.connectors.base import (
     Unknown,
     Unreachable,
 )
+from destinations.connectors.envelope import LazyExchange
 from destinations.connectors.http.payload import UnwritableError
 from destinations.connectors.redaction import Redactor, cut, url_secrets
 from tracsync.common.messages import message
@@ -208,21 +209,6 @@ def _checked(
     return given, queue
 
 
-class _LazyExchange(Exchange):
-    """A message in words that are made when somebody reads them: mostly nobody does, and it takes a while."""
-
-    __slots__ = ("_words",)
-    _words: Callable[[], str]
-
-    def __init__(self, words: Callable[[], str]) -> None:
-        for name, value in {"_words": words, "response": "", "status": None}.items():
-            object.__setattr__(self, name, value)  # exchanges are frozen
-
-    @property
-    def request(self) -> str:
-        return self._words()
-
-
 @dataclass(slots=True)
 class _Item:
     """A delivery on its way. `doubt` says why it cannot be told whether the broker has it."""
@@ -302,7 +288,7 @@ class RabbitSession:
             yield item.message
 
     def _exchange(self, written: amqp_message.Message) -> Exchange:
-        return _LazyExchange(lambda: self._redactor.excerpt(f"{self._topology}\n{written.show()}"))
+        return LazyExchange(lambda: self._redactor.excerpt(f"{self._topology}\n{written.show()}"))
 
     def _answer(self, item: _Item, fate: Fate) -> Outcome | None:
         if fate is Fate.CONFIRMED:

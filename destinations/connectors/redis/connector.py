@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager, closing
 from typing import Any, ClassVar
 
-from destinations.connectors import schemas
+from destinations.connectors import schemas, servers
 from destinations.connectors.addresses import Guard
 from destinations.connectors.base import JSON, Ability, Delivery, Operation, Preset, Runtime, Schema
 from destinations.connectors.http.payload import UnwritableError
 from destinations.connectors.redaction import Redactor
 from destinations.connectors.redis.commands import Target, command
-from destinations.connectors.redis.link import Link, Server
+from destinations.connectors.redis.link import Link, RedisServer
 from destinations.connectors.redis.session import RedisSession
 from tracsync.common.messages import message
 
@@ -33,75 +33,18 @@ class Redis:
     operations: ClassVar[tuple[Operation, ...]] = ("upsert", "remove", "erase")
     abilities: ClassVar[tuple[Ability, ...]] = ("read",)
     batch_size: ClassVar[int] = 500
-    credentials_schema: ClassVar[Schema] = {
-        "type": "object",
-        "properties": {
-            "host": {
-                "type": "string",
-                "title": message("Host"),
-                "description": message("The name or the address of the Redis server."),
-                "pattern": r"^[^\s/,@?#]+$",
-                "hint": message("must be one host name or address"),
-                "address": True,
-            },
-            "port": {
-                "type": "integer",
-                "title": message("Port"),
-                "description": message("The port of the Redis server."),
-                "minimum": 1,
-                "maximum": 65535,
-                "default": 6379,
-                "address": True,
-            },
-            "database": {
-                "type": "integer",
-                "title": message("Database"),
-                "description": message("The number of the database."),
-                "minimum": 0,
-                "maximum": 65535,
-                "default": 0,
-            },
-            "user": {
-                "type": "string",
-                "title": message("User"),
-                "description": message("Blank for the default user."),
-                "default": "",
-            },
-            "password": {
-                "type": "string",
-                "title": message("Password"),
-                "description": message("Blank where the server asks for none."),
-                "default": "",
-                "secret": True,
-            },
-            "tls": {
-                "type": "boolean",
-                "title": message("TLS"),
-                "description": message("Encrypt the connection, and verify the server's certificate."),
-                "default": True,
-                "address": True,
-            },
-            "authorities": {
-                "type": "string",
-                "title": message("Certificate authorities"),
-                "description": message(
-                    "Certificates in PEM that sign the server's; blank for those that everybody trusts."
-                ),
-                "default": "",
-                "address": True,
-            },
-            "timeout": {
-                "type": "number",
-                "title": message("Timeout"),
-                "description": message("Seconds to wait for a connection, and for each answer."),
-                "minimum": 1,
-                "maximum": 60,
-                "default": 10,
-            },
+    credentials_schema: ClassVar[Schema] = servers.credentials(
+        6379,
+        database={
+            "type": "integer",
+            "title": message("Database"),
+            "description": message("The number of the database."),
+            "minimum": 0,
+            "maximum": 65535,
+            "default": 0,
         },
-        "required": ["host"],
-        "additionalProperties": False,
-    }
+        user={**servers.USER, "description": message("Blank for the default user.")},
+    )
     settings_schema: ClassVar[Schema] = {
         "type": "object",
         "properties": {
@@ -181,10 +124,10 @@ class Redis:
 
     def _checked(
         self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON]
-    ) -> tuple[Server, Target]:
+    ) -> tuple[RedisServer, Target]:
         """With their defaults. Raises ConfigurationError."""
         given: dict[str, Any] = schemas.checked(self.credentials_schema, credentials)
         chosen: dict[str, Any] = schemas.checked(self.settings_schema, settings)
         names = ("key", "version_field")
         schemas.check_no_references([("host", given["host"]), *((name, chosen[name]) for name in names)])
-        return Server(**given), Target(**chosen)
+        return RedisServer(**given), Target(**chosen)

@@ -5,32 +5,23 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Any
 
 from destinations.connectors import libraries
 from destinations.connectors.addresses import Guard
 from destinations.connectors.base import ConfigurationError, ConnectorError, Unreachable
 from destinations.connectors.redis.commands import Command
+from destinations.connectors.servers import TLS_FAILED, Server, connected, no_answer, opened
 from tracsync.common.messages import message
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
-    """Where to connect and as whom. `timeout`: seconds to connect, and for each answer.
+class RedisServer(Server):
+    """A server of Redis, and the number of the database there."""
 
-    `authorities`: certificates in PEM that sign the server's, "" for those that everybody trusts.
-    """
-
-    host: str
-    port: int
     database: int
-    user: str
-    password: str = field(repr=False)
-    tls: bool
-    authorities: str
-    timeout: float
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}, {self.database}"
@@ -52,7 +43,7 @@ def redis() -> Any:
 class Link:
     """A connection, made when first needed and again after a loss."""
 
-    def __init__(self, server: Server, guard: Guard) -> None:
+    def __init__(self, server: RedisServer, guard: Guard) -> None:
         self._server, self._guard = server, guard
         self._library = redis()
         self._connection: Any = None
@@ -125,7 +116,7 @@ class Link:
             own = {"ssl_ca_data": server.authorities}
             options |= own if server.authorities else {"ssl_ca_certs": libraries.trusted()}
         made = _connection_class(server.tls)(**options)
-        made.guard = self._guard
+        made.guard, made.server = self._guard, server
         return made
 
 
@@ -139,19 +130,10 @@ def _connection_class(tls: bool) -> Any:
         """Connects only to addresses that were checked; the name is for the certificate."""
 
         guard: Guard
+        server: Server
 
         def _connect(self) -> socket.socket:
-            failure: OSError = OSError("no address")
-            for address in self.guard.resolve(self.host, self.port):
-                try:
-                    made = socket.create_connection((address.host, address.port), self.socket_connect_timeout)
-                except OSError as error:
-                    failure = error
-                    continue
-                made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                made.settimeout(self.socket_timeout)
-                return made
-            raise failure
+            return connected(self.server, self.guard, partial(opened, self.server))
 
     class GuardedTLS(within_tls, Guarded):  # type: ignore[misc]
         """The same, within TLS."""
@@ -159,7 +141,7 @@ def _connection_class(tls: bool) -> Any:
     return GuardedTLS if tls else Guarded
 
 
-def _not_connected(error: Exception, server: Server, library: Any) -> ConnectorError:
+def _not_connected(error: Exception, server: RedisServer, library: Any) -> ConnectorError:
     said = str(error)
     if isinstance(error, library.AuthenticationError) or "NOAUTH" in said or "WRONGPASS" in said:
         return ConfigurationError(message("Redis refused the user name or the password"))
@@ -168,15 +150,5 @@ def _not_connected(error: Exception, server: Server, library: Any) -> ConnectorE
     if isinstance(error, library.ResponseError):
         return ConfigurationError(message("Redis refused the connection: %(said)s", said=said[:200]))
     if "SSL" in said or "certificate" in said:
-        return Unreachable(message("could not connect: TLS failed, or the certificate could not be verified"))
-    if isinstance(error.__context__, socket.gaierror):
-        return Unreachable(
-            message("could not connect: %(reason)s", reason=message("the host name cannot be resolved"))
-        )
-    return Unreachable(
-        message(
-            "could not connect to %(host)s:%(port)s: refused, or no answer in time",
-            host=server.host,
-            port=server.port,
-        )
-    )
+        return Unreachable(TLS_FAILED)
+    return no_answer(server)

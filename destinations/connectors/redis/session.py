@@ -22,7 +22,7 @@ from destinations.connectors.base import (
 from destinations.connectors.http.payload import UnwritableError
 from destinations.connectors.redaction import Redactor
 from destinations.connectors.redis.commands import Command, Target, as_text, command
-from destinations.connectors.redis.link import Link, LostError, Server, redis
+from destinations.connectors.redis.link import Link, LostError, RedisServer, redis
 from tracsync.common.messages import message
 
 _LOST = message("the connection was lost before Redis answered, or no answer came in time")
@@ -34,7 +34,7 @@ _PASSING = ("OOM", "LOADING", "BUSY", "MISCONF", "NOREPLICAS", "TRYAGAIN", "CLUS
 class RedisSession:
     """For one target; what Redis has carried out stays, whatever becomes of the rest."""
 
-    def __init__(self, link: Link, server: Server, target: Target, redactor: Redactor) -> None:
+    def __init__(self, link: Link, server: RedisServer, target: Target, redactor: Redactor) -> None:
         self._link, self._server, self._target, self._redactor = link, server, target, redactor
         self._library = redis()
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from typing import Any, ClassVar
 
-from destinations.connectors import schemas
+from destinations.connectors import schemas, servers
 from destinations.connectors.addresses import Guard
 from destinations.connectors.base import (
     JSON,
@@ -21,7 +22,7 @@ from destinations.connectors.base import (
 from destinations.connectors.http.payload import UnwritableError, json_bytes
 from destinations.connectors.redaction import Redactor
 from destinations.connectors.sql import mysql, postgresql
-from destinations.connectors.sql.database import Database, Server
+from destinations.connectors.sql.database import Database, DatabaseServer
 from destinations.connectors.sql.mysql import MySQLDatabase
 from destinations.connectors.sql.postgresql import PostgresDatabase
 from destinations.connectors.sql.session import TableSession, row_of
@@ -38,74 +39,28 @@ _NAME = {
 
 
 def _credentials(port: int) -> Schema:
-    return {
-        "type": "object",
-        "properties": {
-            "host": {
-                "type": "string",
-                "title": message("Host"),
-                "description": message("The name or the address of the database server."),
-                "pattern": r"^[^\s/,@?#]+$",
-                "hint": message("must be one host name or address"),
-                "address": True,
-            },
-            "port": {
-                "type": "integer",
-                "title": message("Port"),
-                "description": message("The port of the database server."),
-                "minimum": 1,
-                "maximum": 65535,
-                "default": port,
-                "address": True,
-            },
-            "database": {
-                "type": "string",
-                "title": message("Database"),
-                "description": message("The database that has the table."),
-                "minLength": 1,
-                "maxLength": 64,
-            },
-            "user": {
-                "type": "string",
-                "title": message("User"),
-                "description": message("It needs SELECT, INSERT, UPDATE and DELETE in the table."),
-                "minLength": 1,
-            },
-            "password": {
-                "type": "string",
-                "title": message("Password"),
-                "description": message("The password of this user."),
-                "minLength": 1,
-                "secret": True,
-            },
-            "tls": {
-                "type": "boolean",
-                "title": message("TLS"),
-                "description": message("Encrypt the connection, and verify the server's certificate."),
-                "default": True,
-                "address": True,
-            },
-            "authorities": {
-                "type": "string",
-                "title": message("Certificate authorities"),
-                "description": message(
-                    "Certificates in PEM that sign the server's; blank for those that everybody trusts."
-                ),
-                "default": "",
-                "address": True,
-            },
-            "timeout": {
-                "type": "number",
-                "title": message("Timeout"),
-                "description": message("Seconds to wait for a connection, and for each statement."),
-                "minimum": 1,
-                "maximum": 60,
-                "default": 10,
-            },
+    text: Schema = {"type": "string", "minLength": 1}
+    return servers.credentials(
+        port,
+        ("host", "database", "user", "password"),
+        database={
+            **text,
+            "title": message("Database"),
+            "description": message("The database that has the table."),
+            "maxLength": 64,
         },
-        "required": ["host", "database", "user", "password"],
-        "additionalProperties": False,
-    }
+        user={
+            **text,
+            "title": message("User"),
+            "description": message("It needs SELECT, INSERT, UPDATE and DELETE in the table."),
+        },
+        password={
+            **text,
+            "title": message("Password"),
+            "description": message("The password of this user."),
+            "secret": True,
+        },
+    )
 
 
 def _settings(**more: Schema) -> Schema:
@@ -173,7 +128,7 @@ _PRESETS = (
 )
 
 
-class TableConnector:
+class TableConnector(ABC):
     """What both have in common."""
 
     credentials_schema: ClassVar[Schema]
@@ -185,13 +140,13 @@ class TableConnector:
     batch_size: ClassVar[int] = 500
     presets: ClassVar[tuple[Preset, ...]] = _PRESETS
 
-    def database(self, server: Server, place: Place, guard: Guard) -> Database:
+    @abstractmethod
+    def database(self, server: DatabaseServer, place: Place, guard: Guard) -> Database:
         """Not connected yet. Raises ConfigurationError where the client library is missing."""
-        raise NotImplementedError
 
+    @abstractmethod
     def statement(self, place: Place, operation: Operation, columns: Sequence[str]) -> str:
         """What one row is written with, or deleted."""
-        raise NotImplementedError
 
     def abilities_with(self, settings: Mapping[str, JSON]) -> Collection[Ability]:
         """One document has no fields that the database would know of."""
@@ -219,7 +174,9 @@ class TableConnector:
         values = {place.key: row.key, **row.values, place.version: row.version}
         return {"server": str(server), "statement": statement, "row": values}
 
-    def _checked(self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON]) -> tuple[Server, Place]:
+    def _checked(
+        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON]
+    ) -> tuple[DatabaseServer, Place]:
         """With their defaults. Raises ConfigurationError."""
         given: dict[str, Any] = schemas.checked(self.credentials_schema, credentials)
         chosen: dict[str, Any] = schemas.checked(self.settings_schema, settings)
@@ -238,7 +195,7 @@ class TableConnector:
             raise ConfigurationError(
                 message("key_column, version_column and json_column must be different columns")
             )
-        return Server(**given), place
+        return DatabaseServer(**given), place
 
 
 class PostgreSQL(TableConnector):
@@ -253,7 +210,7 @@ class PostgreSQL(TableConnector):
     credentials_schema: ClassVar[Schema] = _credentials(5432)
     settings_schema: ClassVar[Schema] = _settings(schema=_SCHEMA)
 
-    def database(self, server: Server, place: Place, guard: Guard) -> Database:
+    def database(self, server: DatabaseServer, place: Place, guard: Guard) -> Database:
         return PostgresDatabase(server, place, guard)
 
     def statement(self, place: Place, operation: Operation, columns: Sequence[str]) -> str:
@@ -273,7 +230,7 @@ class MySQL(TableConnector):
     credentials_schema: ClassVar[Schema] = _credentials(3306)
     settings_schema: ClassVar[Schema] = _settings()
 
-    def database(self, server: Server, place: Place, guard: Guard) -> Database:
+    def database(self, server: DatabaseServer, place: Place, guard: Guard) -> Database:
         return MySQLDatabase(server, place, guard)
 
     def statement(self, place: Place, operation: Operation, columns: Sequence[str]) -> str:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import select
-import socket
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Protocol, TypeVar
+from typing import Protocol
 
-from destinations.connectors.addresses import Address, Guard
-from destinations.connectors.base import JSON, Unreachable
+from destinations.connectors.base import JSON
+from destinations.connectors.servers import Server
 from destinations.connectors.sql.table import Column, Place, Row, Words
 from tracsync.common.messages import message
-
-T = TypeVar("T")
 
 PATIENCE = 0.75  # of the timeout: the server gives up before this side does, so that there is an answer
 
@@ -37,20 +34,10 @@ class StatementError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
-    """Where to connect and as whom. `timeout`: seconds to connect, and for each answer.
+class DatabaseServer(Server):
+    """A server of databases, and the database there."""
 
-    `authorities`: certificates in PEM that sign the server's, "" for those that everybody trusts.
-    """
-
-    host: str
-    port: int
     database: str
-    user: str
-    password: str = field(repr=False)
-    tls: bool
-    authorities: str
-    timeout: float
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}, {self.database}"
@@ -92,42 +79,10 @@ class Database(Protocol):
         """The column that a row was refused for, "" where that cannot be told; changes nothing."""
 
 
-def connected(server: Server, guard: Guard, connect: Callable[[Address], T]) -> T:
-    """What `connect` makes of the first of the server's addresses that answers.
-
-    Raises ConnectorError, as `connect` does: only what is Unreachable is tried at the next address.
-    """
-    try:
-        addresses = guard.resolve(server.host, server.port)
-    except socket.gaierror:
-        raise Unreachable(
-            message("could not connect: %(reason)s", reason=message("the host name cannot be resolved"))
-        ) from None
-    failure = no_answer(server)
-    for address in addresses:
-        try:
-            return connect(address)
-        except Unreachable as error:
-            failure = error
-    raise failure
-
-
-def no_answer(server: Server) -> Unreachable:
-    return Unreachable(
-        message(
-            "could not connect to %(host)s:%(port)s: refused, or no answer in time",
-            host=server.host,
-            port=server.port,
-        )
-    )
-
-
 WRONG_PASSWORD = message("the database refused the user name or the password")
 NO_DATABASE = message("the database %(name)s does not exist")
 NO_ENTRY = message("this user may not connect to the database %(name)s")
 NOT_FROM_HERE = message("the database does not let this user in from here, or only with TLS")
-NO_TLS = message("the server does not speak TLS: switch TLS off, or on there")
-TLS_FAILED = message("could not connect: TLS failed, or the certificate could not be verified")
 
 
 def has_news(descriptor: int) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import socket
-import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
@@ -16,21 +15,18 @@ from destinations.connectors import libraries
 from destinations.connectors.addresses import Address, Guard
 from destinations.connectors.base import JSON, ConfigurationError, ConnectorError, Unreachable
 from destinations.connectors.http.payload import json_bytes
+from destinations.connectors.servers import NO_TLS, TLS_FAILED, connected, context, no_answer, opened
 from destinations.connectors.sql.database import (
     NO_DATABASE,
     NO_ENTRY,
-    NO_TLS,
     NOT_FROM_HERE,
     PATIENCE,
-    TLS_FAILED,
     WRONG_PASSWORD,
+    DatabaseServer,
     Fault,
-    Server,
     StatementError,
-    connected,
     has_news,
     names,
-    no_answer,
 )
 from destinations.connectors.sql.table import Column, Place, Row, Words
 from tracsync.common.messages import message
@@ -105,7 +101,7 @@ def _count_statement(place: Place, condition: str, rows: int) -> str:
 class MySQLDatabase:
     """One connection; each statement is a transaction of its own."""
 
-    def __init__(self, server: Server, place: Place, guard: Guard) -> None:
+    def __init__(self, server: DatabaseServer, place: Place, guard: Guard) -> None:
         self._server, self._place, self._guard = server, place, guard
         self._driver: Any = libraries.load("pymysql", "mysql")
         self._connection: Any = None
@@ -218,21 +214,17 @@ class MySQLDatabase:
             raise failure from None
 
     def _connected_to(self, address: Address) -> Any:
+        made = opened(self._server, address)
         try:
-            opened = socket.create_connection((address.host, address.port), self._server.timeout)
-        except OSError:
-            raise no_answer(self._server) from None
-        try:
-            made = self._made(opened)
+            return self._made(made)
         except (self._driver.Error, OSError) as error:
-            opened.close()
+            made.close()
             raise _not_connected(error, self._server) from None
         except BaseException:
-            opened.close()
+            made.close()
             raise
-        return made
 
-    def _made(self, opened: socket.socket) -> Any:
+    def _made(self, over: socket.socket) -> Any:
         """A connection over this socket, whose address was checked; the name is for the certificate."""
         server = self._server
         made = self._driver.connect(
@@ -244,14 +236,14 @@ class MySQLDatabase:
             charset="utf8mb4",
             read_timeout=server.timeout,
             write_timeout=server.timeout,
-            ssl=_context(server) if server.tls else None,
+            ssl=context(server) if server.tls else None,
             ssl_disabled=not server.tls,
             auth_plugin_map=None if server.tls else dict.fromkeys(_IN_CLEAR, _NeverInClear),
             autocommit=True,
             program_name="tracsync",
             defer_connect=True,
         )
-        made.connect(opened)
+        made.connect(over)
         most = max(1, int(server.timeout * PATIENCE))
         with made.cursor() as cursor:
             cursor.execute(_SESSION, [most, most])
@@ -267,15 +259,6 @@ class _NeverInClear:
         raise ConfigurationError(
             message("the server asks for the password in clear, which is only sent with TLS")
         )
-
-
-def _context(server: Server) -> ssl.SSLContext:
-    try:
-        if server.authorities:
-            return ssl.create_default_context(cadata=server.authorities)
-    except ssl.SSLError:
-        raise ConfigurationError(message("the certificates cannot be read: they must be PEM")) from None
-    return ssl.create_default_context(cafile=libraries.trusted())
 
 
 def _value(column: Column, value: JSON) -> Any:
@@ -339,7 +322,7 @@ def _failure(error: Exception) -> StatementError:
     return StatementError(Fault.TABLE, said, "denied" if number in _DENIED else "")
 
 
-def _not_connected(error: Exception, server: Server) -> ConnectorError:
+def _not_connected(error: Exception, server: DatabaseServer) -> ConnectorError:
     number = _number(error)
     if number in (1045, 1698):
         return ConfigurationError(WRONG_PASSWORD)

@@ -14,21 +14,18 @@ from destinations.connectors import libraries
 from destinations.connectors.addresses import Address, Guard
 from destinations.connectors.base import JSON, ConfigurationError, ConnectorError, Unreachable
 from destinations.connectors.http.payload import json_bytes
+from destinations.connectors.servers import NO_TLS, TLS_FAILED, connected, no_answer
 from destinations.connectors.sql.database import (
     NO_DATABASE,
     NO_ENTRY,
-    NO_TLS,
     NOT_FROM_HERE,
     PATIENCE,
-    TLS_FAILED,
     WRONG_PASSWORD,
+    DatabaseServer,
     Fault,
-    Server,
     StatementError,
-    connected,
     has_news,
     names,
-    no_answer,
 )
 from destinations.connectors.sql.table import Column, Place, Row, Words
 from tracsync.common.messages import message
@@ -90,7 +87,7 @@ def _given(place: Place) -> str:
 class PostgresDatabase:
     """One connection; each statement is a transaction of its own."""
 
-    def __init__(self, server: Server, place: Place, guard: Guard) -> None:
+    def __init__(self, server: DatabaseServer, place: Place, guard: Guard) -> None:
         self._server, self._place, self._guard = server, place, guard
         self._driver: Any = libraries.load("psycopg", "postgres")
         self._connection: Any = None
@@ -254,7 +251,7 @@ def _failure(error: Any, is_closed: bool) -> StatementError:
     return StatementError(Fault.TABLE, said, "denied" if state == "42501" else "")
 
 
-def _not_connected(error: Any, server: Server) -> ConnectorError:
+def _not_connected(error: Any, server: DatabaseServer) -> ConnectorError:
     """libpq has no codes for what fails while it connects, only words; a server's in its language."""
     said = str(error)
     if "password" in said or "authentication" in said or "role " in said:

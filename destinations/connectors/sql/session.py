@@ -26,7 +26,7 @@ from destinations.connectors.base import (
 from destinations.connectors.http.payload import UnwritableError, json_bytes
 from destinations.connectors.redaction import Redactor, cut
 from destinations.connectors.sql import table
-from destinations.connectors.sql.database import Database, Fault, Server, StatementError
+from destinations.connectors.sql.database import Database, DatabaseServer, Fault, StatementError
 from destinations.connectors.sql.table import Column, Place, Row
 from tracsync.common.messages import Message, message
 
@@ -74,7 +74,7 @@ def row_of(delivery: Delivery, place: Place) -> Row:
 class TableSession:
     """Few statements for many deliveries; each is a transaction of its own, so what one has done stays."""
 
-    def __init__(self, database: Database, server: Server, place: Place, redactor: Redactor) -> None:
+    def __init__(self, database: Database, server: DatabaseServer, place: Place, redactor: Redactor) -> None:
         self._database, self._server, self._place, self._redactor = database, server, place, redactor
         self._columns: dict[str, Column] = {}
         self._halt: Outcome | None = None

@@ -1,0 +1,1 @@
+"""Kafka: messages that all replicas in step have, keyed by the profile's id."""

@@ -1,0 +1,150 @@
+"""Kafka: a message for each changed profile in a topic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, closing
+from typing import Any, ClassVar
+
+from destinations.connectors import schemas, servers
+from destinations.connectors.addresses import Guard
+from destinations.connectors.base import JSON, Delivery, Operation, Preset, Runtime, Schema
+from destinations.connectors.http.payload import UnwritableError
+from destinations.connectors.kafka.link import Cluster, Link
+from destinations.connectors.kafka.session import KafkaSession, Target, written
+from destinations.connectors.redaction import Redactor
+from tracsync.common.messages import message
+
+PORT = 9092
+
+
+class Kafka:
+    """Kafka, or what speaks its protocol."""
+
+    slug: ClassVar[str] = "kafka"
+    name: ClassVar[str] = "Kafka"
+    kind: ClassVar[str] = "messages"
+    description: ClassVar[str] = message("Writes a message for each changed profile to a topic of Kafka.")
+    icon: ClassVar[str] = (
+        '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2">'
+        '<path d="M9 8v8M10.5 10.5l4-2.5M10.5 13.5l4 2.5"/><circle cx="9" cy="5" r="2.5"/>'
+        '<circle cx="9" cy="12" r="3"/><circle cx="9" cy="19" r="2.5"/><circle cx="17" cy="7" r="2.5"/>'
+        '<circle cx="17" cy="17" r="2.5"/></svg>'
+    )
+    operations: ClassVar[tuple[Operation, ...]] = ("upsert", "remove", "erase")
+    batch_size: ClassVar[int] = 1000
+    credentials_schema: ClassVar[Schema] = {
+        "type": "object",
+        "properties": {
+            "servers": {
+                "type": "string",
+                "title": message("Servers"),
+                "description": message(
+                    "Brokers to begin with, such as kafka-1.example:9092, kafka-2.example:9092."
+                ),
+                "pattern": r"^[^\s/,@?#]+(\s*,\s*[^\s/,@?#]+)*$",
+                "hint": message("must be hosts with their ports, with commas between them"),
+                "address": True,
+            },
+            "mechanism": {
+                "type": "string",
+                "title": message("Mechanism"),
+                "description": message("How the user signs in (SASL)."),
+                "enum": ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"],
+                "default": "PLAIN",
+            },
+            "user": servers.USER,
+            "password": servers.PASSWORD,
+            "tls": servers.TLS,
+            "authorities": servers.AUTHORITIES,
+            "timeout": servers.TIMEOUT,
+        },
+        "required": ["servers"],
+        "additionalProperties": False,
+    }
+    settings_schema: ClassVar[Schema] = {
+        "type": "object",
+        "properties": {
+            "topic": {
+                "type": "string",
+                "title": message("Topic"),
+                "description": message("Where messages go; it is never made from here."),
+                "minLength": 1,
+                "maxLength": 249,
+                "pattern": r"^[A-Za-z0-9._-]+$",
+                "hint": message("must be letters, digits, dots, - and _"),
+            },
+            "compression": {
+                "type": "string",
+                "title": message("Compression"),
+                "description": message("How messages are compressed."),
+                "enum": ["none", "gzip", "snappy", "lz4", "zstd"],
+                "default": "none",
+            },
+            "most_bytes": {
+                "type": "integer",
+                "title": message("Most bytes"),
+                "description": message(
+                    "The largest message that is sent, with key and headers; no more than the topic takes."
+                ),
+                "minimum": 1000,
+                "maximum": 1_000_000_000,
+                "default": 1_000_000,
+            },
+        },
+        "required": ["topic"],
+        "additionalProperties": False,
+    }
+    payload_schema: ClassVar[Schema] = {}
+    presets: ClassVar[tuple[Preset, ...]] = (
+        Preset(
+            name=message("Profiles to a topic"),
+            description=message("Sends id, data and traits of each profile, with its id as the key."),
+            mapping={"id": "profile@id", "data?": "profile@data", "traits?": "profile@traits"},
+            settings={"topic": "profiles"},
+        ),
+    )
+
+    def open(
+        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], runtime: Runtime | None = None
+    ) -> AbstractContextManager[KafkaSession]:
+        cluster, target = self._checked(credentials, settings)
+        guard = Guard((runtime or Runtime()).allowed_internal)
+        link = Link(cluster, guard, target.topic, target.compression, target.most_bytes)
+        return closing(KafkaSession(link, cluster, target, Redactor([cluster.password])))
+
+    def describe(
+        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], delivery: Delivery
+    ) -> dict[str, JSON]:
+        """Keys: servers, topic, key, headers, body (null: a tombstone); or only `problem`."""
+        cluster, target = self._checked(credentials, settings)
+        try:
+            post = written(delivery)
+        except UnwritableError as error:
+            return {"problem": str(error)}
+        redactor = Redactor([cluster.password])
+        return {
+            "servers": str(cluster),
+            "topic": target.topic,
+            "key": redactor.text(post.key),
+            "headers": {name: redactor.text(value) for name, value in post.headers.items()},
+            "body": None if post.body is None else redactor.text(post.body.decode()),
+        }
+
+    def _checked(
+        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON]
+    ) -> tuple[Cluster, Target]:
+        """With their defaults. Raises ConfigurationError."""
+        given: dict[str, Any] = schemas.checked(self.credentials_schema, credentials)
+        chosen: dict[str, Any] = schemas.checked(self.settings_schema, settings)
+        schemas.check_no_references([("servers", given["servers"]), ("topic", chosen["topic"])])
+        brokers = [_broker(one.strip()) for one in given.pop("servers").split(",")]
+        return Cluster(brokers=brokers, **given), Target(**chosen)
+
+
+def _broker(text: str) -> tuple[str, int]:
+    """Host and port; without one Kafka's own. An address of IPv6 stands in brackets."""
+    host, colon, port = text.rpartition(":")
+    if colon and port.isdecimal() and (host.endswith("]") or ":" not in host):
+        return host, int(port)
+    return text, PORT

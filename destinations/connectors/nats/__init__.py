@@ -1,0 +1,1 @@
+"""NATS: messages that a stream of JetStream acknowledges."""
