@@ -1,4 +1,6 @@
-"""A manifest against a class written by hand: the same payloads, calls and answers, in one run.
+"""A manifest against a class written by hand, and what is confirmed a second by other connectors alone.
+
+The first makes the same payloads, calls and answers with both, in one run.
 
 The class is Mautic's. The manifest beside this module makes the same calls for contacts that are not known
 yet, which is what both are given here; what else the class can do does not run.
@@ -20,12 +22,13 @@ from destinations.connectors.base import Accepted, Delivery, Runtime, Session
 from destinations.connectors.http.manifests.files import made_of
 from destinations.connectors.mautic.connector import Mautic
 
+from . import confirmed
 from .inside import CannotMeasureError
 from .report import Report, Section
 from .sample_profiles import people
 from .timing import rates
 
-HELP = "a connector that is a file, against one that is a class written by hand: processor time per profile"
+HELP = "connectors alone: a file against a class written by hand, and others against bare client libraries"
 FILE: Final = "mautic_contacts.json"
 CALL: Final = 100  # profiles
 KEYS: Final = {"public_key": "public", "private_key": "private"}
@@ -36,11 +39,20 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--repetitions", type=int, default=15, help="how often each is measured (15)")
     parser.add_argument("--budget", type=float, default=1.0, help="seconds that each may take at a time (1)")
     parser.add_argument("--seed", type=int, default=1, help="of the generated profiles (1)")
+    confirmed.add_arguments(parser)
 
 
 def run(options: dict[str, Any], progress: Callable[[str], None]) -> Report:
     """Raises CannotMeasureError where one of them does not deliver everything."""
-    calls = _calls(options["profiles"], options["seed"])
+    deliveries = _deliveries(options["profiles"], options["seed"])
+    others = confirmed.measure(options, deliveries, progress)
+    return Report("connectors", [_against_a_class(options, deliveries, progress), *others])
+
+
+def _against_a_class(
+    options: dict[str, Any], deliveries: Sequence[Delivery], progress: Callable[[str], None]
+) -> Section:
+    calls = [deliveries[at : at + CALL] for at in range(0, len(deliveries), CALL)]
     with ExitStack() as stack:
         url = stack.enter_context(_answering())
         sessions = {name: stack.enter_context(session) for name, session in _sessions(url)}
@@ -51,15 +63,14 @@ def run(options: dict[str, Any], progress: Callable[[str], None]) -> Report:
     for name, rate in found.items():
         section.rows.append((name, rate * CALL, found["class"] / rate))
     section.note = "processor time of the connector alone; the last column is how much longer a profile takes"
-    return Report("connectors", [section])
+    return section
 
 
-def _calls(count: int, seed: int) -> list[list[Delivery]]:
-    deliveries = [
+def _deliveries(count: int, seed: int) -> list[Delivery]:
+    return [
         Delivery(_payload(profile), f"bench:{number}", key=profile["id"], version=1)
         for number, profile in enumerate(people(count, seed))
     ]
-    return [deliveries[at : at + CALL] for at in range(0, len(deliveries), CALL)]
 
 
 def _payload(profile: dict[str, Any]) -> dict[str, Any]:
