@@ -27,6 +27,7 @@ from destinations.connectors.redaction import Redactor
 from destinations.notation import NotationError, Template, at
 from tracsync.common.messages import message
 
+MOST_KEPT: Final = 20  # items of a list that is kept of what was sent
 TOKEN: Final = "(access token)"  # noqa: S105 - what stands for it in a preview, where there is none
 
 
@@ -97,8 +98,9 @@ class Description:
     """Everything about one destination. `constants`: what `settings@` and `credentials@` lead to.
 
     `upsert` is the call for what is delivered, or only for what has no remote id where there is an `update`.
-    `remote_id` points into an answer, over answer@ and reply@; so does `conflict_id`, of a 409. `steps` come
-    before a call for what has no remote id, until one of them finds it; with them there is no `batch`.
+    `remote_id` points into an answer, over answer@ and reply@; so does `conflict_id`, of a 409. `keep` makes
+    an object of what was sent, which is kept beside the id. `steps` come before a call for what has no remote
+    id, until one of them finds it; with them there is no `batch`.
     """
 
     base: Base
@@ -116,6 +118,7 @@ class Description:
     answers: Answers = field(default_factory=Answers)
     remote_id: Template | None = None
     conflict_id: Template | None = None
+    keep: Template | None = None
     key_header: str = "Idempotency-Key"
     grant: Grant | None = None
     signer: WebhookSigner | None = None
@@ -227,6 +230,19 @@ NOT_MADE: Final = (UnusableError, payload.UnwritableError, NotationError)
 def _time_of(delivery: Delivery) -> AbstractContextManager[None]:
     """What is made within has the delivery's moment as its `now`."""
     return nullcontext() if delivery.moment is None else at(delivery.moment)
+
+
+def kept(made: Mapping[str, JSON], known: Mapping[str, JSON]) -> dict[str, JSON]:
+    """What is known of a profile from now on. Lists go before what they had before, up to MOST_KEPT."""
+    found = {**known}
+    for name, value in made.items():
+        if isinstance(value, list):
+            before = known.get(name)
+            items = [*value, *(before if isinstance(before, list) else ())]
+            value = [one for at, one in enumerate(items) if one is not None and one not in items[:at]]
+            value = value[:MOST_KEPT]
+        found[name] = value
+    return found
 
 
 def source_of(delivery: Delivery) -> dict[str, JSON]:

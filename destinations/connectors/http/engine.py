@@ -38,6 +38,7 @@ from destinations.connectors.http.description import (
     Check,
     Description,
     Step,
+    kept,
     key_of,
     source_of,
 )
@@ -46,6 +47,7 @@ from destinations.connectors.http.jobs import Exchange
 from destinations.connectors.http.replies import Reply
 from destinations.connectors.http.results import Results, Sent
 from destinations.connectors.http.templates import CallTemplate, UnusableError
+from destinations.notation import NotationError
 from tracsync.common.messages import message
 
 GONE: Final = (404, 410)  # of what was to be removed
@@ -232,7 +234,18 @@ class _Push:
         for group in self._groups(deliveries, found):
             chosen = [deliveries[position] for position in group]
             found.update(zip(group, self._outcomes(chosen), strict=True))
-        return [found[position] for position in range(len(deliveries))]
+        return [self._kept(delivery, found[position]) for position, delivery in enumerate(deliveries)]
+
+    def _kept(self, delivery: Delivery, outcome: Outcome) -> Outcome:
+        """The outcome with what is kept of what was sent, where something is."""
+        if self._is.keep is None or not isinstance(outcome, Accepted) or delivery.operation != "upsert":
+            return outcome
+        try:
+            made = self._is.keep.render({**self._is.constants, "delivery": source_of(delivery)})
+        except NotationError:  # it was sent all the same
+            return outcome
+        known = {**delivery.remote, **(outcome.remote or {})}
+        return replace(outcome, remote=kept(made, known))
 
     def _groups(self, deliveries: Sequence[Delivery], found: dict[int, Outcome]) -> list[list[int]]:
         """Positions of those that share a call, in order. What cannot be an item has its outcome at once."""

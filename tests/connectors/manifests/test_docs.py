@@ -19,10 +19,12 @@ from destinations.connectors.base import (
     Held,
     Limits,
     Rate,
+    Rejected,
     Unreachable,
     abilities,
     limits_of,
 )
+from destinations.connectors.http.description import kept
 from destinations.connectors.http.manifests import exchanges, files, reading, start
 
 TEXT = (Path(__file__).parents[3] / "docs" / "manifests.md").read_text(encoding="utf-8")
@@ -107,6 +109,31 @@ def rows(schema: Any, prefix: str = "") -> Any:
         if "$ref" not in field:
             yield from rows(field, f"{prefix}{name}.")
             yield from rows(field.get("items", {}), f"{prefix}{name}[].")
+
+
+def test_what_was_sent_is_kept_for_the_day_of_leaving(server, loopback) -> None:
+    (example,) = blocks("keep")
+    made = files.made_of(json.dumps(json.loads(start.text("acme")) | example).encode(), "acme.json")
+    server.answers.extend([(201, {}, b'{"contact": {"id": 7}}'), (204, {}, b""), (422, {}, b"")])
+    hashes = ["a" * 64, "b" * 64, "c" * 64]
+    payloads = [{"email": "a@x.example", "email_hash": one} for one in hashes]
+    with made.open({"token": "t0ken", "base_url": server.url}, {}, loopback) as session:
+        (first,) = session.push([Delivery(payloads[0], "1:1")])
+        assert first.remote == {"id": "7", "hashes": hashes[:1]}
+        (second,) = session.push([Delivery(payloads[1], "1:2", first.remote)])
+        assert second.remote == {"id": "7", "hashes": [hashes[1], hashes[0]]}
+        (third,) = session.push([Delivery(payloads[2], "1:3", second.remote)])
+        assert isinstance(third, Rejected)
+        session.push([Delivery(None, "1:4", second.remote, "remove")])
+    assert json.loads(server.seen[-1].body) == {"hashes": [hashes[1], hashes[0]]}
+
+
+def test_a_list_that_is_kept_has_an_end_and_nothing_twice() -> None:
+    remote: dict[str, Any] = {}
+    for number in range(50):
+        remote = kept({"hashes": [number], "last": number}, remote)
+        remote = kept({"hashes": [number, None]}, remote)
+    assert remote == {"hashes": list(range(49, 29, -1)), "last": 49}
 
 
 def test_ghosts_key_signs_in_as_the_page_says(server, loopback) -> None:

@@ -7,7 +7,9 @@ import pytest
 from destinations.connectors import registry
 from destinations.connectors.base import Accepted, Delivery, Rejected
 from destinations.connectors.testing import check_contract
+from tests.connectors.doubles.advertising.customer_match import CustomerMatch
 from tests.connectors.doubles.advertising.google_analytics import GoogleAnalytics
+from tests.connectors.doubles.advertising.meta import MetaAudiences
 from tests.connectors.doubles.cloud.aws import S3, EventBridge, Kinesis, Sns, Sqs
 from tests.connectors.doubles.cloud.google import PubSub
 from tests.connectors.doubles.crm.activecampaign import ActiveCampaign
@@ -33,6 +35,7 @@ DOUBLES: list[type[System]] = [
     Brevo,
     CiviCrm,
     CustomerIo,
+    CustomerMatch,
     Elasticsearch,
     EventBridge,
     Ghost,
@@ -43,6 +46,7 @@ DOUBLES: list[type[System]] = [
     Kinesis,
     Klaviyo,
     Mailchimp,
+    MetaAudiences,
     OpenSearch,
     PubSub,
     S3,

@@ -120,6 +120,8 @@ def test_the_start_is_in_order() -> None:
         ("/tests/cases/0/check/is", "good", "/tests/cases/0/check/is", "must be one of ok"),
         ("/steps", [{"find": {}, "id": "delivery@key"}], "/steps/0/id", "answer@"),
         ("/conflict_id", "item@id", "/conflict_id", "answer@"),
+        ("/keep", {"id": "delivery@key"}, "/keep", "id"),
+        ("/keep", {"a": "answer@id"}, "/keep", "delivery@"),
         ("/check/says", "{{delivery@key}}", "/check/says", "answer@"),
         ("/answers/0/is", "pending", "/answers/0/is", "pending is of poll"),
         ("/poll", {"job": "answer@id", "answers": [RULE]}, "/poll", "request is required"),

@@ -242,6 +242,7 @@ def _compiled(manifest: Manifest) -> Description:
         listing=_listing(manifest),
         remote_id=_pointer(manifest, "remote_id"),
         conflict_id=_pointer(manifest, "conflict_id"),
+        keep=manifest.template(content["keep"], _ITEM, "keep") if "keep" in content else None,
         key_header=header,
         timeout=float(limits.get("timeout", TIMEOUT)),
     )
@@ -263,6 +264,9 @@ def _check_combination(manifest: Manifest, is_batch: bool) -> None:
         wrong += [(("push", "item"), several)] if "item" in push else []
         wrong += [(("poll", "results"), several)] if "results" in poll else []
         wrong += [(("limits", "bytes"), several)] if "bytes" in content.get("limits", {}) else []
+    if poll and "keep" in content:
+        at_once = message("%(name)s is for systems that answer at once: leave it out, or poll")
+        wrong.append((("keep",), at_once))
     for keys, said in wrong:
         raise manifest.problem(said.with_values(name=".".join(map(str, keys))), *keys)
     if "update" in push and not ({"remote_id", "steps"} & content.keys() or "remote_id" in poll):
