@@ -35,6 +35,7 @@ from destinations.connectors.kafka.connector import Kafka
 from destinations.connectors.testing import Peer, check_contract
 from tests.harness import free_port, missing
 from tests.services.brokers import running
+from tests.services.deliveries import kinds, leaving, upsert
 from tests.services.line import Line, TlsLine
 
 LOOPBACK = Runtime(allowed_internal=("127.0.0.0/8",))
@@ -133,18 +134,6 @@ def topic(broker) -> Iterator[Topic]:
     made = broker.topic()
     yield made
     made.close()
-
-
-def upsert(key: str, version: int, payload: Any) -> Delivery:
-    return Delivery(payload, f"{key}:{version}", key=key, version=version)
-
-
-def leaving(key: str, version: int, operation: Any = "remove") -> Delivery:
-    return Delivery(None, f"{key}:{version}", operation=operation, key=key, version=version)
-
-
-def kinds(outcomes: Sequence[Any]) -> list[type]:
-    return [type(outcome) for outcome in outcomes]
 
 
 class KafkaPeer(Peer):
@@ -338,6 +327,9 @@ class Producing:
     def __init__(self, answer: Callable[[list[str]], int]) -> None:
         self.answer = answer
         self.waiting: list[tuple[str, Any]] = []
+
+    def poll(self, timeout: float) -> int:
+        return 0
 
     def list_topics(self, timeout: float) -> Any:
         return SimpleNamespace(brokers={}, topics={"profiles": SimpleNamespace(partitions=[0], error=None)})

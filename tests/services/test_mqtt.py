@@ -21,7 +21,6 @@ import pytest
 from destinations.connectors.base import (
     Accepted,
     ConfigurationError,
-    Delivery,
     Hold,
     Rejected,
     Retry,
@@ -33,6 +32,7 @@ from destinations.connectors.mqtt.connector import Mqtt
 from destinations.connectors.testing import Peer, check_contract
 from tests.harness import free_port, missing, wait_for
 from tests.services.brokers import running
+from tests.services.deliveries import kinds, leaving, upsert
 from tests.services.line import Line, certificate_of
 
 MQTT = os.environ.get("TRACSYNC_TEST_MQTT", "mqtt://127.0.0.1:1883")
@@ -118,18 +118,6 @@ def opened(url: str = MQTT, **options: Any) -> Iterator[Server]:
 def server() -> Iterator[Server]:
     with opened() as made:
         yield made
-
-
-def upsert(key: str, version: int, payload: Any) -> Delivery:
-    return Delivery(payload, f"{key}:{version}", key=key, version=version)
-
-
-def leaving(key: str, version: int, operation: Any = "remove") -> Delivery:
-    return Delivery(None, f"{key}:{version}", operation=operation, key=key, version=version)
-
-
-def kinds(outcomes: Sequence[Any]) -> list[type]:
-    return [type(outcome) for outcome in outcomes]
 
 
 @contextmanager

@@ -20,7 +20,6 @@ from nats.js.api import DiscardPolicy
 from destinations.connectors.base import (
     Accepted,
     ConfigurationError,
-    Delivery,
     Hold,
     Rejected,
     Retry,
@@ -32,6 +31,7 @@ from destinations.connectors.nats.connector import Nats
 from destinations.connectors.testing import Peer, check_contract
 from tests.harness import free_port, missing
 from tests.services.brokers import running
+from tests.services.deliveries import kinds, leaving, upsert
 from tests.services.line import Line, certificate_of
 
 NATS = os.environ.get("TRACSYNC_TEST_NATS", "nats://127.0.0.1:4222")
@@ -117,18 +117,6 @@ def opened(url: str = NATS, **options: Any) -> Iterator[Server]:
 def server() -> Iterator[Server]:
     with opened() as made:
         yield made
-
-
-def upsert(key: str, version: int, payload: Any) -> Delivery:
-    return Delivery(payload, f"{uuid.uuid4().hex[:8]}:{key}:{version}", key=key, version=version)
-
-
-def leaving(key: str, version: int, operation: Any = "remove") -> Delivery:
-    return Delivery(None, f"{key}:{version}", operation=operation, key=key, version=version)
-
-
-def kinds(outcomes: Sequence[Any]) -> list[type]:
-    return [type(outcome) for outcome in outcomes]
 
 
 class NatsPeer(Peer):

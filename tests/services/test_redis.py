@@ -27,6 +27,7 @@ from destinations.connectors.base import (
 from destinations.connectors.redis.connector import Redis
 from destinations.connectors.testing import Peer, check_contract
 from tests.harness import REDIS, missing
+from tests.services.deliveries import kinds, leaving, upsert
 from tests.services.line import Line, TlsLine
 
 LOOPBACK = Runtime(allowed_internal=("127.0.0.0/8",))
@@ -99,18 +100,6 @@ def server() -> Iterator[Server]:
         raise
     yield made
     made.close()
-
-
-def upsert(key: str, version: int, payload: Any) -> Delivery:
-    return Delivery(payload, f"{key}:{version}", key=key, version=version)
-
-
-def leaving(key: str, version: int, operation: Any = "remove") -> Delivery:
-    return Delivery(None, f"{key}:{version}", operation=operation, key=key, version=version)
-
-
-def kinds(outcomes: Sequence[Any]) -> list[type]:
-    return [type(outcome) for outcome in outcomes]
 
 
 def commands(sent: bytes) -> Iterator[list[str]]:

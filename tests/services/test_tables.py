@@ -22,6 +22,7 @@ from destinations.connectors.base import (
 )
 from destinations.connectors.sql import session as table_session
 from destinations.connectors.testing import Peer, check_contract
+from tests.services.deliveries import kinds, leaving
 from tests.services.line import Line, TlsLine
 from tests.services.table_servers import (
     LOOPBACK,
@@ -59,14 +60,6 @@ def maria() -> Iterator[Any]:
 
 def upsert(key: str, version: int, **payload: Any) -> Delivery:
     return Delivery(payload, f"{key}:{version}", key=key, version=version)
-
-
-def leaving(key: str, version: int, operation: Any = "remove") -> Delivery:
-    return Delivery(None, f"{key}:{version}", operation=operation, key=key, version=version)
-
-
-def kinds(outcomes: Sequence[Any]) -> list[type]:
-    return [type(outcome) for outcome in outcomes]
 
 
 class TablePeer(Peer):

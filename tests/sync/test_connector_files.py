@@ -6,18 +6,16 @@ from collections import deque
 import pytest
 from django.db import connection
 
-from destinations import configuration
 from destinations.connectors.http.manifests import start
-from destinations.connectors.testing import HttpPeer
-from destinations.models import Destination, Extension, Health, ProfileSync, Resource
-from tests.conftest import START
+from destinations.models import Health, ProfileSync
+from tests.sync.acme import AcmePeer, installed
 from tests.ticking import run_all
 
 pytestmark = pytest.mark.django_db
 State = ProfileSync.State
 
 
-class Acme(HttpPeer):
+class Acme(AcmePeer):
     """Answers what it is told to, one after the other."""
 
     def __init__(self):
@@ -26,12 +24,6 @@ class Acme(HttpPeer):
 
     def answer(self, request):
         return self.answers.popleft() if self.answers else (200, {}, b"")
-
-    def payload(self, number):
-        return {"email": f"person-{number}@x.example"}
-
-    def received(self):
-        return [json.loads(one.body) for one in self.seen if one.body]
 
 
 @pytest.fixture
@@ -43,17 +35,10 @@ def server():
 @pytest.fixture
 def due(frozen, manifests, server, make_profile):
     """A profile that is due at a destination whose connector is a file; `server` answers."""
-    (manifests / "acme.json").write_text(start.text("acme"), encoding="utf-8")
-    extension = Extension.objects.create(slug="acme", name="Acme", installed_at=START)
-    production = {"token": "t0ken-of-acme", "base_url": server.url}
-    resource = Resource.objects.create(name="acme", type=extension, production=production)
-    destination = Destination(
-        name="crm", resource=resource, mapping={"email": "profile@email"}, quiet_period=20
-    )
-    configuration.save(destination)
+    path = installed(manifests, start.text("acme"), server.url)
     make_profile("p1", email="ana@x.example")
     frozen.forward(20)
-    return manifests / "acme.json"
+    return path
 
 
 def created(server, number):

@@ -5,14 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from destinations import configuration
 from destinations.connectors.http.manifests import start
-from destinations.connectors.testing import HttpPeer
 from destinations.insight import explain
-from destinations.models import DeliveryAttempt, Destination, Extension, Health, ProfileSync, Resource
+from destinations.models import DeliveryAttempt, Health, ProfileSync
 from destinations.scheduler import loop
 from destinations.sync import retry
-from tests.conftest import START
+from tests.sync.acme import AcmePeer, installed
 
 pytestmark = pytest.mark.django_db
 POLLING = {
@@ -41,7 +39,7 @@ POLLING = {
 }
 
 
-class Importer(HttpPeer):
+class Importer(AcmePeer):
     """Names a job for each call, and says of it what `states` holds, by its number."""
 
     def __init__(self):
@@ -59,12 +57,6 @@ class Importer(HttpPeer):
         status, answer = self.states.get(request.path.rpartition("/")[2], (200, {"state": "running"}))
         return status, {}, json.dumps(answer).encode()
 
-    def payload(self, number):
-        return {"email": f"person-{number}@x.example"}
-
-    def received(self):
-        return [json.loads(one.body) for one in self.seen if one.body]
-
 
 @pytest.fixture
 def server():
@@ -77,14 +69,7 @@ def due(frozen, manifests, server, make_profile):
     """Two profiles that are due at a destination whose connector is a file that polls."""
     content = json.loads(start.text("acme")) | POLLING
     del content["remote_id"], content["remove"]
-    (manifests / "acme.json").write_text(json.dumps(content), encoding="utf-8")
-    extension = Extension.objects.create(slug="acme", name="Acme", installed_at=START)
-    production = {"token": "t0ken-of-acme", "base_url": server.url}
-    resource = Resource.objects.create(name="acme", type=extension, production=production)
-    destination = Destination(
-        name="crm", resource=resource, mapping={"email": "profile@email"}, quiet_period=20
-    )
-    configuration.save(destination)
+    installed(manifests, json.dumps(content), server.url)
     for name in ("ana", "bo"):
         make_profile(name, email=f"{name}@x.example")
     frozen.forward(20)

@@ -92,7 +92,6 @@ class Link:
     def connect(self) -> int:
         """How many partitions the topic has; asks for that now and then. Raises ConnectorError."""
         if self._producer is None:
-            self._wrong.clear()
             self._producer = self._made()
         elif time.monotonic() < self._looked_at + LOOK_AGAIN:
             return 0
@@ -171,6 +170,8 @@ class Link:
 
     def _metadata(self) -> Any:
         """Asked for longer each time, so that what cannot be waited for is seen early."""
+        self._producer.poll(0)
+        self._wrong.clear()  # what was wrong a while ago
         patience, ends_at = SLICE, time.monotonic() + self._cluster.timeout
         while True:
             try:

@@ -3,17 +3,58 @@
 from __future__ import annotations
 
 import select
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Protocol
+from typing import Any, Protocol
 
+from destinations.connectors.addresses import Address, Guard
 from destinations.connectors.base import JSON
-from destinations.connectors.servers import Server
+from destinations.connectors.servers import Server, connected
 from destinations.connectors.sql.table import Column, Place, Row, Words
 from tracsync.common.messages import message
 
 PATIENCE = 0.75  # of the timeout: the server gives up before this side does, so that there is an answer
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseServer(Server):
+    """A server of databases, and the database there."""
+
+    database: str
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}, {self.database}"
+
+
+class GuardedConnection(ABC):
+    """What both kinds of databases have in common: made when first needed, and again once it has ended."""
+
+    def __init__(self, server: DatabaseServer, place: Place, guard: Guard) -> None:
+        self._server, self._place, self._guard = server, place, guard
+        self._connection: Any = None
+
+    def connect(self) -> None:
+        if self._connection is not None and self._has_ended():
+            self.close()
+        if self._connection is None:
+            self._connection = connected(self._server, self._guard, self._connected_to)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            with suppress(Exception):  # whatever a broken connection raises, it is gone
+                self._connection.close()
+        self._connection = None
+
+    @abstractmethod
+    def _has_ended(self) -> bool:
+        """Whether the connection was closed meanwhile."""
+
+    @abstractmethod
+    def _connected_to(self, address: Address) -> Any:
+        """A new one, of the client library, to this address. Raises ConnectorError."""
 
 
 class Fault(Enum):
@@ -31,16 +72,6 @@ class StatementError(Exception):
     def __init__(self, fault: Fault, said: str, code: str = "", column: str = "") -> None:
         super().__init__(said)
         self.fault, self.said, self.code, self.column = fault, said, code, column
-
-
-@dataclass(frozen=True, slots=True)
-class DatabaseServer(Server):
-    """A server of databases, and the database there."""
-
-    database: str
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}, {self.database}"
 
 
 class Database(Protocol):

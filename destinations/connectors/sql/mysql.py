@@ -15,7 +15,7 @@ from destinations.connectors import libraries
 from destinations.connectors.addresses import Address, Guard
 from destinations.connectors.base import JSON, ConfigurationError, ConnectorError, Unreachable
 from destinations.connectors.http.payload import json_bytes
-from destinations.connectors.servers import NO_TLS, TLS_FAILED, connected, context, no_answer, opened
+from destinations.connectors.servers import NO_TLS, TLS_FAILED, context, no_answer, opened
 from destinations.connectors.sql.database import (
     NO_DATABASE,
     NO_ENTRY,
@@ -24,6 +24,7 @@ from destinations.connectors.sql.database import (
     WRONG_PASSWORD,
     DatabaseServer,
     Fault,
+    GuardedConnection,
     StatementError,
     has_news,
     names,
@@ -98,29 +99,14 @@ def _count_statement(place: Place, condition: str, rows: int) -> str:
     return f"SELECT COUNT(*) FROM {quoted(place.table)} WHERE {' OR '.join([condition] * rows)}"  # noqa: S608 - names are quoted
 
 
-class MySQLDatabase:
+class MySQLDatabase(GuardedConnection):
     """One connection; each statement is a transaction of its own."""
 
     def __init__(self, server: DatabaseServer, place: Place, guard: Guard) -> None:
-        self._server, self._place, self._guard = server, place, guard
+        super().__init__(server, place, guard)
         self._driver: Any = libraries.load("pymysql", "mysql")
-        self._connection: Any = None
         exact = "varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
         self.words = Words(quoted, quoted(place.table), key=exact, document="json")
-
-    def connect(self) -> None:
-        if self._connection is not None:
-            opened = self._connection._sock  # PyMySQL has no other way to it
-            if opened is None or has_news(opened.fileno()):
-                self.close()
-        if self._connection is None:
-            self._connection = connected(self._server, self._guard, self._connected_to)
-
-    def close(self) -> None:
-        if self._connection is not None:
-            with suppress(Exception):  # whatever a broken connection raises, it is gone
-                self._connection.close()
-        self._connection = None
 
     def columns(self) -> list[Column]:
         found, _count = self._run(_COLUMNS, [self._server.database, self._place.table])
@@ -212,6 +198,10 @@ class MySQLDatabase:
             if failure.fault is Fault.LOST or _number(error) in _CLOSES:
                 self.close()
             raise failure from None
+
+    def _has_ended(self) -> bool:
+        socket = self._connection._sock  # PyMySQL has no other way to it
+        return socket is None or has_news(socket.fileno())
 
     def _connected_to(self, address: Address) -> Any:
         made = opened(self._server, address)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -14,7 +13,7 @@ from destinations.connectors import libraries
 from destinations.connectors.addresses import Address, Guard
 from destinations.connectors.base import JSON, ConfigurationError, ConnectorError, Unreachable
 from destinations.connectors.http.payload import json_bytes
-from destinations.connectors.servers import NO_TLS, TLS_FAILED, connected, no_answer
+from destinations.connectors.servers import NO_TLS, TLS_FAILED, no_answer
 from destinations.connectors.sql.database import (
     NO_DATABASE,
     NO_ENTRY,
@@ -23,6 +22,7 @@ from destinations.connectors.sql.database import (
     WRONG_PASSWORD,
     DatabaseServer,
     Fault,
+    GuardedConnection,
     StatementError,
     has_news,
     names,
@@ -84,28 +84,13 @@ def _given(place: Place) -> str:
     return f"jsonb_populate_recordset(NULL::{table_name(place)}, %s::jsonb)"
 
 
-class PostgresDatabase:
+class PostgresDatabase(GuardedConnection):
     """One connection; each statement is a transaction of its own."""
 
     def __init__(self, server: DatabaseServer, place: Place, guard: Guard) -> None:
-        self._server, self._place, self._guard = server, place, guard
+        super().__init__(server, place, guard)
         self._driver: Any = libraries.load("psycopg", "postgres")
-        self._connection: Any = None
         self.words = Words(quoted, table_name(place), key="text", document="jsonb")
-
-    def connect(self) -> None:
-        if self._connection is not None and (
-            self._connection.closed or has_news(self._connection.pgconn.socket)
-        ):
-            self.close()
-        if self._connection is None:
-            self._connection = connected(self._server, self._guard, self._connected_to)
-
-    def close(self) -> None:
-        if self._connection is not None:
-            with suppress(Exception):  # whatever a broken connection raises, it is gone
-                self._connection.close()
-        self._connection = None
 
     def columns(self) -> list[Column]:
         found = self._run(_COLUMNS, [self._unescaped_name()]).fetchall()
@@ -170,6 +155,9 @@ class PostgresDatabase:
             if failure.fault is Fault.LOST:
                 self.close()
             raise failure from None
+
+    def _has_ended(self) -> bool:
+        return bool(self._connection.closed) or has_news(self._connection.pgconn.socket)
 
     def _connected_to(self, address: Address) -> Any:
         try:
