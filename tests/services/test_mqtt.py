@@ -29,6 +29,7 @@ from destinations.connectors.base import (
     Unreachable,
 )
 from destinations.connectors.mqtt.connector import Mqtt
+from destinations.connectors.mqtt.link import Answer, Link, NotSent, Published
 from destinations.connectors.testing import Peer, check_contract
 from tests.harness import free_port, missing, wait_for
 from tests.services.brokers import running
@@ -271,6 +272,63 @@ def test_a_missing_right_holds_and_is_named(guarded) -> None:
         (outcome,) = session.push([upsert("a", 1, {})])
     assert isinstance(outcome, Hold)
     assert outcome.reason == f"this user may not publish to the topic {guarded.name}/a"
+
+
+@pytest.fixture
+def told(monkeypatch) -> Iterator[tuple[list[Published], Any]]:
+    """What a broker says to one group of messages after the other, and a session that hears it."""
+    words: list[Published] = []
+    monkeypatch.setattr(Link, "connect", lambda self: None)
+    monkeypatch.setattr(Link, "publish", lambda self, posts: words.pop(0))
+    with Mqtt().open({"host": "h.example"}, {"topic": "profiles"}, LOOPBACK) as session:
+        yield words, session
+    assert not words
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "of"),
+    [
+        (0, Accepted, ""),
+        (16, Retry, ""),
+        (128, Retry, ""),
+        (131, Retry, ""),
+        (135, Hold, "denied"),
+        (144, Rejected, "invalid_field"),
+        (151, Retry, ""),
+        (153, Rejected, "invalid_field"),
+    ],
+)
+def test_what_the_reason_codes_of_an_answer_mean(told, code, kind, of) -> None:
+    words, session = told
+    words.append(Published([Answer(code)]))
+    (outcome,) = session.push([upsert("a", 1, {})])
+    assert (type(outcome), outcome.code) == (kind, of)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "of"),
+    [(130, Rejected, ""), (135, Hold, "denied"), (149, Rejected, "too_large")],
+)
+def test_of_those_under_way_when_the_broker_ends_the_connection_the_bad_one_fails_alone(
+    told, code, kind, of
+) -> None:
+    words, session = told
+    words += [
+        Published([Answer(0), None, None, NotSent()], code),
+        Published([None], code),
+        Published([Answer(0)]),
+        Published([Answer(0)]),
+    ]
+    outcomes = session.push([upsert(key, 1, {}) for key in ("a", "bad", "b", "c")])
+    assert kinds(outcomes) == [Accepted, kind, Accepted, Accepted]
+    assert outcomes[1].code == of
+
+
+@pytest.mark.parametrize("code", [0, 137, 139, 151])
+def test_an_end_of_the_connection_for_no_such_reason_leaves_in_doubt_what_was_under_way(told, code) -> None:
+    words, session = told
+    words.append(Published([Answer(0), None, NotSent()], code))
+    assert kinds(session.push([upsert(key, 1, {}) for key in ("a", "b", "c")])) == [Accepted, Unknown, Retry]
 
 
 def test_what_a_broker_cannot_is_said_before_anything_is_sent(tmp_path) -> None:

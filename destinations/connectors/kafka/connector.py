@@ -26,10 +26,10 @@ class Kafka:
     kind: ClassVar[str] = "messages"
     description: ClassVar[str] = message("Writes a message for each changed profile to a topic of Kafka.")
     icon: ClassVar[str] = (
-        '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2">'
-        '<path d="M9 8v8M10.5 10.5l4-2.5M10.5 13.5l4 2.5"/><circle cx="9" cy="5" r="2.5"/>'
-        '<circle cx="9" cy="12" r="3"/><circle cx="9" cy="19" r="2.5"/><circle cx="17" cy="7" r="2.5"/>'
-        '<circle cx="17" cy="17" r="2.5"/></svg>'
+        '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round">'
+        '<path d="M8 7.5V9M8 15v1.5M10.6 10.5l4-2M10.6 13.5l4 2"/><circle cx="8" cy="5" r="2.5"/>'
+        '<circle cx="8" cy="12" r="3"/><circle cx="8" cy="19" r="2.5"/><circle cx="17" cy="7.5" r="2.5"/>'
+        '<circle cx="17" cy="16.5" r="2.5"/></svg>'
     )
     operations: ClassVar[tuple[Operation, ...]] = ("upsert", "remove", "erase")
     batch_size: ClassVar[int] = 1000
