@@ -113,7 +113,7 @@ def check_mapping(
     warned = [_warning(one, text, *_place_in_string(text, spans.get(one.path), one.offset)) for one in found]
     if destination is not None:
         warned += _unknown_keys(value, text, destination)
-    return sorted(warned, key=lambda one: (one.line, one.column))
+    return warned
 
 
 def _unknown_keys(mapping: object, text: str, destination: Destination) -> Iterator[Problem]:

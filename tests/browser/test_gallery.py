@@ -15,6 +15,9 @@ Profile(document={"id": "carla", "data": {"pii": {"firstname": "Carla", "lastnam
 """
 UNDONE = """
 from destinations.models import Destination, Extension, Resource
+from profiles.models import Profile
+for profile in Profile.objects.filter(pk="carla"):
+    profile.delete()
 Destination.objects.filter(resource__type="brevo").delete()
 Resource.objects.filter(type="brevo").delete()
 Extension.objects.filter(pk="brevo").update(installed_at=None)

@@ -14,6 +14,7 @@ from typing import Any
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import ValidationError
 from django.db.models import Model
+from django.forms.utils import ErrorDict
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
@@ -33,10 +34,14 @@ _ANSWER = "tracsync_answer"
 
 
 class _Reopened:
-    """A form that shows what was typed and is never saved."""
+    """A form that shows what was typed and is never saved; what is wrong with it is told when it is."""
 
     def is_valid(self) -> bool:
         return False
+
+    @property
+    def errors(self) -> ErrorDict:
+        return ErrorDict()
 
 
 class AsksBeforeSaving(ActingAdmin):
@@ -168,6 +173,13 @@ class AsksBeforeSaving(ActingAdmin):
             names={"sealed": SEALED, "back": BACK, "over": OVER},
             action=request.get_full_path(),
         )
+
+
+def reopen(request: HttpRequest) -> None:
+    """Have the form shown again as it was posted."""
+    typed = request.POST.copy()
+    typed[BACK] = "yes"
+    put_typed(request, typed)
 
 
 def answer(request: HttpRequest) -> Container[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from django.contrib import admin
@@ -16,7 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from destinations import configuration
 from destinations.admin.base import destination_status
-from destinations.admin.base.confirm_before_save import AsksBeforeSaving, shown_revision
+from destinations.admin.base.confirm_before_save import AsksBeforeSaving, reopen, shown_revision
 from destinations.admin.base.filters import ResourceFilter, row_id
 from destinations.admin.base.links import Link
 from destinations.admin.base.object_actions import Button
@@ -60,6 +61,7 @@ from destinations.models import Destination, Resource
 from destinations.sync.tokens import state as token_state
 from tracsync.common import times
 from tracsync.common.bounded_lists import LeanAdmin, ShortDeletion
+from tracsync.common.encryption import UndecryptableValue
 
 
 @admin.register(Destination)
@@ -167,7 +169,34 @@ class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
 
     def get_fieldsets(self, request: HttpRequest, obj: Destination | None = None) -> Any:
         sets = fieldsets(self._form(request, obj), obj)
-        return sets if self.may_save(request, obj) else [part for part in sets if not is_secret(part)]
+        if not self.may_save(request, obj):
+            return [part for part in sets if not is_secret(part)]
+        for _title, part in sets:
+            if part["fields"] == ["mapping"]:
+                drafted = obj or Destination(resource=self._resource(request, None))
+                part["description"] = format_html("{}{}", part["description"], fields.fetching(drafted))
+        return sets
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> Any:
+        if request.method == "POST" and fields.FETCH_HERE in request.POST:
+            self._fetch_fields(request, object_id)
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def _fetch_fields(self, request: HttpRequest, object_id: str | None) -> None:
+        """For the form as it stands, which is shown again; what may not be is answered by what follows."""
+        stored = self.stored_row(object_id)
+        if (stored is None and object_id is not None) or not self.may_save(request, stored):
+            return
+        with suppress(UndecryptableValue):
+            form = self.get_form(request, stored, change=stored is not None)
+            fields.fetch_for_form(request, self, form(request.POST, request.FILES, instance=stored))
+        reopen(request)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

@@ -17,10 +17,16 @@ from destinations.admin.base.object_actions import Act, ActingAdmin, Button
 from destinations.admin.resources import schema_form
 from destinations.configuration import target_fields
 from destinations.connectors.base import ConnectorError, Field, Schema
-from destinations.models import Destination
+from destinations.models import Destination, KnownFields
 from tracsync.common import times
 from tracsync.common.translation import translated
 
+FETCH_HERE = "tracsync_fetch_fields"  # the form's button
+DECIDING = (
+    "settings.",
+    "resource",
+    "__all__",
+)  # fields of the form that decide what the other system is asked
 MOST_CHOICES = 10  # that are shown of a field
 
 
@@ -48,17 +54,53 @@ def _fetch(request: HttpRequest, model_admin: ActingAdmin, destination: Destinat
     except ConnectorError as error:
         model_admin.say(request, translated(str(error)), warning=True)
     else:
-        if row.problem:
-            text = _("The fields could not be fetched: %(reason)s")
-            model_admin.say(request, text % {"reason": translated(row.problem)}, warning=True)
-        else:
-            count = len(row.fields)
-            said = ngettext("%(count)s field is known now.", "%(count)s fields are known now.", count)
-            model_admin.say(request, said % {"count": count})
+        _say(request, model_admin, row)
     return redirect(model_admin.url("fields", destination))
 
 
 FETCH = Act(_fetch)
+
+
+def _say(request: HttpRequest, model_admin: ActingAdmin, row: KnownFields) -> None:
+    if row.problem:
+        text = _("The fields could not be fetched: %(reason)s")
+        model_admin.say(request, text % {"reason": translated(row.problem)}, warning=True)
+    else:
+        count = len(row.fields)
+        said = ngettext("%(count)s field is known now.", "%(count)s fields are known now.", count)
+        model_admin.say(request, said % {"count": count})
+
+
+def fetch_for_form(request: HttpRequest, model_admin: ActingAdmin, form: forms.ModelForm) -> None:
+    """Ask the other system with the settings that were typed, which may not be saved yet."""
+    if any(name.startswith(DECIDING) for name in form.errors):
+        text = _("The fields were not fetched: the settings have to be right first. %(problems)s")
+        wrong = [_shown_error(form, name) for name in form.errors if name.startswith(DECIDING)]
+        model_admin.say(request, text % {"problems": " ".join(wrong)}, warning=True)
+        return
+    try:
+        _say(request, model_admin, target_fields.refresh(form.instance))
+    except ConnectorError as error:
+        model_admin.say(request, translated(str(error)), warning=True)
+
+
+def _shown_error(form: forms.ModelForm, name: str) -> str:
+    said = " ".join(map(str, form.errors[name]))
+    return f"{form.fields[name].label}: {said}" if name in form.fields else said
+
+
+def fetching(destination: Destination) -> SafeString:
+    """How many are known, and the form's button that asks for them; nothing where they cannot be told."""
+    if not target_fields.offers(destination):
+        return SafeString()
+    count = len(target_fields.known(destination))
+    html = '<br>{} <button class="button tracsync-small" name="{}" value="1" formnovalidate>{}</button>'
+    known = ngettext(
+        "%(count)s field of the other system is known.",
+        "%(count)s fields of the other system are known.",
+        count,
+    )
+    return format_html(html, known % {"count": count}, FETCH_HERE, _("Fetch them now"))
 
 
 def _shown(field: Mapping[str, Any]) -> dict[str, Any]:

@@ -250,3 +250,53 @@ def test_looking_costs_the_same_whatever_is_installed(db, gallery, django_assert
     gallery()
     with django_assert_max_num_queries(12):
         gallery()
+
+
+@pytest.fixture
+def letters(db, brevo):
+    Extension.objects.filter(pk="brevo").update(installed_at="2026-01-01T00:00:00Z")
+    return Resource.objects.create(name="Letters", type_id="brevo", production=brevo.credentials)
+
+
+FETCH = {"tracsync_fetch_fields": "1"}
+
+
+def test_fields_are_fetched_while_a_destination_is_written(letters, page, post, fields, brevo):
+    query = f"resource={letters.pk}&preset=0"
+    opened = page("destinations_destination_add", query=query)
+    assert "0 fields of the other system are known." in opened
+    form = {**fields(opened), "name": "", "mapping": '{"email": "profile@x"'}
+    text = post("destinations_destination_add", query=query, **form, **FETCH)
+    assert "1 field is known now." in text
+    assert "1 field of the other system is known." in text
+    assert '"name": "attributes.FIRSTNAME"' in text
+    assert (
+        "{&quot;email&quot;: &quot;profile@x&quot;" in text
+    )  # as it was typed, and no word of what is missing
+    assert "errornote" not in text
+    assert not letters.destinations.exists()
+    assert [(one.method, one.path) for one in brevo.seen] == [("GET", "/v3/contacts/attributes")]
+
+
+def test_fields_are_fetched_with_the_settings_that_were_typed(letters, page, post, fields, brevo):
+    query = f"resource={letters.pk}&preset=0"
+    form = {**fields(page("destinations_destination_add", query=query)), "name": "Letters"}
+    text = post("destinations_destination_add", query=query, **{**form, **FETCH, "settings.lists": "[-1]"})
+    assert "The fields were not fetched: the settings have to be right first. Lists:" in text
+    assert brevo.seen == []
+    post("destinations_destination_add", query=query, **form)
+    made = letters.destinations.get()
+    form = {**fields(page("destinations_destination_change", made.pk)), "name": "Renamed"}
+    text = post("destinations_destination_change", made.pk, **form, **FETCH)
+    assert "1 field is known now." in text
+    assert 'value="Renamed"' in text
+    made.refresh_from_db()
+    assert made.name == "Letters"
+
+
+def test_who_may_not_write_a_destination_cannot_have_fields_fetched(letters, viewer, user, brevo):
+    for name in ("view_destination", "view_resource", "operate_destination"):
+        user.user_permissions.add(Permission.objects.get(codename=name))
+    url = f"{reverse('admin:destinations_destination_add')}?resource={letters.pk}"
+    assert viewer.post(url, FETCH).status_code == 403
+    assert brevo.seen == []
