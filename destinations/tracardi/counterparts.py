@@ -207,13 +207,38 @@ def _hubspot_settings(
     return settings, {"id": email, "properties": {**own, **mapping}}
 
 
+def _kafka_credentials(credentials: Object, _findings: Findings) -> Object:
+    """Tracardi's are the words of aiokafka; `security_protocol` says whether there are TLS and a user."""
+    made = copy.copy(credentials)
+    servers = made.pop("bootstrap_servers", "")
+    protocol = str(made.pop("security_protocol", "PLAINTEXT")).upper()
+    sasl = {name: made.pop(f"sasl_{name}", "") for name in _SASL}
+    made["servers"] = ", ".join(map(str, servers)) if isinstance(servers, list) else servers
+    made["tls"] = protocol.endswith("SSL")
+    if protocol.startswith("SASL"):
+        made |= {_SASL[name]: value for name, value in sasl.items() if value}
+    return made
+
+
+_SASL: Final = {"mechanism": "mechanism", "plain_username": "user", "plain_password": "password"}
+
+
+def _kafka_settings(
+    settings: Object, mapping: JSON, _wishes: Wishes, findings: Findings
+) -> tuple[Object, JSON]:
+    made = copy.copy(settings)
+    if str(made.pop("serializer", "json")).lower() != "json":
+        findings.notes.append("messages are written as JSON")
+    return made, mapping
+
+
 _OF_CLASSES: Final = {
     "httpconnector": Counterpart("http_api", _http_credentials, _http_settings),
     "rabbitmqconnector": Counterpart("rabbitmq", _rabbitmq_credentials, _rabbitmq_settings),
     "mauticconnector": Counterpart("mautic", _as_they_are, _as_is),
     "civicrmconnector": Counterpart("civicrm", _civicrm_credentials, _civicrm_settings),
     "hubspotconnector": Counterpart("hubspot", _as_they_are, _hubspot_settings),
-    "kafkaconnector": Counterpart("kafka", _as_they_are, _as_is),
+    "kafkaconnector": Counterpart("kafka", _kafka_credentials, _kafka_settings),
 }
 _TYPES: Final = {
     "api": "httpconnector",
