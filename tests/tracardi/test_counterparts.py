@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from destinations.insight import preview
 from destinations.models import Destination, Resource
 from destinations.tracardi import counterparts
 from destinations.tracardi.counterparts import Findings, Wishes
@@ -39,6 +40,28 @@ class TestHttp:
                 {"id": "profile@id"},
                 {"data": "delivery@payload"},
             )
+
+
+@pytest.mark.parametrize(
+    ("init", "wraps_data", "url", "body"),
+    [
+        ({"method": "post"}, False, "https://shop.example/in", '{"id":"p-1","vip":true}'),
+        ({"method": "post"}, True, "https://shop.example/in", '{"data":{"id":"p-1","vip":true}}'),
+        ({"method": "get"}, False, "https://shop.example/in?id=p-1&vip=1", None),
+        ({"method": None}, True, "https://shop.example/in?data.id=p-1&data.vip=1", None),
+        (
+            {"method": "put", "headers": {"content-type": "application/x-www-form-urlencoded"}},
+            False,
+            "https://shop.example/in",
+            '{"id":"p-1","vip":true}',
+        ),
+    ],
+)
+def test_what_an_imported_destination_sends(bring, init, wraps_data, url, body):
+    mapping = {"id": "profile@id", "vip": "profile@traits.vip"}
+    bring([resource(), destination(init=init, mapping=mapping)], wishes=Wishes(wraps_data=wraps_data))
+    shown = preview.preview(Destination.objects.get(), {"id": "p-1", "traits": {"vip": True}})
+    assert (shown.request["url"], shown.request["body"]) == (url, body)
 
 
 class TestOtherConnectors:
