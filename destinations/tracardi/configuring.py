@@ -114,10 +114,8 @@ class Configuring:
 
     def _destination(self, given: GivenDestination, entry: Entry) -> None:
         findings = entry.findings
-        resource = self._resources.get(given.resource)
-        if resource is None:
-            findings.needs.append(self._no_resource(given.resource))
         counterpart = counterparts.of_package(given.package)
+        resource = self._resources.get(given.resource) or self._guessed(given, counterpart, entry)
         if resource is not None and not given.package:
             counterpart = counterparts.of_slug(resource.type_id)
         connector = _connector(given.package, counterpart, findings)
@@ -174,12 +172,25 @@ class Configuring:
             "tags": given.tags,
         }
 
-    def _no_resource(self, id: str) -> str:
-        if not id:
-            return "it names no resource"
-        if id in self._given:
-            return "its resource is not imported"
-        return f"its resource {id} is in none of the files: name that file, too, or say --resource {id}=NAME"
+    def _guessed(
+        self, given: GivenDestination, counterpart: Counterpart | None, entry: Entry
+    ) -> Resource | None:
+        """Where none of the files holds its resource: the one that it has here already, or the only one here
+        that it can be for; with that a person has to agree."""
+        id, needs = given.resource, entry.findings.needs
+        if not id or id in self._given:
+            needs.append("its resource is not imported" if id else "it names no resource")
+            return None
+        fitting = Resource.objects.filter(type=counterpart.slug if counterpart else "")
+        if (known := fitting.filter(destinations__name=entry.name).first()) is not None:
+            return known
+        unknown = f"its resource {id} is in none of the files"
+        if fitting.count() != 1:
+            needs.append(f"{unknown}: name that file, too, or say --resource {id}=NAME")
+            return None
+        only = fitting.get()
+        needs.append(f"{unknown}. {only.name}, the only one of its type here, is taken: is it the right one?")
+        return only
 
     def _installed(self, slug: str) -> Extension:
         extension = Extension.objects.filter(pk=slug).first()

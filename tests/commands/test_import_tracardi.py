@@ -98,7 +98,7 @@ def test_options():
     assert (crm.enabled, crm.settings["body"]) == (False, {"data": "delivery@payload"})
     Destination.objects.all().delete()
     run("--resource", "res-api=CRM hook", DESTINATIONS)
-    assert {one.name for one in Destination.objects.all()} == {"CRM", "Purchases"}
+    assert Destination.objects.get(name="CRM").enabled
 
 
 def test_very_many_failures_are_not_all_told(tmp_path):

@@ -64,6 +64,13 @@ class TestTheCases:
         assert stored() == before
         assert {entry.outcome for entry in report.entries} == {"unchanged", "left out"}
 
+    def test_the_destinations_alone_know_their_resources_from_before(self, bring):
+        bring(RESOURCES, DESTINATIONS)
+        before = stored()
+        report = bring(DESTINATIONS)
+        assert stored() == before
+        assert [entry.name for entry in report.needing] == ["Purchases", "Pulsar"]
+
     def test_raw_records_give_the_same(self, bring):
         bring(RESOURCES, DESTINATIONS)
         before = stored()
@@ -226,6 +233,19 @@ class TestResources:
         bring([resource()])
         bring([destination(resource={"id": "other"})], resources={"other": "Shop"})
         assert Destination.objects.get().resource.name == "Shop"
+
+    def test_the_only_one_of_its_type_is_taken_for_a_person_to_check(self, bring):
+        bring(RESOURCES)
+        report = bring(DESTINATIONS)
+        crm = Destination.objects.get(name="CRM")
+        assert (crm.resource.name, crm.enabled) == ("CRM hook", False)
+        assert "CRM hook, the only one of its type here, is taken" in found(report, "CRM").findings.needs[0]
+        bring([resource()])
+        Destination.objects.all().delete()
+        report = bring(DESTINATIONS)  # there are two that it can be for
+        assert found(report, "CRM").outcome == "left out"
+        assert "say --resource res-api=NAME" in found(report, "CRM").findings.needs[0]
+        assert found(report, "Queue").outcome == "created"
 
     def test_the_destinations_of_one_that_is_incomplete_are_off(self, bring):
         report = bring([resource(credentials={}), destination(condition="profile@id >")])
