@@ -189,3 +189,24 @@ def test_kafka(given, made):
     assert counterpart.credentials(given, findings) == made
     settings = counterpart.settings({"topic": "t", "serializer": "avro"}, {}, Wishes(), findings)
     assert (settings, findings.notes) == (({"topic": "t"}, {}), ["messages are written as JSON"])
+
+
+def test_a_topic_of_kafka(bring):
+    package = {"package": "com_tracardi.destination.kafka_connector.KafkaConnector"}
+    credentials = {
+        "bootstrap_servers": "k1.example:9092",
+        "security_protocol": "PLAINTEXT",
+        "sasl_mechanism": "PLAIN",
+        "sasl_plain_username": None,
+        "sasl_plain_password": None,
+        "ssl_context": False,
+    }
+    report = bring(
+        [
+            resource(type="apache-kafka", destination=package, credentials={"production": credentials}),
+            destination(destination={**package, "init": {"topic": "people", "serializer": "json"}}),
+        ]
+    )
+    assert report.needing == []
+    assert Resource.objects.get().production == {"servers": "k1.example:9092", "tls": False}
+    assert Destination.objects.get().settings == {"topic": "people"}
