@@ -47,7 +47,7 @@ from destinations.connectors.http.jobs import Exchange
 from destinations.connectors.http.replies import Reply
 from destinations.connectors.http.results import Results, Sent
 from destinations.connectors.http.templates import CallTemplate, UnusableError
-from destinations.notation import NotationError
+from destinations.notation import NotationError, Template
 from tracsync.common.messages import message
 
 GONE: Final = (404, 410)  # of what was to be removed
@@ -234,14 +234,17 @@ class _Push:
         for group in self._groups(deliveries, found):
             chosen = [deliveries[position] for position in group]
             found.update(zip(group, self._outcomes(chosen), strict=True))
-        return [self._kept(delivery, found[position]) for position, delivery in enumerate(deliveries)]
+        outcomes = [found[position] for position in range(len(deliveries))]
+        if self._is.keep is None:
+            return outcomes
+        return [self._kept(self._is.keep, *one) for one in zip(deliveries, outcomes, strict=True)]
 
-    def _kept(self, delivery: Delivery, outcome: Outcome) -> Outcome:
-        """The outcome with what is kept of what was sent, where something is."""
-        if self._is.keep is None or not isinstance(outcome, Accepted) or delivery.operation != "upsert":
+    def _kept(self, keep: Template, delivery: Delivery, outcome: Outcome) -> Outcome:
+        """The outcome with what is kept of what was sent."""
+        if not isinstance(outcome, Accepted) or delivery.operation != "upsert":
             return outcome
         try:
-            made = self._is.keep.render({**self._is.constants, "delivery": source_of(delivery)})
+            made = keep.render({**self._is.constants, "delivery": source_of(delivery)})
         except NotationError:  # it was sent all the same
             return outcome
         known = {**delivery.remote, **(outcome.remote or {})}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from destinations.connectors.base import JSON, Delivery
 from destinations.connectors.http import payload
@@ -12,8 +12,7 @@ from destinations.notation import Template
 from tracsync.common.messages import message
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(NamedTuple):
     """An item: its bytes, whose it is, and what all items of its call have in common."""
 
     size: int
@@ -37,10 +36,11 @@ class Group:
         if size > self._batch.bytes:
             too_large = message("it has more than the %(number)s bytes of a call", number=self._batch.bytes)
             raise UnusableError(too_large, "too_large", "")
-        identity, together = (
-            self._text(made, item, delivery) for made in (self._batch.identity, self._batch.together)
+        return Measured(
+            size,
+            self._text(self._batch.identity, item, delivery),
+            self._text(self._batch.together, item, delivery),
         )
-        return Measured(size, identity, together)
 
     def takes(self, one: Measured) -> bool:
         if not self.positions:
@@ -60,5 +60,7 @@ class Group:
     @staticmethod
     def _text(made: Template | None, item: JSON, delivery: Delivery) -> str:
         """ "" for nothing."""
-        value = None if made is None else made.render({"item": item, "delivery": source_of(delivery)})
+        if made is None:
+            return ""
+        value = made.render({"item": item, "delivery": source_of(delivery)})
         return "" if value is None else str(value)

@@ -162,9 +162,18 @@ class FieldTemplate:
         if value is None or missing:
             if self.optional:
                 return []
-            field = missing[0].references[0] if missing and missing[0].references else self.name
+            field = self._missing(missing or self._referred(sources), sources)
             raise UnusableError(message("%(field)s is missing", field=field), "missing_key", field)
         return [self._text(item) for item in value] if isinstance(value, list) else [self._text(value)]
+
+    def _referred(self, sources: Sources) -> list[Template]:
+        """What the value is made of, each alone."""
+        return [parse_template(text, tuple(sources)) for text in self.template.references]
+
+    def _missing(self, parts: Sequence[Template], sources: Sources) -> str:
+        """The reference that leads nowhere, else the name of the field."""
+        gone = (one for one in parts if one.render(sources) in (None, ""))
+        return next((text for one in gone for text in one.references), self.name)
 
     def segment(self, sources: Sources) -> str:
         """The value as one segment of a path, percent-encoded."""

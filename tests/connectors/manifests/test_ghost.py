@@ -58,6 +58,7 @@ def test_nothing_is_deleted_for_a_profile_without_an_id() -> None:
         ghost.push([Delivery({"email": "ann@x.example"}, "1:1")])
         (outcome,) = ghost.push([Delivery(None, "1:2", {}, "remove", "p-2")])
         assert isinstance(outcome, Rejected)
+        assert (outcome.code, outcome.field) == ("missing_key", "delivery@payload.email")
         assert len(peer.stored) == 1
 
 
