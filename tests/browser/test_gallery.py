@@ -116,8 +116,17 @@ def test_no_barriers(site, open_page, barriers):
     """Of any weight, in light and dark, at each width."""
     page = open_page(site.url("destinations/extension/"), bypass_csp=True)
     every = ("minor", "moderate", "serious", "critical")
-    for address in ("", "?q=aws&kind=messages", "?q=nothing+like+it", "http_api/change/", "slack/change/"):
-        page.goto(site.url(f"destinations/extension/{address}"))
+    gallery = (
+        "",
+        "?q=aws&kind=messages",
+        "?q=nothing+like+it",
+        "http_api/change/",
+        "slack/change/",
+        "table/",
+    )
+    adding = ("resource/add/", "resource/add/?type=http_api", "destination/add/")
+    for address in (*(f"extension/{one}" for one in gallery), *adding):
+        page.goto(site.url(f"destinations/{address}"))
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 1000})
             assert barriers(page, every) == [], (address, width)

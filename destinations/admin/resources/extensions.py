@@ -157,7 +157,7 @@ class ExtensionAdmin(ActingAdmin, ReadOnly, LeanAdmin):
     def is_installed(self, extension: Extension) -> bool:
         return extension.installed
 
-    @admin.display(description="")
+    @admin.display(description=gettext_lazy("what to do"))
     def switch(self, extension: Extension) -> str:
         """A button in the list's own form, which carries the token that a POST needs."""
         button = self._button(extension)
