@@ -47,7 +47,7 @@ def test_every_field_of_every_model_has_help(label, asking):
 @pytest.mark.parametrize("slug", registry.slugs())
 def test_every_field_of_every_connector_has_help(slug, asking, db):
     stored = everything_set(registry.get(slug).credentials_schema)
-    resource = Resource(type=Extension.objects.get(pk=slug), production=stored, test=stored)
+    resource = Resource.objects.create(type=Extension.objects.get(pk=slug), production=stored, test=stored)
     page = PAGES["destinations.Resource"]
     assert without_help(page.get_form(asking, resource, change=True)) == []
     page = PAGES["destinations.Destination"]
