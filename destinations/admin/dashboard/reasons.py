@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
 
-from django.db.models import BooleanField, QuerySet
-from django.db.models.expressions import RawSQL
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from destinations.admin.base.links import listing
 from destinations.admin.dashboard import charts
-from destinations.insight import reasons
+from destinations.insight import attempt_search, reasons
 from destinations.insight.attempt_search import FAILED
 from destinations.models import DeliveryAttempt, Destination, ProfileSync
 from tracsync.common.numbers import grouped
@@ -106,6 +105,4 @@ def failed(destination: Destination, since: datetime) -> Shown:
 
 
 def failed_attempts() -> QuerySet[DeliveryAttempt]:
-    """In the words of the indexes of failed attempts: SQLite takes a partial index for nothing else."""
-    condition = RawSQL("NOT (outcome = 'accepted')", (), output_field=BooleanField())
-    return DeliveryAttempt.objects.filter(condition)
+    return attempt_search.failed(DeliveryAttempt.objects.all())

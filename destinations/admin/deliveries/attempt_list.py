@@ -10,14 +10,18 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ALL_VAR, PAGE_VAR
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.functional import cached_property
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
-from destinations.insight import attempt_search
-from destinations.insight.attempt_search import AttemptFilters
+from destinations.insight import attempt_search, reasons
+from destinations.insight.attempt_search import ACCEPTED, AttemptFilters
 from tracsync.common.bounded_lists import LeanChangeList
 from tracsync.common.numbers import grouped
 from tracsync.common.times import at
+from tracsync.common.translation import translated
 
+MOST_WORDS = 100  # characters of a reason without a code
 TIMES = ("at__gte", "at__lt")
 
 
@@ -38,6 +42,7 @@ class AttemptList(LeanChangeList):
         if not self.filters.is_valid():
             return rows.none()
         found, self.end = attempt_search.within_reach(self.filters.cleaned_data)
+        self.found = found
         return self._as_listed(found, rows)
 
     @staticmethod
@@ -79,6 +84,25 @@ class AttemptList(LeanChangeList):
             words: Any = dict(field.choices)  # type: ignore[arg-type]
             return str(words.get(value, value))
         return str(value if value is not None else self.filters.data[name])[:100]
+
+    @cached_property
+    def failures(self) -> list[dict[str, Any]]:
+        """Why the newest of them that were not accepted were not, by code and field; the most frequent first."""
+        if not self.filters.is_valid() or self.filters.cleaned_data["outcome__exact"] == ACCEPTED:
+            return []
+        ranking = reasons.ranked(attempt_search.failed(self.found).order_by("-at"))
+        return [self._failure(one) for one in ranking.reasons]
+
+    def _failure(self, reason: reasons.Reason) -> dict[str, Any]:
+        kind = ": ".join(filter(None, (reason.code, reason.field)))
+        words = " ".join(translated(reason.text).split())
+        only = {"outcome__exact": attempt_search.FAILED, "code": reason.code, "field": reason.field or None}
+        return {
+            "label": kind or Truncator(words).chars(MOST_WORDS) or _("no reason was given"),
+            "title": words if kind else "",
+            "count": reason.count,
+            "url": self.get_query_string({**only, PAGE_VAR: None, ALL_VAR: None}) if reason.code else "",
+        }
 
     @property
     def ranges(self) -> list[dict[str, Any]]:

@@ -60,6 +60,26 @@ def test_each_filter_finds_and_leaves_out(sync, page, make_attempt):
         assert ("mail is not an address" in text) == listed, query
 
 
+def test_failures_are_grouped_by_code_and_field(sync, page, make_attempt):
+    for _ in range(3):
+        make_attempt(sync, reason="status 422: mail is not an address", code="invalid_field", field="mail")
+    make_attempt(sync, reason="status 409: there is one", code="duplicate")
+    make_attempt(sync, reason="no answer <b>", outcome="unknown")
+    make_attempt(sync, reason="fine", outcome="accepted", code="never_shown")
+    for query in ("", "outcome__exact=failed"):
+        text = page(LOG, query=query)
+        groups = text[
+            text.index("Why attempts failed") : text.index("</ul>", text.index("Why attempts failed"))
+        ]
+        assert "invalid_field: mail</a> <strong>3</strong>" in groups
+        assert "code=invalid_field&amp;field=mail" in groups
+        assert "duplicate</a> <strong>1</strong>" in groups
+        assert "no answer &lt;b&gt; <strong>1</strong>" in groups
+        assert "never_shown" not in groups
+    assert "Why attempts failed" not in page(LOG, query="outcome__exact=accepted")
+    assert "Why attempts failed" not in page(LOG, query="q=bob")
+
+
 def test_a_filter_that_it_does_not_have_is_not_ignored(admin_client, db):
     url = reverse(f"admin:{LOG}")
     for query in ("outcome__in=retry", "version=3", "anything=x"):
