@@ -87,7 +87,7 @@ class AttemptList(LeanChangeList):
 
     @cached_property
     def failures(self) -> list[dict[str, Any]]:
-        """Why the newest of them that were not accepted were not, by code and field; the most frequent first."""
+        """Why the newest that were not accepted were not, by code and field; the most frequent first."""
         if not self.filters.is_valid() or self.filters.cleaned_data["outcome__exact"] == ACCEPTED:
             return []
         ranking = reasons.ranked(attempt_search.failed(self.found).order_by("-at"))
