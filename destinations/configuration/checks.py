@@ -12,12 +12,14 @@ from django.core import checks
 from destinations.connectors import registry
 from tracsync.common import encryption
 
+TAG = "tracsync"  # of these; what looks at pages is Django's
+
 
 def register() -> None:
-    checks.register(check_keys)
-    checks.register(check_numbers)
-    checks.register(check_files)
-    checks.register(check_connectors)
+    checks.register(check_keys, TAG)
+    checks.register(check_numbers, TAG)
+    checks.register(check_files, TAG)
+    checks.register(check_connectors, TAG)
 
 
 def check_keys(**_: Any) -> list[checks.CheckMessage]:

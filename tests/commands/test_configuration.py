@@ -52,6 +52,14 @@ def test_what_is_wrong_is_said(tmp_path, environment, said):
     assert "Traceback" not in done.stderr
 
 
+def test_a_worker_says_it_without_looking_at_the_pages(tmp_path):
+    done = manage(tmp_path, "worker", TRACSYNC_WORKERS="0", PYTHONVERBOSE="1")
+    assert done.returncode == 1
+    assert "TRACSYNC_WORKERS must be at least 1" in done.stderr
+    assert "import 'destinations.configuration.checks'" in done.stderr
+    assert "import 'tracsync.urls'" not in done.stderr
+
+
 def test_the_version_is_ours(tmp_path):
     assert manage(tmp_path, "--version").stdout.startswith(f"tracsync {tracsync.__version__}, Django ")
 
