@@ -221,7 +221,8 @@ def drop_migrated_postgres() -> None:
 
 
 SHELL = """
-import contextlib, io, json, sys, traceback
+import contextlib, gc, io, json, sys, traceback
+gc.disable()  # until everything is imported: tracsync/apps.py
 import django
 django.setup()
 from django.db import connections

@@ -14,6 +14,7 @@ from tests.harness import PATIENCE, ROOT, Installation
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 ASSIGNED = re.compile(r"^([A-Z_]+)=", re.MULTILINE)
+ADDRESS = "127.0.0.1:8000"
 MARKER = "=== variables ==="
 SHORT_PROOF = "--profiles 30 --seconds 1 --no-kills"  # `tests/prove` has all of it
 RUNNING = re.compile(r"manage\.py up\b(?!.*--help)")
@@ -53,7 +54,7 @@ class Page:
         port = self.installation.port
         block = block.replace(".venv/bin/python manage.py", f"{sys.executable} {ROOT / 'manage.py'}")
         block = block.replace("manage.py prove", f"manage.py prove {SHORT_PROOF}")
-        return block.replace("127.0.0.1:8000", f"127.0.0.1:{port}")
+        return block.replace(ADDRESS, f"127.0.0.1:{port}")
 
     def start(self, command):
         self.running = self.installation.start_up(shlex.split(command), self.directory)
@@ -78,7 +79,8 @@ def test_the_commands_of_a_page_work(page, tmp_path):
         pytest.skip("the page shows no command")
     shown = Page(tmp_path)
     try:
-        if not any(RUNNING.search(block) for block in blocks):
+        needs_web = any(ADDRESS in block for block in blocks)
+        if needs_web and not any(RUNNING.search(block) for block in blocks):
             shown.installation.start_web()
         for block in blocks:
             shown.run(block)

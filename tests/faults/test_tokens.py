@@ -12,7 +12,8 @@ from tests.harness import ROOT, Installation, need_redis, postgres_database, wai
 PROCESSES = 6
 ACCEPTED, KILLED = ("Accepted", 0), ("", -signal.SIGKILL)
 PUSH = """
-import os, signal
+import gc, os, signal
+gc.disable()  # until everything is imported: tracsync/apps.py
 import django; django.setup()
 from destinations.connectors.base import ConnectorError, Delivery
 from destinations.models import Destination

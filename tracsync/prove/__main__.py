@@ -1,5 +1,6 @@
 """A run in its scratch installation: `python -m tracsync.prove PLAN`, started by the command."""
 
+import gc
 import os
 import signal
 import sys
@@ -8,6 +9,7 @@ import sys
 def main(text: str) -> int:
     """The exit code: 0 only if it is proven that nothing was lost and nothing stale was sent."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tracsync.settings")
+    gc.disable()  # until everything is imported: tracsync/apps.py
     import django
 
     django.setup()

@@ -127,6 +127,12 @@ def package(tmp_path: Path, monkeypatch):
     registry.forget()
 
 
+def test_ours_are_read_when_they_are_needed(package: Path) -> None:
+    assert len(list(registry.problems())) == 1
+    assert registry.get("customer_io").slug == "customer_io"
+    assert registry._read.cache_info().currsize == 2, "and what stands for the package that is gone"
+
+
 def test_another_package_brings_its_own(package: Path) -> None:
     write(package, "acme")
     write(package, "broken", "{}")
