@@ -85,7 +85,10 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix):
 
 @pytest.fixture(autouse=True)
 def parts_of_a_claim_take_turns(monkeypatch):
-    """However busy the machine is, where threads would share the connection to an in-memory database."""
+    """However busy the machine is, on SQLite: another thread has a connection of its own, which is refused
+    whatever the test's transaction, which never ends, has written. Where it ends they can be tried:
+    `django_db(transaction=True)`.
+    """
     if connection.vendor == "sqlite":
         monkeypatch.setattr(push, "MOST_HELPERS", 0)
         monkeypatch.setattr(push, "OVERDUE", math.inf)

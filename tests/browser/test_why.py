@@ -109,15 +109,25 @@ def test_rejected_with_422_mended_and_sent(site, days, open_page, receiver):
 
 
 def test_a_failed_day_is_recovered(site, days, open_page, receiver):
-    """Half of them are refused for reasons of their own, the others fail; then the receiver is mended."""
-    reasons = itertools.count()
-    receiver.answer = lambda payload: (422, f"reason {next(reasons)}") if int(payload["id"][-1]) % 2 else 500
+    """All are refused for reasons of their own, some of them after a failure; then the receiver is mended.
+
+    Five failures in a row would make the destination rest, longer each time: every tenth fails, and once.
+    """
+    reasons, failed = itertools.count(), set()
+
+    def answer_of_the_day(payload):
+        if payload["id"].endswith("0") and payload["id"] not in failed:
+            failed.add(payload["id"])
+            return 500
+        return 422, f"reason {next(reasons)}"
+
+    receiver.answer = answer_of_the_day
     site.installation.python(DAY)
     tried = (
         "destinations.models.DeliveryAttempt.objects.filter(destination={days}, outcome='rejected').count()"
     )
     code = f"import destinations.models; print({tried.format(days=days)})"
-    wait_for(lambda: int(site.installation.python(code)) >= 60, "all that are refused")
+    wait_for(lambda: int(site.installation.python(code)) >= 108, "all that are refused at once")
 
     page = open_page(site.url("destinations/deliveryattempt/"))
     page.get_by_role("link", name="Today", exact=True).click()
@@ -139,7 +149,7 @@ def test_a_failed_day_is_recovered(site, days, open_page, receiver):
         re.compile(r"\d+ profiles, each at its destination")
     )
     chosen = int(page.locator(".tracsync-lead strong").first.inner_text())
-    assert 60 <= chosen <= 120
+    assert 108 <= chosen <= 120
     expect(page.locator(".tracsync-sample > li")).to_have_count(20)
     expect(page.locator(".tracsync-kind").first).to_have_text("same")
     receiver.arrivals.clear()

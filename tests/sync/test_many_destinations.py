@@ -132,6 +132,7 @@ def test_what_asks_to_wait_gives_its_rows_back_and_others_go_on(
     }
 
 
+@pytest.mark.django_db(transaction=True)  # a helper may be the first that reads the profiles
 def test_others_do_not_wait_for_those_that_hang(
     frozen, recording, make_destination, make_profile, monkeypatch
 ):
