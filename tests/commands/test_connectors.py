@@ -68,6 +68,25 @@ def test_check_warns_of_a_file_that_cannot_be_used(manifests):
     assert "acme.json, line 1" in errors.getvalue()
 
 
+def test_what_no_test_shows_is_said(tmp_path):
+    run("new_connector", "acme", "--folder", str(tmp_path))
+    path = tmp_path / "acme.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["read"] = {"request": {"path": "/contacts/{{delivery@remote.id}}"}, "at": "answer@contact"}
+    content["fields"] = {"request": {"path": "/fields"}, "at": "answer@fields", "name": "name"}
+    content["erase"] = content["remove"]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    said, error = run("check_connector", str(path))
+    assert not error
+    assert said.splitlines()[-2] == "No test shows: erase, fields, read."
+    del content["tests"]["cases"][-1]
+    held = {"deliveries": [{"remote": {"id": "1"}}], "held": [{"email": "a@x.example"}]}
+    held["exchanges"] = [{"answer": {"body": {"contact": {"email": "a@x.example"}}}}]
+    content["tests"]["cases"].append({"name": "held", **held})
+    path.write_text(json.dumps(content), encoding="utf-8")
+    assert run("check_connector", str(path))[0].splitlines()[-2] == "No test shows: remove, erase, fields."
+
+
 def test_what_is_wrong_is_said_with_its_place(tmp_path):
     run("new_connector", "acme", "--folder", str(tmp_path))
     path = tmp_path / "acme.json"

@@ -376,8 +376,9 @@ def _unresolved(place: str, sources: Sequence[str]) -> ConfigurationError:
     return ConfigurationError(
         message(
             "%(field)s holds {{ or a reference that would be sent just so; here a value is written"
-            " {{delivery@key}}, of %(names)s",
+            " {{%(example)s}}, of %(names)s",
             field=place,
+            example="delivery@key" if "delivery" in sources else f"{sources[0]}@...",
             names=", ".join(f"{source}@" for source in sources),
         )
     )

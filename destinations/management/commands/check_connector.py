@@ -35,6 +35,8 @@ class Command(terminal.Command):
         wrong = sum(bool(result.problems) for result in results)
         if wrong:
             raise CommandError(f"{wrong} of {len(results)} tests are wrong.")
+        if untested := exchanges.untested(connector):
+            self.stdout.write(f"No test shows: {', '.join(untested)}.")
         self.stdout.write(
             self.style.SUCCESS(f"{connector.name} {connector.release} is in order: {len(results)} tests.")
         )

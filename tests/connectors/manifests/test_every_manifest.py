@@ -37,6 +37,7 @@ def test_it_shows_what_has_to_be_shown(slug: str) -> None:
     assert {case["check"]["is"] for case in cases if "check" in case} >= {"ok", "configuration"}
     told = {one.get("operation", "upsert") for case in cases for one in case.get("deliveries", ())}
     assert told == set(made.operations)
+    assert exchanges.untested(made) == []
     if made.batch_size > 1:
         kinds = [{one["is"] for one in case.get("outcomes", ())} for case in cases]
         assert {"accepted", "rejected"} in kinds

@@ -345,7 +345,7 @@ def _steps(manifest: Manifest, rules: Sequence[Any]) -> list[Step]:
     found = []
     for number, given in enumerate(manifest.content.get("steps", ())):
         at: Keys = ("steps", number)
-        pointer = manifest.template(given["id"], answers.SOURCES, *at, "id")
+        pointer = _told(manifest, given["id"], *at, "id")
         own = _rules(manifest, *at, "answers") if "answers" in given else rules
         call = _call(manifest, given["find"], (*at, "find"), _ONE, "GET", document=False)
         found.append(Step(call, pointer, Answers(own)))
@@ -370,9 +370,9 @@ def _jobs(manifest: Manifest, is_batch: bool) -> Jobs | None:
                 raise manifest.problem(nothing.with_values(name=name), "poll", "answers", number, "when")
     remote_id = None
     if "remote_id" in given:
-        remote_id = manifest.template(given["remote_id"], answers.SOURCES, "poll", "remote_id")
+        remote_id = _told(manifest, given["remote_id"], "poll", "remote_id")
     return Jobs(
-        name=manifest.template(given["job"], answers.SOURCES, "poll", "job"),
+        name=_told(manifest, given["job"], "poll", "job"),
         call=_call(manifest, given["request"], ("poll", "request"), _JOB, "GET", document=False),
         answers=Answers(_rules(manifest, "poll", "answers")),
         after=float(given.get("after", ASKED_AFTER)),
@@ -458,7 +458,16 @@ def _results(manifest: Manifest, *keys: str) -> list[Results]:
 def _pointer(manifest: Manifest, name: str) -> Template | None:
     if name not in manifest.content:
         return None
-    return manifest.template(manifest.content[name], answers.SOURCES, name)
+    return _told(manifest, manifest.content[name], name)
+
+
+def _told(manifest: Manifest, value: JSON, *keys: str | int) -> Template:
+    """Something that an answer tells. Raises ManifestError for what would be the same of every answer."""
+    told = manifest.template(value, answers.SOURCES, *keys)
+    if not told.references:
+        pointing = message("%(name)s has to point into an answer, such as answer@id", name=str(keys[-1]))
+        raise manifest.problem(pointing, *keys)
+    return told
 
 
 def _presets(manifest: Manifest, settings_schema: Schema) -> list[Preset]:

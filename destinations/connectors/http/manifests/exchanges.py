@@ -53,6 +53,16 @@ def run(connector: ManifestConnector) -> list[CaseResult]:
     return [CaseResult(case["name"], _problems(connector, tests, case)) for case in tests["cases"]]
 
 
+def untested(connector: ManifestConnector) -> list[str]:
+    """What the file can do and no case shows, in its own words: erase, fields, read ..."""
+    cases = connector.manifest.content["tests"]["cases"]
+    shown = {one.get("operation", "upsert") for case in cases for one in case.get("deliveries", ())}
+    shown |= {
+        name for name, key in (("fields", "fields"), ("read", "held")) if any(key in case for case in cases)
+    }
+    return [name for name in (*connector.operations, *connector.abilities) if name not in shown]
+
+
 def delivery_of(given: Mapping[str, Any], number: int) -> Delivery:
     """The delivery that a case describes; `number` from 1."""
     return Delivery(
