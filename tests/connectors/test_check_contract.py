@@ -227,6 +227,16 @@ class AllFailWithOne(Sound):
 
 
 @finds("One bad item fails alone")
+class AWholeBatchFailsWithOne(Sound):
+    batch_size = 100
+
+    class session(_After):
+        def spoilt(self, outcomes):
+            bad = [outcome for outcome in outcomes if isinstance(outcome, Rejected)]
+            return bad[:1] * len(outcomes) if bad and len(outcomes) == 100 else outcomes
+
+
+@finds("One bad item fails alone")
 class AllAreTriedAgainWithOne(Sound):
     def outcome(self, delivery, problem):
         if problem and delivery.operation == "upsert":

@@ -44,6 +44,7 @@ from destinations.connectors.redaction import MASK, texts, url_secrets
 from destinations.connectors.testing.peer import Description, Peer
 
 MOST_TOGETHER: Final = 5  # deliveries that share a push here
+WHOLE_BATCH: Final = 100  # at most, where one of them is bad
 MOST_POLLS: Final = 20  # for the end of one job
 _SKIPPED: Final = object()
 
@@ -59,7 +60,8 @@ class ContractError(AssertionError):
 def check_contract(connector: Connector, peer: Peer) -> None:
     """Try everything that the contract asks of a connector. Raises ContractError with all faults at once.
 
-    The peer has to be fresh. It is sent a few dozen deliveries.
+    The peer has to be fresh. It is sent a few dozen deliveries, and some hundreds where the connector wants
+    many at once.
     """
     check = _Check(connector, peer)
     with check.logs_read():
@@ -365,6 +367,21 @@ def _bad_ones_fail_alone(check: _Check) -> None:
                 check.fault("A bad payload keeps good ones from the other side: one bad item fails alone.")
 
 
+def _one_bad_one_in_a_whole_batch(check: _Check) -> None:
+    """In a batch as large as the connector wants, up to a hundred, one bad payload is one rejection."""
+    size = min(WHOLE_BATCH, batch_size(check.connector, check.peer.settings))
+    if size <= MOST_TOGETHER:
+        return
+    for payload in check.peer.refused():
+        deliveries = [check.good() for _number in range(size)]
+        place = size // 2
+        deliveries[place] = check.delivery(payload)
+        with check.session() as session:
+            outcomes = check.push(session, deliveries)
+        if len(outcomes) == size:
+            _look_at_the_bad_one(check, outcomes, deliveries, place)
+
+
 def _look_at_the_bad_one(
     check: _Check, outcomes: Sequence[Outcome], deliveries: Sequence[Delivery], place: int
 ) -> None:
@@ -492,6 +509,7 @@ _RULES: Final[tuple[Callable[[_Check], None], ...]] = (
     _sends_what_it_describes,
     _delivers_each_as_it_is,
     _bad_ones_fail_alone,
+    _one_bad_one_in_a_whole_batch,
     _no_answer_is_unknown,
     _wrong_credentials,
     _who_leaves,
