@@ -9,7 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
 from ..literals import KEYWORDS
-from . import audiences, choices, dates, lists, numbers, texts
+from . import audiences, choices, dates, lists, numbers, objects, texts
 from .function import Function
 
 GROUP: Final = "tracsync.functions"
@@ -17,7 +17,15 @@ GROUP: Final = "tracsync.functions"
 _NAME = re.compile(r"[a-z_][a-z0-9_]*(?:\.[a-z0-9_]+)*")
 _BUILT_IN: Final = {
     function.name: function
-    for table in (dates.TABLE, texts.TABLE, numbers.TABLE, lists.TABLE, choices.TABLE, audiences.TABLE)
+    for table in (
+        dates.TABLE,
+        texts.TABLE,
+        numbers.TABLE,
+        lists.TABLE,
+        objects.TABLE,
+        choices.TABLE,
+        audiences.TABLE,
+    )
     for function in table
 }
 _registered: dict[str, Function] = {}
