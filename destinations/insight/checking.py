@@ -18,6 +18,7 @@ from itertools import islice
 from django.utils.translation import gettext as _
 
 from destinations.configuration import target_fields
+from destinations.connectors import registry
 from destinations.connectors.base import Field
 from destinations.insight.path_suggestions import Sample
 from destinations.models import Destination
@@ -157,6 +158,7 @@ def _about_targets(mapping: object, destination: Destination) -> Iterator[_Targe
         return
     known = {field.name: field for field in target_fields.known(destination)}
     within = {name.rpartition(".")[0] for name in known if "." in name}
+    within |= _of_the_payload(destination)
     for keys, value in _targets(mapping) if known else ():
         names = [key.removesuffix("?") for key in keys]
         name = ".".join(names)
@@ -174,6 +176,12 @@ def _about_targets(mapping: object, destination: Destination) -> Iterator[_Targe
         for key in keys:
             place = below(place, key)
         yield _Target(f"$.{name}", place, translated(said), translated(hint))
+
+
+def _of_the_payload(destination: Destination) -> set[str]:
+    """What a payload has beside the fields that the system lists, such as the address of a person."""
+    connector = registry.find(destination.resource.type_id)
+    return set() if connector is None else set(connector.payload_schema.get("properties", ()))
 
 
 def _refused(field: Field, value: object) -> tuple[str, str]:

@@ -5,6 +5,7 @@ import json
 import pytest
 from django.contrib.auth.models import Permission
 from django.urls import reverse
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from destinations import configuration
@@ -12,7 +13,7 @@ from destinations.configuration import target_fields
 from destinations.connectors.base import Accepted, ConfigurationError, Field, Held, Unreachable
 from destinations.connectors.testing.recording import _RecordingSession
 from destinations.insight import checking
-from destinations.models import Destination, KnownFields
+from destinations.models import Destination, Extension, KnownFields
 from tracsync.models import ApiToken
 
 pytestmark = pytest.mark.django_db
@@ -129,6 +130,21 @@ def test_unknown_and_read_only_fields_are_warned_of(system, make_destination):
             "the nearest that it has is address.city",
         ),
     }
+
+
+def test_what_the_payload_has_beside_the_listed_fields_is_known(make_destination, make_resource):
+    """Brevo lists attributes; the address beside them is no field, and needed."""
+    brevo, _is_new = Extension.objects.get_or_create(slug="brevo", defaults={"name": "Brevo"})
+    resource = make_resource("brevo", type=brevo, production={"api_key": "key"})
+    mapping = {
+        "email": "profile@id",
+        "attributes": {"NAME": "profile@id", "NAM": "profile@id"},
+        "ext": "profile@id",
+    }
+    destination = make_destination(resource=resource, mapping=mapping)
+    told = target_fields.bounded([Field("attributes.NAME")])
+    KnownFields.objects.create(resource=resource, use_test=False, fields=told, fetched_at=timezone.now())
+    assert [one.path for one in checking.warnings(destination, None)] == ["$.attributes.NAM", "$.ext"]
 
 
 def test_what_is_unknown_is_marked_at_its_key_while_it_is_written(system, make_destination, admin_client):

@@ -533,6 +533,33 @@ class TellsAnother(_Reads):
             return [Held({"name": "another"})] * len(deliveries)
 
 
+class _NestedPeer(ShelfPeer):
+    def payload(self, number):
+        return {"name": {**super().payload(number), "a": number, "b": number}}
+
+
+def reading(change) -> type[Sound]:
+    """A connector whose sessions tell what is held with a change to what is within `name`."""
+
+    class Changed(_Reads):
+        class session(_Reads.session):
+            def read(self, deliveries):
+                held = [one.payload for one in super().read(deliveries)]
+                return [Held({**one, "name": change(one["name"])}) for one in held]
+
+    return Changed
+
+
+def test_more_may_be_held_within_an_object() -> None:
+    check_contract(reading(lambda name: {**name, "more": 1})(), _NestedPeer())
+
+
+@pytest.mark.parametrize("change", [lambda name: {**name, "a": -1}, lambda name: {"b": name["b"]}, str])
+def test_what_was_sent_within_an_object_has_to_be_held(change) -> None:
+    with pytest.raises(ContractError, match="read does not tell what was sent just before"):
+        check_contract(reading(change)(), _NestedPeer())
+
+
 @finds("A secret stands in what read tells")
 class SecretInWhatIsHeld(_Reads):
     class session(_Reads.session):

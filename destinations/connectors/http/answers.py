@@ -35,6 +35,7 @@ from destinations.notation import Condition, NotationError, Template, parse_cond
 from tracsync.common.messages import message
 
 SOURCES: Final = ("answer", "reply")
+READ_BACK: Final = (*SOURCES, "delivery")  # where an answer is compared with what would be sent
 MEANINGS: Final = ("accepted", "retry", "rejected", "unknown", "hold", "stop", "split")
 PENDING: Final = "pending"  # what else an answer about a job may mean
 UNITS: Final = {"s": 1.0, "ms": 0.001, "epoch": None}

@@ -192,7 +192,7 @@ def _reading(options: Value, base: Base) -> Reading | None:
         return None
     common = {"encoding": options["encoding"], "numeric_booleans": options["numeric_booleans"]}
     made = templates.call({"method": "GET", **common, **given}, "read", _LEAVING, base, document=False)
-    return Reading(made, templates.template(given["at"], "read.at", answers.SOURCES))
+    return Reading(made, templates.template(given["at"], "read.at", answers.READ_BACK))
 
 
 def _batch(options: Value) -> Batch | None:

@@ -69,10 +69,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How to ask what the system holds: the call, and where its answer tells it, over answer@ and reply@."""
+    """How to ask what the system holds: the call, and where its answer tells it, over answer@, reply@
+    and delivery@. `answers`: its rules; those of all calls if None.
+    """
 
     call: CallTemplate
     at: Template
+    answers: Answers | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,7 @@ class HttpSession:
         listing = self._is.listing
         if listing is None:
             raise ConfigurationError(message("fields is not set up: there is no call for it"))
-        reply = self._answered(listing.call, self._is.answers)
+        reply = self._answered(listing.call, listing.answers or self._is.answers)
         return results.fields(listing, reply)
 
     def _held(self, delivery: Delivery) -> Held:
@@ -174,7 +174,8 @@ class HttpSession:
             reply = self._exchange(reading.call.request(sources, delivery.payload, {}), "read")
             if reply.status in GONE:
                 return Held()
-            outcome, _rule = self._is.answers.read(reply, self._is.redactor, delivery.payload)
+            rules = reading.answers or self._is.answers
+            outcome, _rule = rules.read(reply, self._is.redactor, delivery.payload)
             if isinstance(outcome, Split):
                 outcome = outcome.otherwise
             if not isinstance(outcome, Accepted):
@@ -182,7 +183,7 @@ class HttpSession:
             if reply.json() is None:
                 no_json = message("answered %(status)s, and what it says is no JSON", status=reply.status)
                 return Held(problem=no_json)
-            return Held(reading.at.render(sources_of(reply)))
+            return Held(reading.at.render({**sources_of(reply), "delivery": sources["delivery"]}))
         except NOT_MADE as error:
             return Held(problem=str(error))
         except http.NotSent as error:

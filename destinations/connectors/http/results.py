@@ -30,6 +30,7 @@ from tracsync.common.messages import message
 UNLISTED: Final = ("unknown", "accepted", "rejected", "retry")
 SENT: Final = ("item", "delivery")
 _ENTRY: Final = ("item",)
+DEEPEST: Final = 20  # levels of fields within fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,8 @@ class Listing:
 
     `points` are templates over item@, the entry, by the names of `base.Field`; `choice` is over one of its
     choices. `prefix`: what stands before a name where the payload has the fields in an object.
+    `within`: where an entry lists fields of its own, whose names follow its own after a dot.
+    `answers`: the rules of the call; those of all calls if None.
     """
 
     call: CallTemplate
@@ -131,6 +134,8 @@ class Listing:
     points: Mapping[str, Template]
     choice: Template | None = None
     prefix: str = ""
+    within: Template | None = None
+    answers: answers.Answers | None = None
 
 
 def read(lists: Sequence[Results], reply: Reply, sent: Sequence[Sent], redactor: Redactor) -> list[Outcome]:
@@ -144,23 +149,26 @@ def read(lists: Sequence[Results], reply: Reply, sent: Sequence[Sent], redactor:
 
 def fields(listing: Listing, reply: Reply) -> list[Field]:
     """What the answer to the call for the fields lists; an entry without a name is none."""
-    found = []
-    for entry in _listed(_value(listing.at, answers.sources_of(reply))):
+    return list(_fields(listing, _value(listing.at, answers.sources_of(reply)), listing.prefix))
+
+
+def _fields(listing: Listing, entries: JSON, prefix: str, depth: int = 1) -> Iterator[Field]:
+    for entry in _listed(entries):
         told = {name: _value(made, {"item": entry}) for name, made in listing.points.items()}
         if not isinstance(told.get("name"), str | int) or not str(told["name"]):
             continue
         choices = [_choice(listing, one) for one in _listed(told.get("choices"))]
-        found.append(
-            Field(
-                f"{listing.prefix}{told['name']}",
-                _said(told.get("title")),
-                _said(told.get("type")),
-                unique=told.get("unique") is True,
-                read_only=told.get("read_only") is True,
-                choices=[one for one in choices if one],
-            )
+        name = f"{prefix}{told['name']}"
+        yield Field(
+            name,
+            _said(told.get("title")),
+            _said(told.get("type")),
+            unique=told.get("unique") is True,
+            read_only=told.get("read_only") is True,
+            choices=[one for one in choices if one],
         )
-    return found
+        if listing.within is not None and depth < DEEPEST:
+            yield from _fields(listing, _value(listing.within, {"item": entry}), f"{name}.", depth + 1)
 
 
 def _choice(listing: Listing, entry: JSON) -> str:

@@ -493,7 +493,11 @@ def _look_at_held(check: _Check, found: Sequence[Held], delivery: Delivery) -> N
 
 
 def _has_all(held: JSON, payload: Mapping[str, JSON]) -> bool:
-    return isinstance(held, Mapping) and all(held.get(name) == payload[name] for name in payload)
+    """More may be held, in objects within it, too."""
+    return isinstance(held, Mapping) and all(
+        _has_all(held.get(name), value) if isinstance(value, Mapping) else held.get(name) == value
+        for name, value in payload.items()
+    )
 
 
 def _handed_over(check: _Check) -> None:

@@ -238,8 +238,8 @@ def _compiled(manifest: Manifest) -> Description:
         jobs=_jobs(manifest, is_batch),
         batch=_batch(manifest, limits, push) if is_batch else None,
         answers=Answers(rules),
-        reading=_reading(manifest),
-        listing=_listing(manifest),
+        reading=_reading(manifest, rules),
+        listing=_listing(manifest, rules),
         remote_id=_pointer(manifest, "remote_id"),
         conflict_id=_pointer(manifest, "conflict_id"),
         keep=manifest.template(content["keep"], _ITEM, "keep") if "keep" in content else None,
@@ -319,26 +319,29 @@ def _check(manifest: Manifest, rules: Sequence[Any]) -> Check | None:
     return Check(call, Answers([*own, *rules]), says)
 
 
-def _reading(manifest: Manifest) -> Reading | None:
+def _reading(manifest: Manifest, rules: Sequence[Any]) -> Reading | None:
     given = manifest.content.get("read")
     if given is None:
         return None
     call = _call(manifest, given["request"], ("read", "request"), _ONE, "GET", document=False)
-    return Reading(call, manifest.template(given["at"], answers.SOURCES, "read", "at"))
+    at = manifest.template(given["at"], answers.READ_BACK, "read", "at")
+    return Reading(call, at, Answers([*_rules(manifest, "read", "answers"), *rules]))
 
 
-def _listing(manifest: Manifest) -> Listing | None:
+def _listing(manifest: Manifest, rules: Sequence[Any]) -> Listing | None:
     given = manifest.content.get("fields")
     if given is None:
         return None
     points = {}
-    for name in ("name", "title", "type", "unique", "read_only", "choices", "choice"):
+    for name in ("name", "title", "type", "unique", "read_only", "choices", "choice", "within"):
         if name in given:
             with manifest.at("fields", name):
                 points[name] = cast(Template, results.pointer(given[name], name))
     call = _call(manifest, given["request"], ("fields", "request"), _FIXED, "GET", document=False)
     at = manifest.template(given["at"], answers.SOURCES, "fields", "at")
-    return Listing(call, at, points, points.pop("choice", None), given.get("prefix", ""))
+    choice, within = points.pop("choice", None), points.pop("within", None)
+    own = Answers([*_rules(manifest, "fields", "answers"), *rules])
+    return Listing(call, at, points, choice, given.get("prefix", ""), within, own)
 
 
 def _steps(manifest: Manifest, rules: Sequence[Any]) -> list[Step]:
