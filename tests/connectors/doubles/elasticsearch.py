@@ -97,7 +97,10 @@ class Elasticsearch(System):
     def _mapping(self, index: str) -> Answered:
         if index != "profiles":
             return said(404, {"error": {"type": "index_not_found_exception"}, "status": 404})
-        return said(200, {index: {"mappings": {"properties": {"age": {"type": "integer"}}}}})
+        traits = {"properties": {"plan": {"type": "keyword"}}}
+        return said(
+            200, {index: {"mappings": {"properties": {"age": {"type": "integer"}, "traits": traits}}}}
+        )
 
     def _held(self, wanted: Any) -> Answered:
         found = []

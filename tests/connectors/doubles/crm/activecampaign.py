@@ -2,8 +2,9 @@
 
 From: developers.activecampaign.com (contact/sync finds by e-mail, header Api-Token);
 api-evangelist/activecampaign (keys without scopes, limits); rudderlabs/rudder-transformer
-(/api/3/fields). The statuses 403 of a wrong key, 201 and 422, the shape of errors and the deletion
-are not from these. Not tried against the live service.
+(/api/3/fields); withone.ai active-campaign and ractivecampaign, which repeat the vendor's reference
+(a contact with its fieldValues, fields with fieldOptions). The statuses 403 of a wrong key, 201 and
+422, the shape of errors and the deletion are not from these. Not tried against the live service.
 """
 
 from __future__ import annotations
@@ -52,15 +53,31 @@ class ActiveCampaign(System):
     def carried_out(self, method: str, path: str, query: str, body: Any) -> Answered:
         if path == "/api/3/fields":
             return said(
-                200, {"fields": [{"id": "1", "title": "Plan", "type": "text"}], "meta": {"total": "1"}}
+                200,
+                {
+                    "fieldOptions": [{"field": "1", "value": "pro", "label": "Pro", "id": "9"}],
+                    "fieldRels": [],
+                    "fields": [{"id": "1", "title": "Plan", "type": "dropdown", "options": ["9"]}],
+                    "meta": {"total": "1"},
+                },
             )
-        if method == "DELETE":
-            number = path.removeprefix("/api/3/contacts/")
-            gone = self.stored.pop(number, None)
-            told = {"message": f"No Result found for Subscriber with id {number}, {KEY}"}
-            return said(200, {}) if gone else said(404, told)
+        if method in ("GET", "DELETE"):
+            return self._contact(method, path.removeprefix("/api/3/contacts/"))
         assert path == "/api/3/contact/sync"
         return self._sync(body["contact"])
+
+    def _contact(self, method: str, number: str) -> Answered:
+        if number not in self.stored:
+            return said(404, {"message": f"No Result found for Subscriber with id {number}, {KEY}"})
+        if method == "DELETE":
+            del self.stored[number]
+            return said(200, {})
+        held = dict(self.stored[number])
+        values = [{**one, "contact": number} for one in held.pop("fieldValues", ())]
+        blank = {"firstName": "", "lastName": "", "phone": ""}
+        return said(
+            200, {"contactLists": [], "fieldValues": values, "contact": {**blank, **held, "id": number}}
+        )
 
     def _sync(self, contact: Any) -> Answered:
         for one in contact.get("fieldValues", ()):

@@ -1,8 +1,9 @@
 """HubSpot's contacts.
 
 From: HubSpot-public-api-spec-collection 2026-08 and developers.hubspot.com (batch/upsert, gdpr-
-delete, error envelope, rate limit headers); airbytehq/airbyte PR 76340 (409 for a whole batch);
-rudderlabs/rudder-transformer hs/networkHandler. Not tried against the live service.
+delete, error envelope, rate limit headers; batch/read with idProperty); airbytehq/airbyte PR 76340
+(409 for a whole batch); rudderlabs/rudder-transformer hs/networkHandler. What batch/read says of who
+is not there is not from these. Not tried against the live service.
 """
 
 from __future__ import annotations
@@ -44,6 +45,9 @@ class HubSpot(System):
         done = [call for call in calls if not any(one["id"].startswith("taken") for one in call)]
         return [{"id": one["id"], "properties": one["properties"]} for call in done for one in call]
 
+    def changes(self, request: Any) -> bool:
+        return super().changes(request) and not request.path.endswith("/batch/read")
+
     def lets_in(self, request: Any) -> bool:
         return bool(request.headers.get("Authorization") == f"Bearer {TOKEN}")
 
@@ -58,11 +62,27 @@ class HubSpot(System):
         path = path.removeprefix("/crm/v3/objects/contacts")
         if method == "GET":
             return said(200, {"results": []}, **LIMITS)
+        if path == "/batch/read":
+            return self._held(body)
         if path == "/batch/upsert":
             return self._upsert(body["inputs"])
         number = path.removeprefix("/") if method == "DELETE" else body["objectId"]
         gone = self.stored.pop(number, None)
         return said(204) if gone else self._fault(404, "OBJECT_NOT_FOUND", f"no {number}, {TOKEN}")
+
+    def _held(self, asked: Any) -> Answered:
+        assert asked["idProperty"] == "email"
+        (wanted,) = [one["id"] for one in asked["inputs"]]
+        number = self._numbers.get(wanted)
+        if number not in self.stored:
+            told = f"Could not get some CONTACT objects: {wanted}, {TOKEN}"
+            missing = {"status": "error", "category": "OBJECT_NOT_FOUND", "message": told}
+            return said(
+                207, {"status": "COMPLETE", "results": [], "numErrors": 1, "errors": [missing]}, **LIMITS
+            )
+        held = {name: self.stored[number].get(name) for name in asked["properties"]}
+        found = {"id": number, "properties": {**held, "hs_object_id": number}, "archived": False}
+        return said(200, {"status": "COMPLETE", "results": [found]}, **LIMITS)
 
     def _upsert(self, inputs: Any) -> Answered:
         keys = [one["id"] for one in inputs]

@@ -1,7 +1,7 @@
 """Salesforce's records, and the access tokens of its client credentials flow.
 
 From: developer.salesforce.com api_rest (upsert of sObject Collections: 200 with a list in the order
-of the records, error codes); segmentio/action-destinations salesforce;
+of the records, error codes; sObject Rows: a record by its id); segmentio/action-destinations salesforce;
 rudderlabs/rudder-transformer salesforce/README (what passes by). The description of an object and
 the deletion are not from these. Not tried against the live service.
 """
@@ -66,6 +66,8 @@ class Salesforce(System):
         if path == f"{DATA}/sobjects/Contact/describe":
             name = {"name": "LastName", "label": "Last Name", "type": "string", "updateable": True}
             return said(200, {"name": "Contact", "fields": [name]})
+        if method == "GET":
+            return self._record(path.removeprefix(f"{DATA}/sobjects/Contact/"))
         if method == "DELETE":
             gone = self.stored.pop(path.removeprefix(f"{DATA}/sobjects/Contact/"), None)
             told = [{"errorCode": "ENTITY_IS_DELETED", "message": f"entity is deleted, {TOKEN}"}]
@@ -77,6 +79,13 @@ class Salesforce(System):
         return said(
             200, [self._upserted(one) for one in body["records"]], Sforce_Limit_Info="api-usage=18/5000"
         )
+
+    def _record(self, number: str) -> Answered:
+        if number not in self.stored:
+            told = f"The requested resource does not exist: {number}, {TOKEN}"
+            return said(404, [{"errorCode": "NOT_FOUND", "message": told}])
+        about = {"type": "Contact", "url": f"{DATA}/sobjects/Contact/{number}"}
+        return said(200, {**self.stored[number], "attributes": about, "Id": number})
 
     def _token(self, asked: Any) -> Answered:
         if (asked["grant_type"], asked["client_id"], asked["client_secret"]) != (

@@ -1,7 +1,8 @@
 """Braze's users.
 
 From: braze.com/docs (users/track: at most 75 attribute objects, 413 above 4 MB; users/delete: at
-most 50 ids); segmentio/action-destinations braze/utils (`message` "success" with `errors` is a
+most 50 ids; users/export/ids: its fields, custom_attributes apart, invalid_user_ids);
+segmentio/action-destinations braze/utils (`message` "success" with `errors` is a
 partial success, their `index` counts within `input_array`); rudderlabs/rudder-transformer
 braze/README (X-Ratelimit-Retry-After of a 429). The statuses 201 and 401, and 400 for a call
 without users, are not from these. Not tried against the live service.
@@ -34,7 +35,9 @@ class Braze(System):
         return [{"email": "ultramarine"}, {"name": "ultramarine \ud800"}]
 
     def changes(self, request: Any) -> bool:
-        return super().changes(request) and request.body != b'{"attributes":[]}'
+        return super().changes(request) and (
+            request.body != b'{"attributes":[]}' and request.path != "/users/export/ids"
+        )
 
     def received(self) -> Sequence[Any]:
         users = [one for call in self.sent() for one in call["attributes"]]
@@ -50,9 +53,23 @@ class Braze(System):
         if path == "/users/delete":
             gone = [one for one in body["external_ids"] if self.stored.pop(one, None)]
             return said(201, {"deleted": len(gone), "message": "success"}, **LIMITS)
+        if path == "/users/export/ids":
+            return self._exported(body["external_ids"], body["fields_to_export"])
         if path != "/users/track":
             return said(404, {"message": "no such endpoint"})
         return self._track(body["attributes"])
+
+    def _exported(self, keys: Any, fields: Any) -> Answered:
+        users = []
+        for key in keys:
+            if key in self.stored:
+                held = self.stored[key]
+                standard = {name: held[name] for name in held if name in fields}
+                custom = {name: held[name] for name in held if name not in fields}
+                users.append({**standard, "custom_attributes": custom} if custom else standard)
+        missing = [key for key in keys if key not in self.stored]
+        told = {"message": "success", "users": users}
+        return said(201, {**told, "invalid_user_ids": missing} if missing else told, **LIMITS)
 
     def _track(self, users: Any) -> Answered:
         if not users or len(users) > MOST:

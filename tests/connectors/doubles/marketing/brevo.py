@@ -1,8 +1,9 @@
 """Brevo's contacts.
 
 From: developers.brevo.com (POST /contacts: 201 with id, 204 for an update; `duplicate_parameter`;
-headers x-sib-ratelimit-*); api-evangelist/brevo errors; PostHog's template. Deletion by ext_id is
-from the same documentation and was not tried against the live service.
+headers x-sib-ratelimit-*; reference/get-contact-info: identifierType=ext_id); api-evangelist/brevo
+errors; PostHog's template. Deletion by ext_id is from the same documentation; none of it was tried
+against the live service.
 """
 
 from __future__ import annotations
@@ -48,13 +49,23 @@ class Brevo(System):
     def carried_out(self, method: str, path: str, query: str, body: Any) -> Answered:
         if path == "/v3/contacts/attributes":
             return said(200, {"attributes": [{"name": "FIRSTNAME", "category": "normal", "type": "text"}]})
-        if method == "DELETE":
+        if method != "POST":
             assert parse_qs(query) == {"identifierType": ["ext_id"]}
-            gone = self.stored.pop(unquote(path.removeprefix("/v3/contacts/")), None)
-            told = {"code": "document_not_found", "message": "Contact does not exist"}
-            return said(204) if gone else said(404, told)
+            return self._contact(method, unquote(path.removeprefix("/v3/contacts/")))
         if body["email"].endswith("@"):
             return said(400, {"code": "invalid_parameter", "message": f"{body['email']} is not valid, {KEY}"})
         is_new = body["ext_id"] not in self.stored
         self.stored[body["ext_id"]] = body
         return said(201, {"id": len(self.stored)}) if is_new else said(204)
+
+    def _contact(self, method: str, key: str) -> Answered:
+        held = self.stored.pop(key, None) if method == "DELETE" else self.stored.get(key)
+        if held is None:
+            return said(
+                404, {"code": "document_not_found", "message": f"Contact {key} does not exist, {KEY}"}
+            )
+        if method == "DELETE":
+            return said(204)
+        told = {"id": 1, "email": held["email"], "emailBlacklisted": False, "smsBlacklisted": False}
+        attributes = {**held.get("attributes", {}), "EXT_ID": key}
+        return said(200, {**told, "listIds": held.get("listIds", []), "attributes": attributes})

@@ -2,8 +2,9 @@
 
 From: rudderlabs/rudder-transformer v1/iterable/types (bulkUpdate and its answer: successCount,
 failCount, and failedUpdates, whose lists hold ids and addresses); api-evangelist/iterable (codes of
-errors and their statuses). The header Api-Key and what a call without users is answered are not
-from these. Not tried against the live service.
+errors and their statuses); Iterable/api-client (byUserId, whose `user` is missing where there is
+none, and getFields, an object of types by names). The header Api-Key and what a call without users
+is answered are not from these. Not tried against the live service.
 """
 
 from __future__ import annotations
@@ -57,6 +58,11 @@ class Iterable(System):
             gone = self.stored.pop(key, None)
             told = {"msg": "", "code": "Success", "params": None}
             return said(200, told) if gone else self._fault(404, "NotFound", f"no user {key}, {KEY}")
+        if path == "/api/users/getFields":
+            return said(200, {"fields": {"email": "string", "userId": "string", "firstName": "string"}})
+        if method == "GET":
+            key = unquote(path.removeprefix("/api/users/byUserId/"))
+            return said(200, {"user": self._user(key)} if key in self.stored else {})
         assert path == "/api/users/bulkUpdate"
         return self._bulk(body["users"])
 
@@ -71,11 +77,22 @@ class Iterable(System):
             elif isinstance(fields.get("age"), str):
                 failed["invalidDataUserIds"].append(one["userId"])
             else:
-                self.stored.setdefault(one["userId"], {}).update(fields or {"is": "there"})
+                self.stored.setdefault(one["userId"], {}).update(
+                    {
+                        "userId": one["userId"],
+                        **{name: one[name] for name in ("email",) if name in one},
+                        **fields,
+                    }
+                )
         lists = {f"{kind}{what}": failed[f"{kind}{what}"] for kind in KINDS for what in ("Emails", "UserIds")}
         count = sum(map(len, lists.values()))
         told = {"successCount": len(users) - count, "failCount": count, "failedUpdates": lists}
         return said(200, told)
+
+    def _user(self, key: str) -> Any:
+        held = self.stored[key]
+        told = {"email": held["email"]} if "email" in held else {}
+        return {**told, "userId": key, "dataFields": held}
 
     @staticmethod
     def _fault(status: int, code: str, text: str) -> Answered:

@@ -1,14 +1,17 @@
 """Klaviyo's profiles.
 
 From: developers.klaviyo.com, revision 2026-10-15 (profile-import 201 and 200 with data.id; the
-required header `revision`; data-privacy-deletion-jobs 202); rudderlabs/rudder-transformer
+required header `revision`; data-privacy-deletion-jobs 202); klaviyo/openapi stable get_profiles
+(filter equals(external_id,"..."));  rudderlabs/rudder-transformer
 klaviyo/README (errors, 429). Not tried against the live service.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import parse_qs
 
 from tests.connectors.doubles.system import Answered, System, said
 
@@ -48,7 +51,7 @@ class Klaviyo(System):
 
     def carried_out(self, method: str, path: str, query: str, body: Any) -> Answered:
         if path == "/api/profiles":
-            return said(200, {"data": [], "links": {"self": path}})
+            return said(200, {"data": self._found(parse_qs(query)), "links": {"self": path, "next": None}})
         if path == "/api/data-privacy-deletion-jobs":
             about = body["data"]["attributes"]["profile"]["data"]
             gone = self.stored.pop(about["id"], None)
@@ -62,6 +65,14 @@ class Klaviyo(System):
         is_new = number not in self.stored
         self.stored[number] = attributes
         return said(201 if is_new else 200, {"data": {"type": "profile", "id": number}})
+
+    def _found(self, query: dict[str, list[str]]) -> list[Any]:
+        (wanted,) = query.get("filter", [""])
+        return [
+            {"type": "profile", "id": number, "attributes": {"email": None, "title": None, **one}}
+            for number, one in self.stored.items()
+            if wanted == f"equals(external_id,{json.dumps(one['external_id'])})"
+        ]
 
     @staticmethod
     def _fault(status: int, code: str, detail: str, pointer: str = "/data") -> Answered:

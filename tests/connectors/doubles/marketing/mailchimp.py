@@ -1,7 +1,8 @@
 """Mailchimp's audiences.
 
 From: kestra's plugin and hexdocs (batch of members: new_members, updated_members, errors); api-
-evangelist/mailchimp (limits, errors); rudderlabs/rudder-transformer mailchimp (merge tags).
+evangelist/mailchimp (limits, errors); hexdocs and docs.rs mailchimp (a member);
+rudderlabs/rudder-transformer mailchimp (merge tags).
 Archiving and delete-permanent are from the vendor's documentation and were not tried against the
 live service.
 """
@@ -58,7 +59,10 @@ class Mailchimp(System):
         if not path:
             return self._members(body)
         number = path.removeprefix("/members/").partition("/")[0]
-        gone = self.stored.pop(number, None)
+        gone = self.stored.get(number) if method == "GET" else self.stored.pop(number, None)
+        if gone and method == "GET":
+            told = {"email_address": gone["email_address"], "merge_fields": gone.get("merge_fields", {})}
+            return said(200, {"id": number, "status": gone["status_if_new"], "list_id": "a1b2c3", **told})
         return said(204) if gone else self._fault(404, "Resource Not Found", f"no {number}, {KEY}")
 
     def _members(self, body: Any) -> Answered:
