@@ -35,7 +35,9 @@ def offers(destination: Destination, ability: Ability = "fields") -> bool:
 
 
 def stored(destination: Destination) -> KnownFields | None:
-    """What was fetched last, however long ago."""
+    """What was fetched last, however long ago; nothing for a resource that is not saved."""
+    if destination.resource.pk is None:
+        return None
     rows = destination.resource.known_fields.all()  # all of them, so that lists can prefetch them
     return next((row for row in rows if row.use_test == destination.use_test_credentials), None)
 
