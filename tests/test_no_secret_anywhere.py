@@ -12,10 +12,14 @@ from django.urls import reverse
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
+from destinations.connectors import registry, schemas, value_search
+from destinations.connectors.redaction import url_secrets
 from destinations.models import DeliveryAttempt, Destination, Extension, ProfileSync, Resource
 from destinations.operations import actions
 from destinations.scheduler import loop
 from profiles.models import Profile
+from tests.connectors.manifests.test_doubles import DOUBLES
+from tests.ticking import run_all
 from tracsync.models import ApiToken
 
 pytestmark = pytest.mark.django_db
@@ -85,6 +89,24 @@ def planted(echo, frozen):
             "redis",
             {"host": "127.0.0.1", "port": 1, "tls": False, "password": f"{MARKER}-redis"},
         ),
+        "topic": (
+            "kafka",
+            {
+                "servers": "127.0.0.1:1",
+                "tls": False,
+                "timeout": 1,
+                "user": "u",
+                "password": f"{MARKER}-kafka",
+            },
+        ),
+        "broker": (
+            "mqtt",
+            {"host": "127.0.0.1", "port": 1, "tls": False, "user": "u", "password": f"{MARKER}-mqtt"},
+        ),
+        "subject": (
+            "nats",
+            {"host": "127.0.0.1", "port": 1, "tls": False, "user": "u", "password": f"{MARKER}-nats"},
+        ),
         "mautic": (
             "mautic",
             {"api_url": f"http://{echo}", "public_key": "key", "private_key": f"{MARKER}-key"},
@@ -99,8 +121,15 @@ def planted(echo, frozen):
         "postgresql": {"table": "t"},
         "mysql": {"table": "t"},
         "redis": {"key": "k"},
+        "kafka": {"topic": "t"},
+        "mqtt": {"topic": "t"},
+        "nats": {"stream": "s", "subject": "s"},
         "mautic": {},
     }
+    classes = {
+        slug for slug, point in registry._declared().items() if point.value.startswith("destinations.")
+    }
+    assert classes == settings.keys()  # manifests have their own test, below
     for name, (slug, credentials) in sets.items():
         resource = Resource.objects.create(name=name, type_id=slug, production=credentials, test=credentials)
         chosen = {} if name in ("http token", "http password") else settings[slug]
@@ -197,3 +226,86 @@ def test_kept_bodies_are_unreadable_at_rest(planted, frozen, settings):
     kept = DeliveryAttempt.objects.filter(destination__name="http password", outcome="accepted").first()
     assert PERSONAL in json.dumps(kept.request)
     assert {table for table, row in stored() if PERSONAL in row} == {"profiles_profile"}
+
+
+LOST = -1  # no answer comes
+AS_IT_DOES = 0
+ANSWERS = (AS_IT_DOES, 400, 404, 409, 422, 429, 500, LOST, 401, 403)
+
+
+class Echoing:
+    """What a double says, or `status` with all that it was sent and would say."""
+
+    def __init__(self, double):
+        self.status, self.take = AS_IT_DOES, double.take
+        double.take = self.answer
+
+    def answer(self, request):
+        answer = self.take(request)
+        if answer is None or self.status == AS_IT_DOES:
+            return answer
+        if self.status == LOST:
+            return None
+        sent = f"{request.path} {request.headers} {request.body.decode(errors='replace')}"
+        told = f"{sent} {answer[2].decode(errors='replace')}"
+        fault = {
+            "error": told,
+            "message": told,
+            "detail": told,
+            "errors": [{"message": told, "detail": told}],
+        }
+        headers = {"Content-Type": "application/json", "X-Echo": ascii(sent)}
+        return self.status, headers, json.dumps(fault).encode()
+
+
+def secrets_of(peer):
+    """In the forms in which they may be found: as they are, in base64, as JSON writes them ..."""
+    schema = registry.get(peer.slug).credentials_schema
+    known = [*schemas.secrets(schema, peer.credentials), *peer.secrets()]
+    return value_search.forms({part for one in known for part in (one, *url_secrets(one))})
+
+
+def shown_of_one(destination, api, admin_client):
+    """What API and admin show of a destination, its resource, its sync and one attempt of each outcome."""
+    path = f"/api/destinations/{destination.pk}/"
+    for asked in (path, "/api/syncs/", "/api/attempts/"):
+        yield asked, api.get(asked)
+    for action in ("preview/", "test/"):
+        yield path + action, api.post(path + action, {"profile": "p1"}, "application/json")
+    of_each = {attempt.outcome: attempt for attempt in DeliveryAttempt.objects.all()}
+    for row in (destination, destination.resource, ProfileSync.objects.get(), *of_each.values()):
+        path = reverse(f"admin:destinations_{row._meta.model_name}_change", args=[row.pk])
+        yield path, admin_client.get(path)
+
+
+@pytest.mark.parametrize("double", DOUBLES, ids=lambda one: one.slug)
+def test_no_secret_of_a_system_anywhere(double, frozen, api, admin_client, caplog, settings):
+    """Every manifest that ships, as test_doubles.py asks for a double of each."""
+    settings.TRACSYNC_ATTEMPT_BODIES = "all"
+    caplog.set_level(logging.DEBUG)
+    Extension.objects.filter(slug=double.slug).update(installed_at=frozen.now)
+    Profile(document={"id": "p1"}).save()
+    with double() as peer:
+        echoing = Echoing(peer)
+        resource = Resource.objects.create(name="r", type_id=peer.slug, production=peer.credentials)
+        destination = Destination.objects.create(
+            name="d", resource=resource, settings=peer.settings, mapping={"$literal": peer.payload(1)}
+        )
+        for echoing.status in ANSWERS:
+            frozen.forward(400)
+            actions.resume(destination)
+            actions.replay(ProfileSync.objects.all())
+            run_all()
+        shown = [
+            (path, answer.content.decode()) for path, answer in shown_of_one(destination, api, admin_client)
+        ]
+        secrets = secrets_of(peer)
+    attempts = DeliveryAttempt.objects.all()
+    assert {"accepted", "rejected"} <= {attempt.outcome for attempt in attempts}
+    shown += [
+        (f"kept of an attempt: {one.outcome}", json.dumps([one.request, one.response])) for one in attempts
+    ]
+    shown += [(f"{table} at rest", row) for table, row in stored()]
+    shown += [(f"log: {record.name}", str(record.__dict__)) for record in caplog.records]
+    assert secrets
+    assert sorted({where for where, text in shown if any(secret in text for secret in secrets)}) == []
