@@ -10,7 +10,7 @@ from destinations.insight import explain
 from destinations.models import DeliveryAttempt, Health, ProfileSync
 from destinations.scheduler import loop
 from destinations.sync import retry
-from tests.sync.acme import AcmePeer, installed
+from tests.sync.answers.acme import AcmePeer, installed
 
 pytestmark = pytest.mark.django_db
 POLLING = {

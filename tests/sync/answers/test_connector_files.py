@@ -8,7 +8,7 @@ from django.db import connection
 
 from destinations.connectors.http.manifests import start
 from destinations.models import Health, ProfileSync
-from tests.sync.acme import AcmePeer, installed
+from tests.sync.answers.acme import AcmePeer, installed
 from tests.ticking import run_all
 
 pytestmark = pytest.mark.django_db
