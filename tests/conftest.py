@@ -19,6 +19,7 @@ from destinations.connectors import registry
 from destinations.connectors.http.manifests import files
 from destinations.connectors.testing import RecordingConnector
 from destinations.models import Destination, Extension, Resource
+from destinations.scheduler import clock_skew
 from destinations.sync import batch, push, sessions
 from profiles.models import Profile
 from tests.harness import drop_migrated_postgres, migrated_sqlite
@@ -92,6 +93,12 @@ def parts_of_a_claim_take_turns(monkeypatch):
     if connection.vendor == "sqlite":
         monkeypatch.setattr(push, "MOST_HELPERS", 0)
         monkeypatch.setattr(push, "OVERDUE", math.inf)
+
+
+@pytest.fixture(autouse=True)
+def times_are_not_mended(monkeypatch):
+    """Every ten seconds of a process, in whichever test that is; `test_clock_skew` asks for it."""
+    monkeypatch.setattr(clock_skew, "_last", math.inf)
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,7 @@ AHEAD = 2 * 86_400
 def local_time(monkeypatch, frozen):
     monkeypatch.setattr(clock_skew, "database_time", lambda: frozen.now)
     monkeypatch.setattr(clock_skew, "EVERY", -1.0)
+    monkeypatch.setattr(clock_skew, "_last", 0.0)
 
 
 def test_changes_of_the_future_are_over(frozen, recording, make_destination, make_profile):

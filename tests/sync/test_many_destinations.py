@@ -52,7 +52,6 @@ def test_a_tick_and_a_task_cost_as_many_statements_for_one_destination_as_for_ma
         assert not ProfileSync.objects.exclude(state="synced").exists()
         return len(tick), len(pushed)
 
-    monkeypatch.setattr(loop.clock_skew, "mend_sometimes", lambda: None)  # every ten seconds
     make_destination("first")
     for_one = cost("p1")
     for number in range(MANY - 1):

@@ -367,7 +367,6 @@ def test_an_account_without_limits_is_neither_locked_nor_written(frozen, make, d
 def test_a_tick_costs_as_many_statements_for_one_destination_as_for_many(
     frozen, recording, make, make_resource, make_profile, monkeypatch
 ):
-    monkeypatch.setattr(loop.clock_skew, "mend_sometimes", lambda: None)
     monkeypatch.setattr("destinations.sync.push.SLICE_SECONDS", 60.0)
     monkeypatch.setattr("destinations.sync.batch.FRESH", 60.0)
 
