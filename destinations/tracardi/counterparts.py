@@ -18,7 +18,7 @@ Object = dict[str, JSON]
 LONGEST_TIMEOUT: Final = 60  # seconds, that a destination may wait
 TRACARDIS_TIMEOUT: Final = 30  # seconds, where none is given
 
-_PLACEHOLDER = re.compile(r"\s*<[^<>]*>\s*")
+_PLACEHOLDER = re.compile(r"<[^<>]*>")
 
 
 @dataclass(slots=True)
@@ -83,7 +83,7 @@ def known_only(part: str, schema: Mapping[str, Any], given: Object, findings: Fi
 
 def _is_blank(value: JSON) -> bool:
     if isinstance(value, str):
-        return not value.strip() or bool(_PLACEHOLDER.fullmatch(value))
+        return not value.strip() or bool(_PLACEHOLDER.fullmatch(value.strip()))
     return value is None or value == {}
 
 
