@@ -28,8 +28,8 @@ TICK = 0.25  # seconds between two looks, at the least, when there is nothing to
 LONGEST_PAUSE = 1.0  # seconds
 SHORTEST_PAUSE = 0.01
 GATHERING = 0.2  # seconds that what falls due is gathered for, when something was just done
-GATHERING_FEW = 0.35  # the same where that were few: each of them bears more of what a look and a task cost
-FEW = 10  # rows
+GATHERING_FEW = 0.3  # the same where that were few: each of them bears more of what a look and a task cost
+FEW = 5  # rows
 JOBS_EVERY = 1.0  # seconds between two looks for what people have asked for, when there is none
 BEAT_EVERY = timedelta(seconds=5)
 ALIVE = timedelta(seconds=20)
