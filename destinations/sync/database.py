@@ -93,10 +93,8 @@ def _writer(field: Field[Any, Any]) -> tuple[frozenset[type], Callable[..., Any]
     if isinstance(field, JSONField):
         return frozenset(), lambda value, _: value
     own: tuple[type, ...] = (str, int, float, bool) if field.__class__ in _PLAIN_FIELDS else ()
-    if (
-        isinstance(field, DateTimeField) and connection.vendor == "postgresql"
-    ):  # it reads them as JSON has them
-        own = (datetime,)
+    if isinstance(field, DateTimeField) and connection.vendor == "postgresql":
+        own = (datetime,)  # it reads them as JSON has them
     return frozenset((type(None), *own)), field.get_db_prep_save
 
 
