@@ -10,7 +10,7 @@ class DestinationsConfig(AppConfig):
     def ready(self) -> None:
         from django.conf import settings
 
-        from destinations.configuration import catalogue, checks, groups
+        from destinations.configuration import catalogue, checks, groups, trail
         from destinations.connectors import registry
         from destinations.models import Installation
         from destinations.operations import triggers
@@ -19,6 +19,7 @@ class DestinationsConfig(AppConfig):
         registry.use_folder(settings.TRACSYNC_CONNECTORS_DIR)
         checks.register()
         triggers.connect()
+        trail.connect()
         post_migrate.connect(qcluster_fallback.ensure_schedule, sender=self)
         post_migrate.connect(Installation.current_epoch, sender=self)
         post_migrate.connect(catalogue.refresh, sender=self)

@@ -1,5 +1,5 @@
-// Bundles the editor into one file, whose first line says which sources it was made of, and collects the
-// licences of what it is made of beside it.
+// Bundles the editor and the pages' following of what happens into a file each, whose first line says which sources
+// it was made of, and collects the licences of what they are made of beside them.
 
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
@@ -13,8 +13,8 @@ for (const name of ["package-lock.json", ...readdirSync("src").sort().map((file)
 }
 
 const { metafile } = await build({
-  entryPoints: ["src/main.js"],
-  outfile: `${TARGET}/editor.js`,
+  entryPoints: { editor: "src/main.js", live: "src/live.js" },
+  outdir: TARGET,
   bundle: true,
   minify: true,
   format: "iife",
@@ -22,7 +22,7 @@ const { metafile } = await build({
   legalComments: "none",
   metafile: true,
   banner: {
-    js: `/* tracsync's editor, made by editor/build.mjs of sources ${hash.digest("hex")}. Licences: third-party.txt */`,
+    js: `/* A part of tracsync, made by editor/build.mjs of sources ${hash.digest("hex")}. Licences: third-party.txt */`,
   },
 });
 
@@ -37,5 +37,5 @@ const texts = [...packages].sort().map((name) => {
   if (!existsSync(file)) throw new Error(`${name} has no licence text`);
   return `${name} ${version} (${license})\n\n${readFileSync(file, "utf8").trim()}\n`;
 });
-const head = "editor.js is made of tracsync's own code (MIT, see LICENSE) and of these packages:\n";
+const head = "editor.js and live.js are made of tracsync's own code (MIT, see LICENSE) and of these packages:\n";
 writeFileSync(`${TARGET}/third-party.txt`, [head, ...texts].join(`\n${"-".repeat(80)}\n\n`));

@@ -6,15 +6,27 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from django.contrib import admin
+from django.db import transaction
 from django.http import HttpRequest
 from django.http.request import RawPostDataException
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from profiles import personal
 from profiles.forms import ProfileForm
 from profiles.models import Profile
-from tracsync.common import times
-from tracsync.common.bounded_lists import BoundedAdmin, NullFilter, ShortDeletion, id_matches
+from profiles.search import finding
+from tracsync.common import times, trail
+from tracsync.common.bounded_lists import BetweenDates, BoundedAdmin, NullFilter, ShortDeletion, id_matches
+from tracsync.common.trail import Action, Hidden
+from tracsync.common.trail.differences import between
+
+EXPORTED = ("id", "name", "email", "version", "changed_at", "created_at", "settled")
+INSTEAD = {  # of what whoever may not see personal data does not see
+    **{"who": "masked_who", "address": "masked_address"},
+    **{"name": "masked_name", "email": "masked_address"},
+}
 
 
 class SettledFilter(NullFilter):
@@ -43,11 +55,13 @@ class DeletedFilter(admin.SimpleListFilter):
 @admin.register(Profile)
 class ProfileAdmin(BoundedAdmin, ShortDeletion):
     form = ProfileForm
-    list_display = ("id", "version", "changed", "settled")
-    list_filter = (SettledFilter, ("changed_at", admin.DateFieldListFilter), DeletedFilter)
+    list_display = ("who", "address", "version", "changed", "settled")
+    list_filter = (SettledFilter, ("changed_at", BetweenDates), DeletedFilter)
     search_fields = ("id",)
-    search_help_text = gettext_lazy("The beginning of an ID, or =ID for exactly that one.")
-    readonly_fields = ("shown_id", "version", "created", "changed", "settled", "deleted")
+    search_help_text = gettext_lazy(
+        "The beginning of a name, an e-mail address or an ID, or =ID for exactly that one."
+    )
+    readonly_fields = ("shown_id", "called", "address", "version", "created", "changed", "settled", "deleted")
     delete_note = gettext_lazy("Destinations remove it where they say so; elsewhere what they hold stays.")
 
     @admin.display(description=gettext_lazy("settled"))
@@ -68,6 +82,36 @@ class ProfileAdmin(BoundedAdmin, ShortDeletion):
     def deleted(self, profile: Profile) -> str:
         return times.shown(profile.deleted_at)
 
+    @admin.display(description=gettext_lazy("profile"))
+    def who(self, profile: Profile) -> str:
+        """The name with the id beside it, or the id alone."""
+        if not profile.name:
+            return profile.pk
+        return format_html('{} <small class="tracsync-id">{}</small>', profile.name, profile.pk)
+
+    @admin.display(description=gettext_lazy("name"), empty_value="-")
+    def called(self, profile: Profile) -> str | None:
+        return profile.name or None
+
+    @admin.display(description=gettext_lazy("e-mail"), empty_value="-")
+    def address(self, profile: Profile) -> str | None:
+        return profile.email or None
+
+    @admin.display(description=gettext_lazy("profile"))
+    def masked_who(self, profile: Profile) -> str:
+        if not profile.name:
+            return profile.pk
+        name = personal.masked_text(profile.name)
+        return format_html('{} <small class="tracsync-id">{}</small>', name, profile.pk)
+
+    @admin.display(description=gettext_lazy("name"), empty_value="-")
+    def masked_name(self, profile: Profile) -> str | None:
+        return personal.masked_text(profile.name) or None
+
+    @admin.display(description=gettext_lazy("e-mail"), empty_value="-")
+    def masked_address(self, profile: Profile) -> str | None:
+        return personal.masked_text(profile.email) or None
+
     @admin.display(description=gettext_lazy("ID"))
     def shown_id(self, profile: Profile) -> str:
         return profile.pk
@@ -77,7 +121,7 @@ class ProfileAdmin(BoundedAdmin, ShortDeletion):
             return [(None, {"fields": ["id", "document"]})]
         if obj.is_deleted:
             return [(None, {"fields": ["shown_id", "version", "deleted", "deleted_by"]})]
-        about = ("version", "changed", "settled", "created")
+        about = ("called", "address", "version", "changed", "settled", "created")
         return [(None, {"fields": ["shown_id", "document", "read_version"]}), (_("About"), {"fields": about})]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
@@ -95,35 +139,73 @@ class ProfileAdmin(BoundedAdmin, ShortDeletion):
             return profiles.select_for_update()
         return profiles
 
+    def save_model(self, request: HttpRequest, obj: Profile, form: Any, change: bool) -> None:
+        before = Profile.objects.filter(pk=obj.pk).values_list("document", flat=True).first()
+        super().save_model(request, obj, form, change)
+        told = between(_hidden(before or {}), _hidden(obj.document))
+        if told or not change:
+            trail.note(Action.CHANGED if change else Action.CREATED, obj, named=obj.pk, changes=told)
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Noted where it is saved and deleted, with the paths that differ and no value."""
+
+    log_change = log_addition
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        """As above."""
+
     def delete_model(self, request: HttpRequest, obj: Profile) -> None:
         self.delete_queryset(request, Profile.objects.filter(pk=obj.pk))
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
-        queryset.delete(by=request.user.get_username())
+        with transaction.atomic():
+            for profile in queryset.defer("document"):
+                trail.note(Action.DELETED, profile, named=profile.pk)
+            queryset.delete(by=request.user.get_username())
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """One that was deleted, too: its page says what becomes of it at the destinations."""
         found = super().get_object(request, object_id, from_field)
         if found is None and "\0" not in object_id:
             found = Profile.with_deleted.filter(pk=object_id, digest="").first()
+        if found is not None and not personal.may_see(request.user):
+            return personal.mask_profile(found)
         return found
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and personal.may_see(request.user)
+
     def has_change_permission(self, request: HttpRequest, obj: Profile | None = None) -> bool:
-        return super().has_change_permission(request, obj) and not (obj and obj.is_deleted)
+        may = super().has_change_permission(request, obj) and personal.may_see(request.user)
+        return may and not (obj and obj.is_deleted)
 
     def has_delete_permission(self, request: HttpRequest, obj: Profile | None = None) -> bool:
         return super().has_delete_permission(request, obj) and not (obj and obj.is_deleted)
 
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
         is_of_deleted = request.GET.get(DeletedFilter.parameter_name) == "yes"
-        return ("id", "version", "deleted", "deleted_by") if is_of_deleted else self.list_display
+        return (
+            ("id", "version", "deleted", "deleted_by") if is_of_deleted else _for(request, self.list_display)
+        )
 
     def for_list(self, rows: Any) -> Any:
         return rows.defer("document")
 
+    def export_display(self, request: HttpRequest) -> tuple[str, ...]:
+        is_of_deleted = request.GET.get(DeletedFilter.parameter_name) == "yes"
+        return self.get_list_display(request) if is_of_deleted else _for(request, EXPORTED)
+
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         term = search_term.strip()
-        return (queryset.filter(id_matches(term, queryset.db)) if term else queryset), False
+        if term and not personal.may_see(request.user):
+            return queryset.filter(id_matches(term, queryset.db)), False
+        return (queryset.filter(finding.matching(term, queryset.db)) if term else queryset), False
+
+
+def _for(request: HttpRequest, columns: tuple[str, ...]) -> tuple[str, ...]:
+    if personal.may_see(request.user):
+        return columns
+    return tuple(INSTEAD.get(name, name) for name in columns)
 
 
 def _is_utf8(request: HttpRequest) -> bool:
@@ -135,3 +217,10 @@ def _is_utf8(request: HttpRequest) -> bool:
     except RawPostDataException:  # sent as multipart, whose bytes are gone
         return "\N{REPLACEMENT CHARACTER}" not in request.POST.get("document", "")
     return True
+
+
+def _hidden(value: Any) -> Any:
+    """In the trail a profile has no values, nor does a list in it."""
+    if isinstance(value, dict):
+        return {name: _hidden(one) for name, one in value.items()}
+    return Hidden(value)

@@ -1,7 +1,8 @@
-"""Profiles over HTTP: the document is the body, and its version is the ETag."""
+"""Profiles over HTTP: the document is the body, and its ETag stands for its version."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -24,18 +25,32 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from profiles import bulk, changes, documents, request_stream
+from profiles import bulk, changes, documents, personal, request_stream
 from profiles.changes import Change, Written
 from profiles.models import Profile, ProfileConflict
-from tracsync.common.filters import Moment, StrictFilters, TrueFalse
-from tracsync.common.preconditions import IF_MATCH, PreconditionFailed, etag, expected
+from profiles.search import finding
+from tracsync.common.bounded_lists import id_matches
+from tracsync.common.rest.filters import Moment, StrictFilters, TrueFalse
+from tracsync.common.rest.preconditions import IF_MATCH, PreconditionFailed, etag, expected
+from tracsync.common.rest.problem import ProblemSerializer
+from tracsync.common.rest.scopes import NOT_ABOUT_DESTINATIONS, PROFILES, OfArea, may_read_profiles
 
-RESERVED = "bulk"
+HIDDEN = "The owner of this token may not see personal data"
+RESERVED = ("bulk", "bulk/delete")
+ID_SCHEMA = {"type": "string", "minLength": 1, "maxLength": documents.MAX_ID_LENGTH}
 ID = r"(?P<id>(?:.|\n)+?)"  # any text: an id may hold slashes, blanks and line ends
 
 
 class ProfileFilters(StrictFilters):
     id = django_filters.CharFilter(method="begins_with", label="What the id begins with")
+    search = django_filters.CharFilter(
+        method="found",
+        label="What words of the name, the e-mail address or the id begin with, whatever case and accents;"
+        f" by name and e-mail the first {finding.MOST_LISTED:,}",
+    )
+    email = django_filters.CharFilter(
+        method="reached_by", label="The whole e-mail address, whatever its case; at most the first 1,000"
+    )
     changed_since = Moment(field_name="changed_at", lookup_expr="gte", label="Changed then or later")
     unsettled = TrueFalse(
         field_name="first_changed_at",
@@ -48,12 +63,30 @@ class ProfileFilters(StrictFilters):
         # The first condition finds them by an index, the second one minds the letter case everywhere.
         return profiles.filter(id__startswith=value).filter(Exact(Left("id", len(value)), value))
 
+    def reached_by(self, profiles: QuerySet[Profile], name: str, value: str) -> QuerySet[Profile]:
+        if not personal.may_see(self.request.user):
+            raise exceptions.PermissionDenied(HIDDEN)
+        return profiles.filter(pk__among=finding.with_email(value, finding.MOST_LISTED))
+
+    def found(self, profiles: QuerySet[Profile], name: str, value: str) -> QuerySet[Profile]:
+        if not personal.may_see(self.request.user):
+            return profiles.filter(id_matches(value.strip(), profiles.db))
+        return profiles.filter(finding.matching(value, profiles.db))
+
 
 class DocumentSerializer(serializers.Serializer[Profile]):
     """The document itself, whatever is in it."""
 
     def to_representation(self, instance: Profile) -> Any:
-        return instance.document
+        return (
+            instance.document
+            if personal.may_see(_user(self))
+            else personal.masked_document(instance.document)
+        )
+
+
+def _user(serializer: serializers.Serializer[Profile]) -> Any:
+    return serializer.context["request"].user
 
 
 class DocumentSchema(OpenApiSerializerExtension):
@@ -63,7 +96,7 @@ class DocumentSchema(OpenApiSerializerExtension):
         return "Profile"
 
     def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
-        return {"type": "object", "properties": {"id": {"type": "string"}}, "additionalProperties": {}}
+        return {"type": "object", "properties": {"id": ID_SCHEMA}, "additionalProperties": {}}
 
 
 id_parameter = OpenApiParameter(
@@ -71,35 +104,46 @@ id_parameter = OpenApiParameter(
 )
 
 
-class ProfileList(generics.ListAPIView[Profile]):
+class ProfileList(OfArea, generics.ListAPIView[Profile]):
+    area = PROFILES
+    ingests = ("POST",)
+    of_destination = NOT_ABOUT_DESTINATIONS
     queryset = Profile.objects.only("id", "document")
     serializer_class = DocumentSerializer
     filterset_class = ProfileFilters
+    orderings = ("id", "changed_at")
+    needs_body = True  # in the description: without one there is nothing to write
 
     @extend_schema(request=DocumentSerializer, responses={201: DocumentSerializer})
     def post(self, request: Request) -> Response:
         """Create a profile; its id is generated where the document has none."""
         document = documents.with_id(_body(request))
         id = document["id"]
-        if id == RESERVED or id.endswith(("/sync", "/syncs")):
+        if id in RESERVED or id.endswith(("/sync", "/syncs")):
             raise exceptions.ValidationError({"id": [f"{id} is a reserved path: choose another id"]})
-        [written] = changes.write([Change(id, "put", document, expects=lambda version: version == 0)])
+        [written] = changes.write([Change(id, "put", document, expects=lambda tag: not tag)])
         if written.conflict:
             hint = "PUT to its address replaces it, PATCH merges into it"
             raise ProfileConflict(f"A profile with this id exists: {hint}")
-        response = _answer(written)
+        response = _answer(written, request)
         response["Location"] = request.build_absolute_uri(f"{reverse('profiles')}{quote(id, safe='')}/")
         return response
 
 
-class ProfileDetail(APIView):
+class ProfileDetail(OfArea, APIView):
+    area = PROFILES
+    ingests = ("PUT", "PATCH")
+    of_destination = NOT_ABOUT_DESTINATIONS
+    needs_body = True
+
     @extend_schema(responses=DocumentSerializer, parameters=[id_parameter], operation_id="profiles_retrieve")
     def get(self, request: Request, id: str) -> Response:
-        """The document. ETag is its version, Last-Modified the time of its last change."""
+        """The document. ETag stands for its version, Last-Modified the time of its last change."""
         profile = get_object_or_404(Profile, pk=documents.check_id(id))
-        headers = {"ETag": etag(profile.version), "Last-Modified": http_date(profile.changed_at.timestamp())}
-        if expected(request)(profile.version):
-            return Response(profile.document, headers=headers)
+        tag = changes.tag(profile.version, profile.created_at)
+        headers = {"ETag": etag(tag), "Last-Modified": http_date(profile.changed_at.timestamp())}
+        if expected(request)(tag):
+            return Response(DocumentSerializer(profile, context={"request": request}).data, headers=headers)
         if "If-Match" in request.headers:
             raise PreconditionFailed
         return Response(status=304, headers=headers)
@@ -111,7 +155,8 @@ class ProfileDetail(APIView):
     )
     def put(self, request: Request, id: str) -> Response:
         """Replace the document, or create it."""
-        return self._write(Change(documents.check_id(id), "put", _body(request), expects=expected(request)))
+        change = Change(documents.check_id(id), "put", _body(request), expects=expected(request))
+        return self._write(request, change)
 
     @extend_schema(
         request=DocumentSerializer, responses=DocumentSerializer, parameters=[id_parameter, IF_MATCH]
@@ -123,29 +168,29 @@ class ProfileDetail(APIView):
             documents.check_id(id),
             "patch",
             patch,
-            expects=lambda version: version > 0 and is_expected(version),
+            expects=lambda tag: bool(tag) and is_expected(tag),
         )
-        return self._write(change, is_patch=True)
+        return self._write(request, change, is_patch=True)
 
     @extend_schema(responses={204: None}, parameters=[id_parameter, IF_MATCH])
     def delete(self, request: Request, id: str) -> Response:
         """Delete the profile. Destinations remove or erase it where they say so (`on_delete`)."""
         is_expected = expected(request)
         with transaction.atomic():
-            profiles = Profile.objects.select_for_update().only("id", "version")
+            profiles = Profile.objects.select_for_update().only("id", "version", "created_at")
             profile = get_object_or_404(profiles, pk=documents.check_id(id))
-            if not is_expected(profile.version):
+            if not is_expected(changes.tag(profile.version, profile.created_at)):
                 raise PreconditionFailed
             profiles.filter(pk=profile.pk).delete(by=_("API token %s") % request.user)
         return Response(status=204)
 
-    def _write(self, change: Change, is_patch: bool = False) -> Response:
+    def _write(self, request: Request, change: Change, is_patch: bool = False) -> Response:
         [written] = changes.write([change])
         if written.conflict and is_patch and not written.version:
             raise exceptions.NotFound("There is no such profile: PUT creates it")
         if written.conflict:
             raise PreconditionFailed
-        return _answer(written)
+        return _answer(written, request)
 
 
 class LinesParser(parsers.BaseParser):
@@ -165,6 +210,13 @@ class ArrayParser(LinesParser):
     media_type = "application/json"
 
 
+ID_OBJECT = {
+    "type": "object",
+    "properties": {"id": ID_SCHEMA},
+    "required": ["id"],
+    "additionalProperties": False,
+}
+
 bulk_error = inline_serializer(
     "BulkError",
     {
@@ -181,18 +233,52 @@ bulk_answer = inline_serializer(
 )
 
 
-class ProfileBulk(APIView):
-    parser_classes = (ArrayParser, LinesParser, TextParser)
+class TooManyRecordsSerializer(ProblemSerializer):
+    """`counts` says what became of those before the limit."""
 
-    @extend_schema(
-        request={
-            "application/x-ndjson": OpenApiTypes.STR,
-            "application/json": {"type": "array", "items": {"type": "object", "additionalProperties": {}}},
-        },
-        responses={200: bulk_answer, 413: bulk_answer},
-    )
-    def post(self, request: Request) -> Response:
-        """Write many profiles: documents, or `{"id": ..., "set": {...}}` to merge into them."""
+    counts = bulk_answer
+
+
+deleted_answer = inline_serializer(
+    "BulkDeletedAnswer",
+    {
+        "deleted": serializers.IntegerField(),
+        "missing": serializers.IntegerField(help_text="So many ids had no profile."),
+        "failed": serializers.IntegerField(),
+        "errors": bulk_error,
+    },
+)
+
+
+class TooManyIdsSerializer(ProblemSerializer):
+    """`counts` says what became of those before the limit."""
+
+    counts = deleted_answer
+
+
+class TooManyRecords(exceptions.APIException):
+    status_code = 413
+    default_code = "too_many_records"
+
+    def __init__(self, most: int, counts: bulk.Refused) -> None:
+        more = f"send those from line {most + 1} on in another one"
+        super().__init__(f"One request has at most {most:,} records: {more}")
+        self.members = {"counts": counts.as_dict()}
+
+
+Work = Callable[[Iterator[request_stream.Item]], bulk.Refused]
+
+
+class BulkView(OfArea, APIView):
+    """Reads the records of a body, of whatever size, one by one."""
+
+    area = PROFILES
+    parser_classes = (ArrayParser, LinesParser, TextParser)
+    needs_body = True
+
+    def answer(
+        self, request: Request, work: Callable[[Iterator[request_stream.Item]], bulk.Refused]
+    ) -> Response:
         parser = self.get_content_negotiator().select_parser(request, self.get_parsers())
         if parser is None:
             accepted = "Send application/x-ndjson, text/plain or application/json"
@@ -200,25 +286,57 @@ class ProfileBulk(APIView):
         is_array = parser.media_type == ArrayParser.media_type
         split = request_stream.elements if is_array else request_stream.lines
         try:
-            return Response(bulk.load(split(request_stream.chunks(request._request))).as_dict())
+            return Response(work(split(request_stream.chunks(request._request))).as_dict())
         except bulk.TooManyRecords as error:
-            most = settings.TRACSYNC_MAX_BULK_RECORDS
-            detail = (
-                f"One request has at most {most:,} records: send those from line {most + 1} on in another one"
-            )
-            return Response({"detail": detail, **error.counts.as_dict()}, status=413)
+            raise TooManyRecords(settings.TRACSYNC_MAX_BULK_RECORDS, error.counts) from None
 
     def http_method_not_allowed(self, request: HttpRequest | Request, *args: Any, **kwargs: Any) -> Response:
+        path = request.path.rstrip("/").rpartition("profiles/")[2]
         raise exceptions.MethodNotAllowed(
-            request.method or "", f"“{RESERVED}” is no profile but where many are written: POST"
+            request.method or "", f"“{path}” is no profile but where many are written or deleted: POST"
         )
 
 
-def _answer(written: Written) -> Response:
+class ProfileBulk(BulkView):
+    ingests = ("POST",)
+
+    @extend_schema(
+        operation_id="profiles_bulk",
+        request={
+            "application/x-ndjson": OpenApiTypes.STR,
+            "application/json": {"type": "array", "items": {"type": "object", "additionalProperties": {}}},
+        },
+        responses={200: bulk_answer, 413: TooManyRecordsSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Write many profiles: documents, or `{"id": ..., "set": {...}}` to merge into them."""
+        return self.answer(request, bulk.load)
+
+
+class ProfileBulkDelete(BulkView):
+    @extend_schema(
+        operation_id="profiles_bulk_delete",
+        request={
+            "application/x-ndjson": OpenApiTypes.STR,
+            "application/json": {"type": "array", "items": {"oneOf": [ID_SCHEMA, ID_OBJECT]}},
+        },
+        responses={200: deleted_answer, 413: TooManyIdsSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Delete many profiles by their ids, as texts or as `{"id": ...}`. Destinations are told as ever."""
+        by = _("API token %s") % request.user
+        return self.answer(request, lambda records: bulk.delete(records, by))
+
+
+def _answer(written: Written, request: Request) -> Response:
+    """The document, for who may read it."""
     if written.error:
         raise documents.InvalidDocument(written.error)
-    headers = {"ETag": etag(written.version)}
-    return Response(written.document, status=201 if written.created else 200, headers=headers)
+    headers = {"ETag": etag(written.tag)}
+    shown = written.document if may_read_profiles(request) else {"id": written.id}
+    if not personal.may_see(request.user):
+        shown = personal.masked_document(shown)
+    return Response(shown, status=201 if written.created else 200, headers=headers)
 
 
 def _body(request: Request) -> Any:
@@ -229,6 +347,7 @@ def _body(request: Request) -> Any:
 
 urlpatterns = [
     path("profiles/", ProfileList.as_view(), name="profiles"),
+    re_path(r"^profiles/bulk/delete/?\Z", ProfileBulkDelete.as_view(), name="profiles-bulk-delete"),
     re_path(r"^profiles/bulk/?\Z", ProfileBulk.as_view(), name="profiles-bulk"),
     re_path(rf"^profiles/{ID}/?\Z", ProfileDetail.as_view(), name="profile"),
 ]

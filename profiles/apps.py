@@ -9,6 +9,7 @@ class ProfilesConfig(AppConfig):
     verbose_name = _("Profiles")
 
     def import_models(self) -> None:
-        """Those of the imports, too, which lie in their own room."""
+        """Those of the imports and of the search, too, which lie in their own rooms."""
         super().import_models()
         import_module("profiles.imports.models")
+        import_module("profiles.search.models")

@@ -1,37 +1,32 @@
-"""Many profiles in one request, read and written in batches; one bad record does not stop the others."""
+"""Many profiles in one request, written or deleted in batches; one bad record does not stop the others."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from django.conf import settings
 
 from profiles import changes, documents, request_stream
 from profiles.changes import Change, Written
-from profiles.documents import InvalidDocument
+from profiles.documents import JSON, InvalidDocument
+from profiles.models import Profile
 from tracsync.common.messages import message
 
 BATCH_BYTES = 2_000_000  # of text, which takes 25 times as much in memory; then fewer records are a batch
 MOST_ERRORS = 1000
 
+Taken = TypeVar("Taken")
+Answer = TypeVar("Answer", bound="Refused")
 
-class Counts:
-    """What has become of the records so far."""
+
+class Refused:
+    """The records that could not be taken so far."""
 
     def __init__(self) -> None:
-        self.created = self.changed = self.unchanged = self.failed = 0
+        self.failed = 0
         self.errors: list[dict[str, Any]] = []
-
-    def add(self, line: int, written: Written) -> None:
-        if written.error:
-            self.refuse(line, written.error, written.id)
-        elif written.created:
-            self.created += 1
-        elif written.changed:
-            self.changed += 1
-        else:
-            self.unchanged += 1
 
     def refuse(self, line: int, error: str, id: str = "") -> None:
         self.failed += 1
@@ -43,13 +38,39 @@ class Counts:
         return dict(vars(self))
 
 
-class Batch:
-    """Records that are written together."""
+class Counts(Refused):
+    """What has become of records that were to be written."""
 
-    def __init__(self, counts: Counts) -> None:
+    def __init__(self) -> None:
+        self.created = self.changed = self.unchanged = 0
+        super().__init__()
+
+    def add(self, line: int, written: Written) -> None:
+        if written.error:
+            self.refuse(line, written.error, written.id)
+        elif written.created:
+            self.created += 1
+        elif written.changed:
+            self.changed += 1
+        else:
+            self.unchanged += 1
+
+
+class Deleted(Refused):
+    """What has become of ids whose profiles were to be deleted; `missing`: there was none."""
+
+    def __init__(self) -> None:
+        self.deleted = self.missing = 0
+        super().__init__()
+
+
+class Batch(ABC, Generic[Taken, Answer]):
+    """Records that are worked on together."""
+
+    def __init__(self, counts: Answer) -> None:
         self.counts = counts
         self.lines: list[int] = []
-        self.changes: list[Change] = []
+        self.taken: list[Taken] = []
         self.size = 0
 
     def add(self, line: int, text: request_stream.Item) -> None:
@@ -57,49 +78,90 @@ class Batch:
             self.counts.refuse(line, message("the record is too long"))
             return
         try:
-            change = changes.change_from(documents.parse(bytes(text)))
+            taken = self.read(documents.parse(bytes(text)))
         except InvalidDocument as error:
             self.counts.refuse(line, str(error))
             return
         self.lines.append(line)
-        self.changes.append(change)
+        self.taken.append(taken)
         self.size += len(text)
 
     @property
     def is_full(self) -> bool:
-        return len(self.changes) >= changes.BATCH_SIZE or self.size >= BATCH_BYTES
+        return len(self.taken) >= changes.BATCH_SIZE or self.size >= BATCH_BYTES
+
+    def finish(self) -> None:
+        self.write()
+        self.lines, self.taken, self.size = [], [], 0
+
+    @abstractmethod
+    def read(self, record: JSON) -> Taken:
+        """Raises InvalidDocument."""
+
+    @abstractmethod
+    def write(self) -> None: ...
+
+
+class Changes(Batch[Change, Counts]):
+    def read(self, record: JSON) -> Change:
+        return changes.change_from(record)
 
     def write(self) -> None:
-        for line, written in zip(self.lines, changes.write(self.changes), strict=True):
+        for line, written in zip(self.lines, changes.write(self.taken), strict=True):
             self.counts.add(line, written)
-        self.lines, self.changes, self.size = [], [], 0
+
+
+class Deletions(Batch[str, Deleted]):
+    """Of ids, as they are or each as the `id` of an object. `by`: who deletes."""
+
+    def __init__(self, by: str) -> None:
+        super().__init__(Deleted())
+        self.by = by
+
+    def read(self, record: JSON) -> str:
+        if isinstance(record, dict):
+            if record.keys() != {"id"}:
+                raise InvalidDocument(message('an object has an "id" here and nothing else'))
+            record = record["id"]
+        return documents.check_id(record)
+
+    def write(self) -> None:
+        deleted, _by_model = Profile.objects.filter(pk__in=self.taken).delete(by=self.by)
+        self.counts.deleted += deleted
+        self.counts.missing += len(self.taken) - deleted
 
 
 class TooManyRecords(Exception):
     """There are more than TRACSYNC_MAX_BULK_RECORDS; `counts` says what became of those."""
 
-    def __init__(self, counts: Counts) -> None:
+    def __init__(self, counts: Refused) -> None:
         super().__init__()
         self.counts = counts
 
 
 def load(records: Iterator[request_stream.Item]) -> Counts:
-    """Write the records of a body, blank ones aside. What has been written stays when reading fails.
+    """Write the records of a body. Raises TooManyRecords."""
+    return _work(records, Changes(Counts()))
 
-    Raises TooManyRecords; blank lines count.
-    """
-    counts, line = Counts(), 0
-    batch = Batch(counts)
+
+def delete(records: Iterator[request_stream.Item], by: str) -> Deleted:
+    """Delete the profiles whose ids are the records of a body. Raises TooManyRecords."""
+    return _work(records, Deletions(by))
+
+
+def _work(records: Iterator[request_stream.Item], batch: Batch[Any, Answer]) -> Answer:
+    """Blank records aside, which count. What has been done stays when reading fails."""
+    counts, line = batch.counts, 0
     try:
         for line, text in enumerate(records, start=1):
             if line > settings.TRACSYNC_MAX_BULK_RECORDS:
-                batch.write()
+                batch.finish()
                 raise TooManyRecords(counts)
             if text.strip() or text.too_long:
                 batch.add(line, text)
                 if batch.is_full:
-                    batch.write()
+                    batch.finish()
     except request_stream.BrokenArray as error:
         counts.refuse(line + 1, str(error))
-    batch.write()
+    batch.finish()
     return counts

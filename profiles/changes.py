@@ -6,6 +6,7 @@ changes applied in order, and the result written by one upsert.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from django.db import router, transaction
@@ -13,9 +14,10 @@ from django.db.models import QuerySet
 from django.dispatch import Signal
 from django.utils import timezone
 
-from profiles import documents, sql
+from profiles import documents, names, sql
 from profiles.documents import JSON, InvalidDocument
 from profiles.models import Profile, ProfileConflict
+from profiles.names import Person
 from tracsync.common.messages import message
 
 # Sent inside the transaction, with `ids`, after a batch that changed these profiles.
@@ -25,22 +27,30 @@ BATCH_SIZE = 500
 CONFLICT = message("the stored version is not the one that this change was made for")
 
 
-def any_version(version: int) -> bool:
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def any_version(tag: str) -> bool:
     return True
+
+
+def tag(version: int, created_at: datetime) -> str:
+    """What tells a state of a profile from all others under its id, also from those before it was deleted."""
+    return f"{version}-{(created_at - _EPOCH) // timedelta(microseconds=1):x}"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """Replace a document (`put`), merge into it as RFC 7396 has it (`patch`), or merge a bulk `set`.
 
-    `expects` is asked, under the lock, whether the change is meant for the version that is stored; 0 is
-    the version of a profile that does not exist. Raises InvalidDocument for what is no id.
+    `expects` is asked, under the lock, whether the change is meant for the state that is stored, by its tag;
+    that of a profile that does not exist is "". Raises InvalidDocument for what is no id.
     """
 
     id: str
     kind: Literal["put", "patch", "set"]
     value: JSON
-    expects: Callable[[int], bool] = any_version
+    expects: Callable[[str], bool] = any_version
 
     def __post_init__(self) -> None:
         documents.check_id(self.id)
@@ -66,6 +76,11 @@ class Written:
     error: str = ""
     conflict: bool = False
     document: JSON = None
+    created_at: datetime = _EPOCH
+
+    @property
+    def tag(self) -> str:
+        return tag(self.version, self.created_at)
 
 
 def change_from(record: JSON) -> Change:
@@ -112,19 +127,30 @@ def write_one(change: Change, using: str | None = None) -> Written:
 def rehearse(changes: Sequence[Change], using: str | None = None) -> list[Written]:
     """What `write` would answer now; nothing is locked and nothing is written."""
     profiles = Profile.with_deleted.using(using or router.db_for_read(Profile))
-    return _apply(changes, _read(changes, profiles), stop_at_error=False)
+    return _apply(changes, _read(changes, profiles), timezone.now(), stop_at_error=False)
 
 
 class _Draft:
     """A profile as the batch has made it so far."""
 
-    def __init__(self, id: str, digest: str | None = None, version: int = 0, document: JSON = None) -> None:
+    def __init__(
+        self,
+        id: str,
+        digest: str | None = None,
+        version: int = 0,
+        created_at: datetime = _EPOCH,
+        name: str = "",
+        email: str = "",
+        document: JSON = None,
+    ) -> None:
         self.id = id
+        self.known = Person(name, email)  # by what it is found so far
         self.is_new = not digest  # a tombstone's is blank
         self.is_stored = digest is not None
         self.digest = digest or None
         self.version = 0 if self.is_new else version
         self.continues = version if self.is_new else 0  # a tombstone's version
+        self.created_at = created_at
         self.document = None if self.is_new else document
         self.sealed: documents.Sealed | None = None  # of the last change
 
@@ -135,13 +161,14 @@ class _Draft:
     @property
     def row(self) -> sql.Row:
         assert self.sealed is not None  # it has changed
-        return sql.Row(self.id, self.sealed, self.version)
+        return sql.Row(self.id, self.sealed, self.version, names.person(self.document))
 
-    def _next_version(self) -> int:
-        return max(self.version, self.continues) + 1
+    @property
+    def tag(self) -> str:
+        return tag(self.version, self.created_at) if self.version else ""
 
-    def apply(self, change: Change) -> Written:
-        if not change.expects(self.version):
+    def apply(self, change: Change, now: datetime) -> Written:
+        if change.expects is not any_version and not change.expects(self.tag):
             return Written(self.id, version=self.version, error=CONFLICT, conflict=True)
         try:
             document = documents.with_id(change.apply(self.document), self.id)
@@ -151,11 +178,20 @@ class _Draft:
         except RecursionError:  # a merge walks down before the depth of its result is known
             return Written(self.id, error=message("nested too deeply"))
         if sealed.digest == self.digest:
-            return Written(self.id, version=self.version, document=document)
+            return Written(self.id, version=self.version, document=document, created_at=self.created_at)
         created = self.is_new and not self.changed
+        if created:
+            self.created_at = now
         self.document, self.sealed, self.digest = document, sealed, sealed.digest
-        self.version = self._next_version()
-        return Written(self.id, created, changed=True, version=self.version, document=document)
+        self.version = max(self.version, self.continues) + 1
+        return Written(
+            self.id,
+            created,
+            changed=True,
+            version=self.version,
+            document=document,
+            created_at=self.created_at,
+        )
 
 
 def _write_batch(changes: Sequence[Change], using: str, stop_at_error: bool) -> list[Written]:
@@ -163,20 +199,23 @@ def _write_batch(changes: Sequence[Change], using: str, stop_at_error: bool) -> 
         with transaction.atomic(using=using):
             # Locked in the order of their ids, so that no two batches block each other.
             drafts = _read(changes, Profile.with_deleted.using(using).select_for_update(no_key=True))
-            written = _apply(changes, drafts, stop_at_error)
+            now = timezone.now()
+            written = _apply(changes, drafts, now, stop_at_error)
             changed = [draft for draft in drafts.values() if draft.changed]
             if not changed:
                 return written
-            if _store(changed, using):
+            if _store(changed, now, using):
                 profiles_changed.send(Profile, ids=[draft.id for draft in changed], using=using)
                 return written
             transaction.set_rollback(True, using=using)  # somebody created one meanwhile: read again
 
 
-def _apply(changes: Sequence[Change], drafts: dict[str, _Draft], stop_at_error: bool) -> list[Written]:
+def _apply(
+    changes: Sequence[Change], drafts: dict[str, _Draft], now: datetime, stop_at_error: bool
+) -> list[Written]:
     written: list[Written] = []
     for change in changes:
-        written.append(drafts[change.id].apply(change))
+        written.append(drafts[change.id].apply(change, now))
         if stop_at_error and written[-1].error:
             break
     return written
@@ -185,7 +224,7 @@ def _apply(changes: Sequence[Change], drafts: dict[str, _Draft], stop_at_error: 
 def _read(changes: Sequence[Change], profiles: QuerySet[Profile]) -> dict[str, _Draft]:
     """The documents are read only where something is merged into them."""
     ids = sorted({change.id for change in changes})
-    columns = ["id", "digest", "version"]
+    columns = ["id", "digest", "version", "created_at", "name", "email"]
     if any(change.kind != "put" for change in changes):
         columns.append("document")
     found = profiles.filter(pk__among=ids).order_by("pk").values_list(*columns)
@@ -193,15 +232,15 @@ def _read(changes: Sequence[Change], profiles: QuerySet[Profile]) -> dict[str, _
     return {id: _Draft(*stored.get(id, (id,))) for id in ids}
 
 
-def _store(drafts: list[_Draft], using: str) -> bool:
+def _store(drafts: list[_Draft], now: datetime, using: str) -> bool:
     """Write all drafts; False where a new one met a row that somebody else has created meanwhile.
 
     The new ones come first: an insert waits for another batch's update of the same row, but not for its
     lock. So whoever has begun to update waits for nobody, and two batches never wait for each other.
     """
-    now = timezone.now()
-    new = [draft.row for draft in drafts if not draft.is_stored]
-    if sql.insert(new, now, using) < len(new):
+    if not sql.insert([draft.row for draft in drafts if not draft.is_stored], now, using):
         return False
-    sql.replace([draft.row for draft in drafts if draft.is_stored], now, using)
+    stored = [(draft, draft.row) for draft in drafts if draft.is_stored]
+    renamed = [row for draft, row in stored if row.person != draft.known or draft.is_new]
+    sql.replace([row for _draft, row in stored], renamed, now, using)
     return True

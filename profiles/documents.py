@@ -72,17 +72,17 @@ def longest_text() -> int:
     return LONGEST * settings.TRACSYNC_MAX_DOCUMENT_BYTES
 
 
-def parse(text: bytes | str, *, unique_keys: bool = False) -> JSON:
+def parse(text: bytes | str, *, unique_keys: bool = False, most: int | None = None) -> JSON:
     """Read JSON as RFC 8259 has it: UTF-8, no NaN or Infinity, no number beyond a double's range.
 
     Of two equal keys the last one counts, or with `unique_keys` they are refused (EqualKeys): what people
     write themselves should not lose half of it. What cannot become a document of the allowed size is not even
-    read: it would take 25 times its size in memory. Raises InvalidDocument, with the line and column of a
-    syntax error.
+    read: it would take 25 times its size in memory; what is no document says itself how many bytes it has at
+    `most`. Raises InvalidDocument, with the line and column of a syntax error.
     """
-    limit = max(settings.TRACSYNC_MAX_DOCUMENT_BYTES, SMALL) + WRAPPED
+    limit = most or max(settings.TRACSYNC_MAX_DOCUMENT_BYTES, SMALL) + WRAPPED
     if len(text) > limit and (least := _least(text)) > limit:
-        raise _too_large(least)
+        raise _too_large(least, most)
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8-sig")
@@ -237,10 +237,10 @@ def _sized(text: str) -> bytes:
     return data
 
 
-def _too_large(size: int) -> InvalidDocument:
-    most = f"{settings.TRACSYNC_MAX_DOCUMENT_BYTES:,}"
+def _too_large(size: int, most: int | None = None) -> InvalidDocument:
+    allowed = f"{most or settings.TRACSYNC_MAX_DOCUMENT_BYTES:,}"
     text = message(
-        "the document has %(number)s bytes, at most %(most)s are allowed", number=f"{size:,}", most=most
+        "the document has %(number)s bytes, at most %(most)s are allowed", number=f"{size:,}", most=allowed
     )
     return InvalidDocument(text)
 

@@ -11,9 +11,11 @@ from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from profiles import documents, sql
+from profiles import documents, names, sql
 from profiles.documents import InvalidDocument, Sealed
+from profiles.names import Person
 from tracsync.common import lookups  # noqa: F401 - lookups registers `among`
+from tracsync.common.loading import LoadedQuickly
 
 # Sent inside the transaction, with `ids`, after these profiles were deleted.
 profiles_deleted = Signal()
@@ -80,7 +82,11 @@ def _unmarked(name: str) -> NotSupportedError:
     )
 
 
-class Profile(models.Model):
+# Where `indexed_version` is the version, name and e-mail are right; releases without them leave it behind.
+UNINDEXED = ~models.Q(indexed_version=models.F("version"))
+
+
+class Profile(LoadedQuickly):
     """One customer document.
 
     The row itself is the outbox: `version` grows by one at each real change, `changed_at` is the time of
@@ -92,6 +98,9 @@ class Profile(models.Model):
     A profile that is deleted leaves a tombstone: the row without document and digest, its version one higher,
     until every destination that has to remove it has done so, and for a while after. `objects` leaves
     tombstones out, `with_deleted` has them. Whoever makes the profile again continues its version.
+
+    `name` and `email` are what the document has at the installation's paths, as of `indexed_version`; the
+    words that the profile is found by (SearchWord) are those of both, and written with them.
     """
 
     id = models.CharField(_("ID"), primary_key=True, max_length=documents.MAX_ID_LENGTH)
@@ -107,6 +116,15 @@ class Profile(models.Model):
     deleted_by = models.CharField(
         _("deleted by"), max_length=MOST_NAME, blank=True, default="", db_default="", editable=False
     )
+    name = models.CharField(
+        _("name"), max_length=names.MOST_NAME, blank=True, default="", db_default="", editable=False
+    )
+    email = models.CharField(
+        _("e-mail"), max_length=names.MOST_EMAIL, blank=True, default="", db_default="", editable=False
+    )
+    indexed_version = models.PositiveBigIntegerField(default=0, db_default=0, editable=False)
+
+    is_masked = False  # for somebody who may not see it: see personal.py
 
     objects = LiveProfiles()
     with_deleted = ProfileQuerySet.as_manager()
@@ -115,6 +133,7 @@ class Profile(models.Model):
         ordering = ("id",)
         verbose_name = _("profile")
         verbose_name_plural = _("profiles")
+        permissions = (("see_personal_data", _("Can see personal data")),)
         indexes = (
             models.Index(
                 fields=("changed_at",), condition=models.Q(first_changed_at__isnull=False), name="unsettled"
@@ -126,6 +145,7 @@ class Profile(models.Model):
             ),
             models.Index(fields=("changed_at",), name="changed"),
             models.Index(fields=("deleted_at",), condition=models.Q(digest=""), name="deleted"),
+            models.Index(fields=("id",), condition=UNINDEXED, name="unindexed"),
         )
 
     def __str__(self) -> str:
@@ -158,6 +178,8 @@ class Profile(models.Model):
                 raise ValueError(f"only the document of a profile can be saved, not {sorted(update_fields)}")
         if force_insert and (force_update or update_fields):
             raise ValueError("Cannot force both insert and updating in model saving.")
+        if self.is_masked:
+            raise ValueError("a masked profile cannot be saved")
         using = using or router.db_for_write(Profile, instance=self)
         pre_save.send(Profile, instance=self, raw=False, using=using, update_fields=update_fields)
         sealed = self._seal()
@@ -176,6 +198,11 @@ class Profile(models.Model):
         """Leave a tombstone. A queryset's `delete` takes who deletes, too."""
         using = using or router.db_for_write(Profile, instance=self)
         return Profile.objects.using(using).filter(pk=self.pk).delete()
+
+    @property
+    def person(self) -> Person:
+        """Name and e-mail address, as they are stored."""
+        return Person(self.name, self.email)
 
     @property
     def is_deleted(self) -> bool:
@@ -199,10 +226,12 @@ class Profile(models.Model):
     def _create(self, sealed: Sealed, using: str) -> bool:
         """Whether the id was free: then this is a new row, or continues a tombstone."""
         now = timezone.now()
-        version = sql.create(self.id, sealed, now, using)
+        person = names.person(self.document)
+        version = sql.create(sql.Row(self.id, sealed, 1, person), now, using)
         if version is None:
             return False
         self.version, self.digest = version, sealed.digest
+        self._take(person)
         self.created_at = self.changed_at = self.first_changed_at = now
         self._state.adding, self._state.db = False, using
         return True
@@ -222,6 +251,7 @@ class Profile(models.Model):
         if stored is None:
             raise self._gone()
         self.version, self.digest, self.created_at = stored.version, stored.digest, stored.created_at
+        self.name, self.email = stored.person
         self.changed_at, self.first_changed_at = stored.changed_at, stored.first_changed_at
         self._state.adding, self._state.db = False, using
 
@@ -231,9 +261,14 @@ class Profile(models.Model):
     def _update(self, sealed: Sealed, using: str) -> bool:
         if sealed.digest == self.digest:
             return False
-        now, version = timezone.now(), self.version + 1
-        if not sql.update(sql.Row(self.id, sealed, version), now, using):
+        now, version, person = timezone.now(), self.version + 1, names.person(self.document)
+        if not sql.update(sql.Row(self.id, sealed, version, person), self.person, now, using):
             raise ProfileConflict(f"profile {self.pk} was changed by somebody else since it was read")
         self.version, self.digest, self.changed_at = version, sealed.digest, now
+        self._take(person)
         self.first_changed_at = self.first_changed_at or now
         return True
+
+    def _take(self, person: Person) -> None:
+        """What was stored with the version of now."""
+        self.name, self.email, self.indexed_version = *person, self.version

@@ -28,11 +28,15 @@ def chunks(request: HttpRequest) -> Iterator[bytes]:
     return _bounded(request, limit, too_large)
 
 
-def whole(request: HttpRequest) -> bytes:
-    """The body with one document or other object. Raises BodyTooLarge."""
-    most = settings.TRACSYNC_MAX_DOCUMENT_BYTES
-    limit = min(max(longest_text(), SMALL), settings.TRACSYNC_MAX_REQUEST_BYTES)
-    text = f"The request has more than {limit:,} bytes; a profile has at most {most:,}"
+def whole(request: HttpRequest, most: int | None = None) -> bytes:
+    """The body with one document or other object; `most`: bytes of what is larger than a profile may be.
+
+    Raises BodyTooLarge.
+    """
+    limit = min(most or max(longest_text(), SMALL), settings.TRACSYNC_MAX_REQUEST_BYTES)
+    text = f"The request has more than {limit:,} bytes"
+    if most is None:
+        text += f"; a profile has at most {settings.TRACSYNC_MAX_DOCUMENT_BYTES:,}"
     return b"".join(_bounded(request, limit, BodyTooLarge(text)))
 
 
@@ -106,10 +110,11 @@ class Array:
     """Finds the commas between elements; what an element says is for others to judge.
 
     `end`: where in the last piece the last element ended, a comma included. One that is `resumed` there goes
-    on with the next element.
+    on with the next element; of one that `is_within` something else what comes after its end is not its own.
     """
 
-    def __init__(self, resumed: bool = False) -> None:
+    def __init__(self, resumed: bool = False, is_within: bool = False) -> None:
+        self.is_within = is_within
         self.depth = int(resumed)
         self.has_begun = resumed
         self.has_ended = self.has_items = False
@@ -133,7 +138,7 @@ class Array:
         rest = piece[kept:]
         if not self.has_ended:
             self.item.add(rest)
-        elif rest.strip(_BLANK):
+        elif rest.strip(_BLANK) and not self.is_within:
             raise BrokenArray(message("there is more text after the end of the array"))
 
     def _begin(self, piece: bytes) -> int:

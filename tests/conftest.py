@@ -13,6 +13,8 @@ import hypothesis
 import pytest
 import time_machine
 from django.db import connection
+from django.template import Template
+from xdist.scheduler import LoadFileScheduling
 
 from destinations import configuration
 from destinations.connectors import registry
@@ -20,8 +22,10 @@ from destinations.connectors.http.manifests import files
 from destinations.connectors.testing import RecordingConnector
 from destinations.models import Destination, Extension, Resource
 from destinations.scheduler import clock_skew
-from destinations.sync import batch, push, sessions
+from destinations.sync import push, sessions
+from destinations.sync.concurrency import pace, parts
 from profiles.models import Profile
+from profiles.search import job as indexing
 from tests.harness import drop_migrated_postgres, migrated_sqlite
 
 AT_ONCE = min(3 * (os.cpu_count() or 1), 16)
@@ -34,7 +38,11 @@ hypothesis.settings.register_profile("quick", **ANY_SPEED, derandomize=True, max
 hypothesis.settings.register_profile("thorough", **ANY_SPEED, max_examples=1000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
-WAITING_MOST = ("faults", "services", "prove", "docs", "browser", "packaging", "processes", "bench")
+# What takes long: first what waits, then what calculates.
+BEGUN_FIRST = (
+    *("browser/", "faults/", "prove/", "docs/", "services/", "bench/", "processes/", "packaging/"),
+    *("test_no_secret_anywhere", "admin/base/test_nonsense", "notation/test_cost", "notation/test_bounds"),
+)
 
 
 def pytest_xdist_auto_num_workers(config):
@@ -46,6 +54,22 @@ def pytest_xdist_auto_num_workers(config):
     if all(path.is_file() for path in modules):
         return 0 if len(modules) == 1 else min(len(modules), AT_ONCE)
     return AT_ONCE
+
+
+class Modules(LoadFileScheduling):
+    """A module's tests stay together. Those in the browser share an installation and a browser, each of which
+    takes seconds to start, and are done by two processes, however many there are.
+    """
+
+    def _split_scope(self, nodeid):
+        module = super()._split_scope(nodeid)
+        if not module.startswith("tests/browser/"):
+            return module
+        return "tests/browser, A to I" if module < "tests/browser/test_j" else "tests/browser, J to Z"
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return Modules(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -60,8 +84,13 @@ def pytest_collection():
 
 
 def pytest_collection_modifyitems(items):
-    """What waits longest is begun first, so that it does not hold up the end."""
-    items.sort(key=lambda item: item.nodeid.split("/", 2)[1] not in WAITING_MOST)
+    """A module that is begun last and takes long is worked on by one process alone."""
+    places = [f"tests/{one}" for one in BEGUN_FIRST]
+
+    def place(item):
+        return next((at for at, one in enumerate(places) if item.nodeid.startswith(one)), len(places))
+
+    items.sort(key=place)
 
 
 def pytest_sessionfinish(session):
@@ -84,28 +113,47 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix):
         yield
 
 
-@pytest.fixture(autouse=True)
-def parts_of_a_claim_take_turns(monkeypatch):
+@pytest.fixture(scope="session", autouse=True)
+def widgets_are_not_noted(django_test_environment):
+    """Django notes each template of a page, with a copy of its context: a form has hundreds of them."""
+    note = Template._render
+
+    def render(self, context):
+        is_widget = (self.name or "").startswith(("django/forms/", "admin/widgets/"))
+        return self.nodelist.render(context) if is_widget else note(self, context)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Template, "_render", render)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def parts_of_a_claim_take_turns():
     """However busy the machine is, on SQLite: another thread has a connection of its own, which is refused
     whatever the test's transaction, which never ends, has written. Where it ends they can be tried:
     `django_db(transaction=True)`.
     """
-    if connection.vendor == "sqlite":
-        monkeypatch.setattr(push, "MOST_HELPERS", 0)
-        monkeypatch.setattr(push, "OVERDUE", math.inf)
+    with pytest.MonkeyPatch.context() as patch:
+        if connection.vendor == "sqlite":
+            patch.setattr(parts, "MOST_HELPERS", 0)
+            patch.setattr(parts, "OVERDUE", math.inf)
+        yield
 
 
-@pytest.fixture(autouse=True)
-def times_are_not_mended(monkeypatch):
-    """Every ten seconds of a process, in whichever test that is; `test_clock_skew` asks for it."""
-    monkeypatch.setattr(clock_skew, "_last", math.inf)
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_done_every_ten_seconds():
+    """Mending times and indexing what was left behind: in whichever test that would be; those of it ask."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock_skew, "_last", math.inf)
+        patch.setattr(indexing, "_looked_at", math.inf)
+        yield
 
 
 @pytest.fixture(autouse=True)
 def nothing_known_of_a_destination_outlives_a_test():
     yield
     sessions.close_all()
-    batch.paces.clear()
+    pace.paces.clear()
     RecordingConnector.reset()
 
 

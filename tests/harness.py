@@ -39,13 +39,17 @@ def missing(server: str, error: Exception) -> None:
 
 
 def wait_for(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> object:
-    """Wait until a condition holds; fail with what was waited for when it does not in time."""
-    ends_at = time.monotonic() + seconds
+    """Wait until a condition holds; fail with what was waited for when it does not in time.
+
+    To look takes of the processor that is waited for: less and less often the longer it takes.
+    """
+    ends_at, pause = time.monotonic() + seconds, 0.02
     while time.monotonic() < ends_at:
         value = condition()
         if value:
             return value
-        time.sleep(0.05)
+        time.sleep(pause)
+        pause = min(1.2 * pause, 0.2)
     raise AssertionError(f"not within {seconds} s: {what}")
 
 
@@ -90,9 +94,10 @@ def grows_evenly(make: Callable[[int], Callable[[], object]], size: int) -> bool
     Eight times as much takes eight times as long, and 64 times where the work is the square: then it does so
     each time. What takes next to nothing is not measured twice.
     """
-    large = processor_seconds(make(size), enough=0.02)
+    large = processor_seconds(make(size), times=1, enough=0.02)
     return large <= 0.02 or any(
-        processor_seconds(make(size)) < 24 * processor_seconds(make(size // 8)) for _ in range(3)
+        processor_seconds(make(size), times=2) < 24 * processor_seconds(make(size // 8), times=2)
+        for _ in range(6)
     )
 
 
@@ -176,11 +181,16 @@ def _one_at_a_time() -> Iterator[Path]:
         yield shared
 
 
+def _environment(**ours: str) -> dict[str, str]:
+    """Of a process that takes nothing from the stack on which the tests themselves run."""
+    stack = ("TRACSYNC_", "DATABASE_URL", "REDIS_URL", "SECRET_KEY", "EMAIL_URL")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(stack)}
+    return {**clean, "DJANGO_SETTINGS_MODULE": "tracsync.settings", "PYTHONWARNINGS": "ignore", **ours}
+
+
 def _migrate(**environment: str) -> None:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("TRACSYNC_")}
-    clean.pop("DATABASE_URL", None)
-    clean.update(DJANGO_SETTINGS_MODULE="tracsync.settings", PYTHONWARNINGS="ignore", **environment)
-    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=clean, check=True)
+    command = [sys.executable, "manage.py", "migrate", "-v0"]
+    subprocess.run(command, cwd=ROOT, env=_environment(**environment), check=True)
 
 
 def migrated_sqlite() -> Path:
@@ -269,18 +279,15 @@ class Installation:
     """tracsync in a directory of its own, with its commands, workers and web server."""
 
     def __init__(self, directory: Path, **environment: str) -> None:
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("TRACSYNC_")},
-            "DJANGO_SETTINGS_MODULE": "tracsync.settings",
+        defaults = {
             "TRACSYNC_DATA_DIR": str(directory),
             "TRACSYNC_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
             "SECRET_KEY": uuid.uuid4().hex * 2,
             "TRACSYNC_ALLOWED_INTERNAL_NETWORKS": "127.0.0.1",
             "TRACSYNC_QUEUE": f"test-{uuid.uuid4().hex}",
             "TRACSYNC_WORKERS": "2",
-            "PYTHONWARNINGS": "ignore",
-            **environment,
         }
+        self.environment = _environment(**{**defaults, **environment})
         self.processes: list[subprocess.Popen] = []
         self.shell: Shell | None = None
         self.port = 0

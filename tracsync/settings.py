@@ -1,12 +1,15 @@
-"""Settings come from the environment; without any, one machine with SQLite runs safely.
+"""Settings come from the environment and a file in the data folder; without any, one machine runs safely.
 
 Every variable is described in docs/configuration.md.
 """
 
 import os
+from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from csp.constants import NONCE, NONE, SELF
+from pythonjsonlogger.core import RESERVED_ATTRS
 
 from tracsync import __version__, environment, keys
 from tracsync.common import installation
@@ -16,12 +19,18 @@ env = environment.Environment()
 
 DATA_DIR = Path(env.path("TRACSYNC_DATA_DIR", default=str(installation.data_dir()))()).resolve()
 
-SECRET_KEY = env.str("SECRET_KEY", default="") or keys.secret_key(DATA_DIR)
-TRACSYNC_ENCRYPTION_KEYS = env.list("TRACSYNC_ENCRYPTION_KEYS", default=[]) or [keys.encryption_key(DATA_DIR)]
+env.read_file(DATA_DIR / "tracsync.env")
+
+# The first of each is used for what is new; what was made with the others is still known.
+_SECRET_KEY = env.str("SECRET_KEY", default="")
+SECRET_KEY, *SECRET_KEY_FALLBACKS = [_SECRET_KEY] if _SECRET_KEY else keys.secret_keys(DATA_DIR)
+SECRET_KEY_FALLBACKS += env.list("SECRET_KEY_FALLBACKS", default=[])
+TRACSYNC_ENCRYPTION_KEYS = env.list("TRACSYNC_ENCRYPTION_KEYS", default=[]) or keys.encryption_keys(DATA_DIR)
 
 DEBUG = env.bool("TRACSYNC_DEBUG", default=False)
 ALLOWED_HOSTS = env.list("TRACSYNC_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("TRACSYNC_TRUSTED_ORIGINS", default=[])
+TRACSYNC_TRUSTED_PROXIES = env.networks("TRACSYNC_TRUSTED_PROXIES")
 
 # What moves when.
 TRACSYNC_QUIET_PERIOD = env.float("TRACSYNC_QUIET_PERIOD", default=20.0)
@@ -30,6 +39,26 @@ TRACSYNC_CONCURRENCY = env.int("TRACSYNC_CONCURRENCY", default=8)
 TRACSYNC_BATCH_SIZE = env.int("TRACSYNC_BATCH_SIZE", default=500)
 TRACSYNC_EQUAL_REJECTIONS = env.int("TRACSYNC_EQUAL_REJECTIONS", default=5)
 TRACSYNC_WORKERS = env.int("TRACSYNC_WORKERS", default=4)
+
+# What profiles are called: of each kind the first path with a value counts.
+TRACSYNC_NAME_PATHS = env.list(
+    "TRACSYNC_NAME_PATHS",
+    default=[
+        *("data.pii.display_name", "data.pii.firstname+data.pii.lastname", "traits.name"),
+        *("traits.firstname+traits.lastname", "traits.first_name+traits.last_name"),
+        *("pii.name+pii.surname", "name", "firstname+lastname", "first_name+last_name"),
+    ],
+)
+TRACSYNC_EMAIL_PATHS = env.list(
+    "TRACSYNC_EMAIL_PATHS",
+    default=[
+        *("data.contact.email.main", "data.contact.email.private", "data.contact.email.business"),
+        *("traits.email", "pii.email", "email"),
+    ],
+)
+
+# Of profiles, what whoever may not see personal data does not see; without any it is all of it.
+TRACSYNC_MASKED_PATHS = env.list("TRACSYNC_MASKED_PATHS", default=[])
 
 # What is let in, out and kept.
 TRACSYNC_MAX_DOCUMENT_BYTES = env.int("TRACSYNC_MAX_DOCUMENT_BYTES", default=1_000_000)
@@ -44,6 +73,12 @@ TRACSYNC_ALLOWED_INTERNAL_NETWORKS = env.list("TRACSYNC_ALLOWED_INTERNAL_NETWORK
 TRACSYNC_ATTEMPT_BODIES = env.str("TRACSYNC_ATTEMPT_BODIES", default="asked")
 TRACSYNC_ATTEMPT_DAYS = env.int("TRACSYNC_ATTEMPT_DAYS", default=30)
 TRACSYNC_HISTORY_DAYS = env.int("TRACSYNC_HISTORY_DAYS", default=365)
+TRACSYNC_TRAIL_DAYS = env.int("TRACSYNC_TRAIL_DAYS", default=400)
+
+# API tokens.
+TRACSYNC_TOKEN_DAYS = env.int("TRACSYNC_TOKEN_DAYS", default=90)
+TRACSYNC_MAX_TOKEN_DAYS = env.int("TRACSYNC_MAX_TOKEN_DAYS", default=366)
+TRACSYNC_API_REQUESTS_PER_MINUTE = env.int("TRACSYNC_API_REQUESTS_PER_MINUTE", default=6000)
 
 INSTALLED_APPS = [
     "tracsync.apps.TracsyncConfig",
@@ -62,19 +97,28 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "csp",
     "django_q",
+    "django_guid",
+    "axes",
 ]
 
 MIDDLEWARE = [
+    "django_guid.middleware.guid_middleware",
+    "tracsync.monitoring.request_spans.RequestSpans",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    "tracsync.api.headers.HeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "tracsync.sign_in.middleware.SecondFactorMiddleware",
+    "tracsync.trail.middleware.TrailMiddleware",
     "tracsync.admin.preferences.PreferencesMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
+    "tracsync.api.idempotency.IdempotencyMiddleware",
 ]
 
 ROOT_URLCONF = "tracsync.urls"
@@ -143,6 +187,55 @@ Q_CLUSTER = {
 if not REDIS_URL and DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     Q_CLUSTER["broker_class"] = "tracsync.processes.sqlite_broker.SQLiteBroker"
 
+# What is told unasked, and the links in it.
+_MAIL = env.email("EMAIL_URL")
+EMAIL_BACKEND = _MAIL["BACKEND"]
+EMAIL_HOST, EMAIL_PORT = _MAIL["HOST"], _MAIL["PORT"]
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL["HOST_USER"], _MAIL["HOST_PASSWORD"]
+EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL["USE_TLS"], _MAIL["USE_SSL"]
+EMAIL_FILE_PATH = _MAIL["FILE_PATH"]
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("TRACSYNC_EMAIL_FROM", default="tracsync@localhost")
+TRACSYNC_URL = env.str("TRACSYNC_URL", default="") or (CSRF_TRUSTED_ORIGINS or ["http://localhost:8000"])[0]
+
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+# Ten wrong passwords for a name or from an address, and it waits; what was tried is forgotten as soon.
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # else whoever goes on would lock a name for good
+AXES_LOCKOUT_PARAMETERS = "tracsync.sign_in.throttle.counted_by"
+AXES_CLIENT_IP_CALLABLE = "tracsync.api.callers.counted"
+AXES_LOCKOUT_CALLABLE = "tracsync.admin.error_pages.too_many_sign_ins"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code"]
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+
+TRACSYNC_SECOND_FACTOR = env.choice("TRACSYNC_SECOND_FACTOR", "optional", "superusers", "everybody")
+if TRACSYNC_SECOND_FACTOR != "optional":
+    environment.need("segno", "TRACSYNC_SECOND_FACTOR", extra="second-factor")
+
+# Signing in by an issuer (OpenID Connect).
+TRACSYNC_OIDC_ISSUER = env.issuer("TRACSYNC_OIDC_ISSUER")
+TRACSYNC_OIDC_CLIENT_ID = env.str("TRACSYNC_OIDC_CLIENT_ID", default="")
+TRACSYNC_OIDC_CLIENT_SECRET = env.str("TRACSYNC_OIDC_CLIENT_SECRET", default="")
+TRACSYNC_OIDC_NAME = env.str("TRACSYNC_OIDC_NAME", default="") or urlsplit(TRACSYNC_OIDC_ISSUER).hostname
+TRACSYNC_OIDC_SCOPES = env.str("TRACSYNC_OIDC_SCOPES", default="openid email profile")
+TRACSYNC_OIDC_CREATE = env.bool("TRACSYNC_OIDC_CREATE", default=False)
+TRACSYNC_OIDC_GROUPS_CLAIM = env.str("TRACSYNC_OIDC_GROUPS_CLAIM", default="groups")
+TRACSYNC_OIDC_ROLES = env.pairs("TRACSYNC_OIDC_ROLES")
+TRACSYNC_OIDC_SECOND_FACTOR = env.choice("TRACSYNC_OIDC_SECOND_FACTOR", "here", "issuer")
+TRACSYNC_LOCAL_SIGN_IN = env.choice("TRACSYNC_LOCAL_SIGN_IN", "everybody", "superusers")
+if TRACSYNC_OIDC_ISSUER:
+    environment.need("authlib", "TRACSYNC_OIDC_ISSUER", extra="oidc")
+    environment.need_too("TRACSYNC_OIDC_ISSUER", "TRACSYNC_OIDC_CLIENT_ID", TRACSYNC_OIDC_CLIENT_ID)
+    environment.need_too("TRACSYNC_OIDC_ISSUER", "TRACSYNC_OIDC_CLIENT_SECRET", TRACSYNC_OIDC_CLIENT_SECRET)
+if TRACSYNC_LOCAL_SIGN_IN != "everybody":
+    environment.need_too("TRACSYNC_LOCAL_SIGN_IN", "TRACSYNC_OIDC_ISSUER", TRACSYNC_OIDC_ISSUER)
+
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
@@ -152,12 +245,15 @@ AUTH_PASSWORD_VALIDATORS = [
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["tracsync.api.tokens.BearerAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["tracsync.api.tokens.InScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["tracsync.api.parsers.StrictJSONParser"],
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_FILTER_BACKENDS": [
+        "tracsync.api.tokens.OwnDestination",
+        "django_filters.rest_framework.DjangoFilterBackend",
+    ],
     "DEFAULT_PAGINATION_CLASS": "tracsync.api.pagination.Pages",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "tracsync.api.description.Description",
     "EXCEPTION_HANDLER": "tracsync.api.errors.handle",
     "PAGE_SIZE": 100,
     "UNICODE_JSON": True,
@@ -172,11 +268,16 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": "^.*/v1/",
+    "PREPROCESSING_HOOKS": ["tracsync.api.description.versioned_only"],
     "ENUM_NAME_OVERRIDES": {
         "RatePeriodEnum": "destinations.models.RatePeriod",
         "LeavingEnum": "destinations.models.Destination.Leaving",
         "StateEnum": "destinations.models.ProfileSync.State",
         "JobStateEnum": "tracsync.common.jobs.Job.State",
+        "KindEnum": "destinations.models.Replay.Kind",
+        "NoticeEventEnum": "tracsync.models.Event",
+        "NoticeChannelKindEnum": "tracsync.models.NoticeChannel.Kind",
     },
 }
 
@@ -207,7 +308,10 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "tracsync.admin.error_pages.csrf_failure"
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -223,21 +327,54 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+TRACSYNC_TRACES = env.bool("TRACSYNC_TRACES", default=False)
+if TRACSYNC_TRACES:
+    environment.need("opentelemetry", "TRACSYNC_TRACES", extra="traces")
+
+# Whoever asks may say what the lines of its request are marked with, as nginx does.
+DJANGO_GUID = {
+    "GUID_HEADER_NAME": "X-Request-ID",
+    "RETURN_HEADER": True,
+    "EXPOSE_HEADER": False,
+    "UUID_LENGTH": 32,
+}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {
+        "request": {"()": "django_guid.log_filters.CorrelationId", "correlation_id_field": "request_id"}
+    },
     "formatters": {
-        "line": {
+        "text": {
             "class": "tracsync.common.terminal.LineFormatter",
             "format": "{asctime} {levelname} {name}: {message}",
             "style": "{",
+        },
+        "json": {
+            "()": "tracsync.common.terminal.JsonFormatter",
+            "fmt": "{levelname}{name}{message}{request_id}",
+            "style": "{",
+            "timestamp": "at",
+            "rename_fields": {"levelname": "level", "name": "logger"},
+            "reserved_attrs": [*RESERVED_ATTRS, "request"],  # Django's object, of which the address is a part
+        },
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": env.choice("TRACSYNC_LOG_FORMAT", "text", "json"),
+            "filters": ["request"],
         }
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("TRACSYNC_LOG_LEVEL", default="INFO")},
     "loggers": {
         "django-q": {"level": "WARNING"},
+        "django_guid": {"level": "ERROR"},  # else it tells of each request that it has one
+        "axes": {"level": "WARNING"},
+        "authlib": {"level": "INFO"},  # below it, it tells the secrets of a sign-in
         "pika": {"level": "CRITICAL"},
         "waitress.queue": {"level": "ERROR"},
     },
 }
+
+TRACSYNC_SETTING_FILES = env.files

@@ -1,29 +1,27 @@
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.urls import include, path
 from django.views.generic import RedirectView
 
-from tracsync.api import errors, root
+from tracsync.admin import error_pages
 from tracsync.monitoring import health, metrics
 
-# Profiles come last: their ids may be anything.
-api_urls: list[URLPattern | URLResolver] = [
-    path("", root.Root.as_view(), name="api"),
-    path("schema/", root.Schema.as_view(), name="schema"),
-    path("docs/", root.Docs.as_view(), name="docs"),
-    path("", include("destinations.api.urls")),
-    path("", include("profiles.api")),
-    re_path("", errors.elsewhere),
-]
+admin.autodiscover()
+# Not in the package itself: the site is made of a module in it, before any page can register there.
+from tracsync.admin import tokens, users  # noqa: E402, F401
+from tracsync.admin.notices import channels, incidents, limits  # noqa: E402, F401
+from tracsync.admin.privacy import erasures  # noqa: E402, F401
+from tracsync.admin.trail import entries  # noqa: E402, F401
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
-    path("api/", include(api_urls)),
+    path("api/", include("tracsync.api.urls")),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("metrics", metrics.MetricsView.as_view()),
 ]
 
-handler400 = errors.bad_request
-handler404 = errors.not_found
-handler500 = errors.server_error
+handler400 = error_pages.bad_request
+handler403 = error_pages.forbidden
+handler404 = error_pages.not_found
+handler500 = error_pages.server_error

@@ -2,8 +2,11 @@
 
 import os
 
-from django.core.wsgi import get_wsgi_application
+import django
+
+from tracsync.processes.handler import Handler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tracsync.settings")
 os.umask(0o077)  # what is written, such as the database, is for this user only
-application = get_wsgi_application()
+django.setup(set_prefix=False)
+application = Handler()

@@ -8,8 +8,11 @@ import django_filters
 from django.db.models import QuerySet
 from rest_framework import serializers, viewsets
 
+from destinations.insight.payloads.masking import masked
 from destinations.models import DeliveryAttempt, Operation
-from tracsync.common.filters import Moment, StrictFilters, Whole
+from profiles import personal
+from tracsync.common.rest.filters import IdOrSlug, Moment, StrictFilters, Whole
+from tracsync.common.rest.scopes import DELIVERIES, OfArea
 
 
 class AttemptSerializer(serializers.ModelSerializer[DeliveryAttempt]):
@@ -28,6 +31,13 @@ class FullAttemptSerializer(AttemptSerializer):
     request = serializers.CharField(read_only=True, allow_null=True)
     response = serializers.CharField(read_only=True, allow_null=True)
 
+    def to_representation(self, instance: DeliveryAttempt) -> dict[str, Any]:
+        """For whoever may not see personal data it is how it is built, and no value of it."""
+        shown: dict[str, Any] = super().to_representation(instance)
+        if personal.may_see(self.context["request"].user):
+            return shown
+        return {**shown, **{name: shown[name] and masked(shown[name]) for name in ("request", "response")}}
+
     class Meta(AttemptSerializer.Meta):
         fields = (*AttemptSerializer.Meta.fields, "request", "response")
         read_only_fields = fields
@@ -35,7 +45,7 @@ class FullAttemptSerializer(AttemptSerializer):
 
 class AttemptFilters(StrictFilters):
     profile = django_filters.CharFilter(label="The id of a profile")
-    destination = Whole(label="The id of a destination")
+    destination = IdOrSlug(label="The id or the slug of a destination")
     operation = django_filters.ChoiceFilter(choices=Operation.choices)
     outcome = django_filters.ChoiceFilter(choices=DeliveryAttempt.Outcome.choices)
     code = django_filters.CharFilter(label="The kind of the outcome, such as invalid_field")
@@ -45,10 +55,13 @@ class AttemptFilters(StrictFilters):
     before = Moment(field_name="at", lookup_expr="lt")
 
 
-class AttemptViews(viewsets.ReadOnlyModelViewSet[DeliveryAttempt]):
+class AttemptViews(OfArea, viewsets.ReadOnlyModelViewSet[DeliveryAttempt]):
+    area = DELIVERIES
+    of_destination = "destination"
     queryset = DeliveryAttempt.objects.all()
     filterset_class = AttemptFilters
     ordering = ("-at", "-id")
+    orderings = ("at",)
 
     def get_queryset(self) -> QuerySet[DeliveryAttempt]:
         attempts = super().get_queryset()

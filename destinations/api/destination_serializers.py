@@ -9,11 +9,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.reverse import reverse
 
 from destinations import configuration
-from destinations.api.fields import Object, Reference, StrictModelSerializer
+from destinations.api.fields import Object, Reference, StrictModelSerializer, Tags
 from destinations.configuration import validation
 from destinations.configuration.history import Author
 from destinations.connectors import registry, schemas
@@ -21,6 +22,7 @@ from destinations.connectors.base import ConfigurationError
 from destinations.insight import checking, pace, path_suggestions
 from destinations.insight.destination_status import Kind, find
 from destinations.models import TODAYS, Destination, DestinationVersion, Health, Resource
+from tracsync.common.rest.scopes import own_destination
 
 RESHAPES = ("prerequisites", "mapping", "settings", "on_leave")
 
@@ -81,7 +83,7 @@ class DestinationSerializer(StrictModelSerializer):
     resource = Reference(queryset=Resource.objects.select_related("type"))
     mapping = serializers.JSONField(help_text="How the payload is made of the profile.")
     settings = Object(required=False, help_text="Secrets are masked; a mask that is sent back keeps them.")
-    tags = serializers.JSONField(required=False)
+    tags = Tags(required=False)
     paused = serializers.SerializerMethodField()
     effective_quiet_period = serializers.SerializerMethodField()
     effective_max_wait = serializers.SerializerMethodField()
@@ -100,7 +102,7 @@ class DestinationSerializer(StrictModelSerializer):
     class Meta:
         model = Destination
         fields = (
-            *("id", "name", "description", "resource", "prerequisites", "mapping", "settings"),
+            *("id", "slug", "name", "description", "resource", "prerequisites", "mapping", "settings"),
             *("on_leave", "on_delete"),
             *("quiet_period", "max_wait", "effective_quiet_period", "effective_max_wait"),
             *("concurrency", "effective_concurrency", "rate_limit", "rate_period", "limits"),
@@ -145,6 +147,13 @@ class DestinationSerializer(StrictModelSerializer):
 
     def get_backfill_url(self, destination: Destination) -> str:
         return reverse("destination-backfill", (destination.pk,), request=self.context.get("request"))
+
+    def validate_resource(self, resource: Resource) -> Resource:
+        """Other credentials are what a token for one destination is not for."""
+        is_other = self.instance is not None and self.instance.resource_id != resource.pk
+        if is_other and own_destination(self.context["request"]) is not None:
+            raise PermissionDenied("A token for one destination may not give it another resource")
+        return resource
 
     def create(self, validated_data: dict[str, Any]) -> Destination:
         self.is_reshaped = True

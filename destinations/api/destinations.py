@@ -6,12 +6,14 @@ import dataclasses
 import uuid
 from typing import Any
 
+import django_filters
 from drf_spectacular.utils import extend_schema, extend_schema_field
-from rest_framework import serializers
+from rest_framework import exceptions, serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from destinations.api.audits import AskAuditSerializer, AuditSerializer
 from destinations.api.backfills import BackfillSerializer
 from destinations.api.destination_serializers import (
     DestinationSerializer,
@@ -20,23 +22,35 @@ from destinations.api.destination_serializers import (
     author,
 )
 from destinations.api.fields import StrictSerializer, checked
-from destinations.api.revisions import RevisionedViews, described
+from destinations.api.revisions import NAMED, RevisionedViews, described
 from destinations.configuration import target_fields
 from destinations.connectors.base import ConnectorError
 from destinations.insight import preview, reasons
 from destinations.insight.payloads import held
 from destinations.models import Destination
 from destinations.notation import NotationError
-from destinations.operations import actions, backfill
-from profiles import documents
+from destinations.operations import actions, audit, backfill
+from profiles import documents, personal
 from profiles.models import Profile
-from tracsync.common.filters import StrictFilters, TrueFalse, Whole
+from tracsync.common import trail
+from tracsync.common.rest.filters import Contains, IdOrSlug, StrictFilters, TrueFalse
+from tracsync.common.rest.scopes import DELIVERIES, OPERATIONS, PROFILES
+from tracsync.common.trail import Action
 
 
 class DestinationFilters(StrictFilters):
-    resource = Whole(label="The id of a resource")
+    name = django_filters.CharFilter(label="The whole name")
+    slug = django_filters.CharFilter()
+    search = Contains("name", "slug", label="What the name or the slug contains, whatever its case")
+    resource = IdOrSlug(label="The id or the slug of a resource")
     enabled = TrueFalse()
     paused = TrueFalse(field_name="paused_at", lookup_expr="isnull", exclude=True)
+
+
+def _need_to_see(request: Request) -> None:
+    """Raises PermissionDenied for whoever may not know what profiles say."""
+    if not personal.may_see(request.user):
+        raise exceptions.PermissionDenied("The owner of this token may not see personal data")
 
 
 @extend_schema_field({"oneOf": [{"type": "string"}, {"type": "object", "additionalProperties": {}}]})
@@ -48,6 +62,7 @@ class AnyProfile(serializers.Field[Any, Any, Any, Any]):
             return documents.with_id(data)
         if not isinstance(data, str):
             raise serializers.ValidationError("Send the id of a profile, or a document.")
+        _need_to_see(self.context["request"])
         profile = Profile.objects.filter(pk=documents.check_id(data)).first()
         if profile is None:
             raise serializers.ValidationError("There is no profile with this id.")
@@ -85,6 +100,7 @@ class TrialSerializer(serializers.Serializer[Any]):
     duration = serializers.FloatField(help_text="Seconds.")
 
 
+READS_PROFILES = (f"{PROFILES}:read",)
 NOT_SENT = preview.Trial(False, "not_sent", "", None, "", "", 0.0)
 
 
@@ -166,9 +182,11 @@ class DestinationViews(RevisionedViews[Destination]):
     serializer_class = DestinationSerializer
     filterset_class = DestinationFilters
     ordering = ("pk",)
+    orderings = NAMED
+    of_destination = "pk"
 
     @extend_schema(request=TryProfileSerializer, responses=PreviewSerializer)
-    @action(detail=True, methods=["post"])
+    @action(detail=True, methods=["post"], also=READS_PROFILES)
     def preview(self, request: Request, pk: str) -> Response:
         """What would be sent for a profile, and why or why not. Sends nothing."""
         destination = self.get_object()
@@ -176,11 +194,12 @@ class DestinationViews(RevisionedViews[Destination]):
         return Response(dataclasses.asdict(preview.preview(destination, document)))
 
     @extend_schema(request=TryProfileSerializer, responses=TrialSerializer)
-    @action(detail=True, methods=["post"])
+    @action(detail=True, methods=["post"], also=READS_PROFILES)
     def test(self, request: Request, pk: str) -> Response:
         """Send a profile for real with the test credentials, whatever the prerequisites say."""
         destination = self.get_object()
         document = checked(TryProfileSerializer, request)["profile"]
+        trail.note(Action.TESTED, destination)
         try:
             trial = preview.send_test(destination, document, f"test:{uuid.uuid4()}")
         except (ConnectorError, NotationError) as error:
@@ -191,15 +210,29 @@ class DestinationViews(RevisionedViews[Destination]):
         return Response(dataclasses.asdict(trial))
 
     @extend_schema(request=AskBackfillSerializer, responses={202: BackfillSerializer})
-    @action(detail=True, methods=["post"])
+    @action(detail=True, methods=["post"], area=OPERATIONS)
     def backfill(self, request: Request, pk: str) -> Response:
         """Bring all profiles, or those changed since a moment, up to date."""
         destination = self.get_object()
         asked = backfill.request(destination, checked(AskBackfillSerializer, request).get("changed_since"))
         return Response(BackfillSerializer(asked).data, status=202)
 
+    @extend_schema(request=AskAuditSerializer, responses={202: AuditSerializer})
+    @action(detail=True, methods=["post"], area=OPERATIONS)
+    def audit(self, request: Request, pk: str) -> Response:
+        """Compare what the other system holds with what the mapping makes now, and send again what differs.
+
+        Where it cannot be asked, a replay with `over` sends everything again, evenly over a time.
+        """
+        destination, asked = self.get_object(), checked(AskAuditSerializer, request)
+        try:
+            begun = audit.request(destination, asked.get("sample"), asked["heal"])
+        except audit.NotReadable as error:
+            raise serializers.ValidationError({"detail": str(error)}) from None
+        return Response(AuditSerializer(begun).data, status=202)
+
     @extend_schema(responses=BackfillSerializer(many=True), filters=False)
-    @action(detail=True, filterset_class=None, ordering=("-pk",))
+    @action(detail=True, filterset_class=None, ordering=("-pk",), orderings=(), area=OPERATIONS)
     def backfills(self, request: Request, pk: str) -> Response:
         """Its backfills and how far they are, newest first."""
         backfills: Any = self.get_object().backfills.all()
@@ -207,7 +240,7 @@ class DestinationViews(RevisionedViews[Destination]):
         return self.get_paginated_response(BackfillSerializer(page, many=True).data)
 
     @extend_schema(responses=VersionSerializer(many=True), filters=False)
-    @action(detail=True, filterset_class=None, ordering=("-pk",))
+    @action(detail=True, filterset_class=None, ordering=("-pk",), orderings=())
     def versions(self, request: Request, pk: str) -> Response:
         """What it was from each change on, and who changed it; newest first."""
         found: Any = self.get_object().versions.all()
@@ -215,7 +248,7 @@ class DestinationViews(RevisionedViews[Destination]):
         return self.get_paginated_response(VersionSerializer(page, many=True).data)
 
     @extend_schema(parameters=[WhyNotSerializer], responses=RankingSerializer, filters=False)
-    @action(detail=True, filterset_class=None)
+    @action(detail=True, filterset_class=None, area=DELIVERIES)
     def reasons(self, request: Request, pk: str) -> Response:
         """Why profiles are not there as of now: reasons by code and field, the most frequent first."""
         asked = WhyNotSerializer(data=request.query_params.dict())
@@ -241,10 +274,11 @@ class DestinationViews(RevisionedViews[Destination]):
         return Response(_fields(destination))
 
     @extend_schema(request=StoredProfileSerializer, responses=HeldSerializer)
-    @action(detail=True, methods=["post"])
+    @action(detail=True, methods=["post"], area=DELIVERIES, also=READS_PROFILES)
     def read(self, request: Request, pk: str) -> Response:
         """Ask the other system what it holds of a profile now. Nothing is changed there."""
         destination = self.get_object()
+        _need_to_see(request)
         asked = documents.check_id(checked(StoredProfileSerializer, request)["profile"])
         profile = Profile.objects.filter(pk=asked).first()
         if profile is None:
@@ -252,7 +286,7 @@ class DestinationViews(RevisionedViews[Destination]):
         return Response(HeldSerializer(held.look(destination, profile)).data)
 
     @extend_schema(request=None, responses=DestinationSerializer)
-    @action(detail=True, methods=["post"])
+    @action(detail=True, methods=["post"], area=OPERATIONS)
     def pause(self, request: Request, pk: str) -> Response:
         """Send nothing until it is resumed; what is waiting is kept."""
         destination = self.get_object()
@@ -260,7 +294,7 @@ class DestinationViews(RevisionedViews[Destination]):
         return Response(self.get_serializer(destination).data)
 
     @extend_schema(request=None, responses=DestinationSerializer)
-    @action(detail=True, methods=["post"])
+    @action(detail=True, methods=["post"], area=OPERATIONS)
     def resume(self, request: Request, pk: str) -> Response:
         """Send what is waiting by now."""
         actions.resume(self.get_object(), by=author(request))

@@ -13,9 +13,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from destinations.configuration import catalogue
-from destinations.connectors import base, introduction, registry
+from destinations.connectors import capabilities, introduction, registry
 from destinations.models import Extension
-from tracsync.common.filters import StrictFilters, TrueFalse
+from tracsync.common.rest.filters import Contains, StrictFilters, TrueFalse
+from tracsync.common.rest.scopes import CONFIGURATION, OfArea
 
 
 @extend_schema_field({"type": "object", "nullable": True, "additionalProperties": {}})
@@ -86,12 +87,14 @@ class ExtensionSerializer(serializers.ModelSerializer[Extension]):
 
     def get_version(self, extension: Extension) -> int | None:
         connector = registry.find(extension.slug)
-        return None if connector is None else base.version(connector)
+        return None if connector is None else capabilities.version(connector)
 
     @extend_schema_field(PresetSerializer(many=True, allow_null=True))
     def get_presets(self, extension: Extension) -> Any:
         connector = registry.find(extension.slug)
-        return None if connector is None else PresetSerializer(base.presets(connector), many=True).data
+        if connector is None:
+            return None
+        return PresetSerializer(capabilities.presets(connector), many=True).data
 
     def get_release(self, extension: Extension) -> str:
         return found.release if (found := registry.origin(extension.slug)) else ""
@@ -107,14 +110,17 @@ class ExtensionSerializer(serializers.ModelSerializer[Extension]):
 
 
 class ExtensionFilters(StrictFilters):
+    search = Contains("name", "slug", label="What the name or the slug contains, whatever its case")
     type = django_filters.CharFilter(label="destination")
     installed = TrueFalse(field_name="installed_at", lookup_expr="isnull", exclude=True)
 
 
-class ExtensionViews(viewsets.ReadOnlyModelViewSet[Extension]):
+class ExtensionViews(OfArea, viewsets.ReadOnlyModelViewSet[Extension]):
+    area = CONFIGURATION
     queryset = Extension.objects.all()
     serializer_class = ExtensionSerializer
     filterset_class = ExtensionFilters
+    orderings = ("slug", "name")
     lookup_value_regex = r"[-\w]+"
 
     @extend_schema(request=None, responses=ExtensionSerializer)
@@ -123,7 +129,7 @@ class ExtensionViews(viewsets.ReadOnlyModelViewSet[Extension]):
         """Let resources use it."""
         return self._answer(catalogue.install, pk)
 
-    @extend_schema(request=None, responses={200: ExtensionSerializer, 409: None})
+    @extend_schema(request=None, responses=ExtensionSerializer)
     @action(detail=True, methods=["post"])
     def uninstall(self, request: Request, pk: str) -> Response:
         """Take it away; refused while resources use it."""
@@ -133,4 +139,4 @@ class ExtensionViews(viewsets.ReadOnlyModelViewSet[Extension]):
         try:
             return Response(self.get_serializer(change(slug)).data)
         except Extension.DoesNotExist:
-            raise Http404("No extension has this name; GET /api/extensions/ lists them") from None
+            raise Http404("No extension has this name; GET /api/v1/extensions/ lists them") from None

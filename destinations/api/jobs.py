@@ -15,8 +15,9 @@ from rest_framework.response import Response
 
 from destinations.insight.explain import HEAVY
 from destinations.operations import progress
-from tracsync.common.filters import StrictFilters, Whole
 from tracsync.common.jobs import Job
+from tracsync.common.rest.filters import Contains, IdOrSlug, StrictFilters
+from tracsync.common.rest.scopes import OPERATIONS, OfArea
 
 State = Job.State
 PACE = ("state", "summary", "total", "done", "percent", "rate", "seconds_left")
@@ -45,7 +46,8 @@ class JobSerializer(serializers.ModelSerializer[Any]):
 
 
 class JobFilters(StrictFilters):
-    destination = Whole(label="The id of a destination")
+    destination = IdOrSlug(label="The id or the slug of a destination")
+    search = Contains("destination__name", label="What the destination's name contains, whatever its case")
     state = django_filters.ChoiceFilter(choices=State.choices, method="in_state")
 
     def in_state(self, jobs: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
@@ -55,9 +57,12 @@ class JobFilters(StrictFilters):
         return jobs.filter(**{"finished_at__isnull": not ended, f"{column}__isnull": is_null})
 
 
-class JobViews(viewsets.ReadOnlyModelViewSet[Any]):
+class JobViews(OfArea, viewsets.ReadOnlyModelViewSet[Any]):
+    area = OPERATIONS
+    of_destination = "destination"
     filterset_class = JobFilters
     ordering = ("-pk",)
+    orderings = ("id", "created_at")
 
     def get_queryset(self) -> QuerySet[Any]:
         jobs: QuerySet[Any] = super().get_queryset()

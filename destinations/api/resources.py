@@ -15,17 +15,20 @@ from rest_framework.response import Response
 
 from destinations import configuration
 from destinations.api.destination_serializers import author
-from destinations.api.fields import Object, StrictModelSerializer, StrictSerializer, checked
-from destinations.api.revisions import RevisionedViews, described
+from destinations.api.fields import Object, StrictModelSerializer, StrictSerializer, Tags, checked
+from destinations.api.revisions import NAMED, RevisionedViews, described
 from destinations.configuration import validation
 from destinations.connectors import registry, schemas
 from destinations.connectors.base import ConfigurationError, ConnectorError
 from destinations.insight import preview
-from destinations.models import TODAYS, Extension, Resource
+from destinations.models import TODAYS, Extension, Resource, ResourceVersion
 from destinations.sync.tokens import state as token_state
 from destinations.sync.tokens.state import State
+from tracsync.common import trail
 from tracsync.common.encryption import UndecryptableValue, get_readable
-from tracsync.common.filters import StrictFilters, TrueFalse
+from tracsync.common.places import PlacedError
+from tracsync.common.rest.filters import Contains, StrictFilters, TrueFalse
+from tracsync.common.trail import Action
 
 SETS = ("production", "test")
 
@@ -46,7 +49,7 @@ class ResourceSerializer(StrictModelSerializer):
     type = serializers.SlugRelatedField(
         slug_field="slug",
         queryset=Extension.objects.all(),
-        error_messages={"does_not_exist": "There is no such extension; GET /api/extensions/ lists them."},
+        error_messages={"does_not_exist": "There is no such extension; GET /api/v1/extensions/ lists them."},
     )
     credentials = CredentialsSerializer(
         write_only=True,
@@ -54,12 +57,12 @@ class ResourceSerializer(StrictModelSerializer):
         help_text="PUT replaces each set that is sent, PATCH merges into it; null removes a field.",
     )
     credentials_set = serializers.SerializerMethodField()
-    tags = serializers.JSONField(required=False)
+    tags = Tags(required=False)
 
     class Meta:
         model = Resource
         fields = (
-            *("id", "name", "type", "credentials", "credentials_set"),
+            *("id", "slug", "name", "type", "credentials", "credentials_set"),
             *("concurrency", "rate_limit", "rate_period"),
             *("test_concurrency", "test_rate_limit", "test_rate_period"),
             *("enabled", "tags", "revision", "created_at", "updated_at"),
@@ -98,7 +101,7 @@ class ResourceSerializer(StrictModelSerializer):
         try:
             validation.check_resource(resource, entered=credentials)
         except ValidationError as error:
-            raise serializers.ValidationError(_as_sent(error)) from None
+            raise _as_sent(error) from None
         configuration.save(resource, by=author(self.context["request"]))
         return resource
 
@@ -109,14 +112,21 @@ class ResourceSerializer(StrictModelSerializer):
         return {name: value for name, value in {**kept, **sent}.items() if value is not None}
 
 
-def _as_sent(error: ValidationError) -> dict[str, Any]:
+def _as_sent(error: ValidationError) -> ValidationError:
     """The two sets are one field here."""
-    messages: dict[str, Any] = error.message_dict
-    sets = {name: messages.pop(name) for name in SETS if name in messages}
-    return {**messages, **({"credentials": sets} if sets else {})}
+    by_field: dict[str, Any] = {**error.error_dict}
+    in_sets: list[Any] = []
+    for name in SETS:
+        for one in by_field.pop(name, ()):
+            path = one.path if isinstance(one, PlacedError) else (name,)
+            in_sets += [PlacedError(sentence, ("credentials", *path)) for sentence in one.messages]
+    return ValidationError({**by_field, **({"credentials": in_sets} if in_sets else {})})
 
 
 class ResourceFilters(StrictFilters):
+    name = django_filters.CharFilter(label="The whole name")
+    slug = django_filters.CharFilter()
+    search = Contains("name", "slug", label="What the name or the slug contains, whatever its case")
     type = django_filters.CharFilter(label="The slug of an extension")
     enabled = TrueFalse()
 
@@ -147,6 +157,26 @@ class AuthorisationSerializer(serializers.Serializer[Any]):
     test = TokenStateSerializer()
 
 
+class ResourceVersionSerializer(serializers.ModelSerializer[ResourceVersion]):
+    """`by`: a user's name or what else changed it. `content` holds no credentials but the names of those that
+    were set."""
+
+    content = serializers.SerializerMethodField()
+
+    class Meta:
+        model = ResourceVersion
+        fields = ("number", "at", "by", "content", "secrets_changed")
+        read_only_fields = fields
+
+    @extend_schema_field({"type": "object", "additionalProperties": {}})
+    def get_content(self, version: ResourceVersion) -> dict[str, Any]:
+        blank: tuple[Any, ...] = ("", None, [], {})
+        content = dict(version.content)
+        sets = {name: content.pop(name) for name in SETS}
+        named = {name: [key for key in of if of[key] not in blank] for name, of in sets.items()}
+        return {**content, "credentials_set": named}
+
+
 class ConnectionSerializer(serializers.Serializer[Any]):
     ok = serializers.BooleanField()
     message = serializers.CharField(help_text="What happened, in words.")
@@ -157,6 +187,8 @@ class ResourceViews(RevisionedViews[Resource]):
     queryset = Resource.objects.select_related("type")
     serializer_class = ResourceSerializer
     filterset_class = ResourceFilters
+    ordering = ("pk",)
+    orderings = NAMED
 
     def get_object(self) -> Resource:
         """Credentials that no key opens any more are empty: they can be sent again."""
@@ -170,8 +202,16 @@ class ResourceViews(RevisionedViews[Resource]):
     def authorisation(self, request: Request, pk: str) -> Response:
         """Whether its access tokens can be renewed, or a person has to authorise it."""
         resource = self.get_object()
-        known = {name: token_state.of(resource, name == "test") for name in SETS}
+        known = {name: token_state.read(resource, name == "test") for name in SETS}
         return Response(AuthorisationSerializer(known).data)
+
+    @extend_schema(responses=ResourceVersionSerializer(many=True), filters=False)
+    @action(detail=True, filterset_class=None, ordering=("-pk",), orderings=())
+    def versions(self, request: Request, pk: str) -> Response:
+        """What it was from each change on, and who changed it; newest first."""
+        found: Any = self.get_object().versions.all()
+        page: Any = self.paginate_queryset(found)
+        return self.get_paginated_response(ResourceVersionSerializer(page, many=True).data)
 
     @extend_schema(request=WhichCredentialsSerializer, responses=ConnectionSerializer)
     @action(detail=True, methods=["post"])
@@ -181,6 +221,7 @@ class ResourceViews(RevisionedViews[Resource]):
         use_test = checked(WhichCredentialsSerializer, request)["credentials"] == "test"
         if use_test and not resource.test:
             return Response({"ok": False, "message": "There are no test credentials"})
+        trail.note(Action.TESTED, resource)
         try:
             return Response({"ok": True, "message": preview.check(resource, use_test)})
         except ConnectorError as error:

@@ -7,20 +7,27 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from django.db import transaction
 from django.utils.http import parse_etags
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
-from rest_framework import serializers, viewsets
+from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 
+from destinations.api.fields import is_number
 from destinations.configuration import revisions
 from destinations.models import Destination, Resource
-from tracsync.common.preconditions import IF_MATCH, PreconditionFailed, etag, expected
+from tracsync.common.rest.editing import EditedViews, preconditions
+from tracsync.common.rest.preconditions import PreconditionFailed, etag
+from tracsync.common.rest.problem import ProblemSerializer
+from tracsync.common.rest.scopes import CONFIGURATION, OfArea
 
-ETAG = OpenApiParameter(
-    "ETag", str, OpenApiParameter.HEADER, description="The revision, for If-Match.", response=True
+ID_OR_SLUG = OpenApiParameter(
+    "id",
+    {"oneOf": [{"type": "integer"}, {"type": "string"}]},
+    OpenApiParameter.PATH,
+    description="The id, or the slug.",
 )
+
+NAMED = ("id", "name", "slug", "created_at", "updated_at")  # what lists are ordered by
 
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 
@@ -36,10 +43,9 @@ class EditSerializer(serializers.Serializer[Any]):
     )
 
 
-class StaleSerializer(serializers.Serializer[Any]):
+class StaleProblemSerializer(ProblemSerializer):
     """It has another revision than If-Match names, and nothing was changed."""
 
-    detail = serializers.CharField()
     revision = serializers.IntegerField(help_text="What it is at now.")
     edits = EditSerializer(many=True, help_text="What others have edited since, oldest first.")
 
@@ -51,41 +57,32 @@ class StaleRevision(PreconditionFailed):
         named = [int(number) for number in numbers if _NUMBER.fullmatch(number)]
         edits = revisions.edits_since(row, max(named)) if named else []
         told = [dataclasses.asdict(edit) for edit in edits]
-        said = {"detail": self.default_detail, "revision": row.revision, "edits": told}
-        self.detail = StaleSerializer(said).data
+        self.members = {"revision": row.revision, "edits": EditSerializer(told, many=True).data}
 
 
-class RevisionedViews(viewsets.ModelViewSet[Row]):
-    """Changes are made under a lock: who edits or pauses it meanwhile is not overruled."""
+class RevisionedViews(OfArea, EditedViews[Row]):
+    area = CONFIGURATION
 
-    unique_keys = True  # of the JSON that is sent
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self._find_by_slug()
 
-    def get_object(self) -> Row:
-        row: Row = self.as_expected(super().get_object())
-        return row
-
-    def as_expected(self, row: Any) -> Any:
-        """Raises StaleRevision for a change that is meant for another revision."""
-        is_change = self.request.method in ("PUT", "PATCH", "DELETE")
-        if is_change and not expected(self.request)(row.revision):
-            raise StaleRevision(row, self.request.headers.get("If-Match", ""))
-        return row
-
-    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        with transaction.atomic():
-            self._lock()
-            return super().update(request, *args, **kwargs)
-
-    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        with transaction.atomic():
-            self._lock()
-            return super().destroy(request, *args, **kwargs)
-
-    def _lock(self) -> None:
+    def _find_by_slug(self) -> None:
+        """Addresses take a slug in place of an id."""
         views: Any = self
-        views.queryset = views.queryset.select_for_update(of=("self",))
+        asked = self.kwargs.get("pk", "0")
+        if not is_number(asked):
+            found = views.queryset.model.objects.filter(slug=asked.replace("\0", ""))
+            self.kwargs["pk"] = str(found.values_list("pk", flat=True).first() or 0)
+
+    def tag(self, row: Row) -> str:
+        return str(row.revision)
+
+    def stale(self, row: Row) -> PreconditionFailed:
+        return StaleRevision(row, self.request.headers.get("If-Match", ""))
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Acts answer with the row, too; a change that is refused with the revision of now."""
         response = super().finalize_response(request, response, *args, **kwargs)
         if isinstance(response.data, dict) and "revision" in response.data:
             response["ETag"] = etag(response.data["revision"])
@@ -94,11 +91,12 @@ class RevisionedViews(viewsets.ModelViewSet[Row]):
 
 def described(serializer: type[serializers.BaseSerializer[Any]]) -> Callable[[Views], Views]:
     """For views that answer with this serializer: their preconditions in the description of the API."""
-    change = extend_schema(parameters=[IF_MATCH, ETAG], responses={200: serializer, 412: StaleSerializer})
-    decorate: Any = extend_schema_view(
-        retrieve=extend_schema(parameters=[ETAG]),
-        update=change,
-        partial_update=change,
-        destroy=extend_schema(parameters=[IF_MATCH], responses={204: None, 412: StaleSerializer}),
-    )
+    described = preconditions(serializer, StaleProblemSerializer)
+
+    def decorate(views: Any) -> Any:
+        acts = [act.__name__ for act in views.get_extra_actions() if act.detail]
+        of_one = [name for name in described if name != "create"]
+        named = dict.fromkeys((*of_one, *acts), extend_schema(parameters=[ID_OR_SLUG]))
+        return extend_schema_view(**named)(extend_schema_view(**described)(views))
+
     return decorate

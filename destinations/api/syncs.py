@@ -22,7 +22,9 @@ from destinations.operations import replay as replays
 from profiles.api import id_parameter
 from profiles.documents import check_id
 from profiles.models import Profile
-from tracsync.common.filters import Moment, StrictFilters, TrueFalse, Whole
+from profiles.search import finding
+from tracsync.common.rest.filters import IdOrSlug, Moment, StrictFilters, TrueFalse
+from tracsync.common.rest.scopes import DELIVERIES, NOT_ABOUT_DESTINATIONS, OfArea, own_destination
 
 # All that the sentence about a row needs.
 SYNCS = (
@@ -51,13 +53,18 @@ class SyncSerializer(serializers.ModelSerializer[ProfileSync]):
 
 class SyncFilters(StrictFilters):
     profile = django_filters.CharFilter(label="The id of a profile")
-    destination = Whole(label="The id of a destination")
+    search = django_filters.CharFilter(method="found", label="The profile's, as in the list of profiles")
+    destination = IdOrSlug(label="The id or the slug of a destination")
     state = django_filters.ChoiceFilter(choices=ProfileSync.State.choices)
     owed = TrueFalse(field_name="due_at", lookup_expr="isnull", exclude=True)
     due_before = Moment(field_name="due_at", lookup_expr="lte")
     code = django_filters.CharFilter(label="The kind of the last error, such as invalid_field")
     field = django_filters.CharFilter(label="What the last error is about")
     has_error = TrueFalse(field_name="last_error", lookup_expr="exact", method="with_error")
+
+    def found(self, syncs: QuerySet[ProfileSync], name: str, value: str) -> QuerySet[ProfileSync]:
+        profiles = Profile.with_deleted.filter(finding.matching(value, syncs.db)).order_by()
+        return syncs.filter(profile__in=profiles.values("pk"))
 
     def with_error(self, syncs: QuerySet[ProfileSync], name: str, value: bool) -> QuerySet[ProfileSync]:
         return syncs.exclude(last_error="") if value else syncs.filter(last_error="")
@@ -66,6 +73,7 @@ class SyncFilters(StrictFilters):
 class WhichSyncsSerializer(StrictSerializer):
     """At least one of them, so that nothing is sent everywhere by mistake."""
 
+    needs_some = True
     profile = Text(required=False)
     destination = Reference(queryset=Destination.objects.all(), required=False)
     state = serializers.ChoiceField(ProfileSync.State.choices, required=False)
@@ -90,28 +98,33 @@ Replayed = inline_serializer(
 )
 
 
-class SyncViews(viewsets.ReadOnlyModelViewSet[ProfileSync]):
+class SyncViews(OfArea, viewsets.ReadOnlyModelViewSet[ProfileSync]):
+    area = DELIVERIES
+    of_destination = "destination"
+    narrows = True
     queryset = SYNCS
     serializer_class = SyncSerializer
     filterset_class = SyncFilters
     ordering = ("profile_id", "pk")  # a destination's rows are spread evenly over profiles, not over pks
+    orderings = ("profile", "id")
 
     @extend_schema(request=None, responses={202: SyncSerializer})
     @action(detail=True, methods=["post"])
     def replay(self, request: Request, pk: str) -> Response:
         """Send it again now, even if it is unchanged or was rejected."""
         sync = self.get_object()
-        actions.replay(ProfileSync.objects.filter(pk=sync.pk))
+        actions.send_one(sync, again=True)
         return Response(self.get_serializer(self.get_object()).data, status=202)
 
-    @extend_schema(
-        operation_id="api_syncs_replay_many", request=WhichSyncsSerializer, responses={202: Replayed}
-    )
+    @extend_schema(operation_id="syncs_replay_many", request=WhichSyncsSerializer, responses={202: Replayed})
     @action(detail=False, methods=["post"], url_path="replay", url_name="replay-many")
     def replay_many(self, request: Request) -> Response:
         """Send all that match again: a few now, many by replays that can be watched and held up."""
         which = checked(WhichSyncsSerializer, request)
-        asked = replays.request(selection.read_request(WhichSyncsSerializer(which).data))
+        chosen = WhichSyncsSerializer(which).data
+        if (only := own_destination(request)) is not None:
+            chosen["destination"] = only
+        asked = replays.request(selection.read_request(chosen))
         return Response({"replayed": asked.count, "replays": [job.pk for job in asked.jobs]}, status=202)
 
 
@@ -121,8 +134,12 @@ class ProspectSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(source="text")
 
 
-class ProfileSyncs(APIView):
+class ProfileSyncs(OfArea, APIView):
+    area = DELIVERIES
+    of_destination = NOT_ABOUT_DESTINATIONS  # it keeps to one itself
+
     @extend_schema(
+        operation_id="profiles_syncs",
         parameters=[id_parameter],
         responses=inline_serializer(
             "ProfileSyncs",
@@ -140,6 +157,10 @@ class ProfileSyncs(APIView):
     def get(self, request: Request, id: str) -> Response:
         """A profile's state at every destination, and when changes that are not settled will be sent."""
         profile = get_object_or_404(Profile.with_deleted.defer("document"), pk=check_id(id))
+        syncs, prospects = SYNCS.filter(profile=profile), explain.prospects(profile)
+        if (only := own_destination(request)) is not None:
+            syncs = syncs.filter(destination=only)
+            prospects = [one for one in prospects if one.destination.pk == only]
         return Response(
             {
                 "profile": profile.pk,
@@ -147,8 +168,8 @@ class ProfileSyncs(APIView):
                 "deleted_at": profile.deleted_at,
                 "deleted_by": profile.deleted_by,
                 "settled": profile.is_settled,
-                "syncs": SyncSerializer(SYNCS.filter(profile=profile), many=True).data,
-                "prospects": ProspectSerializer(explain.prospects(profile), many=True).data,
+                "syncs": SyncSerializer(syncs, many=True).data,
+                "prospects": ProspectSerializer(prospects, many=True).data,
             }
         )
 
@@ -157,8 +178,12 @@ class WhereToSerializer(StrictSerializer):
     destination = Reference(queryset=Destination.objects.all(), required=False)
 
 
-class ProfileSyncNow(APIView):
+class ProfileSyncNow(OfArea, APIView):
+    area = DELIVERIES
+    of_destination = NOT_ABOUT_DESTINATIONS  # it keeps to one itself
+
     @extend_schema(
+        operation_id="profiles_sync",
         parameters=[id_parameter],
         request=WhereToSerializer,
         responses={202: inline_serializer("Requested", {"requested": serializers.IntegerField()})},
@@ -167,5 +192,8 @@ class ProfileSyncNow(APIView):
         """Send a profile now, without waiting for its changes to end: to one destination, or to all."""
         profile = get_object_or_404(Profile, pk=check_id(id))
         destination = checked(WhereToSerializer, request).get("destination")
-        destinations = [destination] if destination else list(Destination.objects.filter(enabled=True))
+        enabled = Destination.objects.filter(enabled=True)
+        if (only := own_destination(request)) is not None:
+            enabled = enabled.filter(pk=only)
+        destinations = [destination] if destination else list(enabled)
         return Response({"requested": actions.sync_now(profile, destinations)}, status=202)

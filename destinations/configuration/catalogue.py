@@ -69,8 +69,8 @@ def problem(extension: Extension) -> str:
 def refresh(**_: Any) -> None:
     """The catalogue lists every connector that is installed on this machine; only what changed is written."""
     known = Extension.objects.in_bulk()
-    for connector in registry.all_connectors():
-        said = {"name": connector.name, "description": connector.description}
-        row = known.get(connector.slug)
-        if row is None or (row.name, row.description) != (connector.name, connector.description):
-            Extension.objects.update_or_create(slug=connector.slug, defaults=said)
+    for slug, name, description in registry.titles():
+        row = known.get(slug)
+        if row is None or (row.name, row.description) != (name, description):
+            said = {"name": name, "description": description}
+            Extension.objects.update_or_create(slug=slug, defaults=said)

@@ -10,16 +10,18 @@ from django.conf import settings
 from django.core import checks
 
 from destinations.connectors import registry
+from profiles import names
 from tracsync.common import encryption
-
-TAG = "tracsync"  # of these; what looks at pages is Django's
+from tracsync.common.terminal import OWN_CHECKS
 
 
 def register() -> None:
-    checks.register(check_keys, TAG)
-    checks.register(check_numbers, TAG)
-    checks.register(check_files, TAG)
-    checks.register(check_connectors, TAG)
+    checks.register(check_keys, OWN_CHECKS)
+    checks.register(check_numbers, OWN_CHECKS)
+    checks.register(check_paths, OWN_CHECKS)
+    checks.register(check_files, OWN_CHECKS)
+    checks.register(check_connectors, OWN_CHECKS)
+    checks.register(check_email, OWN_CHECKS, deploy=True)
 
 
 def check_keys(**_: Any) -> list[checks.CheckMessage]:
@@ -34,7 +36,10 @@ def check_numbers(**_: Any) -> list[checks.CheckMessage]:
     errors: list[checks.CheckMessage] = []
     if settings.TRACSYNC_QUIET_PERIOD < 0:
         errors.append(checks.Error("TRACSYNC_QUIET_PERIOD must not be negative", id="tracsync.E002"))
-    for name in ("TRACSYNC_CONCURRENCY", "TRACSYNC_BATCH_SIZE", "TRACSYNC_WORKERS", "TRACSYNC_WEB_PROCESSES"):
+    for name in (
+        *("TRACSYNC_CONCURRENCY", "TRACSYNC_BATCH_SIZE", "TRACSYNC_WORKERS", "TRACSYNC_WEB_PROCESSES"),
+        *("TRACSYNC_TOKEN_DAYS", "TRACSYNC_MAX_TOKEN_DAYS"),
+    ):
         if getattr(settings, name) < 1:
             errors.append(checks.Error(f"{name} must be at least 1", id="tracsync.E003"))
     if settings.TRACSYNC_ATTEMPT_BODIES not in ("none", "asked", "failed", "all"):
@@ -43,9 +48,28 @@ def check_numbers(**_: Any) -> list[checks.CheckMessage]:
     return errors
 
 
+def check_paths(**_: Any) -> list[checks.CheckMessage]:
+    errors: list[checks.CheckMessage] = []
+    for name in ("TRACSYNC_NAME_PATHS", "TRACSYNC_EMAIL_PATHS", "TRACSYNC_MASKED_PATHS"):
+        for path in getattr(settings, name):
+            try:
+                names.parse(path)
+            except ValueError as error:
+                errors.append(checks.Error(f"{name}: {error}", id="tracsync.E005"))
+    return errors
+
+
 def check_connectors(**_: Any) -> list[checks.CheckMessage]:
     """A file that cannot be used holds up its own destinations, and no start."""
     return [checks.Warning(problem, id="tracsync.W002") for problem in registry.problems()]
+
+
+def check_email(**_: Any) -> list[checks.CheckMessage]:
+    """Only told by `check --deploy`: a choice, and no mistake."""
+    if settings.EMAIL_BACKEND != "django.core.mail.backends.dummy.EmailBackend":
+        return []
+    text = "e-mail is off: nobody is told by it when a destination breaks"
+    return [checks.Info(text, hint="set EMAIL_URL, see docs/notices.md", id="tracsync.I001")]
 
 
 def check_files(**_: Any) -> list[checks.CheckMessage]:

@@ -14,8 +14,9 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models import Q, QuerySet
 
 APPS = ("destinations", "profiles")
+NOTICES = ("incident", "notice", "noticechannel", "noticelimits")  # of tracsync itself
 VIEWER, OPERATOR, EDITOR = "Viewer", "Operator", "Editor"
-OPERATES = ("operate_destination", "change_profilesync")
+OPERATES = ("operate_destination", "change_profilesync", "change_incident", "see_personal_data")
 
 
 def make_missing(**_: Any) -> None:
@@ -23,7 +24,7 @@ def make_missing(**_: Any) -> None:
     wanted = [name for name in (VIEWER, OPERATOR, EDITOR) if not Group.objects.filter(name=name).exists()]
     if not wanted:
         return
-    for label in APPS:  # otherwise they are only made after each app's own signal
+    for label in (*APPS, "tracsync"):  # otherwise they are only made after each app's own signal
         create_permissions(apps.get_app_config(label), verbosity=0)
     for name in wanted:
         Group.objects.create(name=name).permissions.set(permissions(name))
@@ -31,7 +32,8 @@ def make_missing(**_: Any) -> None:
 
 def permissions(name: str) -> QuerySet[Permission]:
     """What a ready group may; tokens are nobody's business."""
-    of_apps = Permission.objects.filter(content_type__app_label__in=APPS)
+    of_notices = Q(content_type__app_label="tracsync", content_type__model__in=NOTICES)
+    of_apps = Permission.objects.filter(Q(content_type__app_label__in=APPS) | of_notices)
     of_apps = of_apps.exclude(content_type__model="accesstoken")
     looks = Q(codename__startswith="view_")
     return {

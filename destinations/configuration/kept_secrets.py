@@ -116,7 +116,9 @@ def _holding_secrets(resource: Resource) -> list[str]:
     schema = _settings_schema(resource)
     names: list[str] = []
     for pk in resource.destinations.values_list("pk", flat=True):
-        destination = _up_to_date(get_readable(Destination.objects.all(), pk=pk)[0])
+        destination = get_readable(Destination.objects.all(), pk=pk)[0]
+        destination.resource = resource  # as it will be: no key may open what is stored
+        destination = _up_to_date(destination)
         if schemas.secrets(schema, destination.settings):
             names.append(destination.name if len(names) < MOST_NAMED else "…")
         if len(names) > MOST_NAMED:

@@ -22,25 +22,10 @@ from tracsync.common.translation import translated
 
 MOST_EDITS = 20  # that are kept of a resource, and told of a destination
 MOST_NAMES = 50  # of fields, in one edit
-SETS = {
-    "production": gettext_lazy("Production credentials"),
-    "test": gettext_lazy("Test credentials"),
-}
-LABELS = {
-    "name": gettext_lazy("Name"),
-    "type_id": gettext_lazy("Type"),
-    "enabled": gettext_lazy("Enabled"),
-    "tags": gettext_lazy("Tags"),
-    "concurrency": gettext_lazy("Concurrency"),
-    "rate_limit": gettext_lazy("Rate limit"),
-    "rate_period": gettext_lazy("Rate period"),
-    "test_concurrency": gettext_lazy("Test concurrency"),
-    "test_rate_limit": gettext_lazy("Test rate limit"),
-    "test_rate_period": gettext_lazy("Test rate period"),
-}
+LABELS = {**history.OF_RESOURCES, "type_id": gettext_lazy("Type")}
 DECIDED = {
     Destination: (*history.OWN, "resource_id", "settings"),
-    Resource: (*LABELS, *SETS),
+    Resource: (*LABELS, *history.SETS),
 }
 
 
@@ -118,7 +103,7 @@ def differences(before: Resource, after: Resource) -> list[str]:
 
 def _differing(before: Resource, after: Resource) -> list[str]:
     names = [name for name in LABELS if getattr(before, name) != getattr(after, name)]
-    for name in SETS:
+    for name in history.SETS:
         old, new = dict(_leaves(getattr(before, name))), dict(_leaves(getattr(after, name)))
         names += [f"{name}.{path}" for path in {**old, **new} if old.get(path) != new.get(path)]
     return names
@@ -134,7 +119,7 @@ def _leaves(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
 
 def _sentences(names: list[str]) -> list[str]:
     found = [str(LABELS[name]) for name in names if name in LABELS]
-    for kind, label in SETS.items():
+    for kind, label in history.SETS.items():
         paths = [name.removeprefix(f"{kind}.") for name in names if name.startswith(f"{kind}.")]
         if paths:
             found.append(f"{label} ({', '.join(paths)})")

@@ -11,7 +11,7 @@ from destinations.configuration import history, revisions
 from destinations.configuration.history import Author
 from destinations.configuration.revisions import Stale
 from destinations.connectors.base import ConfigurationError
-from destinations.models import Backfill, Destination, Health, Resource
+from destinations.models import Backfill, Destination, Health, Resource, slugs
 from destinations.sync import health, settle
 from destinations.sync.tokens import store
 from tracsync.common.encryption import get_readable
@@ -61,6 +61,7 @@ def _locked(row: Row, expected: int | None) -> Row | None:
             one.bring_up_to_date()
     if expected is not None and (before is None or before.revision != expected):
         raise Stale
+    slugs.give(row)
     row.revision = revisions.next_of(before, row)
     return before
 
@@ -91,6 +92,7 @@ def _save_destination(destination: Destination, before: Destination | None, by: 
 def _save_resource(resource: Resource, before: Resource | None, by: Author | None) -> None:
     revisions.note(resource, before, by)
     resource.save()
+    history.record(resource, before, by)
     if before is None or (before.production, before.test) == (resource.production, resource.test):
         return
     store.forget_others(resource)

@@ -1,11 +1,14 @@
 """The fields of the other system, for writing mappings: fetched when asked for, and kept for a while.
 
-They are kept for each resource and set of credentials: production and test systems have fields of their own.
+They are kept for each resource, set of credentials, and what the connector says that they hang on: production
+and test systems have fields of their own, and so has each table or object that a destination names.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import timedelta
@@ -13,7 +16,8 @@ from datetime import timedelta
 from django.utils import timezone
 
 from destinations.connectors import registry, schemas
-from destinations.connectors.base import Ability, ConfigurationError, ConnectorError, Field, abilities
+from destinations.connectors.base import Ability, ConfigurationError, ConnectorError, Field
+from destinations.connectors.capabilities import abilities, fields_settings
 from destinations.models import Destination, KnownFields, Resource
 from destinations.sync.sessions import runtime
 from tracsync.common.encryption import UndecryptableValue
@@ -39,15 +43,33 @@ def stored(destination: Destination) -> KnownFields | None:
     if destination.resource.pk is None:
         return None
     rows = destination.resource.known_fields.all()  # all of them, so that lists can prefetch them
-    return next((row for row in rows if row.use_test == destination.use_test_credentials), None)
+    sought = (destination.use_test_credentials, scope(destination))
+    return next((row for row in rows if (row.use_test, row.scope) == sought), None)
+
+
+def scope(destination: Destination) -> str:
+    """What stands for the settings that its fields hang on: a hash, since settings are kept encrypted; "" for
+    none."""
+    connector = registry.find(destination.resource.type_id)
+    names = fields_settings(connector) if connector is not None else ()
+    if connector is None or not names:
+        return ""
+    try:
+        chosen = schemas.with_defaults(connector.settings_schema, destination.settings)
+    except UndecryptableValue:
+        return ""
+    told = json.dumps([[name, chosen.get(name)] for name in sorted(names)])
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def known(destination: Destination) -> list[Field]:
     """The fields, as far as they are known and fetched lately."""
     row = stored(destination)
-    if row is None or row.fetched_at is None or row.fetched_at < timezone.now() - KEPT:
-        return []
-    return [Field(**one) for one in row.fields]
+    return [Field(**one) for one in row.fields] if row is not None and is_recent(row) else []
+
+
+def is_recent(row: KnownFields) -> bool:
+    return row.fetched_at is not None and row.fetched_at >= timezone.now() - KEPT
 
 
 def refresh(destination: Destination) -> KnownFields:
@@ -58,7 +80,9 @@ def refresh(destination: Destination) -> KnownFields:
     if not offers(destination):
         raise ConfigurationError(message("this connector does not tell the fields of the other system"))
     row, _is_new = KnownFields.objects.get_or_create(
-        resource=destination.resource, use_test=destination.use_test_credentials
+        resource=destination.resource,
+        use_test=destination.use_test_credentials,
+        scope=scope(destination),
     )
     try:
         found = _fetched(destination)
@@ -68,7 +92,17 @@ def refresh(destination: Destination) -> KnownFields:
     except Exception as error:  # a connector's own mistake
         row.problem = message("the connector failed with %(name)s", name=type(error).__name__)
     row.save()
+    _forget_unused(row)
     return row
+
+
+def _forget_unused(fetched: KnownFields) -> None:
+    """Lists of settings that no destination of the resource has any more."""
+    destinations = fetched.resource.destinations.defer("settings")  # of another one no key may open them
+    in_use = {(one.use_test_credentials, scope(one)) for one in destinations}
+    for row in fetched.resource.known_fields.exclude(pk=fetched.pk):
+        if row.scope and (row.use_test, row.scope) not in in_use:
+            row.delete()
 
 
 def learn(resource: Resource, use_test: bool) -> None:
@@ -87,6 +121,7 @@ def learn(resource: Resource, use_test: bool) -> None:
         KnownFields.objects.update_or_create(
             resource=resource,
             use_test=use_test,
+            scope=scope(drafted),
             defaults={"fields": found, "fetched_at": timezone.now(), "problem": ""},
         )
 

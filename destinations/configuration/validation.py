@@ -10,9 +10,11 @@ from django.utils.translation import gettext as _
 
 from destinations.configuration import kept_secrets
 from destinations.connectors import registry, schemas
-from destinations.connectors.base import Connector, ConnectorError, operations_of, understood_credentials
+from destinations.connectors.base import Connector, ConnectorError
+from destinations.connectors.capabilities import operations_of, understood_credentials
 from destinations.models import Destination, Extension, Resource
-from destinations.notation import NotationError, parse_condition, parse_template
+from destinations.notation import NotationError, keys_of, parse_condition, parse_template
+from tracsync.common.places import PlacedError
 from tracsync.common.translation import translated
 
 Errors = dict[str, list[Any]]
@@ -103,9 +105,9 @@ def _check_schema(name: str, schema: Mapping[str, Any], value: Any, errors: Erro
     if not isinstance(value, dict):
         errors[name] = [_("This must be an object of fields and values.")]
         return
-    problems = schemas.validate(schema, schemas.with_defaults(schema, value))
+    problems = schemas.placed(schema, schemas.with_defaults(schema, value))
     if problems:
-        errors[name] = [translated(message) for _path, message in problems]
+        errors[name] = [PlacedError(translated(message), (name, *path)) for path, message in problems]
 
 
 def _check_opening(name: str, connector: Connector, credentials: Any, settings: Any, errors: Errors) -> None:
@@ -139,7 +141,7 @@ def _check_notation(name: str, parse: Any, value: Any, errors: Errors) -> None:
     try:
         parse(value)
     except NotationError as error:
-        errors[name] = [translated(str(error))]
+        errors[name] = [PlacedError(translated(str(error)), (name, *keys_of(value, error.path or "")))]
 
 
 def _check_seconds(name: str, value: float | None, errors: Errors) -> None:

@@ -18,17 +18,34 @@ import idna
 
 from destinations.connectors.base import ConfigurationError
 from destinations.connectors.special_addresses import IPAddress, IPNetwork, inner_ipv4, is_public
-from tracsync.common.messages import message
+from tracsync.common.messages import joined, message
 
 SETTING = "TRACSYNC_ALLOWED_INTERNAL_NETWORKS"
+FILE = "tracsync.env"  # in the data folder: settings that the environment does not have
 
 MOST_ADDRESSES = 4  # each may take a whole connect timeout
 LONGEST_NAME = 253  # of a host
 
 _HOST_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
-# Names that mean something only inside: RFC 6761, 6762, 8375, ICANN's .internal, and what is used as such.
+# Names that mean something only inside: RFC 6761, 6762, 7686, 8375 and 9476, ICANN's .internal, and what
+# networks, clusters and their programs use as such. None is a domain of the public Internet.
 _INTERNAL_NAMES = frozenset(
-    {"localhost", "local", "localdomain", "internal", "corp", "lan", "home", "intranet", "private", "test"}
+    {
+        *("localhost", "local", "localdomain", "internal", "corp", "lan", "home", "intranet", "private"),
+        *(
+            "test",
+            "invalid",
+            "onion",
+            "alt",
+            "mail",
+            "dhcp",
+            "workgroup",
+            "svc",
+            "cluster",
+            "consul",
+            "docker",
+        ),
+    }
 )
 _HOME = ".home.arpa"
 _NUMBER = re.compile(r"\d+|0x[0-9a-f]*")
@@ -53,7 +70,8 @@ class Guard:
     def __init__(self, allowed: Sequence[str] = ()) -> None:
         self._networks: list[IPNetwork] = []
         self._names: set[str] = set()
-        for entry in filter(None, (text.strip() for text in allowed)):
+        self._entries = [entry for text in allowed if (entry := text.strip())]
+        for entry in self._entries:
             self._allow(entry)
 
     def _allow(self, entry: str) -> None:
@@ -79,7 +97,7 @@ class Guard:
             return found[:MOST_ADDRESSES]
         allowed = [address for address in found if self.permits(parse(address.host))]
         if not allowed:
-            raise _refusal(host, found[0].host)
+            raise self._refusal(host, found[0].host)
         return allowed[:MOST_ADDRESSES]
 
     def check_target(self, host: str) -> None:
@@ -90,14 +108,14 @@ class Guard:
         literals = _literals(name)
         for literal in literals:
             if not self.permits(literal):
-                raise _refusal(host, str(literal))
+                raise self._refusal(host, str(literal))
         if not literals and not _is_public_name(name):
             raise ConfigurationError(
                 message(
-                    "%(host)s is no name of the public Internet, and the proxy was not asked for it; if it is"
-                    " meant, add it to %(setting)s",
+                    "%(host)s is no name of the public Internet, and the proxy was not asked for it."
+                    " %(remedy)s",
                     host=host,
-                    setting=SETTING,
+                    remedy=self._remedy(host),
                 )
             )
 
@@ -107,6 +125,26 @@ class Guard:
             return False
         forms = filter(None, (address, inner_ipv4(address)))
         return is_public(address) or any(form in network for form in forms for network in self._networks)
+
+    def _refusal(self, host: str, address: str) -> ConfigurationError:
+        if address == host.strip("[]"):
+            said = message("%(host)s is an internal address and was not contacted.", host=host)
+        else:
+            said = message(
+                "%(host)s leads to %(address)s, which is an internal address and was not contacted.",
+                host=host,
+                address=address,
+            )
+        return ConfigurationError(joined(" ", (said, self._remedy(host))))
+
+    def _remedy(self, host: str) -> str:
+        """The line that allows it, beside what is allowed already."""
+        return message(
+            "If it is meant, write the line %(line)s into the file %(file)s in the data folder (or set it in"
+            " the environment, if it is set there), and restart tracsync",
+            line=f"{SETTING}={','.join([*self._entries, normal(host)])}",
+            file=FILE,
+        )
 
 
 def parse(text: str) -> IPAddress | None:
@@ -169,21 +207,3 @@ def _is_public_name(name: str) -> bool:
         and not _NUMBER.fullmatch(last)
         and not f".{name}".endswith(_HOME)
     )
-
-
-def _refusal(host: str, address: str) -> ConfigurationError:
-    if address == host.strip("[]"):
-        refusal = message(
-            "%(host)s is an internal address and was not contacted; if it is meant, add it to %(setting)s",
-            host=host,
-            setting=SETTING,
-        )
-    else:
-        refusal = message(
-            "%(host)s leads to %(address)s, which is an internal address and was not contacted;"
-            " if it is meant, add it to %(setting)s",
-            host=host,
-            address=address,
-            setting=SETTING,
-        )
-    return ConfigurationError(refusal)

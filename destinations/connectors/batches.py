@@ -29,7 +29,7 @@ def in_turn(groups: Iterable[Sequence[T]], send: Callable[[Sequence[T]], Step]) 
                 if not outcomes:
                     raise
                 reason = message("not tried: %(reason)s", reason=str(error))
-                halt = Retry(reason, getattr(error, "after", None))
+                halt = Retry(reason, getattr(error, "after", None), not_taken=True)
                 done = [halt] * len(group)
             outcomes += done
         else:

@@ -16,7 +16,7 @@ REASON_LIMIT = 500  # characters
 EXCERPT_LIMIT = 8192  # characters of each side of an exchange
 SCAN_LIMIT = 4 * EXCERPT_LIMIT  # characters that are masked before cutting; more would take long
 PIECE = 64  # characters
-FEW = 100  # forms of secrets; of these a pattern is the quickest way
+MOST_IN_A_PATTERN = 100  # forms of secrets; of these a pattern is the quickest way
 MOST_NAME = 1_000  # characters of a name that are looked at
 
 _MASKS = re.compile(rf"(?:{re.escape(MASK)})+")
@@ -40,11 +40,11 @@ class Redactor:
         forms = value_search.forms([secret])
         if not forms <= self._secrets:
             self._secrets |= forms
-            self._pattern = _any_of(self._secrets) if len(self._secrets) <= FEW else None
+            self._pattern = _any_of(self._secrets) if len(self._secrets) <= MOST_IN_A_PATTERN else None
 
     def text(self, text: str) -> str:
         """The text with every secret masked, in clear, JSON-escaped, URL-encoded or base64 form."""
-        if len(self._secrets) > FEW:
+        if len(self._secrets) > MOST_IN_A_PATTERN:
             return _masked(text, value_search.spans(text, self._secrets))
         return self._pattern.sub(MASK, text) if self._pattern else text
 

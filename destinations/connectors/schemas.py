@@ -35,6 +35,7 @@ _TYPES = {
 # As the notation writes it; a password before the @ of an address is none.
 _REFERENCE = re.compile(r"\{\{|(?<![\w:.+-])profile@")
 
+Path = tuple[str | int, ...]
 
 _NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,9})?", re.ASCII)
 _ADDRESS = re.compile(
@@ -49,14 +50,21 @@ def validate(schema: Schema, value: JSON) -> list[tuple[str, str]]:
 
     The sentences name fields and limits and never hold the value: it may be secret or personal.
     """
+    return [(_dotted(path), sentence) for path, sentence in placed(schema, value)]
+
+
+def placed(schema: Schema, value: JSON) -> list[tuple[Path, str]]:
+    """As `validate`, with the keys and places in lists that lead to what is wrong, or missing."""
     if not schema:
         return []  # every payload passes through here, and most connectors ask nothing of it
     problems = [problem for error in _errors(schema, value) for problem in _problems(error)]
     hidden = _still_masked(schema, value)
-    return problems + [(path, message("%(field)s is hidden; type it again", field=path)) for path in hidden]
+    return problems + [
+        ((name,), message("%(field)s is hidden; type it again", field=name)) for name in hidden
+    ]
 
 
-def located(schema: Schema, value: JSON) -> list[tuple[tuple[str | int, ...], str]]:
+def located(schema: Schema, value: JSON) -> list[tuple[Path, str]]:
     """As `validate`, for values without secrets: with the keys and places in lists that lead to it."""
     return [
         (tuple(error.absolute_path), sentence)
@@ -303,17 +311,19 @@ def _errors(schema: Schema, value: JSON) -> list[ValidationError]:
     return sorted(found, key=lambda error: list(map(str, error.path)))
 
 
-def _problems(error: ValidationError) -> Iterator[tuple[str, str]]:
-    path = ".".join(str(part) for part in error.absolute_path)
+def _problems(error: ValidationError) -> Iterator[tuple[Path, str]]:
+    path = tuple(error.absolute_path)
     if error.validator == "required":
         for missing in _missing(error):
-            yield _join(path, missing), message("%(field)s is required", field=_join(path, missing))
+            at = (*path, missing)
+            yield at, message("%(field)s is required", field=_dotted(at))
     elif error.validator == "additionalProperties" and error.validator_value is False:
         known = error.schema.get("properties", {}) if isinstance(error.schema, Mapping) else {}
         for extra in sorted(str(key) for key in set(_mapping(error.instance)) - set(known)):
-            yield _join(path, extra), message("%(field)s is not a known field", field=_join(path, extra))
+            at = (*path, extra)
+            yield at, message("%(field)s is not a known field", field=_dotted(at))
     else:
-        yield path, _complaint(error, path or message("the value"))
+        yield path, _complaint(error, _dotted(path) or message("the value"))
 
 
 def _missing(error: ValidationError) -> list[str]:
@@ -357,6 +367,10 @@ def _complaint(error: ValidationError, field: str) -> Message:
     if (keyword, limit) == ("minLength", 1):
         return message("%(field)s %(hint)s", field=field, hint=message("must not be blank"))
     return _COMPLAINTS.get(keyword, _NOT_VALID).with_values(field=field, limit=limit)
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(map(str, path))
 
 
 def _mapping(value: Any) -> Mapping[str, JSON]:

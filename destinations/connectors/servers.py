@@ -1,16 +1,28 @@
-"""What connectors of servers with a host and a port have in common: credentials, addresses, TLS."""
+"""What connectors of servers have in common: credentials, opening, describing, addresses, TLS."""
 
 from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from destinations.connectors import libraries
 from destinations.connectors.addresses import Address, Guard
-from destinations.connectors.base import ConfigurationError, Schema, Unreachable
+from destinations.connectors.base import (
+    JSON,
+    ConfigurationError,
+    Delivery,
+    Runtime,
+    Schema,
+    Session,
+    Unreachable,
+)
+from destinations.connectors.http.payload import UnwritableError
+from destinations.connectors.redaction import Redactor
 from tracsync.common.messages import message
 
 T = TypeVar("T")
@@ -39,6 +51,55 @@ class Server:
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
+
+
+class SignedIn(Protocol):
+    """What a connector knows of where it connects to: its text is the address."""
+
+    @property
+    def password(self) -> str: ...
+
+
+class Closable(Session, Protocol):
+    def close(self) -> None: ...
+
+
+Where = TypeVar("Where", bound=SignedIn)  # such as a Server
+What = TypeVar("What")  # such as a topic
+Opened = TypeVar("Opened", bound=Closable)
+
+
+class ServerConnector(ABC, Generic[Where, What, Opened]):
+    """A connector whose credentials say where a server is, and whose settings what is written there."""
+
+    @abstractmethod
+    def checked(self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON]) -> tuple[Where, What]:
+        """Both with their defaults. Raises ConfigurationError."""
+
+    @abstractmethod
+    def session(self, where: Where, what: What, guard: Guard, redactor: Redactor) -> Opened:
+        """Not connected yet."""
+
+    @abstractmethod
+    def described(self, where: Where, what: What, delivery: Delivery, redactor: Redactor) -> dict[str, JSON]:
+        """What `push` would send. Raises UnwritableError for what cannot be sent."""
+
+    def open(
+        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], runtime: Runtime | None = None
+    ) -> AbstractContextManager[Opened]:
+        where, what = self.checked(credentials, settings)
+        guard = Guard((runtime or Runtime()).allowed_internal)
+        return closing(self.session(where, what, guard, Redactor([where.password])))
+
+    def describe(
+        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], delivery: Delivery
+    ) -> dict[str, JSON]:
+        """As `described`; or only `problem`."""
+        where, what = self.checked(credentials, settings)
+        try:
+            return self.described(where, what, delivery, Redactor([where.password]))
+        except UnwritableError as error:
+            return {"problem": str(error)}
 
 
 HOST: Final[Schema] = {

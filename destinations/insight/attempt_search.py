@@ -19,6 +19,7 @@ from django.utils.translation import pgettext_lazy
 
 from destinations.models import DeliveryAttempt, Destination, Operation
 from profiles.models import Profile
+from profiles.search import finding
 from tracsync.common.bounded_lists import id_matches
 from tracsync.common.times import check_years
 
@@ -60,6 +61,11 @@ class DestinationChoice(forms.ModelChoiceField):
         )
 
 
+def by_name() -> forms.BooleanField:
+    """Whether profiles are searched for by name and e-mail address, too: for those who may know these."""
+    return forms.BooleanField(required=False, widget=forms.HiddenInput)
+
+
 class AttemptFilters(forms.Form):
     """Those of the delivery log, by the names that they have in its address."""
 
@@ -67,7 +73,7 @@ class AttemptFilters(forms.Form):
         label=_("Profile"),
         required=False,
         max_length=256,
-        help_text=_("The beginning of an ID, or =ID for exactly that one."),
+        help_text=_("The beginning of a name, an e-mail address or an ID, or =ID for exactly that one."),
     )
     destination = DestinationChoice()
     outcome__exact = forms.ChoiceField(
@@ -119,12 +125,20 @@ class AttemptFilters(forms.Form):
         max_length=100,
         help_text=_("Any part of it, in upper or lower case."),
     )
+    by_name = by_name()
     ids = ChosenIds()
+
+
+def profiles(term: str, *, by_name: bool) -> QuerySet[Profile]:
+    """Those that a search means, the deleted ones, too."""
+    wanted = finding.matching(term) if by_name else id_matches(term)
+    return Profile.with_deleted.filter(wanted).order_by()
 
 
 def matching(filters: dict[str, Any]) -> Rows:
     """All attempts that match, however old. `filters`: the cleaned data of AttemptFilters."""
-    return _searched(_indexed(filters, _few_profiles(filters)), filters)
+    few = _few_profiles(filters)
+    return _searched(_indexed(filters, few), filters, few)
 
 
 def failed(rows: Rows) -> Rows:
@@ -144,7 +158,7 @@ def within_reach(filters: dict[str, Any]) -> tuple[Rows, datetime | None]:
     end = None
     if few is None and _needs_search(filters):  # when the first attempt beyond the reach was made
         end = next(iter(rows.order_by("-at").values_list("at", flat=True)[REACH : REACH + 1]), None)
-    return _searched(rows if end is None else rows.filter(at__gt=end), filters), end
+    return _searched(rows if end is None else rows.filter(at__gt=end), filters, few), end
 
 
 def _around(filters: dict[str, Any], few: list[str] | None) -> Rows:
@@ -173,8 +187,8 @@ def _indexed(filters: dict[str, Any], few: list[str] | None) -> Rows:
     return rows
 
 
-def _searched(rows: Rows, filters: dict[str, Any]) -> Rows:
-    """What every attempt is looked at for."""
+def _searched(rows: Rows, filters: dict[str, Any], few: list[str] | None) -> Rows:
+    """What every attempt is looked at for. `few`: the profiles that they are of already."""
     if filters["outcome__exact"] not in ("", FAILED):
         rows = rows.filter(outcome=filters["outcome__exact"])
     if status := filters["status"]:
@@ -186,8 +200,12 @@ def _searched(rows: Rows, filters: dict[str, Any]) -> Rows:
         rows = rows.filter(duration_ms__gte=filters["took"])
     if filters["error"]:
         rows = rows.filter(reason__shown__icontains=filters["error"])
-    if term := filters["q"]:
-        rows = rows.filter(id_matches(term, rows.db, "profile__id"))
+    if not filters["q"] or few is not None:
+        return rows
+    if filters["by_name"]:
+        rows = rows.filter(profile__in=profiles(filters["q"], by_name=True).values("pk"))
+    else:
+        rows = rows.filter(id_matches(filters["q"], rows.db, "profile__id"))
     return rows
 
 
@@ -213,6 +231,6 @@ def _few_profiles(filters: dict[str, Any]) -> list[str] | None:
     """The profiles that are meant, where they are few."""
     if not filters["q"]:
         return None
-    found = Profile.with_deleted.filter(id_matches(filters["q"])).order_by().values_list("pk", flat=True)
+    found = profiles(filters["q"], by_name=filters["by_name"]).values_list("pk", flat=True)
     ids = list(found[: FEW_PROFILES + 1])
     return ids if len(ids) <= FEW_PROFILES else None

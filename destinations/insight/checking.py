@@ -197,11 +197,12 @@ def _refused(field: Field, value: object) -> tuple[str, str]:
 
 
 def _targets(mapping: object, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
-    """The fields that a mapping makes, each by its keys from the outside in; of lists only the whole."""
-    if not isinstance(mapping, dict):
+    """The fields that a mapping makes, each by its keys from the outside in; of lists and directives, such as
+    $if with its then and else, only the whole."""
+    if not isinstance(mapping, dict) or any(key.startswith("$") for key in mapping):
         return
     for key, value in mapping.items():
-        if key.startswith("$") or key == "..." or "{{" in key:
+        if key == "..." or "{{" in key:
             continue
         path = (*above, key)
         inner = list(_targets(value, path))

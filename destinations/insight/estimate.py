@@ -95,11 +95,18 @@ class Estimates:
         ) % {"looked_at": grouped(self.looked_at), "total": grouped(self.total)}
 
 
-def look_at_profiles(look: Callable[[list[Profile]], Iterator[set[str]]]) -> Estimates:
-    """`look` says of some profiles, one after the other, what holds for each. Ends when time is up."""
-    ids, total = _chosen()
+def look_at_profiles(
+    look: Callable[[list[Profile]], Iterator[set[str]]],
+    those: tuple[list[str], int] | None = None,
+    seconds: float | None = None,
+) -> Estimates:
+    """`look` says of some profiles, one after the other, what holds for each. Ends when time is up.
+
+    `those`: what `chosen` gave, to look at the same ones again.
+    """
+    ids, total = those or chosen(COUNTED, SAMPLED)
     found = Estimates(total)
-    ends_at = time.monotonic() + MOST_SECONDS
+    ends_at = time.monotonic() + (seconds or MOST_SECONDS)
     for start in range(0, len(ids), AT_ONCE):
         part = ids[start : start + AT_ONCE]
         profiles: dict[Any, Profile] = Profile.objects.in_bulk(part)
@@ -112,11 +119,11 @@ def look_at_profiles(look: Callable[[list[Profile]], Iterator[set[str]]]) -> Est
     return found
 
 
-def _chosen() -> tuple[list[str], int]:
-    """Ids in random order, and how many profiles there are."""
-    few = count(Profile.objects.all(), COUNTED)
+def chosen(counted: int, sampled: int) -> tuple[list[str], int]:
+    """Ids in random order, and how many profiles there are: all where there are no more than `counted`."""
+    few = count(Profile.objects.all(), counted)
     if isinstance(few, AtLeast):
-        return random_rows.pick(SAMPLED), Profile.objects.count()
-    ids = list(Profile.objects.order_by().values_list("pk", flat=True)[:COUNTED])
+        return random_rows.pick(sampled), Profile.objects.count()
+    ids = list(Profile.objects.order_by().values_list("pk", flat=True)[:counted])
     random.shuffle(ids)
     return ids, len(ids)

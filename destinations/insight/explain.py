@@ -174,8 +174,17 @@ def _due(sync: ProfileSync, now: datetime) -> str:
         return _("due since %(time)s") % {"time": told(sync.due_at, now)}
     profile = sync.profile
     if profile.is_deleted:
-        return _("to be removed at %(time)s, as the profile was deleted") % {"time": told(sync.due_at, now)}
+        return _to_be_removed(sync) % {"time": told(sync.due_at, now)}
     return _waiting(sync.destination, profile.changed_at, sync.first_changed_at or profile.changed_at, now)
+
+
+def _to_be_removed(sync: ProfileSync) -> str:
+    if sync.in_doubt_there:
+        return _(
+            "to be removed at %(time)s, as the profile was deleted; it may have arrived and is sent once more"
+            " before that, as only the answer tells by what it can be removed"
+        )
+    return _("to be removed at %(time)s, as the profile was deleted")
 
 
 def _waiting(

@@ -35,6 +35,7 @@ MOST_ANSWERED = 60
 KEPT = 60  # seconds
 LIST_ITEMS = 3  # of each list; all of them are shown as its first
 
+_HOLDERS = frozenset(map(documents.kind_of, ({}, [])))
 _CACHE_KEY = "tracsync:suggestions"
 _BARE = re.compile(f"[{NAME_CHARACTERS}]+")
 _LONGEST_KEY = 40  # characters
@@ -71,6 +72,20 @@ class Sample:
         found = [one for one in self.paths if one.path.startswith(typed)]
         nearest = sorted(found, key=lambda one: (len(one.keys), -one.seen, one.path))[:most]
         return [replace(one, kinds=tuple(map(translated, one.kinds))) for one in nearest]
+
+    def containing(self, typed: str, most: int = MOST_ANSWERED) -> list[SeenPath]:
+        """Those with a text anywhere in them, in any case: values before objects, frequent ones first."""
+        wanted = typed.strip().casefold()
+        found = [one for one in self.paths if wanted in one.path.casefold()]
+        found.sort(key=lambda one: (bool(_HOLDERS & {*one.kinds}), -one.seen, len(one.keys), one.path))
+        return [replace(one, kinds=tuple(map(translated, one.kinds))) for one in found[:most]]
+
+    def type_of(self, path: str) -> str:
+        """The type "number", "boolean" or "text", as most of the values there are; "" for others."""
+        kinds = next((one.kinds for one in self.paths if one.path == path), ())
+        first = next((kind for kind in kinds if kind != documents.kind_of(None)), "")
+        named = {documents.kind_of(0): "number", documents.kind_of(True): "boolean"}
+        return named.get(first, "" if not first or first in _HOLDERS else "text")
 
     def lacks(self, path: Path) -> bool:
         """Whether none of the profiles has this path, as far as that can be told."""

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from destinations.connectors import registry, schemas
-from destinations.connectors.base import Accepted, Connector, ConnectorError, Delivery, Operation
+from destinations.connectors.base import Accepted, Connector, ConnectorError, Delivery, Operation, Runtime
 from destinations.insight import checking, path_suggestions
 from destinations.insight.checking import Warned
 from destinations.models import Destination, ProfileSync, Resource
 from destinations.notation import NotationError, parse_condition, parse_template
-from destinations.sync.sessions import trial_runtime
+from destinations.sync.remote import doubts
+from destinations.sync.sessions import trial_runtime, typed_runtime
 from tracsync.common.messages import joined, message
 
 
@@ -72,7 +73,7 @@ def preview(destination: Destination, document: dict[str, Any]) -> Preview:
         errors.append(str(error))
     operation = "upsert" if met and not errors else None
     if met is False and (removal := _removal(destination, document)):
-        operation, payload, places, missing, errors = removal.operation, None, [], [], []
+        operation, payload, places, missing, errors = destination.on_leave, None, [], [], []
         try:
             request = _request(registry.get(destination.resource.type_id), destination, removal)
         except ConnectorError as error:
@@ -81,24 +82,22 @@ def preview(destination: Destination, document: dict[str, Any]) -> Preview:
     return Preview(met, explanation, summary, payload, request, errors, places, missing, operation, warnings)
 
 
-def send_test(destination: Destination, document: dict[str, Any], key: str) -> Trial:
-    """Send a profile for real with the test credentials, whatever the prerequisites say.
+def send_test(
+    destination: Destination, document: dict[str, Any], key: str, *, use_test: bool = True
+) -> Trial:
+    """Send a profile for real with the test or production credentials, whatever the prerequisites say.
 
     Raises ConnectorError and NotationError when there is nothing to send or nowhere to send it.
     """
-    payload = parse_template(destination.mapping).render({"profile": document})
-    connector = registry.get(destination.resource.type_id)
-    problems = schemas.validate(connector.payload_schema, payload)
-    if problems:
-        raise ConnectorError(joined("; ", (sentence for _, sentence in problems)))
+    connector, payload = _payload(destination, document)
     destination.bring_up_to_date()
-    credentials = destination.resource.credentials(use_test=True)
+    credentials = destination.resource.credentials(use_test)
     if not credentials:
         raise ConnectorError(
             message("the resource %(name)s has no test credentials", name=destination.resource.name)
         )
     began = time.monotonic()
-    runtime = trial_runtime(destination.resource, True)
+    runtime = trial_runtime(destination.resource, use_test)
     with connector.open(credentials, destination.settings, runtime) as session:
         [outcome] = session.push([Delivery(payload, key, key=str(document.get("id", "")), profile=document)])
     exchange = outcome.exchange
@@ -113,12 +112,45 @@ def send_test(destination: Destination, document: dict[str, Any], key: str) -> T
     )
 
 
+def as_it_would_leave(destination: Destination, document: dict[str, Any], key: str) -> dict[str, Any]:
+    """The request that would be sent for a profile, whatever the prerequisites say; nothing is sent.
+
+    Secrets are masked. Raises ConnectorError and NotationError when there is nothing to send.
+    """
+    connector, payload = _payload(destination, document)
+    delivery = Delivery(payload, key, key=str(document.get("id", "")), profile=document)
+    request = _request(connector, destination, delivery)
+    if set(request) == {"problem"}:
+        raise ConnectorError(request["problem"])
+    return request
+
+
+def _payload(destination: Destination, document: dict[str, Any]) -> tuple[Connector, Any]:
+    """Raises ConnectorError for one that the connector does not take."""
+    payload = parse_template(destination.mapping).render({"profile": document})
+    connector = registry.get(destination.resource.type_id)
+    if problems := schemas.validate(connector.payload_schema, payload):
+        raise ConnectorError(joined("; ", (sentence for _, sentence in problems)))
+    return connector, payload
+
+
 def check(resource: Resource, use_test: bool, settings: dict[str, Any] | None = None) -> str:
     """Try a connection and say what happened in words. Raises ConnectorError with what went wrong.
 
     Without settings those of one of the resource's destinations are tried.
     """
+    return _checked(resource, use_test, settings, trial_runtime(resource, use_test))
+
+
+def check_typed(resource: Resource, use_test: bool) -> str:
+    """As `check`, with credentials that nobody has stored; what tokens they are given are forgotten."""
+    return _checked(resource, use_test, None, typed_runtime())
+
+
+def _checked(resource: Resource, use_test: bool, settings: dict[str, Any] | None, runtime: Runtime) -> str:
     connector = registry.get(resource.type_id)
+    if settings is None and resource.pk is None:
+        settings = _stand_in(connector.settings_schema)
     if settings is None:
         rows = resource.destinations.only("settings", "settings_version", "resource")
         destination = rows.order_by("-enabled", "pk").first()
@@ -127,7 +159,7 @@ def check(resource: Resource, use_test: bool, settings: dict[str, Any] | None = 
             destination.bring_up_to_date()
         settings = (destination and destination.settings) or _stand_in(connector.settings_schema)
     filled = schemas.with_defaults(connector.settings_schema, settings)
-    with connector.open(resource.credentials(use_test), filled, trial_runtime(resource, use_test)) as session:
+    with connector.open(resource.credentials(use_test), filled, runtime) as session:
         return session.check()
 
 
@@ -151,17 +183,19 @@ def _delivery(destination: Destination, document: dict[str, Any], payload: Any) 
 
 
 def _removal(destination: Destination, document: dict[str, Any]) -> Delivery | None:
-    """For a profile that is not wanted; None where nothing would be asked for."""
+    """What is sent first for a profile that is not wanted; None where nothing would be asked for."""
     sync = _known(destination, document)
     if sync is None or not sync.may_be_there or destination.on_leave == Destination.Leaving.KEEP:
         return None
+    if sync.in_doubt_there:
+        return doubts.repeated(sync, sync.in_doubt_there)
     operation = cast(Operation, destination.on_leave)
     return Delivery(None, "preview", sync.remote, operation, key=sync.profile_id)
 
 
 def _known(destination: Destination, document: dict[str, Any]) -> ProfileSync | None:
     rows = ProfileSync.objects.filter(destination=destination.pk, profile=str(document.get("id", "")))
-    wanted = ("profile", "synced_version", "in_doubt", "remote_id", "remote_details")
+    wanted = ("profile", "synced_version", "in_doubt", "remote_id", "remote_details", "unanswered")
     return rows.only(*wanted).first()
 
 

@@ -104,4 +104,4 @@ def _between(low: str, high: str) -> str:
     between = random.randint(first, last)  # noqa: S311 - a sample, no secret
     if 0xD800 <= between < 0xE000:  # half of a surrogate pair, which no database takes
         between = first
-    return low[:shared] + chr(between) + "".join(random.choices("0123456789abcdef", k=6))  # noqa: S311
+    return low[:shared] + chr(between) + "".join(random.choices("0123456789abcdef", k=6))  # noqa: S311 - a sample, no secret

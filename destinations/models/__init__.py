@@ -1,15 +1,11 @@
 """Where profiles go, and what each destination knows of each of them."""
 
-from destinations.models.configuration import (
-    TODAYS,
-    Destination,
-    DestinationVersion,
-    Extension,
-    RatePeriod,
-    Resource,
-)
+from destinations.models.arrivals import Arrival
+from destinations.models.audits import Audit, AuditFinding
+from destinations.models.destinations import Destination, DestinationVersion
 from destinations.models.engine import Account, Health, Heartbeat, Installation, KnownFields, Tally
 from destinations.models.jobs import Backfill, Replay
+from destinations.models.resources import TODAYS, Extension, RatePeriod, Resource, ResourceVersion
 from destinations.models.syncs import DeliveryAttempt, Operation, ProfileSync
 from destinations.models.tokens import AccessToken, AuthorisationRequest
 
@@ -17,6 +13,9 @@ __all__ = [
     "TODAYS",
     "AccessToken",
     "Account",
+    "Arrival",
+    "Audit",
+    "AuditFinding",
     "AuthorisationRequest",
     "Backfill",
     "DeliveryAttempt",
@@ -32,5 +31,6 @@ __all__ = [
     "RatePeriod",
     "Replay",
     "Resource",
+    "ResourceVersion",
     "Tally",
 ]

@@ -9,12 +9,14 @@ from typing import Any
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from destinations.models.configuration import Destination, Resource
+from destinations.models.destinations import Destination
+from destinations.models.resources import Resource
+from tracsync.common.loading import LoadedQuickly
 from tracsync.common.prepared import Prepared
 from tracsync.common.translation import MessageField
 
 
-class Health(models.Model):
+class Health(LoadedQuickly):
     """How a destination is doing: what the engine notes while it works, apart from what people edit."""
 
     destination = models.OneToOneField(Destination, models.CASCADE, primary_key=True)
@@ -78,16 +80,28 @@ class Account(models.Model):
         return self.held_until is not None and self.held_until > now
 
 
+class Tallies(models.Manager["Tally"]):
+    def get_queryset(self) -> models.QuerySet[Tally]:
+        return super().get_queryset().filter(slot__gt=Tally.TOTAL)
+
+
+class Totals(models.Manager["Tally"]):
+    def get_queryset(self) -> models.QuerySet[Tally]:
+        return super().get_queryset().filter(slot=Tally.TOTAL)
+
+
 class Tally(models.Model):
     """How often what happened at a destination within five minutes; every count is exact.
 
-    `slot` counts five minutes since the epoch. `settled` are the profiles that settling handed over, the
-    others what was recorded of pushes: an attempt counts even if its claim was lost. `removed` are those of
-    the accepted that took a profile away. `lag_n` counts the pushes that were sent at most LAG_BOUNDS[n]
-    seconds after they were due, and later than the bound before; the last one counts the later ones.
+    `slot` counts five minutes since the epoch; TOTAL is all that was ever counted, of which `objects` knows
+    nothing. `settled` are the profiles that settling handed over, the others what was recorded of pushes: an
+    attempt counts even if its claim was lost. `removed` are those of the accepted that took a profile away.
+    `lag_n` counts the pushes that were sent at most LAG_BOUNDS[n] seconds after they were due, and later than
+    the bound before; the last one counts the later ones.
     """
 
     SLOT = timedelta(minutes=5)
+    TOTAL = 0
     DECISIONS = ("skipped", "refused", "unchanged")  # without a push
     OUTCOMES = ("accepted", "retry", "rejected", "unknown")  # of a push
     LAG_BOUNDS = tuple(0.25 * 2**n for n in range(16))  # a quarter of a second to two hours
@@ -96,6 +110,9 @@ class Tally(models.Model):
 
     destination = models.ForeignKey(Destination, models.CASCADE, related_name="tallies", db_index=False)
     slot = models.PositiveIntegerField()
+
+    objects = Tallies()
+    totals = Totals()
 
     class Meta:
         verbose_name = _("count")
@@ -149,11 +166,14 @@ _EPOCH = Prepared(lambda: Installation.objects.filter(pk=1).values_list("epoch")
 class KnownFields(models.Model):
     """The fields of an external system, as its resource's production or test set shows them.
 
-    `fields`: objects with the members of the connectors' Field. `problem`: of the last try to fetch them.
+    `scope` stands for the settings of a destination that they hang on, such as a table; "" where they hang
+    on none. `fields`: objects with the members of the connectors' Field. `problem`: of the last try to fetch
+    them.
     """
 
     resource = models.ForeignKey(Resource, models.CASCADE, related_name="known_fields")
     use_test = models.BooleanField()
+    scope = models.CharField(max_length=64, blank=True, default="", db_default="")
     fields = models.JSONField(default=list)
     fetched_at = models.DateTimeField(null=True)
     problem = MessageField(blank=True)
@@ -162,7 +182,9 @@ class KnownFields(models.Model):
         verbose_name = _("known fields")
         verbose_name_plural = _("known fields")
         default_permissions = ()
-        constraints = (models.UniqueConstraint(fields=("resource", "use_test"), name="one_list_per_set"),)
+        constraints = (
+            models.UniqueConstraint(fields=("resource", "use_test", "scope"), name="one_list_per_scope"),
+        )
 
     def __str__(self) -> str:
         return f"fields of resource {self.resource_id}"

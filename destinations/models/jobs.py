@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Any
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from destinations.models.configuration import Destination
+from destinations.models.destinations import Destination
 from profiles.models import Profile
 from tracsync.common.jobs import Job
 from tracsync.common.numbers import grouped
@@ -56,7 +57,8 @@ class Backfill(Job):
 class Replay(Job):
     """Sending what was chosen at one destination again; `after` says where to go on (see sync/choices.py).
 
-    A retry sends again what was not accepted as it is now; a replay even that.
+    A retry sends again what was not accepted as it is now; a replay even that. With `over` it is handed over
+    evenly within that time, else as fast as the destination takes it.
     """
 
     class Kind(models.TextChoices):
@@ -69,6 +71,7 @@ class Replay(Job):
     choice = models.JSONField(default=dict)  # see sync/choices.py
     kind = models.CharField(_("kind"), max_length=6, choices=Kind.choices, default=Kind.REPLAY)
     after = models.JSONField(null=True)
+    over = models.DurationField(null=True)
 
     class Meta(Job.Meta):
         verbose_name = _("replay")
@@ -77,6 +80,13 @@ class Replay(Job):
 
     def __str__(self) -> str:
         return _("replay %(number)s at destination %(id)s") % {"number": self.pk, "id": self.destination_id}
+
+    def share(self, now: datetime) -> int | None:
+        """How many are to be handed over by now and are not; None: as many as the destination takes."""
+        if self.over is None or now >= self.created_at + self.over:
+            return None
+        passed = max(0.0, (now - self.created_at) / self.over)
+        return max(0, math.ceil(passed * self.total) - self.done)
 
     @property
     def amount(self) -> str:

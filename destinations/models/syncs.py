@@ -9,9 +9,10 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from destinations.models.configuration import Destination
+from destinations.models.destinations import Destination
 from profiles.models import Profile
 from tracsync.common.encryption import EncryptedJSONField
+from tracsync.common.loading import LoadedQuickly
 from tracsync.common.translation import MessageField
 
 
@@ -23,7 +24,7 @@ class Operation(models.TextChoices):
     ERASE = "erase", _("Erase")
 
 
-class ProfileSync(models.Model):
+class ProfileSync(LoadedQuickly):
     """What one destination knows of one profile, and whether something is waiting for it.
 
     Something is waiting while `due_at` is set, and is pushed by whoever holds `claim_token` until
@@ -81,6 +82,7 @@ class ProfileSync(models.Model):
     in_doubt = models.BooleanField(
         default=False, db_default=False
     )  # a push was not heard of, and may be there
+    erasing = models.BooleanField(default=False, db_default=False)  # wherever it can, whatever is set there
     removed_at = models.DateTimeField(
         _("removed at"), null=True, help_text=_("Since when the destination has it no more.")
     )
@@ -108,6 +110,9 @@ class ProfileSync(models.Model):
     )
     remote_details = EncryptedJSONField(null=True)  # `remote` where it is more than that id
 
+    # Pushes that may have arrived, where only an answer tells by what the profile can be taken away; the last
+    # one comes last. None: not known. It counts while the row is in doubt. See sync/remote/doubts.py.
+    unanswered = EncryptedJSONField(null=True)
     awaited = EncryptedJSONField(
         null=True
     )  # the push that the destination answers later, see sync/entries.py
@@ -153,6 +158,12 @@ class ProfileSync(models.Model):
     def may_be_there(self) -> bool:
         """Whether the destination holds the profile, or may."""
         return self.synced_version is not None or self.in_doubt
+
+    @property
+    def in_doubt_there(self) -> Mapping[str, Any] | None:
+        """The push that may have arrived, where only its answer tells what the system calls the profile."""
+        is_sought = self.in_doubt and not self.remote_id and self.unanswered
+        return self.unanswered[-1] if is_sought else None
 
     @property
     def remote(self) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from destinations.models.configuration import Resource
+from destinations.models.resources import Resource
 from tracsync.common.encryption import EncryptedJSONField
 from tracsync.common.translation import MessageField
 

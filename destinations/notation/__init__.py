@@ -11,7 +11,7 @@ from .dates import at
 from .errors import NotationError
 from .explain import Explanation
 from .explain_template import Place, TemplateExplanation
-from .json_spans import line_of
+from .json_spans import keys_of, line_of, lines_of
 from .templates import Template, parse_template
 
 __all__ = [
@@ -22,7 +22,9 @@ __all__ = [
     "Template",
     "TemplateExplanation",
     "at",
+    "keys_of",
     "line_of",
+    "lines_of",
     "parse_condition",
     "parse_template",
 ]

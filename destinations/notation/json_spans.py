@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Container, Iterator, Sequence
+from bisect import bisect
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from .template_reader import below
@@ -41,16 +42,42 @@ def find_keys(text: str, paths: Container[str]) -> dict[str, Span]:
     return {found: where for found, where, is_key in _places(text) if is_key and found in paths}
 
 
-def line_of(text: str, keys: Sequence[str | int]) -> int:
-    """The line, from 1, of the value that these keys and places in lists lead to, or of what is above it.
+def line_of(lines: Mapping[str, int], keys: Sequence[str | int]) -> int:
+    """The line of the value that these keys and places in lists lead to, or of what is above it."""
+    for length in range(len(keys), 0, -1):
+        if (line := lines.get(path_to(keys[:length]))) is not None:
+            return line
+    return lines.get("$", 1)
 
-    `text` is valid JSON.
-    """
+
+def lines_of(text: str) -> dict[str, int]:
+    """The lines, from 1, of all values, by their JSON paths. `text` is valid JSON."""
+    ends = [match.start() for match in re.finditer("\n", text)]
+    return {path: bisect(ends, span.start) + 1 for path, span in _values(text)}
+
+
+def path_to(keys: Iterable[str | int]) -> str:
+    """The JSON path of the value that these keys and places in lists lead to."""
     path = "$"
     for key in keys:
         path = f"{path}[{key}]" if isinstance(key, int) else below(path, key)
-    span = find(text, path)
-    return text.count("\n", 0, span.start) + 1 if span else 1
+    return path
+
+
+def keys_of(value: object, path: str) -> tuple[str | int, ...]:
+    """The keys and places in lists to a JSON path within a value, or to what is nearest above it."""
+    keys: tuple[str | int, ...] = ()
+    above = "$"
+    while isinstance(value, dict | list):
+        inner = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in inner:
+            here = f"{above}[{key}]" if isinstance(value, list) else below(above, str(key))
+            if path == here or path.startswith((f"{here}.", f"{here}[")):
+                keys, above, value = (*keys, key), here, item
+                break
+        else:
+            break
+    return keys
 
 
 def offset_in_string(text: str, string: Span, offset: int) -> int:

@@ -10,15 +10,15 @@ from functools import lru_cache, wraps
 from typing import Final, TypeVar
 
 LONG: Final = 8_000  # characters; hardly anything that people write is longer
-MANY: Final = 256
-FEW: Final = 8
+MOST_SHORT: Final = 256
+MOST_LONG: Final = 8
 
 Parsed = TypeVar("Parsed")
 
 
 def kept(parse: Callable[..., Parsed]) -> Callable[..., Parsed]:
     """The same function, of a text and what else decides how it is read, with a memory."""
-    short, long = lru_cache(maxsize=MANY)(parse), lru_cache(maxsize=FEW)(parse)
+    short, long = lru_cache(maxsize=MOST_SHORT)(parse), lru_cache(maxsize=MOST_LONG)(parse)
 
     @wraps(parse)
     def parsed(text: str, *more: Hashable) -> Parsed:

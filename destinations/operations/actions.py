@@ -15,19 +15,42 @@ from destinations.configuration.history import Author
 from destinations.models import Destination, ProfileSync, Replay
 from destinations.sync import database, health, settle
 from profiles.models import Profile
+from tracsync.common import trail
+from tracsync.common.trail import Action
 
 State = ProfileSync.State
 BATCH_SIZE = 5000
 AT_ONCE = 100  # rows that a person may have pushed together with what has just changed
 
 
-def sync_now(profile: Profile, destinations: Iterable[Destination]) -> int:
-    """Send a profile to these destinations now, whatever the quiet period; how many rows wait."""
-    now = timezone.now()
-    for destination in destinations:
-        settle.hand_over_now(destination, [profile.pk], now)
-    rows = ProfileSync.objects.filter(profile=profile, destination__in=destinations)
-    return database.update(rows, asked=True)
+def sync_now(profile: Profile, destinations: Iterable[Destination], *, again: bool = False) -> int:
+    """Send a profile to these destinations now, whatever the quiet period; how many rows wait.
+
+    `again`: even what is unchanged or was rejected.
+    """
+    now, destinations = timezone.now(), list(destinations)
+    with transaction.atomic():
+        for destination in destinations:
+            settle.hand_over_now(destination, [profile.pk], now)
+        rows = ProfileSync.objects.filter(profile=profile, destination__in=destinations)
+        count = replay(rows) if again else database.update(rows, asked=True)
+        _note(Action.REPLAYED if again else Action.SENT, profile, destinations)
+    return count
+
+
+@transaction.atomic
+def send_one(sync: ProfileSync, *, again: bool = False) -> int:
+    """As `sync_now`, for a row that exists; how many."""
+    rows = ProfileSync.objects.filter(pk=sync.pk)
+    count = replay(rows) if again else sync_rows_now(rows)
+    _note(Action.REPLAYED if again else Action.SENT, sync.profile, [sync.destination])
+    return count
+
+
+def _note(action: str, profile: Profile, destinations: Iterable[Destination]) -> None:
+    """In the trail: of which profile, and where to."""
+    where = ", ".join(sorted(str(one) for one in destinations))
+    trail.note(action, profile, named=profile.pk, changes={"destinations": [None, where]})
 
 
 def sync_rows_now(rows: QuerySet[ProfileSync]) -> int:
@@ -110,22 +133,26 @@ def pause(destination: Destination, *, by: Author | None = None) -> None:
 
 def resume(destination: Destination, *, by: Author | None = None) -> None:
     """Send what is waiting by now, without waiting for the end of a rest."""
-    _set_paused(destination, False, by)
-    health.mended(destination)
+    with transaction.atomic():
+        if not _set_paused(destination, False, by):
+            trail.note(Action.RESUMED, destination)
+        health.mended(destination)
 
 
-def _set_paused(destination: Destination, paused: bool, by: Author | None) -> None:
-    """Whatever else is edited at the same time stays as it is stored."""
+def _set_paused(destination: Destination, paused: bool, by: Author | None) -> bool:
+    """Whether it was not so before. Whatever else is edited at the same time stays as it is stored."""
     with transaction.atomic():
         stored = saving.lock(destination)
         if stored is None:
             raise Destination.DoesNotExist
-        if paused != (stored.paused_at is not None):
+        is_other = paused != (stored.paused_at is not None)
+        if is_other:
             before = copy(stored)
             stored.paused_at = timezone.now() if paused else None
             stored.save(update_fields=["paused_at"])
             history.record(stored, before, by)
         destination.paused_at = stored.paused_at
+    return is_other
 
 
 def enable(destination: Destination, *, by: Author | None = None) -> None:

@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from destinations.connectors.base import ConfigurationError, ConnectorError, Runtime, Token
@@ -23,7 +24,9 @@ from destinations.models import AuthorisationRequest, Resource
 from destinations.sync import health
 from destinations.sync.tokens import state as token_state
 from destinations.sync.tokens.store import StoredTokens, basis
+from tracsync.common import trail
 from tracsync.common.messages import message
+from tracsync.common.trail import Action
 
 LIFE = timedelta(minutes=10)
 LONGEST_CODE = 4000  # characters
@@ -113,9 +116,13 @@ def finish(request: AuthorisationRequest, answer: Mapping[str, str], by: str) ->
     except ConnectorError as error:
         failed = message("Nothing was authorised: %(reason)s. Begin again.", reason=str(error))
         raise NotAuthorised(failed, resource) from None
-    StoredTokens(resource, use_test).put(token, by)
-    for destination in resource.destinations.filter(use_test_credentials=use_test).only("pk"):
-        health.let_in(destination)
+    with transaction.atomic():
+        StoredTokens(resource, use_test).put(token, by)
+        trail.note(
+            Action.AUTHORISED, resource, changes={"credentials": [None, "test" if use_test else "production"]}
+        )
+        for destination in resource.destinations.filter(use_test_credentials=use_test).only("pk"):
+            health.let_in(destination)
     return token
 
 

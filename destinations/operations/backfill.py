@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.db import transaction
+
 from destinations.models import Backfill, Destination
 from destinations.operations import batches
 from destinations.operations.batches import BATCH_SIZE, LOOKED_THROUGH
 from destinations.sync import settle
 from profiles.models import Profile
+from tracsync.common import trail
+from tracsync.common.trail import Action
 
 
 def request(destination: Destination, changed_since: datetime | None = None, asked_by: str = "") -> Backfill:
     """Have the scheduler bring all profiles, or those changed since a moment, up to date."""
-    return Backfill.request(destination, changed_since, asked_by)
+    with transaction.atomic():
+        begun = Backfill.request(destination, changed_since, asked_by)
+        since = {"changed_since": [None, changed_since.isoformat()]} if changed_since else {}
+        trail.note(Action.BACKFILLED, destination, changes={"profiles": [None, begun.total], **since})
+    return begun
 
 
 def advance(now: datetime) -> int:

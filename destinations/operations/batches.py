@@ -26,24 +26,31 @@ T = TypeVar("T", Backfill, Replay)
 HandOver = Callable[[T, Destination, datetime], tuple[int, Any]]
 
 
-def advance(model: type[T], hand_over: HandOver[T], now: datetime) -> int:
-    """Go on with every running job by one batch, unless enough waits there; how many went on."""
+def advance(
+    model: type[T], hand_over: HandOver[T], now: datetime, has_time: Callable[[T], bool] = lambda job: True
+) -> int:
+    """Go on with every running job by one batch, unless enough waits there; how many went on.
+
+    `has_time`: whether it is time for the job's next batch.
+    """
     running = _running(model).filter(destination__enabled=True).values_list("pk", flat=True)
-    return sum([_advance_one(model, pk, hand_over, now) for pk in list(running)])
+    return sum([_advance_one(model, pk, hand_over, now, has_time) for pk in list(running)])
 
 
 def _running(model: type[T]) -> Any:
     return model._default_manager.filter(finished_at=None, paused_at=None)
 
 
-def _advance_one(model: type[T], pk: int, hand_over: HandOver[T], now: datetime) -> bool:
+def _advance_one(
+    model: type[T], pk: int, hand_over: HandOver[T], now: datetime, has_time: Callable[[T], bool]
+) -> bool:
     with transaction.atomic():
         job = _lock(model, pk)
-        if job is None:
+        if job is None or not has_time(job):
             return False
         # Its secrets are nobody's business here, and must not stop the scheduler when no key opens them.
         destination = Destination.objects.only("pk").get(pk=job.destination_id)
-        if _has_enough_to_do(destination, now):
+        if has_enough_to_do(destination, now):
             return False
         count, after = hand_over(job, destination, now)
         job.note(count, now)
@@ -62,6 +69,7 @@ def _lock(model: type[T], pk: int) -> T | None:
     return running.first()
 
 
-def _has_enough_to_do(destination: Destination, now: datetime) -> bool:
+def has_enough_to_do(destination: Destination, now: datetime) -> bool:
+    """Whether so much waits there that nothing more is to be handed over for now."""
     waiting = ProfileSync.objects.filter(destination=destination, bulk__in=(False, True), due_at__lte=now)
     return waiting.order_by()[MOST_WAITING : MOST_WAITING + 1].exists()

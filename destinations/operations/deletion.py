@@ -23,7 +23,8 @@ def hand_over(ids: Sequence[str]) -> None:
     rows = ProfileSync.objects.filter(profile__in=ids)
     locked = rows.select_for_update(no_key=True).order_by("profile_id", "destination_id")
     held = set(locked.values_list("pk", flat=True))
-    leaving = rows.exclude(destination__on_delete=Destination.Leaving.KEEP).filter(MAY_BE_THERE)
+    kept = Q(destination__on_delete=Destination.Leaving.KEEP, erasing=False)
+    leaving = rows.exclude(kept).filter(MAY_BE_THERE)
     by_destination: defaultdict[int, list[str]] = defaultdict(list)
     stay = set(rows.filter(claim_token__isnull=False).values_list("pk", flat=True))
     for pk, profile_id, destination_id in leaving.values_list("pk", "profile_id", "destination_id"):

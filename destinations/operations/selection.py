@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -22,9 +22,7 @@ from django.utils.translation import gettext_lazy
 from destinations.insight import attempt_search
 from destinations.insight.attempt_search import ChosenIds, DestinationChoice
 from destinations.models import DeliveryAttempt, ProfileSync
-from profiles.models import Profile
-from tracsync.common.bounded_lists import id_matches
-from tracsync.common.times import at
+from tracsync.common.times import at, check_years, midnight
 
 BATCH_SIZE = 2000
 LOOKED_THROUGH = 50_000  # attempts at a time
@@ -35,6 +33,8 @@ NAMES: dict[str, tuple[str, type, tuple[str, ...]]] = {
     "profile_begins": ("q", str, ("syncs", "attempts")),
     "state": ("state__exact", str, ("syncs",)),
     "owed": ("owed", bool, ("syncs",)),
+    "since_from": ("state_since_from", str, ("syncs",)),
+    "since_to": ("state_since_to", str, ("syncs",)),
     "outcome": ("outcome__exact", str, ("attempts",)),
     "operation": ("operation", str, ("attempts",)),
     "code": ("code", str, ("syncs", "attempts")),
@@ -51,6 +51,25 @@ class InvalidChoice(ValueError):
     """It names something that is not there, or says something that is not understood."""
 
 
+class Day(forms.Field):
+    """The moment at which a day of the reader begins, or is over; a stored choice has the moment itself."""
+
+    def __init__(self, label: Any, is_over: bool = False) -> None:
+        super().__init__(label=label, required=False)
+        self.days = timedelta(days=1 if is_over else 0)
+
+    def to_python(self, value: Any) -> datetime | None:
+        if not value:
+            return None
+        try:
+            moment = parse_datetime(value) if _is_moment(value) else None
+            moment = moment or midnight(date.fromisoformat(value) + self.days)
+        except (ValueError, OverflowError):
+            raise forms.ValidationError(_("Write a day as 2026-03-01.")) from None
+        check_years(moment)
+        return moment
+
+
 class SyncFilters(forms.Form):
     """Those of the list of profile syncs, by the names that they have in its address."""
 
@@ -64,8 +83,11 @@ class SyncFilters(forms.Form):
         required=False,
         choices=[("", ""), ("yes", gettext_lazy("yes")), ("no", gettext_lazy("no"))],
     )
+    state_since_from = Day(gettext_lazy("State since, from"))
+    state_since_to = Day(gettext_lazy("State since, before"), is_over=True)
     code = forms.CharField(label=gettext_lazy("Code"), required=False, max_length=50)
     field = forms.CharField(label=gettext_lazy("Field"), required=False, max_length=255)
+    by_name = attempt_search.by_name()
     ids = ChosenIds()
 
 
@@ -165,7 +187,7 @@ def _parameter(name: str, value: Any) -> str:
     """As it stands in the address of a list."""
     if type(value) is not NAMES[name][1] or value == "":
         raise InvalidChoice(_("This is not a value for “%(name)s”.") % {"name": name})
-    if name.startswith("at_") and not _is_moment(str(value)):
+    if name.startswith(("at_", "since_")) and not _is_moment(str(value)):
         raise InvalidChoice(_("“%(name)s” needs a date and time with its zone.") % {"name": name})
     if name == "owed":
         return "yes" if value else "no"
@@ -180,12 +202,13 @@ def _is_moment(value: str) -> bool:
     return moment is not None and is_aware(moment)
 
 
-def next_rows(choice: Choice, after: Any = None) -> tuple[list[int], Any]:
+def next_rows(choice: Choice, after: Any = None, most: int | None = None) -> tuple[list[int], Any]:
     """The ids of the next profile syncs that are chosen, each once, and where to go on; None: at the end.
 
-    `after` is what the last call gave, plain enough to be stored as JSON.
+    `after` is what the last call gave, plain enough to be stored as JSON. `most`: fewer than BATCH_SIZE.
     """
-    return _next_by_attempt(choice, after) if choice.of == "attempts" else _next_by_row(choice, after)
+    size = BATCH_SIZE if most is None else min(most, BATCH_SIZE)
+    return (_next_by_attempt if choice.of == "attempts" else _next_by_row)(choice, after, size)
 
 
 def totals(choice: Choice) -> dict[int, int]:
@@ -212,8 +235,12 @@ def syncs(choice: Choice) -> QuerySet[ProfileSync]:
     rows = rows.filter(**{name: found[name] for name in ("code", "field") if found[name]})
     if found["owed"]:
         rows = rows.filter(due_at__isnull=found["owed"] == "no")
+    if found["state_since_from"]:
+        rows = rows.filter(state_since__gte=found["state_since_from"])
+    if found["state_since_to"]:
+        rows = rows.filter(state_since__lt=found["state_since_to"])
     if term := found["q"].strip():
-        profiles = Profile.with_deleted.filter(id_matches(term, rows.db)).order_by()
+        profiles = attempt_search.profiles(term, by_name=found["by_name"])
         rows = rows.filter(profile__in=profiles.values("pk"))
     return rows
 
@@ -248,15 +275,17 @@ def _batches(choice: Choice) -> Iterator[list[int]]:
         yield ids
 
 
-def _next_by_row(choice: Choice, after: int | None) -> tuple[list[int], int | None]:
+def _next_by_row(choice: Choice, after: int | None, size: int) -> tuple[list[int], int | None]:
     rows = syncs(choice).order_by("pk")
     if after is not None:
         rows = rows.filter(pk__gt=after)
-    ids = list(rows.values_list("pk", flat=True)[:BATCH_SIZE])
-    return ids, ids[-1] if len(ids) == BATCH_SIZE else None
+    ids = list(rows.values_list("pk", flat=True)[:size])
+    return ids, ids[-1] if len(ids) == size else None
 
 
-def _next_by_attempt(choice: Choice, after: list[Any] | None) -> tuple[list[int], list[Any] | None]:
+def _next_by_attempt(
+    choice: Choice, after: list[Any] | None, size: int
+) -> tuple[list[int], list[Any] | None]:
     """In the order of time, which every index of the attempts ends with.
 
     No more than LOOKED_THROUGH attempts are looked through, so that no step takes long where few match.
@@ -269,8 +298,8 @@ def _next_by_attempt(choice: Choice, after: list[Any] | None) -> tuple[list[int]
     end = next(iter(ahead.values_list("at", "pk")[LOOKED_THROUGH - 1 : LOOKED_THROUGH]), None)
     if end is not None:
         rows = rows.filter(Q(at__lt=end[0]) | Q(at=end[0], pk__lte=end[1]), at__lte=end[0])
-    found = list(rows.values_list("at", "pk", "destination_id", "profile_id")[:BATCH_SIZE])
-    stop = found[-1][:2] if len(found) == BATCH_SIZE else end
+    found = list(rows.values_list("at", "pk", "destination_id", "profile_id")[:size])
+    stop = found[-1][:2] if len(found) == size else end
     return _rows_of(found), None if stop is None else [stop[0].isoformat(), stop[1]]
 
 

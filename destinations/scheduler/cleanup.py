@@ -4,6 +4,7 @@ import time
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.sessions.models import Session
@@ -12,17 +13,24 @@ from django.utils import timezone
 from django_q.models import Failure
 
 from destinations.models import (
+    Audit,
     AuthorisationRequest,
     Backfill,
     DeliveryAttempt,
+    Destination,
     DestinationVersion,
     ProfileSync,
     Replay,
+    Resource,
+    ResourceVersion,
+    slugs,
 )
+from destinations.operations import receiver
 from destinations.sync import counters
 from profiles.imports import job
 from profiles.imports.models import ImportJob
 from profiles.models import Profile
+from profiles.search.models import IndexJob
 
 EVERY = 600.0  # seconds
 BATCH_SIZE = 5000
@@ -43,33 +51,46 @@ def prune_sometimes() -> None:
 def prune() -> int:
     """Delete one batch of attempts that are older than wanted, and old failed tasks; how many.
 
-    And old counts, which are so few that they take no batches.
+    And what other floors keep for a while: an app's `prune(now)` deletes a batch and says how many. And old
+    counts, which are so few that they take no batches. Rows that the release before has stored during
+    a rolling deploy get their slugs.
     """
     now = timezone.now()
     old = DeliveryAttempt.objects.filter(at__lt=now - timedelta(days=settings.TRACSYNC_ATTEMPT_DAYS))
     ids = list(old.order_by("at").values_list("pk", flat=True)[:BATCH_SIZE])
     deleted, _ = DeliveryAttempt.objects.filter(pk__in=ids).delete()
     failed, _ = Failure.objects.filter(stopped__lt=now - timedelta(days=FAILED_TASK_DAYS)).delete()
+    receiver.forget_old()
     counters.forget(now - timedelta(days=TALLY_DAYS))
+    slugs.give_missing(Resource, Destination)
     job.expire(now)
-    return deleted + failed + _prune_history(now)
+    others = sum(app.prune(now) for app in apps.get_app_configs() if hasattr(app, "prune"))
+    return deleted + failed + others + _prune_history(now)
 
 
 def _prune_history(now: datetime) -> int:
-    """One batch each of tombstones, of ended jobs, of versions of destinations but the newest, of the admin's
-    log, of expired sessions, and of authorisations that nobody ended; how many."""
+    """One batch each of tombstones, of ended jobs, of versions but the newest, of the admin's log of
+    earlier releases, of expired sessions, and of authorisations that nobody ended; how many."""
     old = now - timedelta(days=settings.TRACSYNC_HISTORY_DAYS)
-    newest = DestinationVersion.objects.filter(destination=OuterRef("destination")).order_by("-number")
     found: list[QuerySet[Any]] = [
         Backfill.objects.filter(finished_at__lt=old),
         Replay.objects.filter(finished_at__lt=old),
+        Audit.objects.filter(finished_at__lt=old),
         ImportJob.objects.filter(finished_at__lt=old),
-        DestinationVersion.objects.filter(at__lt=old).exclude(pk=Subquery(newest.values("pk")[:1])),
+        IndexJob.objects.filter(finished_at__lt=old).exclude(pk=Subquery(IndexJob.objects.values("pk")[:1])),
+        _but_the_newest(DestinationVersion, "destination").filter(at__lt=old),
+        _but_the_newest(ResourceVersion, "resource").filter(at__lt=old),
         LogEntry.objects.filter(action_time__lt=old),
         Session.objects.filter(expire_date__lt=now),
         AuthorisationRequest.objects.filter(expires_at__lt=now - timedelta(days=AUTHORISATION_DAYS)),
     ]
     return sum(_delete_batch(rows) for rows in found) + _prune_tombstones(old)
+
+
+def _but_the_newest(versions: Any, of: str) -> QuerySet[Any]:
+    newest = versions.objects.filter(**{of: OuterRef(of)}).order_by("-number")
+    found: QuerySet[Any] = versions.objects.exclude(pk=Subquery(newest.values("pk")[:1]))
+    return found
 
 
 def _prune_tombstones(old: datetime) -> int:

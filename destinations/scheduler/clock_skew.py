@@ -17,7 +17,7 @@ from django.db.models.functions import Least
 from django.utils import timezone
 
 from destinations.models import AccessToken, Account, Health, ProfileSync
-from destinations.sync import claim, database
+from destinations.sync import database, lease
 from destinations.sync.tokens.store import StoredTokens
 from profiles.models import Profile
 
@@ -63,7 +63,7 @@ def mend(now: datetime) -> int:
     latest = now + TOLERANCE
     changing = Profile.objects.filter(first_changed_at__isnull=False, changed_at__gt=latest)
     found: int = changing.update_marks(changed_at=now, first_changed_at=Least(F("first_changed_at"), now))
-    claimed = ProfileSync.objects.filter(claimed_until__gt=latest + claim.LEASE)
+    claimed = ProfileSync.objects.filter(claimed_until__gt=latest + lease.LEASE)
     found += database.update(claimed, skip_locked=True, claimed_until=now)
     waiting = ProfileSync.objects.filter(due_at__gt=latest, state_since__gt=latest)
     found += database.update(waiting, skip_locked=True, due_at=now, state_since=now)

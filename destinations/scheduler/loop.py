@@ -16,10 +16,11 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from destinations.models import Destination, Heartbeat
-from destinations.operations import backfill, replay
+from destinations.operations import audit, backfill, replay
 from destinations.scheduler import cleanup, clock_skew
 from destinations.sync import claim, health, push, settle, turns
-from profiles.imports import job
+from profiles.imports import job as imports
+from profiles.search import job as indexing
 from tracsync.common.prepared import Prepared
 
 logger = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ LONGEST_PAUSE = 1.0  # seconds
 SHORTEST_PAUSE = 0.01
 GATHERING = 0.2  # seconds that what falls due is gathered for, when something was just done
 GATHERING_FEW = 0.3  # the same where that were few: each of them bears more of what a look and a task cost
-FEW = 5  # rows
+FEW_ROWS = 8
 JOBS_EVERY = 1.0  # seconds between two looks for what people have asked for, when there is none
 BEAT_EVERY = timedelta(seconds=5)
 ALIVE = timedelta(seconds=20)
@@ -56,7 +57,8 @@ def tick(now: datetime | None = None) -> bool:
 
 def _jobs(now: datetime) -> Look:
     """Go on with what people have asked for."""
-    found = backfill.advance(now) + replay.advance(now) + health.bring_forward(now) + job.advance(now)
+    found = backfill.advance(now) + replay.advance(now) + health.bring_forward(now)
+    found += imports.advance(now) + indexing.advance(now) + audit.advance(now)
     return Look(bool(found), more=bool(found))
 
 
@@ -93,10 +95,14 @@ def run(stopped: Callable[[], bool]) -> None:
     """Tick until told to stop; a database or broker that is away is waited for."""
     beat = _Beat()
     jobs_at = 0.0
+    is_begun = False
     while not stopped():
         close_old_connections()
         try:
             now = timezone.now()
+            if not is_begun:  # only now: processes with other settings may be on their way out
+                indexing.start_if_outdated()
+                is_begun = True
             clock_skew.mend_sometimes()
             jobs = Look(False)
             if time.monotonic() >= jobs_at:
@@ -124,7 +130,7 @@ def _pause(look: Look) -> float:
     begins to change now is seen before it is due.
     """
     if look.done:
-        gathering = GATHERING_FEW if look.claimed < FEW else GATHERING
+        gathering = GATHERING_FEW if look.claimed < FEW_ROWS else GATHERING
         return 0.0 if look.more else gathering
     longest = min(LONGEST_PAUSE, max(TICK, settle.shortest_wait().total_seconds()))
     if look.next_at is None:

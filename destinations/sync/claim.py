@@ -1,8 +1,7 @@
 """Claims: who pushes which rows, and until when.
 
 A claim is a token on the rows and a lease. Whoever holds the token may record an outcome; when the lease
-ends the rows, still due, are claimed by somebody else and the old token is worth nothing. Whoever pushes
-keeps the lease alive meanwhile, and knows when that has failed.
+ends the rows, still due, are claimed by somebody else and the old token is worth nothing.
 
 What is due at several destinations is one claim, as long as it is little: a wake-up, a lease and each
 statement cost the same for one row and for hundreds.
@@ -10,57 +9,37 @@ statement cost the same for one row and for hundreds.
 
 from __future__ import annotations
 
-import json
-import logging
-import threading
-import time
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from itertools import chain
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, connections, models, transaction
-from django.db.models import Case, Count, F, Max, Q, QuerySet, Value, When
+from django.db import connection, models, transaction
+from django.db.models import Count, F, Max, QuerySet
 from django.db.models.functions import Cast
 from django.utils import timezone
 from django_q.tasks import async_task
 
 from destinations.connectors import registry
-from destinations.connectors.base import ConnectorError, batch_size, migrated
+from destinations.connectors.base import ConnectorError
+from destinations.connectors.capabilities import batch_size, migrated
 from destinations.models import Destination, Health, ProfileSync
-from destinations.sync import database, turns
+from destinations.sync import lease, turns
 from destinations.sync.health import is_sick
+from destinations.sync.lease import Claim
 from destinations.sync.limits import accounts, rates
 from destinations.sync.limits.accounts import Sharing, Wanted
 from tracsync.common.encryption import UndecryptableValue, decrypt
-from tracsync.common.lookups import among
 from tracsync.common.messages import message
 from tracsync.common.prepared import Prepared
 
-logger = logging.getLogger(__name__)
-
-LEASE = timedelta(seconds=10)
-RENEW_EVERY = timedelta(seconds=3)
-LONGEST = timedelta(minutes=5)  # that a lease is renewed: whoever pushes longer hangs
-MARGIN = timedelta(seconds=2)  # for hosts whose clocks differ, and for a request on its way
 LEAST_SHARE = 50  # rows of each destination, where more of them have something due than can be claimed
+BATCH_SECONDS = 60.0  # after which a batch begins no further slice
 MOST_UNFINISHED = 3  # pushes in a row of which nothing was heard: then the row is parked
-REPLACED = ("state_since", "claimed_until", "started_at")  # by whatever is recorded of a push
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """`started`: by the worker that pushes it, right away. `slow`: as far as its destinations are known."""
-
-    token: str
-    ids: list[int]
-    started: bool = False
-    slow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +106,7 @@ def dispatch(
             async_task("destinations.sync.push.push", claimed.token, claimed.ids)
         except Exception:
             # Whatever the broker raises: without a wake-up the rows had to wait for their lease to end.
-            release(claimed.token, claimed.ids)
+            lease.release(claimed.token, claimed.ids)
             raise
         rows += len(claimed.ids)
     return rows
@@ -142,68 +121,6 @@ def claim_next(now: datetime, *, only_quick: bool = False) -> Claim | None:
         return None
     waiting = [one for one in turns.ready(now) if not only_quick or turns.is_quick(one)]
     return next(iter(claim_all(waiting, now, started=True, most=1)), None)
-
-
-def start(claim: Claim) -> list[ProfileSync]:
-    """The rows of a claim that are still its own, with a new lease; the push begins. What has just changed
-    comes first."""
-    if claim.started:
-        return list(_held(claim.token, claim.ids).defer(*REPLACED).order_by("bulk", "due_at", "pk"))
-    now = timezone.now()
-    moment, lease = map(connection.ops.adapt_datetimefield_value, (now, now + LEASE))
-    token = models.UUIDField().get_db_prep_value(claim.token, connection)
-    names = [field.attname for field in ProfileSync._meta.concrete_fields]
-    is_locking = connection.features.has_select_for_update
-    sql = _START.format(
-        ids=among(connection, "bigint"),
-        locked="FOR NO KEY UPDATE" if is_locking else "",
-        columns=", ".join(name for name in names if name not in REPLACED),
-    )
-    rows = ProfileSync.objects.raw(sql, [lease, moment, moment, json.dumps(claim.ids), token])
-    return sorted(rows, key=lambda one: (one.bulk, one.due_at or now, one.pk))
-
-
-# In the order in which all lock these rows.
-_START = """
-    UPDATE destinations_profilesync
-    SET claimed_until = %s, started_at = %s, first_tried_at = COALESCE(first_tried_at, %s)
-    WHERE id IN (
-        SELECT id FROM destinations_profilesync WHERE id {ids} AND claim_token = %s
-        ORDER BY profile_id, destination_id {locked}
-    )
-    RETURNING {columns}"""
-
-
-def renew(claim: Claim) -> int:
-    """A new lease for what the claim still holds; how many rows that is."""
-    return database.update(_held(claim.token, claim.ids), claimed_until=timezone.now() + LEASE)
-
-
-def release(token: str, ids: Sequence[int], in_doubt: Collection[int] = ()) -> None:
-    """Give rows back; they are still due.
-
-    Those `in_doubt` may have been sent, and what came of it is not recorded: nothing that was accepted before
-    is known to be there any more. The others are as they were.
-    """
-    held = _held(token, ids)
-    if not held.exists():
-        return  # most often all has been recorded, and no lock is needed for that
-    untried = When(~Q(pk__among=in_doubt), first_tried_at=F("started_at"), then=None)
-    database.update(
-        held,
-        state=ProfileSync.State.PENDING,
-        state_since=timezone.now(),
-        claim_token=None,
-        claimed_until=None,
-        started_at=None,
-        first_tried_at=Case(untried, default=F("first_tried_at")),
-        payload_hash=Case(When(pk__among=in_doubt, then=Value("")), default=F("payload_hash")),
-        in_doubt=Case(When(pk__among=in_doubt, then=Value(True)), default=F("in_doubt")),
-    )
-
-
-def _held(token: str, ids: Sequence[int]) -> QuerySet[ProfileSync]:
-    return ProfileSync.objects.filter(pk__among=ids, claim_token=token)
 
 
 def _lock_health(destinations: Sequence[Destination]) -> dict[int, Health]:
@@ -255,10 +172,14 @@ _IN_FLIGHT = Prepared(_in_flight)
 
 
 def _room(destination: Destination, health: Health, rows: int, batches: int, now: datetime) -> int:
-    """`rows` in so many `batches` are in flight."""
-    if batches >= rates.batches(destination):
+    """`rows` in so many `batches` are in flight.
+
+    One that has never answered may hang, which one batch finds out: each further one would make those wait
+    that share its claim.
+    """
+    if batches >= (1 if health.call_seconds is None else rates.batches(destination)):
         return 0
-    room = _batch_size(health)
+    room = _batch_size(destination, health)
     if destination.rate is not None:
         room = min(room, rates.left(destination.rate, health.usage, rows, now))
     if is_sick(health):
@@ -295,15 +216,21 @@ def _within(
     return [fitted[batch.destination_id] for batch in batches if batch.destination_id in fitted]
 
 
-def _batch_size(health: Any) -> int:
-    """As configured, or what the connector takes at once if more. `health`: as `_lock_health` gives it."""
+def _batch_size(destination: Destination, health: Any) -> int:
+    """As configured, or what the connector takes at once if more; of a slow one what it can take in its time:
+    all others would be written twice for nothing. `health`: as `_lock_health` gives it."""
     most: int = settings.TRACSYNC_BATCH_SIZE
     try:
         connector = registry.get(health.slug)
         given = migrated(connector, "settings", decrypt(health.sealed), health.since)
-        return max(most, batch_size(connector, given))
+        part = batch_size(connector, given)
     except (ConnectorError, UndecryptableValue):
         return most  # the push will say what is wrong with it
+    seconds = health.call_seconds or 0.0
+    if seconds < turns.SLOW_CALL:
+        return max(most, part)
+    calls = rates.lanes(destination) * max(1, int(BATCH_SECONDS / seconds))
+    return min(max(most, part), calls * part)
 
 
 def _take(
@@ -385,7 +312,7 @@ def _hold(ids: Sequence[int], turn: Mapping[int, tuple[str, int]], now: datetime
     By hand, as every push passes through here: what Django would build of it anew takes many times what the
     database does.
     """
-    moment, lease = map(connection.ops.adapt_datetimefield_value, (now, now + LEASE))
+    moment, until = map(connection.ops.adapt_datetimefield_value, (now, now + lease.LEASE))
     uuids = {pk: models.UUIDField().get_db_prep_value(token, connection) for pk, (token, _) in turn.items()}
     lanes = {pk: lanes for pk, (_, lanes) in turn.items()}
     when = "WHEN %s THEN %s::uuid" if connection.vendor == "postgresql" else "WHEN %s THEN %s"
@@ -405,7 +332,7 @@ def _hold(ids: Sequence[int], turn: Mapping[int, tuple[str, int]], now: datetime
     begun = [moment] if started else []
     given = [*chain(*uuids.items()), *chain(*lanes.items())]
     with connection.cursor() as cursor:
-        cursor.execute(sql, [moment, lease, *given, *begun, *begun, *ids])
+        cursor.execute(sql, [moment, until, *given, *begun, *begun, *ids])
 
 
 def _park(ids: Sequence[int]) -> None:
@@ -435,52 +362,3 @@ def _park(ids: Sequence[int]) -> None:
         resend=False,
         bulk=False,
     )
-
-
-class Lease:
-    """The lease of one claim, as long as this process may rely on it.
-
-    When the database cannot be reached, the lease ends and somebody else claims the rows. What is still
-    to be sent by then must not be: it would come second to what the other one sends.
-    """
-
-    def __init__(self, claimed: Claim, since: float) -> None:
-        self._claimed = claimed
-        self._stopped = threading.Event()
-        self._extend(since)
-
-    def holds(self) -> bool:
-        """Whether nobody else can have claimed the rows."""
-        return time.monotonic() < self._ends_at
-
-    @contextmanager
-    def kept(self) -> Iterator[None]:
-        """Renews the lease meanwhile, however long one answer takes."""
-        thread = threading.Thread(target=self._keep, name="lease", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            self._stopped.set()
-            thread.join()
-
-    def _extend(self, began: float) -> None:
-        self._ends_at = began + (LEASE - MARGIN).total_seconds()
-
-    def _keep(self) -> None:
-        ends_at = time.monotonic() + LONGEST.total_seconds()
-        while not self._stopped.wait(RENEW_EVERY.total_seconds()):
-            if time.monotonic() > ends_at:
-                logger.error("a batch of %d hangs: its lease is not renewed any more", len(self._claimed.ids))
-                return
-            self._renew()
-
-    def _renew(self) -> None:
-        began = time.monotonic()
-        try:
-            if renew(self._claimed):
-                self._extend(began)
-        except Exception as error:  # a lost connection is replaced at the next try
-            logger.warning("a lease could not be renewed (%s), trying again", type(error).__name__)
-        finally:
-            connections.close_all()  # a slow destination has many batches in the background, and each a lease

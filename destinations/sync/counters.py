@@ -1,8 +1,9 @@
-"""Counting what happens at a destination, five minutes at a time, in the transactions in which it happens.
+"""Counting what happens at a destination, five minutes at a time and in all, in the transactions in which it
+happens.
 
-The row of a destination's five minutes is the last lock that a transaction takes: whoever has it waits for
-nobody else, so recording and settling may both write it and never wait in a circle. Both write those of
-several destinations in one statement, in their order.
+These rows are the last locks that a transaction takes: whoever has them waits for nobody else, so recording
+and settling may both write them and never wait in a circle. Both write those of several destinations in one
+statement, in their order.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def recorded(entries: Iterable[Entry]) -> None:
         count = counts[entry.sync.destination_id]
         if name := NAMES.get(type(entry.result)):
             count[name] += 1
-            if name == "accepted" and entry.leaves:
+            if name == "accepted" and entry.removes:
                 count["removed"] += 1
         if entry.attempt and entry.attempt.lag is not None:
             count[Tally.LAGS[bisect_left(Tally.LAG_BOUNDS, entry.attempt.lag)]] += 1
@@ -57,16 +58,18 @@ def settled(by_destination: Mapping[int, int]) -> None:
 
 
 def forget(before: datetime) -> None:
+    """What is older, but for the totals."""
     Tally.objects.filter(slot__lt=slot(before)).delete()
 
 
 def _add(counts: Mapping[int, Mapping[str, int]]) -> None:
-    """Each destination's counts to the five minutes that are now, in one statement."""
+    """Each destination's counts to its total and to the five minutes that are now, in one statement."""
     now = slot(timezone.now())
     names = [name for name in Tally.COUNTS if any(name in one for one in counts.values())]
     if not names:
         return
-    rows = [(now, pk, *(counts[pk].get(name, 0) for name in names)) for pk in sorted(counts)]
+    by_pk = [(pk, [counts[pk].get(name, 0) for name in names]) for pk in sorted(counts)]
+    rows = [(at, pk, *values) for at in (Tally.TOTAL, now) for pk, values in by_pk]
     row = f"({', '.join(['%s'] * len(rows[0]))})"
     sql = f"""
         INSERT INTO destinations_tally AS tally (slot, destination_id, {", ".join(names)})

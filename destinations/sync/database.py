@@ -83,7 +83,7 @@ def insert(instances: Sequence[Model], update: Sequence[str] = ()) -> None:
     sql = f"INSERT INTO {meta.db_table} ({', '.join(columns)}) {_from_json(meta.db_table, columns)}"
     if update:
         changes = ", ".join(f"{name} = excluded.{name}" for name in update)
-        sql += f" ON CONFLICT ({meta.pk.column}) DO UPDATE SET {changes}"
+        sql += f" ON CONFLICT ({meta.pk.column}) DO UPDATE SET {changes}"  # nosec B608 - names are ours
     with database.cursor() as cursor:
         cursor.execute(sql, [_storable(rows)])
 
@@ -124,7 +124,7 @@ def _storable(rows: Sequence[Mapping[str, Any]]) -> str:
 def _from_json(table: str, columns: Sequence[str]) -> str:
     """Rows of a table from a parameter that is a JSON list of objects."""
     if connection.vendor == "postgresql":
-        return f"SELECT {', '.join(columns)} FROM json_populate_recordset(NULL::{table}, %s::json)"  # noqa: S608
+        return f"SELECT {', '.join(columns)} FROM json_populate_recordset(NULL::{table}, %s::json)"  # noqa: S608 - names are ours
     values = ", ".join(f"json_extract(value, '$.{column}')" for column in columns)
     return f"SELECT {values} FROM json_each(%s) WHERE true"  # noqa: S608 (names are ours)
 

@@ -13,7 +13,8 @@ from typing import Any, cast
 from uuid import UUID
 
 from destinations.connectors import registry, schemas
-from destinations.connectors.base import Operation, operations_of, profile_references
+from destinations.connectors.base import Delivery, Operation
+from destinations.connectors.capabilities import needs_remote, operations_of, profile_references
 from destinations.connectors.redaction import mask_url
 from destinations.models import Destination, ProfileSync
 from destinations.notation import Condition, NotationError, Template, at, parse_condition, parse_template
@@ -22,6 +23,9 @@ from profiles.models import Profile
 from tracsync.common.messages import joined, message
 
 DELETED = message("the profile was deleted")
+ERASED = message("the profile is erased everywhere")
+BY_HAND = message("the system can neither erase nor remove profiles: somebody has to do it there")
+BY_HAND_CODE = "by_hand"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +37,10 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """The destination does not want this profile."""
+    """The destination does not want this profile. `is_absent`: and surely does not have it."""
 
     reason: str
+    is_absent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,8 @@ class Unchanged:
 @dataclass(frozen=True, slots=True)
 class Deliver:
     """`leaves`: why the profile is to be taken away; "" where the payload is to be held. `document`: the
-    profile, where the connector takes more from it than the payload.
+    profile, where the connector takes more from it than the payload. `repeats`: the kept push, see
+    `remote.doubts`, that is sent once more before that, since only its answer tells what the system calls it.
     """
 
     payload: Any
@@ -64,6 +70,7 @@ class Deliver:
     operation: Operation = "upsert"
     leaves: str = ""
     document: Mapping[str, Any] = field(default_factory=dict)
+    repeats: Mapping[str, Any] | None = None
 
 
 Decision = Wait | Skip | Refuse | Unchanged | Deliver
@@ -94,13 +101,15 @@ class Decider:
             return Refuse(message("the payload cannot be sent: %(reason)s", reason=str(error)), problem=True)
 
     def _decide(self, sync: ProfileSync, profile: Profile, now: datetime) -> Decision:
+        if profile.is_deleted and sync.erasing:
+            return self._erase(sync)
         if profile.is_deleted:
-            return self._leave(self.destination.on_delete, DELETED) if sync.may_be_there else Skip(DELETED)
+            return self._leave(sync, self.destination.on_delete, DELETED)
         sources = {"profile": profile.document}
         condition = self._condition
         if condition is not None and not condition.evaluate(sources):
             why = condition.explain(sources).why_not(show_values=False)  # it will be stored
-            return self._leave(self.destination.on_leave, why) if sync.may_be_there else Skip(why)
+            return self._leave(sync, self.destination.on_leave, why)
         # A push that is repeated sends the same: its `now` is that of the first try.
         with at(sync.first_tried_at or now):
             payload = self._template.render(sources)
@@ -111,18 +120,43 @@ class Decider:
         payload_hash = self.hash(payload, profile.document)
         if payload_hash == sync.payload_hash and not sync.resend:
             return Unchanged()
+        if (kept := sync.in_doubt_there) and self._may_be_another(kept, payload_hash):
+            return _repeated(kept)
         return Deliver(payload, payload_hash, document=profile.document if self._drawn else {})
 
-    def _leave(self, choice: str, why: str) -> Decision:
-        """For a profile that is there, and not wanted any more."""
-        if choice == Destination.Leaving.KEEP:
+    def _erase(self, sync: ProfileSync) -> Decision:
+        """For a person who is to be forgotten: as thoroughly as the system can, whatever is set here."""
+        known = operations_of(self.connector, self.destination.settings)
+        choice = next((one for one in ("erase", "remove") if one in known), "")
+        if not choice and sync.may_be_there:
+            return Refuse(BY_HAND, problem=False, code=BY_HAND_CODE)
+        return self._leave(sync, choice or Destination.Leaving.KEEP, ERASED)
+
+    def _leave(self, sync: ProfileSync, choice: str, why: str) -> Decision:
+        """For a profile that is not wanted any more, and may be there."""
+        if choice == Destination.Leaving.KEEP or not sync.may_be_there:
             return Skip(why)
         operation = cast(Operation, choice)
         if operation not in operations_of(self.connector, self.destination.settings):
             cannot = message("it cannot %(operation)s profiles any more", operation=operation)
             return Refuse(cannot, problem=True)
+        if kept := sync.in_doubt_there:
+            return _repeated(kept, why)
+        if self.needs_remote and sync.unanswered == [] and sync.synced_version is None:
+            return Skip(why, is_absent=True)
         payload_hash = hashlib.sha256(self.fingerprint + operation.encode()).hexdigest()
         return Deliver(None, payload_hash, operation, why)
+
+    def _may_be_another(self, kept: Mapping[str, Any], payload_hash: str) -> bool:
+        """Whether what may have been created by a kept push need not be what this payload would find there. A
+        push that was made for another place, or was refused once more, tells nothing of that."""
+        is_as_it_would_be_sent = self.hash(kept["payload"], kept["document"]) == kept["payload_hash"]
+        return payload_hash != kept["payload_hash"] and is_as_it_would_be_sent and not kept.get("refused")
+
+    @cached_property
+    def needs_remote(self) -> bool:
+        """Whether only answers tell by what a profile can be taken away."""
+        return needs_remote(self.connector, self.destination.settings)
 
     @cached_property
     def _condition(self) -> Condition | None:
@@ -138,6 +172,21 @@ class Decider:
         """What the connector takes from the profile beside the payload, such as an id for the address."""
         references = profile_references(self.connector, self.destination.settings)
         return parse_template(list(references)) if references else None
+
+    def delivery(
+        self, sync: ProfileSync, profile: Profile, decision: Deliver, epoch: UUID, now: datetime
+    ) -> Delivery:
+        """What the connector is given for this decision. `epoch`: as `idempotency_key` has it."""
+        return Delivery(
+            decision.payload,
+            self.idempotency_key(epoch, sync, profile.version, decision.payload_hash),
+            sync.remote,
+            decision.operation,
+            key=profile.pk,
+            version=profile.version,
+            profile=decision.document,
+            moment=sync.first_tried_at or now,
+        )
 
     def idempotency_key(self, epoch: UUID, sync: ProfileSync, version: int, payload_hash: str) -> str:
         """The same for all repeats of one push and for nothing else; 43 characters.
@@ -157,6 +206,12 @@ class Decider:
         """
         beside = canonical(self._drawn.render({"profile": document})) if self._drawn else b""
         return hashlib.sha256(self.fingerprint + canonical(payload) + beside).hexdigest()
+
+
+def _repeated(kept: Mapping[str, Any], leaves: str = "") -> Deliver:
+    return Deliver(
+        kept["payload"], kept["payload_hash"], leaves=leaves, document=kept["document"], repeats=kept
+    )
 
 
 def _fingerprint(destination: Destination, credentials_schema: Any) -> bytes:

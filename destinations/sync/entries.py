@@ -1,4 +1,4 @@
-"""What became of one row, with the attempt that was made, until it is recorded."""
+"""A row on its way, and what became of it, with the attempt that was made, until it is recorded."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from destinations.connectors.base import (
     Unknown,
 )
 from destinations.models import DeliveryAttempt, ProfileSync
+from destinations.sync import retry
 from destinations.sync.decide import Decision, Deliver, Refuse
 from profiles.models import Profile
 from tracsync.common.messages import message, pack, shortened, unpack
@@ -33,6 +34,16 @@ MOST_TEXT = 10_000  # characters of what a destination may say about one push
 MOST_REMOTE = 4096  # characters, as JSON, of what is kept of an answer
 LONGEST_ID = LONGEST_FIELD = 255  # characters
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,49}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A row on its way, with something to deliver; or to ask for, where the answer to that comes later."""
+
+    sync: ProfileSync
+    decision: Deliver
+    delivery: Delivery
+    kept: Mapping[str, Any] | None = None  # what is kept of it while it is in doubt
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +63,12 @@ class Entry:
     remote: Mapping[str, Any] | None = None  # None: what was known stays
     sent_at: datetime | None = None  # when the destination was called
     awaited: Mapping[str, Any] | None = None  # what is kept of a push that is answered later
+    kept: Mapping[str, Any] | None = None  # the push itself, while it is in doubt; see remote/doubts.py
+    repeats: bool = False  # it was sent once more, as only its answer tells what the system calls the profile
+
+    @property
+    def removes(self) -> bool:
+        return bool(self.leaves) and not self.repeats
 
 
 def decided(sync: ProfileSync, profile: Profile, decision: Decision) -> Entry:
@@ -59,24 +76,21 @@ def decided(sync: ProfileSync, profile: Profile, decision: Decision) -> Entry:
     return Entry(sync, profile.version, decision, sync.due_at, sync.asked, sync.resend, sync.replays)
 
 
-def delivered(
-    sync: ProfileSync,
-    decision: Deliver,
-    outcome: Outcome,
-    delivery: Delivery,
-    began: datetime,
-    duration: float,
-) -> Entry:
-    """An entry for what was sent, or asked for; with its attempt, once the answer is there. `duration` in
-    seconds."""
+def delivered(push: Push, outcome: Outcome, began: datetime, seconds: float) -> Entry:
+    """An entry for what was sent, or asked for; with its attempt, once the answer is there."""
+    sync, decision, delivery = push.sync, push.decision, push.delivery
     asked = sync.awaited is not None
     replays = sync.awaited["replays"] if asked else sync.replays
     began_with = sync.due_at, sync.asked, sync.resend, replays
     told = decision.payload_hash, decision.leaves
+    version, is_repeated = delivery.version, decision.repeats is not None
+    if is_repeated:  # what was sent is older than what was decided
+        version = sync.awaited["seen"] if asked else sync.version
+    more: dict[str, Any] = {"sent_at": began, "kept": push.kept, "repeats": is_repeated}
     if isinstance(outcome, Pending):
-        kept = _awaited(outcome, decision, delivery, replays)
-        if kept is not None:
-            return Entry(sync, delivery.version, outcome, *began_with, *told, sent_at=began, awaited=kept)
+        awaited = _awaited(outcome, decision, delivery, replays, version)
+        if awaited is not None:
+            return Entry(sync, version, outcome, *began_with, *told, awaited=awaited, **more)
         outcome = Unknown(message("what it calls its work cannot be kept: too long, or no JSON"))
     exchange = outcome.exchange or Exchange()
     said = outcome.detail if isinstance(outcome, Accepted) else outcome.reason
@@ -87,7 +101,7 @@ def delivered(
         idempotency_key=delivery.idempotency_key,
         version=delivery.version,
         at=began,
-        duration_ms=round(duration * 1000),
+        duration_ms=round(seconds * 1000),
         lag=max(0.0, (began - sync.due_at).total_seconds()) if sync.due_at and not asked else None,
         operation=delivery.operation,
         outcome=OUTCOMES[type(outcome)],
@@ -99,11 +113,11 @@ def delivered(
     )
     if _keeps_bodies(sync, outcome):
         attempt.request, attempt.response = exchange.request, exchange.response
-    return Entry(sync, delivery.version, outcome, *began_with, *told, attempt, remote, began)
+    return Entry(sync, version, outcome, *began_with, *told, attempt, remote, **more)
 
 
 def _awaited(
-    outcome: Pending, decision: Deliver, delivery: Delivery, replays: int
+    outcome: Pending, decision: Deliver, delivery: Delivery, replays: int, seen: int
 ) -> Mapping[str, Any] | None:
     """All that is needed to record the end of a push as if it had come at once; None for an unusable job."""
     try:
@@ -111,25 +125,42 @@ def _awaited(
             return None
     except (TypeError, ValueError, RecursionError):
         return None
+    leaves, is_repeated = pack(decision.leaves), decision.repeats is not None
     return {
         "job": outcome.job,
         "key": delivery.idempotency_key,
         "version": delivery.version,
         "operation": delivery.operation,
         "payload_hash": decision.payload_hash,
-        "leaves": pack(decision.leaves),
+        "leaves": "" if is_repeated else leaves,  # an older release would take it for removed
+        "leaves_then": leaves if is_repeated else "",
         "replays": replays,
+        "repeats": is_repeated,
+        "seen": seen,
     }
 
 
-def of_awaited(sync: ProfileSync) -> tuple[Deliver, Delivery]:
+def awaited(sync: ProfileSync) -> Push:
     """The push that the destination answers later, without its payload."""
     kept = sync.awaited
-    decision = Deliver(None, kept["payload_hash"], kept["operation"], unpack(kept["leaves"]))
+    # An older release says nothing of repeats.
+    repeats: Mapping[str, Any] | None = {} if kept.get("repeats") else None
+    leaves = unpack(kept["leaves"] or kept.get("leaves_then", ""))
+    decision = Deliver(None, kept["payload_hash"], kept["operation"], leaves, repeats=repeats)
     delivery = Delivery(
         None, kept["key"], sync.remote, kept["operation"], key=sync.profile_id, version=kept["version"]
     )
-    return decision, delivery
+    return Push(sync, decision, delivery)
+
+
+def unanswered(push: Push, now: datetime) -> Entry | None:
+    """An entry for an answer that has not come; None while it may be asked for."""
+    since = push.sync.awaited_since
+    if since and now - since < retry.LONGEST_AWAITED:
+        return None
+    hours = round(retry.LONGEST_AWAITED.total_seconds() / 3600)
+    ended = Unknown(message("it did not say within %(number)s hours what became of it", number=hours))
+    return delivered(push, ended, now, 0.0)
 
 
 OUTCOMES: dict[type[Outcome], str] = {

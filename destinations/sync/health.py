@@ -6,6 +6,7 @@ it, and the first success brings everything that waits for a retry forward.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -15,13 +16,25 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from destinations.connectors.base import Accepted, Hold, Limits, Pending, Rejected, Retry, Stop, Unknown
+from destinations.connectors.base import (
+    Accepted,
+    Hold,
+    Limits,
+    Outcome,
+    Pending,
+    Rejected,
+    Retry,
+    Stop,
+    Unknown,
+)
 from destinations.models import Destination, Health, ProfileSync
 from destinations.sync import database, retry
 from destinations.sync.decide import Refuse
 from destinations.sync.limits import accounts, rates
-from tracsync.common.messages import message
+from tracsync.common.messages import impersonal, message
 from tracsync.common.prepared import Prepared
+
+logger = logging.getLogger(__name__)
 
 ASKED_TO_WAIT = message("it allows no more calls for now")
 
@@ -50,10 +63,36 @@ def note(seen: Sequence[Seen]) -> None:
         Health.objects.bulk_create(new, ignore_conflicts=True)
         locked = _locked(ids)
     for one in seen:
-        _note(locked[one.destination.pk], one)
+        health = locked[one.destination.pk]
+        before = _standing(health)
+        _note(health, one)
+        _log(one.destination.slug, before, _standing(health))
     fields = [field.attname for field in Health._meta.concrete_fields if not field.primary_key]
     database.insert(list(locked.values()), update=fields)
     accounts.note([_seen_of_account(one) for one in seen])
+
+
+def _standing(health: Health) -> tuple[str, str]:
+    """What keeps the destination from being sent to, in a word, and why."""
+    if health.stopped_at is not None:
+        return "is stopped", health.refusal
+    if health.refusals >= settings.TRACSYNC_EQUAL_REJECTIONS:
+        return "refuses everything", health.refusal
+    if health.failures >= retry.BREAKER_FAILURES:
+        return "rests", health.hold_reason
+    if health.problem:
+        return "has to be mended", health.problem
+    return "is well", ""
+
+
+def _log(slug: str, before: tuple[str, str], now: tuple[str, str]) -> None:
+    """Where that has changed; without what the other side has said, which may name a person."""
+    standing, reason = now
+    if standing == before[0]:
+        return
+    said = f"{standing}: {impersonal(reason)}" if reason else standing
+    level = logging.WARNING if reason else logging.INFO
+    logger.log(level, "%s %s", slug, said, extra={"destination": slug})
 
 
 def _seen_of_account(seen: Seen) -> accounts.Seen:
@@ -69,6 +108,37 @@ def _seen_of_account(seen: Seen) -> accounts.Seen:
 def asked_wait(result: Any) -> float | None:
     """Seconds that everyone is asked to wait."""
     return result.after if isinstance(result, Accepted | Rejected | Retry) else None
+
+
+class Course:
+    """How a destination does during one batch, counted as `note` will count what is recorded of it."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self._refusal: str | None = None
+        self._refusals = 0  # of that kind, in a row
+        self._ends = False
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether nothing tells that the destination wants to be left alone."""
+        return not self._ends and self._failures < retry.BREAKER_FAILURES
+
+    def count(self, outcome: Outcome) -> None:
+        is_told = asked_wait(outcome) is not None
+        if is_told or isinstance(outcome, Hold | Stop):
+            self._ends = True  # and no answer to a call beside this one takes that back
+        if isinstance(outcome, Pending):
+            self._failures = 0
+        elif isinstance(outcome, Accepted | Rejected):
+            self._failures = 0
+            refusal = outcome.reason if isinstance(outcome, Rejected) else None
+            self._refusals = self._refusals + 1 if refusal == self._refusal else 1
+            self._refusal = refusal
+            if refusal is not None and self._refusals >= settings.TRACSYNC_EQUAL_REJECTIONS:
+                self._ends = True
+        elif not is_told:
+            self._failures += 1
 
 
 def _locked(ids: Collection[int]) -> dict[int, Health]:
@@ -114,11 +184,16 @@ def unusable(
     """Nothing could be tried: the destination rests. `after`: seconds it asked for."""
     with transaction.atomic():
         health, _ = Health.objects.select_for_update().get_or_create(destination_id=destination_id)
+        before = _standing(health)
         health.failures = max(health.failures + 1, retry.BREAKER_FAILURES)
         _hold(health, retry.retry_after(after) if after is not None else retry.hold(health.failures), reason)
         if needs_person:
             _problem(health, reason)
         health.save()
+        slug = Destination.objects.values_list("slug", flat=True).get(
+            pk=destination_id
+        )  # nothing that is sealed
+        _log(slug, before, _standing(health))
         if after is not None:
             accounts.rest(destination_id, retry.retry_after(after), reason)
 
@@ -179,6 +254,8 @@ def _count(health: Health, result: Any, since: datetime) -> None:
                 _hold(health, retry.probe(surplus), result.reason)
         case Hold():
             _refused(health, result.reason, since)
+            if is_sick(health) and health.is_held(timezone.now()):
+                return  # of the same call, or sent before the rest began: it tells nothing new
             health.failures = max(health.failures + 1, retry.BREAKER_FAILURES)
             _hold(health, retry.hold(health.failures), result.reason)
         case Stop():
@@ -208,9 +285,10 @@ def _refused(health: Health, reason: str, since: datetime) -> None:
 
 def _fail(health: Health, result: Retry | Unknown) -> None:
     after = result.after if isinstance(result, Retry) else None
-    if after is None and health.is_held(timezone.now()):
+    is_held = health.is_held(timezone.now())
+    if after is None and is_held:
         return  # it was sent before the rest began, and tells nothing new
-    health.failures += 1
+    health.failures += not is_held  # else it is of the same call, or of one beside it
     if after is None:
         _hold(health, retry.hold(health.failures), result.reason)
     else:

@@ -1,31 +1,33 @@
-"""Recording what came of a batch: the rows, the attempts and the destination's health, together."""
+"""What came of the pushes of a claim: gathered, and recorded in one transaction with the attempts and the
+destinations' health."""
 
 from __future__ import annotations
 
 import logging
+import threading
+import time
 import uuid
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils import timezone
 
-from destinations.connectors.base import Accepted, Hold, Limits, Pending, Rejected, Retry, Stop, Unknown
+from destinations.connectors.base import Limits, Rejected
 from destinations.models import Destination, ProfileSync
-from destinations.sync import counters, database, health, remote_ids, retry
-from destinations.sync.decide import Refuse, Skip, Unchanged, Wait
-from destinations.sync.entries import Entry, code_of, field_of
+from destinations.sync import counters, database, health, lease
+from destinations.sync.concurrency.lanes import usual_call
+from destinations.sync.concurrency.pace import paces
+from destinations.sync.entries import Entry
+from destinations.sync.remote import ids as remote_ids
+from destinations.sync.transitions import MEANWHILE, updated
 from tracsync.common.messages import message
 from tracsync.common.prepared import Prepared
 
 logger = logging.getLogger(__name__)
 
-State = ProfileSync.State
-ACCEPTED = message("accepted")
-UNCHANGED = message("unchanged, so not sent again")
 FIELDS = (
     "state",
     "state_since",
@@ -50,25 +52,12 @@ FIELDS = (
     "synced_at",
     "payload_hash",
     "in_doubt",
+    "unanswered",
     "removed_at",
     "remote_id",
     "remote_details",
     "awaited",
     "awaited_since",
-)
-
-# What others may have changed while the row was being pushed.
-MEANWHILE = (
-    "version",
-    "first_changed_at",
-    "due_at",
-    "asked",
-    "resend",
-    "replays",
-    "bulk",
-    "attempts",
-    "remote_id",
-    "remote_details",
 )
 
 
@@ -80,6 +69,107 @@ class Part(NamedTuple):
     entries: Sequence[Entry]
     call_seconds: float | None = None
     told: Limits | None = None
+
+
+class Record:
+    """What came of the pushes of a claim, of all its destinations, until it is recorded.
+
+    `patience`: seconds that it may wait for what comes of others.
+    """
+
+    def __init__(self, token: str, ids: Iterable[int], patience: float) -> None:
+        self.in_doubt: set[int] = set()  # rows that may have been sent and are not recorded
+        self.left = set(ids)  # rows that are not recorded
+        self._token = token
+        self._patience = patience
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()  # what is said last of a destination is written last
+        self._unrecorded: dict[Destination, list[Entry]] = {}
+        self._ended: set[int] = set()  # rows that are not worked on any more
+        self._since = 0.0
+
+    def sending(self, ids: set[int]) -> bool:
+        """From now on they may have arrived; False where they were given back, and must not be sent."""
+        with self._lock:
+            if not ids <= self.left:
+                return False
+            self.in_doubt |= ids
+            return True
+
+    def not_sent(self, ids: Iterable[int]) -> None:
+        with self._lock:
+            self.in_doubt.difference_update(ids)
+
+    def add(self, destination: Destination, found: Sequence[Entry]) -> None:
+        if found:
+            with self._lock:
+                self._since = self._since if self._unrecorded else time.monotonic()
+                self._unrecorded.setdefault(destination, []).extend(found)
+
+    def ended(self, ids: Iterable[int]) -> None:
+        """Those of these rows of which nothing came are given back with what is recorded next."""
+        with self._lock:
+            self._ended.update(ids)
+
+    def __len__(self) -> int:
+        return sum(len(found) for found in list(self._unrecorded.values()))
+
+    def write_if_due(self, patience: float = 0.0) -> None:
+        """Record what has waited for as long."""
+        if self._unrecorded and time.monotonic() - self._since >= max(self._patience, patience):
+            self.write()
+
+    def write(self) -> None:
+        """Record all that there is."""
+        with self._writing:
+            with self._lock:
+                unrecorded, self._unrecorded = self._unrecorded, {}
+                ended, self._ended = self._ended, set()
+            if unrecorded:
+                record(self._token, [_part(*one) for one in unrecorded.items()])
+                _log(self._token, unrecorded)
+                done = {entry.sync.pk for found in unrecorded.values() for entry in found}
+                with self._lock:
+                    self.in_doubt -= done
+                    self.left -= done
+            self._give_back(ended)
+
+    def give_back(self) -> None:
+        """Whatever is left."""
+        self._give_back(self.left)
+
+    def _give_back(self, ids: set[int]) -> None:
+        """Where that fails they count as begun when their lease ends, and so as in doubt."""
+        with self._lock:
+            back = ids & self.left
+            self.left -= back
+            doubtful = self.in_doubt & back
+        if back:
+            database.patiently(lambda: lease.release(self._token, list(back), doubtful))
+
+
+def _log(token: str, recorded: Mapping[Destination, Sequence[Entry]]) -> None:
+    """One line for each destination, without anything of a person."""
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    for destination, found in recorded.items():
+        names = (counters.NAMES.get(type(entry.result)) for entry in found)
+        counts = Counter(name for name in names if name)
+        seconds = sum(entry.attempt.duration_ms for entry in found if entry.attempt) / 1000
+        told = ", ".join(f"{count} {name}" for name, count in counts.items())
+        details = {
+            "destination": destination.slug,
+            "outcomes": dict(counts),
+            "seconds": seconds,
+            "claim": token,
+        }
+        if counts:
+            logger.info("%s: %s in %.2f s", destination.slug, told, seconds, extra=details)
+
+
+def _part(destination: Destination, found: Sequence[Entry]) -> Part:
+    pace = paces[destination.pk]
+    return Part(destination, found, usual_call(pace.recent_calls), pace.untold())
 
 
 def record(token: str, parts: Sequence[Part]) -> None:
@@ -113,7 +203,7 @@ def _record(token: str, parts: Sequence[Part]) -> None:
         rows = _LOCKED.rows(by_id.keys())
         ours = uuid.UUID(token)
         held = [
-            _updated(by_id[pk], dict(zip(MEANWHILE, values, strict=True)))
+            updated(by_id[pk], dict(zip(MEANWHILE, values, strict=True)))
             for pk, holder, *values in rows
             if holder == ours
         ]
@@ -139,9 +229,11 @@ _LOCKED = Prepared(_locked)
 
 
 def _seen(part: Part) -> health.Seen:
-    """What it tells of the destination: nothing, where what has got a second chance is refused again."""
+    """What it tells of the destination: nothing, where a second chance or a repeat is refused."""
     results = [
-        None if entry.sync.second_chance and isinstance(entry.result, Rejected) else entry.result
+        None
+        if (entry.sync.second_chance or entry.repeats) and isinstance(entry.result, Rejected)
+        else entry.result
         for entry in part.entries
     ]
     sent_at = [entry.sent_at for entry in part.entries if entry.sent_at]
@@ -158,156 +250,3 @@ def _without_details(entry: Entry, error: Exception) -> Entry:
         attempt.remote_id = attempt.code = attempt.field = ""
         attempt.request = attempt.response = None
     return replace(entry, result=Rejected(reason), attempt=attempt, remote=None, awaited=None)
-
-
-def _updated(entry: Entry, meanwhile: dict[str, Any]) -> ProfileSync:
-    """The row of a locked entry as it is now, brought to its new state.
-
-    What has come meanwhile goes on waiting, whatever came of this push: a due time that a person or a
-    backfill has set, and a change that the push did not take along. When that one is due the next push
-    finds out.
-    """
-    row, due_again = entry.sync, None
-    for name, value in meanwhile.items():
-        setattr(row, name, value)
-    if isinstance(entry.result, Pending):
-        pass  # what has come meanwhile goes when that has ended
-    elif row.due_at != entry.due_at:
-        due_again = row.due_at
-    elif row.version > entry.version or row.replays != entry.replays:
-        due_again = timezone.now()
-    row.claim_token = row.claimed_until = row.started_at = None
-    row.state_since, row.unfinished = timezone.now(), 0
-    row.version = max(row.version, entry.version)
-    awaited_since = row.awaited_since
-    row.awaited = row.awaited_since = None
-    row.due_at = _APPLY[type(entry.result)](row, entry)
-    if row.awaited is not None:
-        row.awaited_since = awaited_since or timezone.now()
-        return row
-    if row.due_at is None:
-        # What a person had asked for is done; what was asked meanwhile is not.
-        asked_again = row.replays != entry.replays
-        row.asked = row.asked and (asked_again or not entry.asked)
-        row.resend = row.resend and (asked_again or not entry.resend)
-    if row.state != State.RETRYING or row.version > entry.version or row.replays != entry.replays:
-        row.first_tried_at = None  # what comes next is another push
-    if due_again is not None:
-        row.state, row.due_at, row.reason = State.PENDING, due_again, ""
-    elif row.due_at is None:
-        row.first_changed_at, row.bulk = None, False
-    return row
-
-
-def _wait(row: ProfileSync, entry: Entry) -> datetime | None:
-    assert isinstance(entry.result, Wait)
-    row.state, row.reason = State.PENDING, ""
-    row.bulk = False  # from now on it waits for a change of its own
-    return entry.result.due_at
-
-
-def _skip(row: ProfileSync, entry: Entry) -> datetime | None:
-    assert isinstance(entry.result, Skip)
-    is_gone = row.removed_at is not None and not row.may_be_there
-    row.state, row.reason = State.REMOVED if is_gone else State.SKIPPED, entry.result.reason
-    row.attempts = 0
-    return None
-
-
-def _unchanged(row: ProfileSync, entry: Entry) -> datetime | None:
-    _synced(row, entry.version, UNCHANGED)
-    return None
-
-
-def _accepted(row: ProfileSync, entry: Entry) -> datetime | None:
-    assert isinstance(entry.result, Accepted)
-    row.second_chance = row.in_doubt = False
-    if entry.leaves:
-        _removed(row, entry.leaves)
-        return None
-    _synced(row, entry.version, entry.result.detail or ACCEPTED)
-    row.synced_at, row.removed_at = timezone.now(), None
-    row.payload_hash = entry.payload_hash
-    if entry.remote is not None:
-        row.remote = entry.remote
-    return None
-
-
-def _removed(row: ProfileSync, why: str) -> None:
-    row.state, row.reason = State.REMOVED, why
-    row.removed_at, row.synced_version, row.payload_hash = timezone.now(), None, ""
-    row.remote, row.attempts = {}, 0
-    row.last_error = row.code = row.field = ""
-
-
-def _synced(row: ProfileSync, version: int, reason: str) -> None:
-    row.state, row.reason = State.SYNCED, reason
-    row.synced_version, row.attempts = version, 0
-    row.last_error = row.code = row.field = ""
-
-
-def _refused(row: ProfileSync, entry: Entry) -> datetime | None:
-    assert isinstance(entry.result, Refuse | Rejected)
-    row.state, row.reason = State.REJECTED, _told(entry, entry.result.reason)
-    _note_error(row, entry.result)
-    row.attempts += 1
-    return None
-
-
-def _failed(row: ProfileSync, entry: Entry) -> datetime | None:
-    assert isinstance(entry.result, Retry | Unknown)
-    row.attempts += 1
-    _note_error(row, entry.result)
-    # It may have arrived all the same: what was accepted before may be gone.
-    row.payload_hash, row.in_doubt = "", True
-    wait = retry.delay(row.attempts)
-    if wait is None:
-        row.state = State.REJECTED
-        reason = _told(entry, entry.result.reason)
-        row.reason = message(
-            "given up after %(number)s attempts: %(reason)s", number=row.attempts, reason=reason
-        )
-        return None
-    if isinstance(entry.result, Retry) and entry.result.after is not None:
-        wait = max(wait, retry.retry_after(entry.result.after))
-    row.state, row.reason = State.RETRYING, _told(entry, entry.result.reason)
-    return timezone.now() + wait
-
-
-def _kept(row: ProfileSync, entry: Entry) -> datetime | None:
-    """It is the destination that refuses: the row stays due, and goes when the destination is well."""
-    assert isinstance(entry.result, Hold | Stop)
-    row.state, row.reason = State.RETRYING, _told(entry, entry.result.reason)
-    _note_error(row, entry.result)
-    return timezone.now()
-
-
-def _awaits(row: ProfileSync, entry: Entry) -> datetime | None:
-    assert isinstance(entry.result, Pending)
-    row.state, row.reason, row.awaited = State.PENDING, entry.result.reason, entry.awaited
-    row.payload_hash, row.in_doubt = "", True
-    return timezone.now() + retry.ask_after(entry.result.after)
-
-
-def _told(entry: Entry, reason: str) -> str:
-    """As it is told of the row: a removal that failed is no push that failed."""
-    return message("it could not be removed: %(reason)s", reason=reason) if entry.leaves else reason
-
-
-def _note_error(row: ProfileSync, result: Refuse | Rejected | Retry | Unknown | Hold | Stop) -> None:
-    row.last_error, row.code, row.field = result.reason, code_of(result), field_of(result)
-
-
-_APPLY = {
-    Wait: _wait,
-    Skip: _skip,
-    Unchanged: _unchanged,
-    Refuse: _refused,
-    Rejected: _refused,
-    Accepted: _accepted,
-    Retry: _failed,
-    Unknown: _failed,
-    Hold: _kept,
-    Stop: _kept,
-    Pending: _awaits,
-}

@@ -1,23 +1,41 @@
-"""Connector sessions, which outlive a batch so that connections are used again, and what they are lent:
-reachable networks and shared access tokens."""
+"""Connector sessions: kept beyond a batch so that connections are used again, lent what they need (reachable
+networks and shared access tokens), and called in a way that no connector's mistake harms others."""
 
 from __future__ import annotations
 
 import atexit
 import hashlib
 import json
+import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 
-from destinations.connectors.base import Connector, Runtime, Session
+from destinations.connectors.base import (
+    Connector,
+    ConnectorError,
+    Delivery,
+    Limits,
+    MemoryTokenStore,
+    Outcome,
+    Pending,
+    Retry,
+    Runtime,
+    Session,
+    Unknown,
+)
+from destinations.connectors.capabilities import ask, lowered_limits
 from destinations.models import Destination, Resource
+from destinations.sync.entries import OUTCOMES, Push
 from destinations.sync.tokens.store import StoredTokens, TrialTokens
+from tracsync.common.messages import message
+
+logger = logging.getLogger(__name__)
 
 IDLE = 20.0  # seconds after which a session is not used again; servers close connections, too
 MOST = 64  # sessions kept by one process
@@ -107,3 +125,64 @@ def trial_runtime(resource: Resource, use_test: bool) -> Runtime:
     """For a connection test: it shows whether the credentials work, so no stored access token is used."""
     tokens = TrialTokens(StoredTokens(resource, use_test))
     return Runtime(allowed_internal=settings.TRACSYNC_ALLOWED_INTERNAL_NETWORKS, tokens=tokens)
+
+
+def typed_runtime() -> Runtime:
+    """For credentials that are only typed: no stored access token is used, and none is kept."""
+    return Runtime(allowed_internal=settings.TRACSYNC_ALLOWED_INTERNAL_NETWORKS, tokens=MemoryTokenStore())
+
+
+def limits_told(session: Session) -> Limits | None:
+    """What this session was told of the account's limits."""
+    try:
+        return lowered_limits(session)
+    except Exception as error:  # a connector's own mistake: what is set holds
+        logger.error("a connector failed with %s when asked for its limits", type(error).__name__)
+        return None
+
+
+def send(session: Session, pushes: Sequence[Push]) -> Sequence[Outcome]:
+    """One outcome for each, of what is sent, or was sent before and is answered later: all of one kind.
+
+    Raises ConnectorError where nothing could be tried.
+    """
+    if pushes[0].sync.awaited is None:
+        return _outcomes(session, [push.delivery for push in pushes])
+    return _answers(session, [push.sync.awaited["job"] for push in pushes])
+
+
+def _answers(session: Session, jobs: list[Any]) -> Sequence[Outcome]:
+    """What became of these jobs. Where that cannot be learned nothing is sent again: the destination rests,
+    and is asked once more. Raises ConnectorError."""
+    try:
+        came = ask(session, jobs)
+    except ConnectorError:
+        raise
+    except Exception as error:  # a connector's own mistake
+        logger.error("a connector failed with %s when asked for answers", type(error).__name__)
+        name = type(error).__name__
+        raise ConnectorError(message("the connector failed with %(name)s", name=name)) from None
+    if not _fits(came, jobs):
+        logger.error("a connector did not give one outcome per job")
+        raise ConnectorError(message("the connector did not give one outcome per job"))
+    return came
+
+
+def _fits(came: Sequence[Outcome], asked: Sequence[object]) -> bool:
+    known = (*OUTCOMES, Pending)
+    return len(came) == len(asked) and all(type(one) in known for one in came)
+
+
+def _outcomes(session: Session, deliveries: list[Delivery]) -> Sequence[Outcome]:
+    try:
+        came = session.push(deliveries)
+    except ConnectorError:
+        raise
+    except Exception as error:  # a connector's own mistake harms only its destination
+        logger.error("a connector failed with %s", type(error).__name__)
+        reason = message("the connector failed with %(name)s", name=type(error).__name__)
+        return [Retry(reason)] * len(deliveries)
+    if not _fits(came, deliveries):
+        logger.error("a connector did not give one outcome per delivery")
+        return [Unknown(message("the connector did not give one outcome per delivery"))] * len(deliveries)
+    return came

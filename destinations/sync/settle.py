@@ -197,7 +197,7 @@ def hand_over(destinations: Sequence[Destination], ids: Sequence[str]) -> Counte
                 THEN excluded.first_changed_at
                 ELSE COALESCE(sync.first_changed_at, excluded.first_changed_at) END
         WHERE sync.version < excluded.version
-        RETURNING destination_id"""
+        RETURNING destination_id"""  # nosec B608 - no user text in it
     with connection.cursor() as cursor:
         cursor.execute(sql, [*_timings(destinations), *ids, *earliest_params])
         return Counter(pk for (pk,) in cursor.fetchall())
@@ -214,7 +214,7 @@ def hand_over_now(destination: Destination, ids: Sequence[str], now: datetime, *
         ON CONFLICT (profile_id, destination_id) DO UPDATE SET
             {_STATE}, version = excluded.version, due_at = excluded.due_at,
             bulk = excluded.bulk AND (sync.due_at IS NULL OR sync.bulk),
-            first_changed_at = COALESCE(sync.first_changed_at, excluded.first_changed_at)"""
+            first_changed_at = COALESCE(sync.first_changed_at, excluded.first_changed_at)"""  # nosec B608 - as above
     due_at = models.DateTimeField().get_db_prep_value(now, connection)
     with connection.cursor() as cursor:
         cursor.execute(sql, [due_at, *_timings([destination]), *ids])

@@ -17,7 +17,8 @@ from destinations import configuration
 from destinations.configuration import catalogue, validation
 from destinations.configuration.history import Author
 from destinations.connectors import registry, schemas
-from destinations.connectors.base import Connector, Schema, understood_credentials
+from destinations.connectors.base import Connector, Schema
+from destinations.connectors.capabilities import understood_credentials
 from destinations.insight import checking
 from destinations.models import Destination, Extension, Resource
 from destinations.notation import NotationError, parse_condition, parse_template
@@ -212,7 +213,8 @@ class Configuring:
             return
         elif not self._options.update or is_wrong:
             entry.outcome, entry.detail = "kept", ", ".join(differing)
-            _set_back(row, stored)
+            for name, value in stored.items():
+                setattr(row, name, value)
             return
         else:
             entry.outcome, entry.detail = "changed", ", ".join(differing)
@@ -271,11 +273,6 @@ def _set(row: Row, wanted: Mapping[str, Any]) -> None:
     for name, value in wanted.items():
         stays = getattr(row, name) if row.pk and name in ("production", "test", "settings") else {}
         setattr(row, name, {**stays, **value} if stays else value)
-
-
-def _set_back(row: Row, stored: Mapping[str, Any]) -> None:
-    for name, value in stored.items():
-        setattr(row, name, value)
 
 
 def _complete_resource(resource: Resource, entered: Mapping[str, Any], findings: Findings) -> list[str]:

@@ -33,7 +33,7 @@ class GivenResource:
     place: str = field(compare=False)
 
     @classmethod
-    def of(cls, record: Record) -> GivenResource:
+    def read(cls, record: Record) -> GivenResource:
         """Raises UnreadableField."""
         fields = record.fields
         credentials = encoded.mapping(fields, "credentials")
@@ -70,7 +70,7 @@ class GivenDestination:
     place: str = field(compare=False)
 
     @classmethod
-    def of(cls, record: Record) -> GivenDestination:
+    def read(cls, record: Record) -> GivenDestination:
         """Raises UnreadableField."""
         fields = record.fields
         destination = encoded.mapping(fields, "destination")

@@ -61,9 +61,9 @@ class _Files:
     def _keep(self, record: Record) -> None:
         try:
             if record.kind == "resource":
-                self._take(self.resources, record, GivenResource.of(record))
+                self._take(self.resources, record, GivenResource.read(record))
             else:
-                self._take(self.destinations, record, GivenDestination.of(record))
+                self._take(self.destinations, record, GivenDestination.read(record))
         except UnreadableField as error:
             self._fail(f"{record.place}: {error}")
 

@@ -2,57 +2,53 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
 
-from profiles import documents
 from profiles.changes import Change
-from profiles.documents import JSON, InvalidDocument, longest_text
+from profiles.documents import JSON, InvalidDocument
+from profiles.imports import guess, kinds
+from profiles.imports.csv_rows import BadCell, Rows
 from profiles.imports.files import Place, Source, UnusableFile
-from profiles.imports.records import TOO_LONG, Record
+from profiles.imports.guess import Layout
+from profiles.imports.kinds import NotOfItsKind
+from profiles.imports.records import Record
 from tracsync.common.messages import message
 
-Kind = Literal["text", "number", "boolean"]
-KINDS = get_args(Kind)
-BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 ID = ("id",)
-_NOT_A = {
-    "number": message("column %(name)s: not a number"),
-    "boolean": message("column %(name)s: not a boolean"),
-}
+_SHORTENED = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+")  # what Excel makes of long numbers
 
 _KEY = re.compile(r'\.((?:\\\.|[^.\[\]"])+)|\["((?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*)"\]')
+_BARE = re.compile(r'[^.\[\]"\\]+')
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Cells under this name go to this place, as text, number or boolean."""
+    """Cells under this name go to this place, as this kind (see kinds.py)."""
 
     name: str
     keys: tuple[str, ...]
-    kind: Kind = "text"
+    kind: str = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """Where in a row the cells of a column are, and what reads them."""
+
+    at: int
+    column: Column
+    read: kinds.Reader
 
     def value(self, cell: str) -> JSON:
-        if self.kind == "text":
-            return cell
-        number = _number(cell)
-        value = number if self.kind == "number" else BOOLEANS.get(cell.strip().lower())
-        if value is None:
-            raise InvalidDocument(_NOT_A[self.kind].with_values(name=self.name))
-        return value
-
-
-def _number(cell: str) -> JSON:
-    try:
-        number = documents.parse(cell.strip())
-    except InvalidDocument:
-        return None
-    return number if type(number) in (int, float) else None
+        try:
+            if cell in kinds.ERRORS:
+                raise NotOfItsKind
+            return self.read(cell)
+        except NotOfItsKind:
+            raise BadCell(kinds.wrong(self.column.kind, self.column.name, cell), self.at) from None
 
 
 def parse_path(text: str) -> tuple[str, ...]:
@@ -73,23 +69,37 @@ def parse_path(text: str) -> tuple[str, ...]:
     return tuple(keys)
 
 
+def path_of(keys: Sequence[str]) -> str:
+    """The path that `parse_path` reads as these keys."""
+    text = ""
+    for key in keys:
+        bare = _BARE.fullmatch(key) is not None
+        text += (f".{key}" if text else key) if bare else f"[{json.dumps(key)}]"
+    return text
+
+
 def columns_from(maps: Sequence[str], types: Sequence[str]) -> list[Column]:
     """Columns from `column=path` and `column=type`; a column id goes to id where no other one does.
 
     Raises ValueError.
     """
-    kinds = dict(_pair(text, "type") for text in types)
+    told = kinds_from(types)
     named = [_pair(text, "path") for text in maps]
-    columns = [Column(name, parse_path(path), _kind(kinds.get(name, "text"))) for name, path in named]
+    columns = [Column(name, parse_path(path), told.get(name, "text")) for name, path in named]
     columns = complete(columns)
-    if unknown := kinds.keys() - {column.name for column in columns}:
+    if unknown := told.keys() - {column.name for column in columns}:
         raise ValueError(f"column {min(unknown)} has a type but no place: add --map {min(unknown)}=PATH")
     return columns
 
 
+def kinds_from(types: Sequence[str]) -> dict[str, str]:
+    """Kinds by the names of their columns, from `column=type`. Raises ValueError."""
+    return {name: kinds.known(kind) for name, kind in (_pair(text, "type") for text in types)}
+
+
 def columns_of(chosen: Iterable[Sequence[str]]) -> list[Column]:
     """Columns from names, paths and types. Raises ValueError."""
-    return complete([Column(name, parse_path(path), _kind(kind)) for name, path, kind in chosen])
+    return complete([Column(name, parse_path(path), kinds.known(kind)) for name, path, kind in chosen])
 
 
 def complete(columns: list[Column]) -> list[Column]:
@@ -107,13 +117,6 @@ def _pair(text: str, wanted: str) -> tuple[str, str]:
     return name.strip(), value
 
 
-def _kind(name: str) -> Kind:
-    if name not in KINDS:
-        names = ", ".join(KINDS)
-        raise ValueError(message("%(name)s is not a type: choose one of %(names)s", name=name, names=names))
-    return cast(Kind, name)
-
-
 def _check_places(columns: Sequence[Column]) -> None:
     """One column goes to one place, and none into what another one fills."""
     places = sorted(column.keys for column in columns)
@@ -123,29 +126,30 @@ def _check_places(columns: Sequence[Column]) -> None:
 
 
 def read_csv(
-    source: Source, columns: Sequence[Column], delimiter: str, merge: bool, start: Place | None = None
+    source: Source, columns: Sequence[Column], layout: Layout, merge: bool, start: Place | None = None
 ) -> Iterator[Record]:
     """One record per row below the heading, or from `start`. Raises UnusableFile where the heading lacks a
     column.
     """
-    lines = _Lines(source)
-    rows = _rows(lines, delimiter)
+    rows = _below_titles(source, layout)
     heading = _heading(rows)
-    places = _places(heading, columns)
+    cells = _places(heading, columns)
+    needed = max((at + 1 for at, name in enumerate(heading) if name), default=0)
     if start is not None:
-        source.go_to(start)
-    for row in rows:
+        rows.go_to(start)
+    for row in rows.rows():
         try:
-            change = _change(row, len(heading), places, merge)
+            change = _change(row, range(needed, len(heading) + 1), cells, merge)
         except InvalidDocument as error:
-            yield Record(lines.first, lines.size, None, str(error))
+            column = error.column if isinstance(error, BadCell) else None
+            yield Record(rows.first, rows.size, None, str(error), rows.cells, column)
         else:
-            yield Record(lines.first, lines.size, change)
+            yield Record(rows.first, rows.size, change, "", rows.cells)
 
 
-def beginning(source: Source, delimiter: str, most: int) -> tuple[list[str], list[list[str]]]:
-    """The heading and the first rows, for people to look at. Raises UnusableFile."""
-    rows = _rows(_Lines(source), delimiter)
+def beginning(source: Source, layout: Layout, most: int) -> tuple[list[str], list[list[str]]]:
+    """The names of the columns and the first rows. Raises UnusableFile."""
+    rows = _below_titles(source, layout)
     heading = _heading(rows)
     try:
         _check_text(heading)
@@ -153,58 +157,22 @@ def beginning(source: Source, delimiter: str, most: int) -> tuple[list[str], lis
         raise UnusableFile(
             message("has no heading that can be read: it is %(reason)s", reason=str(error))
         ) from None
-    return heading, [row for row in itertools.islice(rows, most) if isinstance(row, list)]
+    return heading, [row for row in itertools.islice(rows.rows(), most) if isinstance(row, list)]
 
 
-def _heading(rows: Iterator[list[str] | InvalidDocument]) -> list[str]:
-    heading = next(rows, None)
+def _below_titles(source: Source, layout: Layout) -> Rows:
+    rows = Rows(source, layout.delimiter)
+    rows.skip(layout.skip)
+    return rows
+
+
+def _heading(rows: Rows) -> list[str]:
+    heading = next(rows.rows(), None)
     if not isinstance(heading, list):
         reason = message("it is empty") if heading is None else str(heading)
         raise UnusableFile(message("has no heading: %(reason)s", reason=reason))
-    return [name.strip() for name in heading]
-
-
-class _Lines:
-    """The lines as the csv module wants them; it asks for several where a cell holds line breaks.
-
-    An error ends the row: the csv module begins a new one with the next line.
-    """
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        self.lines = source.lines()
-        self.first = self.size = 0
-
-    def begin(self) -> None:
-        self.first, self.size = self.source.place.number + 1, 0
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        _, line = next(self.lines)
-        self.size += len(line or b"")
-        if line is None or self.size > longest_text():
-            raise InvalidDocument(TOO_LONG)
-        return line.decode(errors="surrogateescape")
-
-
-def _rows(lines: _Lines, delimiter: str) -> Iterator[list[str] | InvalidDocument]:
-    """The rows that are not blank, and what is wrong with the others."""
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    while True:
-        lines.begin()
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except InvalidDocument as error:
-            yield error
-        except csv.Error as error:
-            yield InvalidDocument(message("not CSV: %(said)s", said=error))
-        else:
-            if any(cell.strip() for cell in row):
-                yield row
+    rows.names = guess.unique(heading)
+    return rows.names
 
 
 _NAMED = {  # whether there are many, and whether it holds the id
@@ -219,28 +187,38 @@ _NAMED = {  # whether there are many, and whether it holds the id
 }
 
 
-def _places(heading: list[str], columns: Sequence[Column]) -> list[tuple[int, Column]]:
-    for column in columns:
-        if heading.count(column.name) != 1:
-            many = column.name in heading
-            raise UnusableFile(_NAMED[many, column.keys == ID].with_values(name=column.name))
-    return [(heading.index(column.name), column) for column in columns]
+def _places(heading: list[str], columns: Sequence[Column]) -> list[_Cell]:
+    places = {name: at for at, name in enumerate(heading)}
+    return [_Cell(_find(column, places, heading), column, kinds.reader(column.kind)) for column in columns]
 
 
-def _change(
-    row: list[str] | InvalidDocument, width: int, places: list[tuple[int, Column]], merge: bool
-) -> Change:
+def _find(column: Column, places: dict[str, int], heading: list[str]) -> int:
+    """Where a column is: by its name, or by the only one that differs in case and blanks."""
+    if column.name in places:
+        return places[column.name]
+    wanted = " ".join(column.name.split()).casefold()
+    alike = [at for at, name in enumerate(heading) if name.casefold() == wanted]
+    if len(alike) == 1:
+        return alike[0]
+    is_many = bool(alike) or f"{wanted} (1)" in map(str.casefold, heading)
+    raise UnusableFile(_NAMED[is_many, column.keys == ID].with_values(name=column.name))
+
+
+def _change(row: list[str] | InvalidDocument, widths: range, cells: Sequence[_Cell], merge: bool) -> Change:
     if isinstance(row, InvalidDocument):
         raise row
-    if len(row) != width:
+    if len(row) not in widths and (len(row) < widths.start or any(map(str.strip, row[widths.stop - 1 :]))):
+        most = widths.stop - 1
         raise InvalidDocument(
-            message("%(number)s cells, the heading has %(most)s", number=len(row), most=width)
+            message("%(number)s cells, the heading has %(most)s", number=len(row), most=most)
         )
     _check_text(row)
-    document = _document(row, places)
+    document = _document(row, cells)
     id = document.get("id")
     if id is None:
         raise InvalidDocument(message("the id is blank"))
+    if isinstance(id, str) and _SHORTENED.fullmatch(id):
+        raise InvalidDocument(message("the id was shortened by a spreadsheet: format its column as text"))
     if not merge:
         return Change(id, "put", document)
     return Change(id, "set", {key: value for key, value in document.items() if key != "id"})
@@ -253,13 +231,15 @@ def _check_text(row: list[str]) -> None:
         raise InvalidDocument(message("not UTF-8")) from None
 
 
-def _document(row: list[str], places: list[tuple[int, Column]]) -> dict[str, JSON]:
+def _document(row: list[str], cells: Sequence[_Cell]) -> dict[str, JSON]:
     document: dict[str, JSON] = {}
-    for index, column in places:
-        if not row[index].strip():
+    for cell in cells:
+        said = kinds.said(row[cell.at]) if cell.at < len(row) else ""
+        if not said:
             continue
         inner = document
-        for key in column.keys[:-1]:
+        keys = cell.column.keys
+        for key in keys[:-1]:
             inner = inner.setdefault(key, {})
-        inner[column.keys[-1]] = column.value(row[index])
+        inner[keys[-1]] = cell.value(said)
     return document

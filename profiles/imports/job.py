@@ -7,6 +7,7 @@ batch itself: killed at any point, nothing is left out and nothing is counted tw
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import IO, Any
 
@@ -16,13 +17,16 @@ from django.utils import timezone
 
 from profiles import changes
 from profiles.changes import Written
+from profiles.imports import encodings, refused, uploads, workbook
 from profiles.imports import options as import_options
-from profiles.imports import uploads
 from profiles.imports.files import Place, Source, UnusableFile
-from profiles.imports.models import ImportChunk, ImportJob
+from profiles.imports.models import ImportChunk, ImportJob, RefusedRecords
 from profiles.imports.records import Record
+from profiles.imports.refused import Refused
+from tracsync.common import trail
 from tracsync.common.jobs import NOTED
 from tracsync.common.messages import message, pack
+from tracsync.common.trail import Action
 
 logger = logging.getLogger(__name__)
 
@@ -32,12 +36,15 @@ BATCH_BYTES = 2_000_000  # a batch of large documents ends before it has all its
 MOST_ERRORS = 1000
 MOST_SAMPLES = 20
 KEPT = timedelta(days=1)
-COUNTED = ("created", "changed", "unchanged", "refused", "errors", "samples")
+MOST_REMEMBERED = 200  # imports that are asked how their columns were chosen
+COUNTED = ("created", "changed", "unchanged", "refused", "errors", "mistakes", "samples")
 READING = ("phase", "total", "done", "offset", "number", "checked", "problem", *COUNTED)
 SAVED = (*READING, *NOTED, "cancelled_at")
 
 
-def receive(file: IO[bytes], name: str, asked_by: str = "", **options: Any) -> ImportJob:
+def receive(
+    file: IO[bytes], name: str, asked_by: str = "", encoding: str = "", sheet: str = "", **options: Any
+) -> ImportJob:
     """Keep an uploaded file, and have it checked as soon as it is known how to read it.
 
     Raises UnusableFile, after which nothing of it is left.
@@ -45,15 +52,59 @@ def receive(file: IO[bytes], name: str, asked_by: str = "", **options: Any) -> I
     storable = name.replace("\0", "").encode(errors="replace").decode()[-200:]
     job = ImportJob.objects.create(name=storable or "file", asked_by=asked_by)
     try:
-        uploads.store(job, file)
-        job.options = import_options.choose(job.name, uploads.source(job), **options)
+        kept = uploads.store(job, file, encoding, sheet)
+        if kept.sheets:
+            options |= {"format": "csv", "delimiter": workbook.DELIMITER}
+        job.options = _choose(job, encoding, kept.encoding, **options)
+        if kept.sheets:
+            job.options["sheets"] = kept.sheets
     except UnusableFile:
         job.delete()
         raise
     job.phase = Phase.COLUMNS if job.options["format"] == "csv" else Phase.CHECKING
     job.total = job.size
-    job.save()
+    with transaction.atomic():
+        job.save()
+        trail.note(Action.UPLOADED, job)
     return job
+
+
+def _choose(job: ImportJob, said: str, told: str, **options: Any) -> dict[str, Any]:
+    """JSON is UTF-8 unless somebody says that it is not; of a table its bytes may tell something else."""
+    source = uploads.source(job)
+    source.encoding = told
+    chosen = import_options.choose(job.name, source, **options)
+    return chosen if said or chosen["format"] == "csv" else {**chosen, "encoding": encodings.UTF8}
+
+
+def read_anew(job: ImportJob, encoding: str, delimiter: str, skip: int, merge: bool) -> bool:
+    """Read a table in another way, and have its columns chosen again; False where it is too late for that.
+
+    Raises UnusableFile.
+    """
+    if job.finished_at is not None:
+        return False
+    source = uploads.source(job)
+    source.encoding = encoding
+    options = import_options.choose(job.name, source, "csv", delimiter, merge, skip)
+    if "sheets" in job.options:
+        options["sheets"] = job.options["sheets"]
+    values = {**_anew(job, Phase.COLUMNS, job.size), "options": options, "checked": None}
+    return _moved(job, [Phase.COLUMNS, Phase.CHECKING, Phase.READY], values)
+
+
+def remembered(heading: Sequence[str]) -> list[list[str]]:
+    """Name, path and kind of the columns of the last import with this heading; none without one."""
+    names = _data(heading)
+    with_columns = ImportJob.objects.exclude(options__columns=None).order_by("-pk")
+    for options in with_columns.values_list("options", flat=True)[:MOST_REMEMBERED]:
+        if options.get("columns") and _data(options.get("heading", ())) == names:
+            return list(options["columns"])
+    return []
+
+
+def _data(heading: Sequence[str]) -> list[str]:
+    return [name for name in heading if name not in refused.ADDED]
 
 
 def check(job: ImportJob, columns: list[list[str]]) -> bool:
@@ -67,7 +118,13 @@ def start(job: ImportJob) -> bool:
     """Import what has been checked; False where there is nothing to import, or somebody was quicker."""
     counts = {name: getattr(job, name) for name in ("created", "changed", "unchanged", "refused")}
     values = {**_anew(job, Phase.IMPORTING, job.records), "checked": counts}
-    return not job.problem and job.records > job.refused and _moved(job, [Phase.READY], values)
+    if job.problem or job.records <= job.refused:
+        return False
+    with transaction.atomic():
+        is_begun = _moved(job, [Phase.READY], values)
+        if is_begun:
+            trail.note(Action.IMPORTED, job, changes={"records": [None, job.records]})
+    return is_begun
 
 
 def _anew(job: ImportJob, phase: str, total: int) -> dict[str, Any]:
@@ -79,14 +136,17 @@ def _anew(job: ImportJob, phase: str, total: int) -> dict[str, Any]:
 
 def _moved(job: ImportJob, phases: list[Phase], values: dict[str, Any]) -> bool:
     waiting = ImportJob.objects.filter(pk=job.pk, phase__in=phases, finished_at=None)
-    moved = bool(waiting.update(**values))
+    with transaction.atomic():
+        moved = bool(waiting.update(**values))
+        if moved:
+            job.refused_records.all().delete()
     job.refresh_from_db()
     return moved
 
 
 def advance(now: datetime) -> int:
     """Go on with every import that is under way, by one batch; how many went on."""
-    under_way = _under_way().order_by("pk").defer("errors", "samples")
+    under_way = _under_way().order_by("pk").defer("errors", "mistakes", "samples")
     return sum([_advance_one(job, now) for job in list(under_way)])
 
 
@@ -122,9 +182,14 @@ def _do_batch(read: ImportJob, now: datetime) -> bool:
         if job is None:
             return False
         answers = iter(changes.write(wanted) if rehearsed is None else rehearsed)
+        refused_before, lines = job.refused, []
         for before, record in batch:
-            refused = Written("", error=record.error)
-            _count(job, before, record, next(answers) if record.change else refused)
+            written = next(answers) if record.change else Written("", error=record.error)
+            _count(job, before, record, written)
+            if written.error:
+                lines.append(refused.stored(record, written.error))
+        if lines:
+            RefusedRecords(job=job, number=refused_before, data=refused.packed(lines)).save(force_insert=True)
         job.note(len(batch) if rehearsed is None else place.offset - job.offset, now)
         job.offset, job.number = place
         if not batch:
@@ -164,6 +229,7 @@ def _next_batch(job: ImportJob) -> tuple[list[tuple[Place, Record]], Place]:
 def _count(job: ImportJob, before: Place, record: Record, written: Written) -> None:
     if written.error:
         job.refused += 1
+        refused.group(job.mistakes, record, written.error)
         if len(job.errors) < MOST_ERRORS:
             job.errors.append([record.line, pack(written.error)])
     elif written.created:
@@ -211,4 +277,13 @@ def expire(now: datetime | None = None) -> int:
         ended = {"finished_at": timezone.now(), "cancelled_at": timezone.now()}
         ImportJob.objects.filter(pk=job.pk).update(**ended, problem=message("It was left alone for a day."))
         ImportChunk.objects.filter(job=job).delete()
+    RefusedRecords.objects.filter(job__finished_at__lt=before).delete()
     return len(old)
+
+
+def refused_lines(job: ImportJob) -> Iterator[Refused]:
+    """The lines that were refused, in their order, a piece at a time."""
+    number = -1
+    while piece := job.refused_records.filter(number__gt=number).order_by("number").first():
+        number = piece.number
+        yield from refused.unpacked(bytes(piece.data))

@@ -34,6 +34,7 @@ class ImportJob(Job):
     unchanged = models.PositiveBigIntegerField(default=0)
     refused = models.PositiveBigIntegerField(default=0)
     errors = models.JSONField(default=list)  # [line, packed message] of the first that are refused
+    mistakes = models.JSONField(default=list, db_default=[])  # equal ones together, see refused.group
     samples = models.JSONField(default=list)  # [offset, line] before some records that would change something
     checked = models.JSONField(null=True)
     problem = MessageField(blank=True)  # of the file as a whole
@@ -77,6 +78,7 @@ class ImportJob(Job):
         with transaction.atomic():
             super().cancel()
             self.chunks.all().delete()
+            self.refused_records.all().delete()
 
 
 class ImportChunk(models.Model):
@@ -93,3 +95,20 @@ class ImportChunk(models.Model):
 
     def __str__(self) -> str:
         return f"chunk {self.number} of import {self.job_id}"
+
+
+class RefusedRecords(models.Model):
+    """Some lines that were refused, one after the other, compressed; `number` of them came before."""
+
+    job = models.ForeignKey(ImportJob, models.CASCADE, related_name="refused_records", db_index=False)
+    number = models.PositiveBigIntegerField()
+    data = models.BinaryField()
+
+    class Meta:
+        verbose_name = _("refused lines of an import")
+        verbose_name_plural = _("refused lines of imports")
+        default_permissions = ()
+        constraints = (models.UniqueConstraint(fields=("job", "number"), name="one_piece_of_refused"),)
+
+    def __str__(self) -> str:
+        return f"refused lines of import {self.job_id} from {self.number}"

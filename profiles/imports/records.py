@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from profiles import changes, documents, request_stream
 from profiles.changes import Change, Written
 from profiles.documents import InvalidDocument
+from profiles.imports import json_shapes
 from profiles.imports.files import CHUNK_SIZE, Place, Source, UnusableFile
 from tracsync.common.messages import message
 
@@ -23,12 +24,18 @@ NAMESPACE = uuid.UUID("5b1a64f5-3c43-4d5c-9c0e-6f5d5a3f1c7e")
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A change with the line it begins on, or why there is none."""
+    """A change with the line it begins on, or why there is none.
+
+    `raw` is what stands in the file, cells or the bytes of a line, as far as it is kept; `column`, from 0, is
+    that of the cell that is wrong.
+    """
 
     line: int
     size: int
     change: Change | None
     error: str = ""
+    raw: Sequence[str] | bytes | None = None
+    column: int | None = None
 
 
 def read_ndjson(source: Source) -> Iterator[Record]:
@@ -40,15 +47,18 @@ def read_ndjson(source: Source) -> Iterator[Record]:
             yield _record(number, line)
 
 
-def read_array(source: Source, start: Place) -> Iterator[Record]:
-    """One record per element of a JSON array, numbered from 1. Raises UnusableFile where it is broken."""
-    array, begun = request_stream.Array(resumed=start.offset > 0), start.offset
-    source.go_to(start)
+def read_array(source: Source, start: Place, is_within: bool = False) -> Iterator[Record]:
+    """One record per element of a JSON array, numbered from 1. Raises UnusableFile where it is broken.
+
+    `is_within`: the array begins at `start` within an object, of which the rest is left out.
+    """
+    array, begun = request_stream.Array(resumed=start.number > 0, is_within=is_within), start.offset
+    source.skip_to(start)
     try:
-        while piece := source.stream.read(CHUNK_SIZE):
+        while not array.has_ended and (piece := source.read(CHUNK_SIZE)):
             for item in array.feed(piece):
                 source.place = Place(begun + array.end, source.place.number + 1)
-                number, text = source.place.number, bytes(item)
+                number, text = source.place.number, source.utf8(bytes(item))
                 yield Record(number, 0, None, TOO_LONG) if item.too_long else _record(number, text)
             begun += len(piece)
     except request_stream.BrokenArray as error:
@@ -59,13 +69,13 @@ def read_array(source: Source, start: Place) -> Iterator[Record]:
 
 def _record(number: int, line: bytes) -> Record:
     try:
-        return Record(number, len(line), _change(line))
+        return Record(number, len(line), _change(line), "", line)
     except InvalidDocument as error:
-        return Record(number, len(line), None, str(error))
+        return Record(number, len(line), None, str(error), line)
 
 
 def _change(line: bytes) -> Change:
-    record = documents.parse(line.strip())
+    record = json_shapes.unwrapped(documents.parse(line.strip()))
     change = changes.change_from(record)
     if "id" in record:
         return change
@@ -77,12 +87,16 @@ def _change(line: bytes) -> Change:
 class Import:
     """Writes records and counts what became of them; `line` is the last one that is dealt with.
 
-    `on_error` is told line and reason of each failure. `stop`: nothing after the first one is written.
+    `on_error` is told record and reason of each failure. `stop`: nothing after the first one is written.
+    `is_rehearsal`: nothing is written at all.
     """
 
-    def __init__(self, on_error: Callable[[int, str], None], stop: bool = True) -> None:
+    def __init__(
+        self, on_error: Callable[[Record, str], None], stop: bool = True, is_rehearsal: bool = False
+    ) -> None:
         self.on_error = on_error
         self.stop = stop
+        self.is_rehearsal = is_rehearsal
         self.line = self.created = self.changed = self.unchanged = self.failed = 0
 
     def run(self, records: Iterable[Record], after_batch: Callable[[], None]) -> None:
@@ -98,7 +112,9 @@ class Import:
             errors = (place for place, record in enumerate(batch) if not record.change)
             batch = batch[: next(errors, len(batch)) + 1]
         wanted = [record.change for record in batch if record.change]
-        answers = iter(changes.write(wanted, stop_at_error=self.stop))
+        answers = iter(
+            changes.rehearse(wanted) if self.is_rehearsal else changes.write(wanted, stop_at_error=self.stop)
+        )
         for record in batch:
             self._count(record, next(answers) if record.change else Written("", error=record.error))
             if self.stop and self.failed:
@@ -108,7 +124,7 @@ class Import:
         self.line = record.line
         if written.error:
             self.failed += 1
-            self.on_error(record.line, written.error)
+            self.on_error(record, written.error)
         elif written.created:
             self.created += 1
         elif written.changed:

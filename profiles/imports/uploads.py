@@ -10,49 +10,87 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator
-from typing import IO, Any
+from contextlib import contextmanager
+from typing import IO, Any, NamedTuple
 
 from django.conf import settings
 
-from profiles.imports.files import Source, UnusableFile
+from profiles.imports import encodings, workbook
+from profiles.imports.files import GZIP, HEAD_SIZE, Source, UnusableFile, check_beginning
 from profiles.imports.models import ImportChunk, ImportJob
 from tracsync.common.messages import message
 
 CHUNK_SIZE = 262_144  # bytes, before they are compressed
 QUICK = 1  # zlib's level; documents shrink to a fifth with it
-GZIP = b"\x1f\x8b"
-ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"PK\x03\x04": "ZIP"}
 
 
-def store(job: ImportJob, file: IO[bytes]) -> None:
-    """Keep what the file holds, unpacked where it is gzipped. Raises UnusableFile.
+class Kept(NamedTuple):
+    """The encoding that a file is kept in. `sheets`: of a workbook, that of which the rows are kept first."""
 
-    Each piece is written by itself: a large file holds nobody else up.
+    encoding: str
+    sheets: list[str]
+
+
+def store(job: ImportJob, file: IO[bytes], encoding: str = "", sheet: str = "") -> Kept:
+    """Keep what the file holds: unpacked where it is gzipped, and of a workbook a sheet as CSV.
+
+    The encoding is what was said, or what all of its bytes tell; UTF-16 is kept as UTF-8. Each piece is
+    written by itself: a large file holds nobody else up. Raises UnusableFile.
     """
-    for number, piece in enumerate(_pieces(file)):
-        if number == 0 and (kinds := [ENCODINGS[mark] for mark in ENCODINGS if piece.startswith(mark)]):
-            raise UnusableFile(message("is %(name)s: save it as UTF-8 text", name=kinds[0]))
+    evidence = encodings.Evidence()
+    stream, (encoding, sheets) = _opened(file, encoding, sheet)
+    for number, piece in enumerate(_pieces(stream)):
         job.size += len(piece)
         if job.size > settings.TRACSYNC_MAX_UPLOAD_BYTES:
             most = f"{settings.TRACSYNC_MAX_UPLOAD_BYTES:,}"
             raise UnusableFile(message("has more than %(number)s bytes", number=most))
+        evidence.add(piece)
         ImportChunk.objects.create(job=job, number=number, data=zlib.compress(piece, QUICK))
     if not job.size:
         raise UnusableFile(message("is empty"))
+    return Kept(encoding or evidence.encoding, sheets)
 
 
 def source(job: ImportJob) -> Source:
     """What was stored, from its beginning."""
-    return Source(io.BufferedReader(_Content(job), CHUNK_SIZE))
+    encoding = job.options.get("encoding", encodings.UTF8)
+    source = Source(io.BufferedReader(_Content(job), CHUNK_SIZE), encoding=encoding)
+    source.can_go_back = True
+    return source
 
 
-def _pieces(file: IO[bytes]) -> Iterator[bytes]:
-    is_packed = file.read(len(GZIP)) == GZIP
+def _opened(file: IO[bytes], encoding: str, sheet: str) -> tuple[IO[bytes], Kept]:
+    """What the file holds as plain lines, and its encoding as far as it is known."""
+    mark = file.read(len(workbook.MARK))
+    is_packed = mark.startswith(GZIP)
     file.seek(0)
+    if mark == workbook.MARK:
+        rows, sheets = workbook.read(file, sheet)
+        return rows, Kept(encodings.UTF8, sheets)
+    if sheet:
+        raise UnusableFile(message("has no sheets: only an Excel workbook (.xlsx) has"))
     stream: Any = gzip.GzipFile(fileobj=file) if is_packed else file
+    with _unpacking():
+        head = stream.read(HEAD_SIZE)
+        stream.seek(0)
+    check_beginning(head)
+    plain, sixteen = encodings.plain(stream, head, encoding)
+    return plain, Kept(encodings.UTF8 if sixteen else encoding, [])
+
+
+def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
+    while True:
+        with _unpacking():
+            piece = stream.read(CHUNK_SIZE)
+        if not piece:
+            return
+        yield piece
+
+
+@contextmanager
+def _unpacking() -> Iterator[None]:
     try:
-        while piece := stream.read(CHUNK_SIZE):
-            yield piece
+        yield
     except (OSError, EOFError, zlib.error) as error:
         raise UnusableFile(message("cannot be unpacked: %(said)s", said=error)) from None
 

@@ -6,6 +6,7 @@ from django.utils import timezone
 from destinations import configuration
 from destinations.models import Destination, Extension, Resource
 from profiles.models import Profile
+from tracsync import urls  # noqa: F401 - with them the pages register
 
 SECRET = "PLANTED-SECRET-7f3a"
 SECRET_URL = f"https://user:{SECRET}@receiver.example.com/{SECRET}/hook?key={SECRET}"
@@ -71,7 +72,10 @@ def allow(user, client):
     """Sign in as somebody who may do only this: allow("destinations.view_resource")."""
     from django.contrib.auth.models import Permission
 
-    def grant(*names):
+    def grant(*names, sees=True):
+        """`sees`: whether whoever may view profiles may also see what is in them."""
+        if sees and {"profiles.view_profile", "profiles.change_profile"} & set(names):
+            names = (*names, "profiles.see_personal_data")
         for name in names:
             app, codename = name.split(".")
             user.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))

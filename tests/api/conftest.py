@@ -1,6 +1,8 @@
 """What the tests of the API share."""
 
 import pytest
+from django.core import signals
+from django.db import close_old_connections
 from rest_framework.test import APIClient
 
 from tracsync.models import ApiToken
@@ -15,9 +17,35 @@ def client_with(**fields):
     return client
 
 
+def mistakes(response):
+    """The sentences of a problem by their places: pointers into the body, or parameters; "" is all of it."""
+    assert response["Content-Type"] == "application/problem+json"
+    found = {}
+    for one in response.json()["errors"]:
+        place = one["pointer"].removeprefix("#").removeprefix("/") if "pointer" in one else one["parameter"]
+        found.setdefault(place, []).append(one["detail"])
+    return found
+
+
+def wrong(response):
+    """The fields that something is wrong with, or within."""
+    return [*dict.fromkeys(place.partition("/")[0] for place in mistakes(response))]
+
+
 @pytest.fixture
 def api(db):
     return Api(client_with())
+
+
+@pytest.fixture
+def connection_stays():
+    """For requests that no client of Django's makes: they would close the connection of the test."""
+    requests = (signals.request_started, signals.request_finished)
+    for signal in requests:
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in requests:
+        signal.connect(close_old_connections)
 
 
 class Api:

@@ -26,7 +26,7 @@ def begun(make_destination):
 
 
 def url(backfill, action=""):
-    return f"/api/backfills/{backfill.pk}/{action}"
+    return f"/api/v1/backfills/{backfill.pk}/{action}"
 
 
 def test_it_says_how_far_it_is(api, begun):
@@ -58,7 +58,8 @@ def test_what_has_ended_stays_so(api, begun, action):
     Backfill.objects.update(finished_at=timezone.now())
     response = api.post(url(begun, f"{action}/"))
     assert response.status_code == 409
-    assert response.json() == {"detail": "The backfill is finished already"}
+    assert response.json()["detail"] == "The backfill is finished already"
+    assert response.json()["code"] == "ended"
 
 
 def test_a_list_newest_first_with_filters(api, begun, make_destination):
@@ -70,20 +71,20 @@ def test_a_list_newest_first_with_filters(api, begun, make_destination):
     )
 
     def found(query):
-        return [one["id"] for one in api.get(f"/api/backfills/?{query}").json()["results"]]
+        return [one["id"] for one in api.get(f"/api/v1/backfills/?{query}").json()["results"]]
 
     assert found("") == [cancelled.pk, ended.pk, other.pk, begun.pk]
     assert found(f"destination={other.destination_id}") == [other.pk]
     for state, one in (("running", begun), ("paused", other), ("finished", ended), ("cancelled", cancelled)):
         assert found(f"state={state}") == [one.pk]
-    assert api.get("/api/backfills/?state=asleep").status_code == 400
+    assert api.get("/api/v1/backfills/?state=asleep").status_code == 400
 
 
 def test_a_list_asks_as_often_whatever_its_length(api, begun, django_assert_max_num_queries):
     for _ in range(10):
         Backfill.objects.create(destination=begun.destination)
     with django_assert_max_num_queries(4):
-        api.get("/api/backfills/")
+        api.get("/api/v1/backfills/")
 
 
 def test_reading_tokens_only_look(begun):
@@ -101,7 +102,7 @@ def test_what_it_waits_for(api, begun):
 
 
 def test_the_address_of_all_is_in_the_root(api):
-    assert api.get("/api/").json()["backfills"].endswith("/api/backfills/")
+    assert api.get("/api/v1/").json()["backfills"].endswith("/api/v1/backfills/")
 
 
 def test_pages_of_syncs_go_on_by_profile(api, make_destination, make_profile):
@@ -111,7 +112,7 @@ def test_pages_of_syncs_go_on_by_profile(api, make_destination, make_profile):
     for n in (3, 1, 2):
         for destination in destinations:
             ProfileSync.objects.create(profile=make_profile(f"p{n}"), destination=destination)
-    page = api.get("/api/syncs/?page_size=4").json()
+    page = api.get("/api/v1/syncs/?page_size=4").json()
     following = api.get(page["next"]).json()
     profiles = [one["profile"] for one in page["results"] + following["results"]]
     assert profiles == ["p1", "p1", "p2", "p2", "p3", "p3"]

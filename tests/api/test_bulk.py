@@ -13,7 +13,7 @@ from profiles.models import Profile
 
 pytestmark = pytest.mark.django_db
 
-BULK = "/api/profiles/bulk/"
+BULK = "/api/v1/profiles/bulk/"
 
 
 def counts(answer):
@@ -181,7 +181,7 @@ def test_memory_is_constant():
 
 def test_a_batch_of_large_documents_is_written_early(monkeypatch):
     monkeypatch.setattr(bulk, "BATCH_BYTES", 100)
-    batch = bulk.Batch(bulk.Counts())
+    batch = bulk.Changes(bulk.Counts())
     item = request_stream.Item()
     item.add(json.dumps({"id": "a", "x": "x" * 100}).encode())
     batch.add(1, item)
@@ -196,7 +196,7 @@ def test_a_request_has_a_number_of_records_at_most(api, settings, type):
     response = api("POST", BULK, text, type=type)
     assert response.status_code == 413
     assert response.json()["detail"].endswith("at most 3 records: send those from line 4 on in another one")
-    assert counts(response.json()) == [3, 0, 0, 0]
+    assert counts(response.json()["counts"]) == [3, 0, 0, 0]
     assert Profile.objects.count() == 3
     rest = "\n".join(records[3:])
     assert counts(api("POST", BULK, rest, type="text/plain").json()) == [2, 0, 0, 0]
@@ -217,3 +217,35 @@ def test_a_record_that_cannot_be_stored_is_not_even_parsed(api, settings, monkey
     monkeypatch.setattr(documents, "json", None)
     answer = send_lines(api, line.encode())
     assert answer["errors"][0]["error"].startswith("the document has 20,0")
+
+
+class TestDelete:
+    def send(self, api, text, type="application/json"):
+        return api("POST", f"{BULK}delete/", text, type=type)
+
+    def test_by_their_ids(self, api, make_profile, make_destination):
+        make_destination(on_delete="remove")
+        for id in ("a", "b", "c/d", "e"):
+            make_profile(id)
+        answer = self.send(api, '["a", {"id": "c/d"}, "gone", "a"]').json()
+        assert answer == {"deleted": 2, "missing": 2, "failed": 0, "errors": []}
+        answer = self.send(api, '"b"\n\n{"id": "a"}\n', "application/x-ndjson").json()
+        assert answer == {"deleted": 1, "missing": 1, "failed": 0, "errors": []}
+        assert [profile.pk for profile in Profile.objects.all()] == ["e"]
+        assert Profile.with_deleted.get(pk="b").deleted_by == "API token tests"
+
+    def test_what_is_no_id_fails_alone(self, api, make_profile):
+        make_profile("a")
+        wrong = ["5", '""', '{"id": "a", "name": "x"}', "{}", "nonsense", "null", json.dumps("x" * 256)]
+        answer = self.send(api, "\n".join([*wrong, '"a"']), "text/plain").json()
+        assert (answer["deleted"], answer["missing"], answer["failed"]) == (1, 0, 7)
+        assert [error["line"] for error in answer["errors"]] == [1, 2, 3, 4, 5, 6, 7]
+
+    def test_there_is_a_number_at_most(self, api, make_profile, settings):
+        settings.TRACSYNC_MAX_BULK_RECORDS = 1
+        make_profile("a")
+        make_profile("b")
+        response = self.send(api, '["a", "b"]')
+        assert (response.status_code, response.json()["code"]) == (413, "too_many_records")
+        assert response.json()["counts"]["deleted"] == 1
+        assert Profile.objects.get().pk == "b"

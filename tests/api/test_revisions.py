@@ -17,7 +17,7 @@ def row(request, make_destination):
 
 
 def url(row):
-    return f"/api/{row._meta.model_name}s/{row.pk}/"
+    return f"/api/v1/{row._meta.model_name}s/{row.pk}/"
 
 
 def edit(row, **fields):
@@ -37,9 +37,9 @@ def test_answers_say_the_revision(api, row):
 
 
 def test_a_new_one_has_a_revision_and_a_pause_keeps_it(api, resource):
-    made = api.post("/api/destinations/", {"name": "d", "resource": resource.pk, "mapping": {}})
+    made = api.post("/api/v1/destinations/", {"name": "d", "resource": resource.pk, "mapping": {}})
     assert (made.status_code, made["ETag"]) == (201, '"1"')
-    paused = api.post(f"/api/destinations/{made.json()['id']}/pause/")
+    paused = api.post(f"/api/v1/destinations/{made.json()['id']}/pause/")
     assert (paused.json()["paused"], paused["ETag"]) == (True, '"1"')
 
 

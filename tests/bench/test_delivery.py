@@ -13,6 +13,7 @@ import requests
 from django.core.management import CommandError, call_command
 
 from destinations.models import Destination
+from profiles.models import Profile
 from tests.harness import PATIENCE, ROOT, need_redis
 from tracsync.bench.changes import bulk, saves
 from tracsync.bench.delivery import bare, delay, engine, fair, naive, passes, receiving, trickle
@@ -172,6 +173,17 @@ def test_destinations_take_turns():
     ]
     first = engine.write([{"id": "a", "n": 1}, {"id": "b", "n": 1}])
     assert time.time() - 5 < first.timestamp() < time.time()
+
+
+@pytest.mark.django_db
+def test_each_warm_up_has_changes_of_its_own(fresh, monkeypatch):
+    """`trickle` has workers of its own, which start after those of the other sections."""
+    monkeypatch.setattr(engine, "WARM_UP", 3)
+    monkeypatch.setattr(receiving.Receiver, "wait_for", lambda *_: {})
+    monkeypatch.setattr(engine, "wait_until_recorded", lambda: None)
+    for times in (1, 2):
+        engine.warm_up(fresh)
+        assert Profile.objects.filter(first_changed_at__isnull=False).count() == 3 * times
 
 
 @pytest.mark.django_db

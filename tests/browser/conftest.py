@@ -54,12 +54,15 @@ client = Client()
 client.force_login(get_user_model().objects.create_superuser("operator", password="operator"))
 print(client.cookies["sessionid"].value)
 """
+ALL = ("minor", "moderate", "serious", "critical")
 SERIOUS = ("serious", "critical")
+EVERY_WIDTH = (390, 768, 1280, 1600)
 LOOK = """options => {
     // What is on its way from one colour to another has neither.
     document.getAnimations().filter(one => one instanceof CSSTransition).forEach(one => one.finish());
     return axe.run({...options, resultTypes: ["violations"]}).then(found => found.violations);
 }"""
+WIDTHS = (390, 1600)
 OF_COLOURS = ["color-contrast", "link-in-text-block"]  # the rules that light and dark make a difference to
 NAMES = ("editor", "preview", "plain", "review")
 # What is shown of the last pushes is there once they are recorded.
@@ -135,11 +138,14 @@ class Visitor:
             self.complaints.append(f"asked {request.url}")
 
     def leave(self) -> None:
-        """Leave all pages as they were in the beginning, and say what they complained of."""
+        """Leave all pages as they were in the beginning, and say what they complained of.
+
+        To a page of the same site: from `about:blank` the way back would begin with a process of its own.
+        """
         complaints = list(self.complaints)
         for page in self.pages.values():
             page.unroute_all()
-            page.goto("about:blank")
+            page.goto(f"{self.base}/healthz")
         self.complaints.clear()
         assert complaints == []
 
@@ -179,17 +185,20 @@ def open_page(site):
     site.leave()
 
 
-@pytest.fixture(params=[390, 1600])
-def view(request):
-    """Narrow and wide, for pages that axe is put into."""
-    return {"width": request.param, "bypass_csp": True}
+@pytest.fixture
+def view():
+    """How a page is opened that axe is put into."""
+    return {"bypass_csp": True}
 
 
 @pytest.fixture
 def editor():
-    """An editor by its label, with what was in it selected, so that typing replaces it."""
+    """An editor by its label, with what was in it selected, so that typing replaces it. Where rows are shown
+    in its place, the text is chosen first."""
 
     def find(page, label, select=True):
+        switch = page.get_by_role("group", name=f"Edit {label} as")
+        switch.get_by_role("button", name="Text").click()
         box = page.locator(".cm-content").and_(
             page.get_by_role("textbox", name=label)
         )  # no plain field any more
@@ -208,21 +217,34 @@ def axe() -> str:
 
 @pytest.fixture(scope="session")
 def barriers(axe):
-    """What axe finds to be serious on a page, in light and dark, and whether it is wider than its window."""
+    """What axe finds to be serious on a page, narrow and wide, in light and dark, and where it is wider than
+    its window. The page was opened with `bypass_csp`, or what it then complains of is forgotten.
+    """
 
-    def look(page, impacts=SERIOUS):
-        page.evaluate(axe)
-        found = page.evaluate(LOOK, {})
-        if page.viewport_size["width"] > 1000:  # colours are the same at every width
-            page.emulate_media(color_scheme="dark")
-            found += page.evaluate(LOOK, {"runOnly": OF_COLOURS})
-            page.emulate_media(color_scheme="light")
-        wider = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
-        return ["it is wider than its window"] * wider + [
-            f"{one['id']}: {node['html'][:160]} ({node['any'][0]['message'] if node['any'] else ''})"
-            for one in found
-            if one["impact"] in impacts
-            for node in one["nodes"]
-        ]
+    def look(page, impacts=SERIOUS, widths=WIDTHS):
+        if not page.evaluate("'axe' in window"):
+            page.evaluate(axe)
+        before = page.viewport_size
+        found = []
+        for width in widths:
+            page.set_viewport_size({**before, "width": width})
+            if width == max(widths):  # colours are the same at every width
+                violations = page.evaluate(LOOK, {})
+                page.emulate_media(color_scheme="dark")
+                violations += page.evaluate(LOOK, {"runOnly": OF_COLOURS})
+                page.emulate_media(color_scheme="light")
+            else:
+                violations = page.evaluate(LOOK, {"rules": {one: {"enabled": False} for one in OF_COLOURS}})
+            if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+                found.append(f"{width} pixels: it is wider than its window")
+            found += [
+                f"{width} pixels: {one['id']}: {node['html'][:160]}"
+                f" ({node['any'][0]['message'] if node['any'] else ''})"
+                for one in violations
+                if one["impact"] in impacts
+                for node in one["nodes"]
+            ]
+        page.set_viewport_size(before)
+        return found
 
     return look

@@ -41,6 +41,19 @@ def test_headers_are_rows(page):
     assert list(headers(page)) == ["X-B", "X-C"]
 
 
+def test_tags_are_fields_of_their_own(site, open_page):
+    page = open_page(site.adding())
+    tags = page.get_by_role("group", name="Tags")
+    expect(page.locator("#id_tags")).to_be_hidden()
+    tags.get_by_role("button", name="Add a tag").click()
+    page.keyboard.type("crm")
+    page.keyboard.press("Enter")
+    page.keyboard.type("sales, europe")
+    expect(page.locator("#id_tags")).to_have_value("crm, sales, europe")
+    tags.get_by_role("button", name="Remove").first.click()
+    expect(page.locator("#id_tags")).to_have_value("sales, europe")
+
+
 def test_the_rest_is_folded_and_unfolds(page):
     size = page.get_by_label("Batch: Size")
     expect(size).to_be_hidden()

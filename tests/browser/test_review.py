@@ -53,6 +53,7 @@ def test_a_broken_condition_is_mended_reviewed_saved_with_a_backfill_and_restore
     expect(page.get_by_role("heading", name="Before you save")).to_be_visible()
     expect(row(page, "Start to meet them")).to_contain_text("3")
     button(page, "Save only").click()
+    expect(page.get_by_text("was changed successfully")).to_be_visible()
     page.goto(site.destination("review"))
     expect(page.locator("#id_prerequisites")).to_have_value("profile@mail EXISTS")
     page.goto(site.destination("review", "history/"))
@@ -71,7 +72,7 @@ def test_without_javascript_it_is_the_same(site, open_page):
     expect(page.get_by_text("Profile p1 is sent to plain")).to_be_visible()
     button(page, "Send it").click()
     expect(page.get_by_text("Handed to the engine")).to_be_visible()
-    expect(page).to_have_url(re.compile("/profilesync/"))
+    expect(page).to_have_url(re.compile("/why/"))
 
 
 def test_the_pages_have_no_barrier(view, site, open_page, editor, barriers):
@@ -92,10 +93,11 @@ def test_the_pages_have_no_barrier(view, site, open_page, editor, barriers):
 def test_what_another_tab_has_saved_is_told_before_it_is_overwritten(view, site, open_page, barriers):
     mine = open_page(site.destination("plain"), **view)
     theirs = open_page(site.destination("plain"), java_script_enabled=False)
-    theirs.locator("#id_description").fill(f"theirs, {view['width']} wide")
+    theirs.locator("#id_description").fill("theirs")
     button(theirs, "Save").click()
     expect(theirs.get_by_text("was changed successfully")).to_be_visible()
-    mine.locator("#id_tags").fill(f"mine-{view['width']}")
+    mine.get_by_role("button", name="Add a tag").click()
+    mine.get_by_label("Tag", exact=True).last.fill("mine")
     button(mine, "Save").click()
 
     meanwhile = mine.get_by_role("region", name="What was changed meanwhile")
@@ -103,7 +105,7 @@ def test_what_another_tab_has_saved_is_told_before_it_is_overwritten(view, site,
     expect(meanwhile).to_contain_text("Description changed.")
     assert barriers(mine, EVERY) == []
     button(mine, "Back to the form").click()
-    expect(mine.locator("#id_tags")).to_have_value(f"mine-{view['width']}")
+    expect(mine.locator("#id_tags")).to_have_value(re.compile("mine$"))
     mine.locator("#id_description").fill("both")
     button(mine, "Save").click()
     expect(mine.get_by_text("was changed successfully")).to_be_visible()

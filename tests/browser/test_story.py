@@ -1,12 +1,16 @@
-"""From an empty installation to a push that has arrived, without leaving the browser."""
-
-import json
+"""From an empty installation to a push that has arrived, by clicks alone, in the browser of a phone."""
 
 import pytest
 from playwright.sync_api import expect
 
+from profiles import samples
 from tests.browser.conftest import PATIENCE, SIGN_IN
 from tests.harness import Installation, Receiver, wait_for
+
+BUSINESS = "data.contact.email.business"
+EMAILS = {one["id"]: one["data"]["contact"]["email"] for one in samples.profiles()}
+WANTED = {id: email["business"] for id, email in EMAILS.items() if "business" in email}
+OTHERS = EMAILS.keys() - WANTED.keys()
 
 
 class Person:
@@ -68,14 +72,22 @@ def base(tmp_path):
         installation.stop()
 
 
-@pytest.fixture(params=[1600, 390])
-def person(request, browser, base, barriers):
-    context = browser.new_context(viewport={"width": request.param, "height": 900}, reduced_motion="reduce")
+@pytest.fixture
+def person(browser, base, barriers):
+    context = browser.new_context(viewport={"width": 390, "height": 900}, reduced_motion="reduce")
     context.set_default_timeout(PATIENCE)
     person = Person(context.new_page(), base, barriers)
     yield person
     context.close()
     assert person.complaints == []
+
+
+def add_profiles(person):
+    person.home()
+    expect(person.page.locator("[aria-current=step]")).to_contain_text("Bring profiles in")
+    person.look()
+    person.press("Add sample profiles")
+    expect(person.page.get_by_text("20 sample profiles were added.")).to_be_visible()
 
 
 def install_extension(person):
@@ -88,70 +100,77 @@ def install_extension(person):
 
 
 def add_resource(person, url):
-    person.begin_step("Add a resource")
-    person.page.get_by_role("link", name="HTTP API").click()
+    """From the system's own page, with the connection tested before anything is saved."""
+    person.page.get_by_role("link", name="Add a resource").click()
     person.page.get_by_label("Name:", exact=True).fill("Newsletter")
     person.page.locator("[name='production.url']").fill(url)
-    person.look()
-    person.press("Save and continue editing")
-    expect(person.page.get_by_text("was added successfully")).to_be_visible()
-
-
-def add_destination(person, editor):
-    person.begin_step("Add a destination")
-    person.page.get_by_role("link", name="Newsletter").click()
-    person.page.get_by_label("Name:", exact=True).fill("Readers")
-    editor(person.page, "Prerequisites")
-    person.page.keyboard.insert_text("profile@mail EXISTS")
-    editor(person.page, "Mapping")
-    person.page.keyboard.insert_text('{"id": "profile@id", "to": "profile@mail"}')
-    person.page.get_by_label("Quiet period").fill("0.5")
+    person.press("Test connection as typed")
+    expect(person.page.locator("#connection-result")).to_contain_text("answered 501 to HEAD")
     person.look()
     person.press("Save")
-    expect(person.page.get_by_text("was added successfully")).to_be_visible()
+    expect(person.page.locator("[aria-current=step]")).to_contain_text("Begin a destination")
 
 
-def import_file(person):
-    person.begin_step("Bring profiles in")
-    lines = [{"id": "anna", "mail": "anna@x.example"}, {"id": "ben"}]
-    text = "\n".join(json.dumps(line) for line in lines)
-    file = {"name": "people.ndjson", "mimeType": "text/plain", "buffer": text.encode()}
-    person.page.get_by_label("File", exact=True).set_input_files(file)
-    person.press("Upload and check")
-    expect(person.page.get_by_role("heading", name="Dry run")).to_be_visible()
+def add_destination(person):
+    """By rows alone, and with what would arrive looked at before it is saved."""
+    page = person.page
+    page.get_by_role("link", name="An empty form").click()
+    page.get_by_label("Name:", exact=True).fill("Readers")
+    whom = page.locator(".field-prerequisites .tracsync-rowset")
+    whom.get_by_role("button", name="Add a condition").click()
+    whom.get_by_label("Field").fill(BUSINESS)
+    whom.get_by_label("Comparison").select_option("exists")
+    what = page.locator(".field-mapping .tracsync-rowset")
+    what.get_by_role("button", name="Add a field").click()
+    what.get_by_label("Their field").last.fill("to")
+    what.get_by_label("Our field", exact=True).last.fill(BUSINESS)
+    page.get_by_label("Quiet period").fill("0.5")
+    person.press("Random that matches")
+    expect(page.locator(".tracsync-verdict").last).to_contain_text("Would be sent")
+    person.press("Send to the receiver page")
+    expect(page.get_by_role("heading", name="Arrived at the receiver page")).to_be_visible()
+    expect(page.get_by_role("button", name="Send to Newsletter…")).to_be_visible()
     person.look()
-    person.press("Import 2 records")
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="All that arrived").click()
+    expect(opened.value.get_by_role("heading", name="for Readers")).to_be_visible()
+    opened.value.close()
+    person.press("Save")
+    expect(page.get_by_text("was added successfully")).to_be_visible()
 
 
-def steps_are_done(person):
-    person.home()
-    return person.page.get_by_role("heading", name="First steps").count() == 0
+def send_to_all(person):
+    person.page.get_by_role("link", name="Bring all profiles up to date").click()
+    person.press("Start the backfill")
+    person.page.get_by_role("link", name="Follow it").click()
+    expect(person.page.locator(".tracsync-progress")).to_contain_text("finished")
+    person.look()
 
 
-def test_from_an_empty_installation_to_a_push_that_has_arrived(person, receiver, editor):
+def test_from_an_empty_installation_to_a_push_that_has_arrived(person, receiver):
     person.sign_in()
+    add_profiles(person)
     install_extension(person)
     add_resource(person, receiver.url)
-    add_destination(person, editor)
-    import_file(person)
+    add_destination(person)
+    send_to_all(person)
 
-    wait_for(lambda: receiver.arrivals, "the first push")
-    assert [payload for _at, _key, payload in receiver.arrivals] == [{"id": "anna", "to": "anna@x.example"}]
+    wait_for(lambda: len(receiver.arrivals) == len(WANTED), "the first pushes")
+    assert receiver.last() == {id: {"id": id, "to": address} for id, address in WANTED.items()}
 
     page = person.page
-    # A push arrives before it is recorded.
-    wait_for(lambda: steps_are_done(person), "Home without first steps")
+    person.home()  # a push arrives before it is recorded: the page follows
+    expect(page.get_by_role("heading", name="First steps")).to_have_count(0)
     expect(page.get_by_text("The destination is well.")).to_be_visible()
     expect(page.get_by_text("Schedulers and workers are running.")).to_be_visible()
     person.look()
     page.get_by_role("link", name="Funnel of Readers").click()
     expect(page.get_by_role("heading", name="Funnel")).to_be_visible()
     person.look()
-    page.goto(f"{person.base}profiles/profile/anna/change/")
+    page.goto(f"{person.base}profiles/profile/{min(WANTED)}/change/")
     page.get_by_role("link", name="Why?").click()
-    expect(page.get_by_role("status")).to_contain_text("answered 200")
+    expect(page.locator(".tracsync-answer")).to_contain_text("answered 200")
     person.look()
-    page.goto(f"{person.base}profiles/profile/ben/change/")
+    page.goto(f"{person.base}profiles/profile/{min(OTHERS)}/change/")
     page.get_by_role("link", name="Why?").click()
-    expect(page.get_by_role("status")).to_contain_text("profile@mail is missing")
-    assert len(receiver.arrivals) == 1
+    expect(page.locator(".tracsync-answer")).to_contain_text(f"{BUSINESS} is missing")

@@ -131,7 +131,7 @@ def test_a_failed_day_is_recovered(site, days, open_page, receiver):
 
     page = open_page(site.url("destinations/deliveryattempt/"))
     page.get_by_role("link", name="Today", exact=True).click()
-    page.get_by_label("Destination").select_option("Why days")
+    page.get_by_label("Destination", exact=True).select_option("Why days")
     page.get_by_label("Outcome").select_option("Failed, in whatever way")
     page.get_by_role("button", name="Filter", exact=True).click()
     chips = page.get_by_role("list", name="Active filters")

@@ -10,7 +10,7 @@ from destinations.connectors import registry as connectors
 from destinations.connectors.base import ConnectorError
 from destinations.notation import NotationError, functions, parse_condition
 from destinations.notation.functions import registry
-from destinations.notation.parse_cache import FEW, LONG, MANY, kept
+from destinations.notation.parse_cache import LONG, MOST_LONG, MOST_SHORT, kept
 from tests.common.test_patterns import modules
 
 # Without a bound, and keyed by what this installation consists of.
@@ -19,6 +19,7 @@ OF_THE_INSTALLATION = {
     "destinations.connectors.registry._read",  # files of installed packages
     "destinations.notation.functions.registry._loaded",
     "tracsync.admin.documentation._rendered",  # our own pages
+    "tracsync.api.rate_limit._redis",  # the one of the settings
 }
 
 
@@ -67,8 +68,8 @@ def remaining(number, length):
 
 
 def test_many_short_texts_and_a_few_long_ones_are_kept_parsed():
-    assert remaining(2 * MANY, LONG) == MANY
-    assert remaining(2 * MANY, LONG + 1) == FEW
+    assert remaining(2 * MOST_SHORT, LONG) == MOST_SHORT
+    assert remaining(2 * MOST_SHORT, LONG + 1) == MOST_LONG
     parse = kept(Parsed)
     assert parse("a") is parse("a")
     assert parse("a" * 2 * LONG) is parse("a" * 2 * LONG)

@@ -76,7 +76,7 @@ def test_a_dump_holds_no_secret_and_brings_all_back(dump, format, api):
     assert everything() == before
     assert Resource.objects.get().production["headers"] == {"X-Key": SECRET}
     for name in ("resources", "destinations", "attempts"):
-        assert api.get(f"/api/{name}/").status_code == 200
+        assert api.get(f"/api/v1/{name}/").status_code == 200
 
 
 def test_loaded_with_other_keys_it_says_so_until_the_key_is_there(dump, settings, api):
@@ -86,7 +86,7 @@ def test_loaded_with_other_keys_it_says_so_until_the_key_is_there(dump, settings
     settings.TRACSYNC_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     call_command("loaddata", str(path), verbosity=0)
     for name in ("resources", "destinations"):
-        answer = api.client.get(f"/api/{name}/")
+        answer = api.client.get(f"/api/v1/{name}/")
         assert answer.status_code == 503
         assert "cannot be decrypted" in answer.json()["detail"]
     with pytest.raises(CommandError, match="cannot be decrypted"):

@@ -62,8 +62,8 @@ def test_or_over_the_api(lost):
     token, text = ApiToken.generate("test")
     token.save()
     api = Client(headers={"Authorization": f"Bearer {text}"})
-    path = f"/api/resources/{lost.resource_id}/"
-    assert api.get("/api/resources/").status_code == 503
+    path = f"/api/v1/resources/{lost.resource_id}/"
+    assert api.get("/api/v1/resources/").status_code == 503
     answer = api.patch(path, {"credentials": {"production": {"token": "new"}}}, "application/json")
     assert answer.status_code == 200
     assert answer.json()["credentials_set"] == {"production": ["token"], "test": []}

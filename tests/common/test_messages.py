@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from destinations.connectors.base import Rejected, Retry
 from destinations.models import DeliveryAttempt, Health, ProfileSync
 from destinations.scheduler import loop
+from tests.cases import for_each
 from tracsync.common.messages import Message, joined, message, pack, shortened, unpack
 from tracsync.common.translation import translated
 
@@ -127,7 +128,7 @@ GERMAN = [
 ]
 
 
-@pytest.mark.parametrize(("english", "german"), GERMAN)
+@for_each(("english", "german"), GERMAN)
 def test_it_is_translated_for_whoever_reads_it(english, german):
     with django_translation.override("de"):
         assert translated(english) == german

@@ -108,9 +108,12 @@ def test_what_a_server_answers_to_a_command(recording, make_destination, capsys)
     assert caught.value
 
 
-def test_log_lines_are_cleaned():
+@pytest.mark.parametrize("kind", ["text", "json"])
+def test_log_lines_are_cleaned(kind):
     said = io.StringIO()
-    logging.config.dictConfig(settings.LOGGING | {"disable_existing_loggers": False})
+    console = settings.LOGGING["handlers"]["console"] | {"formatter": kind}
+    told = {"handlers": {"console": console}, "disable_existing_loggers": False}
+    logging.config.dictConfig(settings.LOGGING | told)
     handler = logging.getLogger().handlers[-1]
     written, handler.stream = handler.stream, said
     try:
@@ -120,5 +123,8 @@ def test_log_lines_are_cleaned():
             logging.getLogger("tracsync").exception("said %s", HOSTILE)
     finally:
         handler.stream = written
+        logging.config.dictConfig(settings.LOGGING | {"disable_existing_loggers": False})
     assert said.getvalue().count("title") == 2
     assert not obeyed(said.getvalue())
+    if kind == "json":
+        assert json.loads(said.getvalue())["message"] == f"said {HOSTILE}"

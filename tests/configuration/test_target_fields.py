@@ -4,13 +4,16 @@ import json
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from destinations import configuration
 from destinations.configuration import target_fields
+from destinations.connectors import registry
 from destinations.connectors.base import Accepted, ConfigurationError, Field, Held, Unreachable
+from destinations.connectors.capabilities import fields_settings
 from destinations.connectors.testing.recording import _RecordingSession
 from destinations.insight import checking
 from destinations.models import Destination, Extension, KnownFields
@@ -93,6 +96,81 @@ def test_other_credentials_may_be_of_another_system(system, make_destination):
     assert not KnownFields.objects.exists()
 
 
+TABLES = {
+    "type": "object",
+    "properties": {"table": {"type": "string", "default": "t"}, "pace": {"type": "integer"}},
+}
+
+
+@pytest.fixture
+def tables(system, recording, monkeypatch):
+    """The system has fields for each table that a destination's settings name."""
+    monkeypatch.setattr(recording, "settings_schema", TABLES)
+    monkeypatch.setattr(recording, "fields_settings", ("table",), raising=False)
+    return system
+
+
+def test_two_tables_of_one_resource_have_fields_of_their_own(tables, make_destination, admin_client, api):
+    one = make_destination(settings={"table": "people"}, mapping={"email": "profile@id"})
+    other = make_destination("other", settings={"table": "orders"}, mapping={"email": "profile@id"})
+    assert target_fields.stored(other) is None
+    target_fields.refresh(one)
+    tables["fields"] = [Field("total")]
+    target_fields.refresh(other)
+    assert len(target_fields.known(one)) == len(FIELDS)
+    assert [field.name for field in target_fields.known(other)] == ["total"]
+    shown = [text(admin_client.get(ADMIN.format(pk, "fields"))) for pk in (one.pk, other.pk)]
+    assert ["total" in page.partition("tracsync-panel")[2] for page in shown] == [False, True]
+    assert "has no field email" in str(api.get(f"/api/v1/destinations/{other.pk}/").json()["warnings"])
+    assert "has no field" not in str(api.get(f"/api/v1/destinations/{one.pk}/").json()["warnings"])
+
+
+def test_other_settings_change_nothing_of_what_is_known(tables, make_destination):
+    one = make_destination(settings={"table": "t"})
+    target_fields.refresh(one)
+    same = make_destination("other", settings={"pace": 4})  # of the table that is the default
+    assert len(target_fields.known(same)) == len(FIELDS)
+    same.settings = {"table": "another"}
+    assert target_fields.known(same) == []
+
+
+def test_tables_that_nobody_names_any_more_are_forgotten(tables, make_destination):
+    destination = make_destination(settings={"table": "people"})
+    for table in ("typed", "and typed", "people"):
+        destination.settings = {"table": table}
+        target_fields.refresh(destination)
+    assert KnownFields.objects.get().scope == target_fields.scope(destination)
+
+
+def test_another_destination_that_no_key_opens_harms_nothing(tables, make_destination):
+    destination, sealed = make_destination(settings={"table": "people"}), make_destination("sealed")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE destinations_destination SET settings = 'x' WHERE id = %s", [sealed.pk])
+    target_fields.refresh(destination)
+    assert len(target_fields.known(destination)) == len(FIELDS)
+
+
+def test_the_form_says_how_old_they_are(system, make_destination, admin_client, frozen):
+    destination = make_destination()
+    change = ADMIN.format(destination.pk, "change")
+    assert "Fetched:" not in text(admin_client.get(change))
+    target_fields.refresh(destination)
+    assert "Fetched: " in text(admin_client.get(change))
+    assert "too long ago" not in text(admin_client.get(change))
+    assert "Fetched: just now." in text(admin_client.get(change))
+    frozen.forward(target_fields.KEPT.total_seconds() + 1)
+    assert "too long ago to be relied on" in text(admin_client.get(change))
+
+
+def test_what_fields_of_a_system_hang_on_is_read_off_its_file():
+    found = {one.slug: sorted(fields_settings(one)) for one in registry.all_connectors()}
+    columns = ["json_column", "key_column", "schema", "table", "version_column"]
+    assert {slug: names for slug, names in found.items() if names} == {
+        **{"elasticsearch": ["index"], "opensearch": ["index"], "mailchimp": ["audience"]},
+        **{"mysql": columns, "postgresql": columns, "salesforce": ["api_version", "object"]},
+    }
+
+
 def test_they_are_bounded():
     many = (Field("n" * 999, "t" * 999, choices=["c" * 999] * 999) for _ in range(target_fields.MOST + 5))
     stored = target_fields.bounded(many)
@@ -114,6 +192,13 @@ MAPPING = {
     "company": {"any": "profile@id"},
     "...": "profile@traits",
 }
+
+
+def test_what_chooses_a_value_is_no_field(system, make_destination):
+    chosen = {"$if": "profile@id EXISTS", "then": "a", "else": {"deep": "b"}}
+    destination = make_destination(mapping={"email": chosen, "company": chosen, "address": {"city": chosen}})
+    target_fields.refresh(destination)
+    assert checking.warnings(Destination.objects.get(), None) == []
 
 
 def test_unknown_and_read_only_fields_are_warned_of(system, make_destination):
@@ -191,7 +276,7 @@ def test_the_editor_is_given_what_can_be_written_with_its_choices(system, make_d
 
 
 def test_the_api_tells_and_fetches_them(system, make_destination, api):
-    url = f"/api/destinations/{make_destination(mapping=MAPPING).pk}/"
+    url = f"/api/v1/destinations/{make_destination(mapping=MAPPING).pk}/"
     nothing = {"offered": True, "fetched_at": None, "problem": "", "fields": []}
     assert api.get(f"{url}fields/").json() == nothing
     fetched = api.post(f"{url}fields/").json()
@@ -207,13 +292,13 @@ def test_the_api_tells_and_fetches_them(system, make_destination, api):
 
 
 def test_the_api_says_where_there_are_none(make_destination, api):
-    url = f"/api/destinations/{make_destination().pk}/fields/"
+    url = f"/api/v1/destinations/{make_destination().pk}/fields/"
     assert api.get(url).json()["offered"] is False
     assert api.post(url).status_code == 400
 
 
 def test_the_api_reads_back(system, make_destination, make_profile, api):
-    url = f"/api/destinations/{make_destination().pk}/read/"
+    url = f"/api/v1/destinations/{make_destination().pk}/read/"
     make_profile("p1", stats={"visits": 4})
     assert api.post(url, {"profile": "p1"}, format="json").json() == {
         **{"there": True, "problem": "", "held": {"visits": "3", "id": "p1"}},
@@ -238,7 +323,7 @@ def test_the_api_reads_back(system, make_destination, make_profile, api):
 def test_a_destination_that_cannot_be_asked(make_destination, make_profile, api):
     make_profile("p1")
     told = api.post(
-        f"/api/destinations/{make_destination().pk}/read/", {"profile": "p1"}, format="json"
+        f"/api/v1/destinations/{make_destination().pk}/read/", {"profile": "p1"}, format="json"
     ).json()
     assert told["problem"] == "this destination cannot be asked what it holds"
 

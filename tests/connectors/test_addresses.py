@@ -7,6 +7,7 @@ import pytest
 
 from destinations.connectors.addresses import SETTING, Guard, parse
 from destinations.connectors.base import ConfigurationError
+from tests.cases import for_each
 
 # Of every entry of IANA's special-purpose registries that is not globally reachable one address, with the
 # first and last ones of those that Python versions judge differently; then what stands for such an address.
@@ -61,12 +62,12 @@ def no_opinion_of_python(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setattr(kind, name, property(asked))
 
 
-@pytest.mark.parametrize("text", INTERNAL)
+@for_each("text", INTERNAL)
 def test_internal_addresses_are_refused(text: str) -> None:
     assert not Guard().permits(parse(text))
 
 
-@pytest.mark.parametrize("text", PUBLIC)
+@for_each("text", PUBLIC)
 def test_public_addresses_are_permitted(text: str) -> None:
     assert Guard().permits(parse(text))
 
@@ -75,7 +76,7 @@ def test_what_is_not_an_address_is_refused() -> None:
     assert not Guard(("0.0.0.0/0", "::/0")).permits(parse("example"))
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("allowed", "address", "permitted"),
     [
         ("10.0.0.0/8", "10.1.2.3", True),
@@ -145,7 +146,7 @@ def test_a_malformed_name_is_unresolvable() -> None:
         Guard().resolve("a" * 70 + ".example", 80)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "host",
     [
         *("127.0.0.1", "127.0.0.1.", "127.1", "127.1.", "2130706433", "0x7f000001", "0X7F.1", "017700000001"),
@@ -161,6 +162,7 @@ def test_a_malformed_name_is_unresolvable() -> None:
             "Printer.LOCAL.",
         ),
         *("metadata.google.internal", "crm.corp", "nas.lan.", "fritz.home", "home.arpa", "tv.home.arpa"),
+        *("kubernetes.default.svc", "vault.service.consul", "db.docker", "a.alt", "a.invalid", "a.onion"),
         *("wiki.intranet", "db.private", "a.localdomain", "crm.test", "crm", "crm.", "db_1", "bücher"),
         *("", ".", "1.2.3.4.5", "a.0x1", "%31%32%37.0.0.1", "127.0.0.1%2f.example.com", "a b.example"),
         *("x" * 300 + "ü.example", "a..b.example"),
@@ -171,7 +173,7 @@ def test_targets_behind_a_proxy_are_judged_by_their_text(host: str) -> None:
         Guard().check_target(host)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "host",
     [
         *("example.com", "example.com.", "8.8.8.8", "8.8.8.8.", "[2606:4700::1111]", "134744072"),

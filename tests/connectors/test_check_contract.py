@@ -421,6 +421,23 @@ class RefusesWhatIsGone(Sound):
         return Rejected("no such thing") if problem else super().outcome(delivery, problem)
 
 
+@finds("and it does not say that it needs_remote")
+class RemovesByItsOwnId(Sound):
+    def outcome(self, delivery, problem):
+        if delivery.operation == "remove" and not delivery.remote:
+            return Rejected("it is not known there", code="missing_key")
+        return super().outcome(delivery, problem)
+
+
+@finds("It needs_remote to take profiles away, and Accepted has no remote")
+class TellsNoId(Sound):
+    needs_remote = True
+
+    def outcome(self, delivery, problem):
+        found = super().outcome(delivery, problem)
+        return Accepted() if isinstance(found, Accepted) else found
+
+
 @finds("remove is accepted, and nothing has come to the other side")
 class RemovesNothing(Sound):
     class session(Session):

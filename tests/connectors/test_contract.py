@@ -54,8 +54,8 @@ def test_turns_stop_when_told_and_keep_what_was_done() -> None:
 @pytest.mark.parametrize(
     ("error", "rest"),
     [
-        (ConfigurationError("set it"), Retry("not tried: set it")),
-        (Unreachable("off", 7), Retry("not tried: off", 7)),
+        (ConfigurationError("set it"), Retry("not tried: set it", not_taken=True)),
+        (Unreachable("off", 7), Retry("not tried: off", 7, not_taken=True)),
     ],
 )
 def test_turns_raise_only_when_nothing_was_done(error: Exception, rest: Retry) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import pytest
-
 from destinations.connectors import introduction, registry
 from destinations.connectors.testing import RecordingConnector
+from tests.cases import for_each
 
 
 class Foreign(RecordingConnector):
@@ -42,7 +41,7 @@ def test_what_hangs_on_settings_counts_as_what_it_can() -> None:
     assert "removes" not in introduction.can(registry.get("google_analytics"))
 
 
-@pytest.mark.parametrize(
+@for_each(
     "icon",
     [
         '<svg viewBox="0 0 24 24"><script>alert(1)</script></svg>',

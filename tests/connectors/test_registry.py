@@ -8,7 +8,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from destinations.connectors import registry, schemas
-from destinations.connectors.base import ConnectorError, presets
+from destinations.connectors.base import ConnectorError
+from destinations.connectors.capabilities import presets
 from destinations.connectors.registry import UnknownConnector
 from destinations.notation import parse_condition, parse_template
 from tests.connectors.manifests.test_every_manifest import SLUGS
@@ -40,6 +41,9 @@ def test_the_built_in_connectors(declare) -> None:
     assert [connector.slug for connector in registry.all_connectors()] == registry.slugs()
     assert registry.get("http_api").name == "HTTP API"
     assert registry.get("http_api") is registry.get("http_api")
+    assert list(registry.titles()) == [
+        (one.slug, one.name, one.description) for one in registry.all_connectors()
+    ]
 
 
 def test_every_field_of_a_built_in_connector_is_described(declare) -> None:

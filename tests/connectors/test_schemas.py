@@ -8,6 +8,7 @@ from destinations.connectors import schemas
 from destinations.connectors.amqp.connector import RabbitMQ
 from destinations.connectors.base import ConfigurationError
 from destinations.connectors.http.connector import HttpApi
+from tests.cases import for_each
 
 SCHEMA = {
     "type": "object",
@@ -35,7 +36,7 @@ SCHEMA = {
 }
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "problem"),
     [
         ({}, ("email", "email is required")),
@@ -68,12 +69,8 @@ def test_every_missing_and_every_unknown_field_is_named() -> None:
     assert {path for path, _ in schemas.validate(schema, {"x": 1, "y": 2})} == {"a", "b", "x", "y"}
 
 
-@pytest.mark.parametrize(
-    "field", ["email", "timeout", "count", "mode", "name", "code", "either", "list", "inner"]
-)
-@pytest.mark.parametrize(
-    "value", ["marker-value", ["marker-value", "marker-value", 7], {"b": "marker-value"}, 987654]
-)
+@for_each("field", ["email", "timeout", "count", "mode", "name", "code", "either", "list", "inner"])
+@for_each("value", ["marker-value", ["marker-value", "marker-value", 7], {"b": "marker-value"}, 987654])
 def test_messages_never_hold_values(field, value) -> None:
     text = str(schemas.validate(SCHEMA, {field: value}))
     assert "marker" not in text

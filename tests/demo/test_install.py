@@ -4,8 +4,9 @@ import pytest
 
 from destinations.models import Destination, Resource
 from destinations.scheduler import loop
+from profiles import samples
 from profiles.models import Profile
-from tracsync.demo import install, samples
+from tracsync.demo import install
 
 pytestmark = pytest.mark.django_db
 

@@ -2,28 +2,20 @@
 
 import re
 
-import pytest
+from tests.cases import for_each
+from tests.docs.held_by import first_cell, last_cell, missing, rows
 
-from tests.harness import ROOT
-
-ROWS = [
-    line
-    for line in (ROOT / "docs" / "reliability.md").read_text().splitlines()
-    if re.match(r"\| \d+ \|", line)
-]
+ROWS = rows("docs/reliability.md", r"\d+")
 
 
 def test_every_fault_has_a_line():
-    assert [int(row.split("|")[1]) for row in ROWS] == list(range(1, 29))
+    assert [int(first_cell(row)) for row in ROWS] == list(range(1, 33))
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.split("|")[1].strip())
+@for_each("row", ROWS)
 def test_the_tests_of_a_line_are_there(row):
-    held_by = row.split("|")[-2]
-    files = [ROOT / "tests" / name for name in re.findall(r"`([\w/]+\.py)", held_by)]
+    held_by = last_cell(row)
+    files = re.findall(r"`([\w/]+\.py)", held_by)
     assert files
-    texts = [file.read_text() for file in files]
-    for name in re.findall(r"(?:::|`)(test_\w+)`", held_by):
-        assert any(f"def {name}(" in text for text in texts), name
-    for name in re.findall(r"\b(Test[A-Z]\w+)", held_by):
-        assert any(f"class {name}:" in text for text in texts), name
+    functions = re.findall(r"(?:::|`)(test_\w+)`", held_by)
+    assert missing(files, functions, re.findall(r"\b(Test[A-Z]\w+)", held_by)) == []

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from destinations.admin.base.destination_status import state, status
 from destinations.insight import explain
 from destinations.insight.destination_status import OBSTACLES, Kind, conditions, find
+from destinations.insight.status_words import state, status
 from destinations.models import Health
 
 HOUR = timedelta(hours=1)

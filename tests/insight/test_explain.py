@@ -7,7 +7,7 @@ from destinations.insight import explain
 from destinations.models import Health, ProfileSync
 from destinations.operations import actions
 from destinations.scheduler import loop
-from destinations.sync import claim, settle
+from destinations.sync import claim, lease, settle
 
 pytestmark = pytest.mark.django_db
 
@@ -45,7 +45,7 @@ def test_due_and_claimed_and_synced(frozen, make_destination, make_profile):
     assert words() == "due since 12:00:20 (just now)"
     claimed = claim.claim(destination, frozen.now)
     assert words() == "handed to a worker at 12:00:20 (just now)"
-    claim.start(claimed)
+    lease.start(claimed)
     assert words() == "being pushed since 12:00:20 (just now)"
     frozen.forward(15)
     assert words() == "its push was interrupted and is about to be repeated"
@@ -76,7 +76,7 @@ def test_what_holds_it_up_is_named(frozen, make_destination, make_profile):
     actions.pause(destination)
     assert words() == "kept: the destination is paused since 12:00:20 (just now)"
     actions.resume(destination)
-    Health.objects.update(held_until=frozen.now + claim.LEASE, hold_reason="it asked for a rest")
+    Health.objects.update(held_until=frozen.now + lease.LEASE, hold_reason="it asked for a rest")
     assert words() == "kept: the destination rests until 12:00:30 (in 10 s): it asked for a rest"
     destination.enabled = False
     destination.save()

@@ -123,7 +123,12 @@ def test_metrics(api, make_destination, make_profile):
     for back, count in ((0, 2), (1, 3), (20, 4)):
         Tally.objects.create(destination=crm, slot=counters.slot(now) - back, retry=count)
     Heartbeat.objects.create(name="here:1", at=now)
+    ProfileSync.objects.filter(profile="b").update(state=ProfileSync.State.REJECTED)
     values = scrape(api)
+    assert values["tracsync_syncs_rejected", pk, "crm"] == 1
+    assert values["tracsync_destination_refusals", pk, "crm"] == 7
+    assert values["tracsync_destination_failures", pk, "crm"] == 0
+    assert values["tracsync_destination_broken", pk, "crm"] == 0
     assert values["tracsync_syncs_owed", pk, "crm"] == 2
     assert 60 <= values["tracsync_syncs_oldest_owed_seconds", pk, "crm"] < 90
     assert values["tracsync_destination_paused", pk, "crm"] == 1
@@ -141,8 +146,25 @@ def test_a_scrape_costs_the_same_with_many_destinations(api, make_destination, d
     scrape(api)
     for n in range(10):
         make_destination(f"d{n}")
-    with django_assert_num_queries(8):  # the token, what is waiting, and six tables
+    with django_assert_num_queries(10):  # the token, what is waiting, and six tables
         scrape(api)
+
+
+@pytest.mark.django_db
+def test_totals_only_grow(api, make_destination):
+    crm = make_destination("crm")
+    at = {"pk": str(crm.pk), "name": "crm"}
+    for count in (2, 3):
+        counters._add({crm.pk: {"accepted": count, "skipped": 1, "lag_0": count - 1, "lag_3": 1}})
+        counters.forget(timezone.now() + timedelta(days=1))  # counts of five minutes have an age
+    assert not Tally.objects.exists()
+    values = scrape(api)
+    assert values["tracsync_attempts_total", *at.values(), "accepted"] == 5
+    assert values["tracsync_attempts_total", *at.values(), "rejected"] == 0
+    assert values["tracsync_decisions_total", *at.values(), "skipped"] == 2
+    bounds = ("0.25", "0.5", "1.0", "2.0", "+Inf")
+    buckets = [values["tracsync_delay_seconds_bucket", at["pk"], bound, "crm"] for bound in bounds]
+    assert buckets == [3, 3, 3, 5, 5]
 
 
 @pytest.mark.django_db

@@ -5,6 +5,7 @@ import pytest
 from destinations.notation import NotationError, parse_condition, parse_template
 from destinations.notation.functions import audiences
 from destinations.notation.functions.texts import MOST_MARKS
+from tests.cases import for_each
 
 # developers.facebook.com/docs/marketing-api/conversions-api/parameters/customer-information-parameters
 META = [
@@ -52,7 +53,7 @@ def test_the_hash_of_googles_example():
     assert made("sha256(email.google(x))", "cloudy.sanfrancisco+shopping@gmail.com") == digest
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("formula", "text", "expected"),
     [
         ("email.meta(x)", "\t Ola.Nowak+x@GMAIL.com ", "ola.nowak+x@gmail.com"),

@@ -17,11 +17,11 @@ from destinations.notation import (
     parse_condition,
     parse_template,
 )
-from destinations.notation.compiled import compile_condition
 from destinations.notation.evaluate import evaluate
 from destinations.notation.parser import parse
 from destinations.notation.render import render as walk
 from destinations.notation.template_reader import read
+from tests.cases import for_each
 
 PROFILE = {
     "n": 5,
@@ -112,8 +112,8 @@ def nested(wrap, inner, depth):
     return inner
 
 
-@pytest.mark.parametrize("depth", [5, 16, 17, 18, 19, 20, 30])
-@pytest.mark.parametrize(
+@for_each("depth", [5, 16, 17, 18, 19, 20, 30])
+@for_each(
     ("wrap", "inner"),
     [
         (lambda inner: {"$map": ["profile@n"], "to": inner}, "item@..."),
@@ -218,24 +218,25 @@ def questions_about(function):
         if parameter.condition:
             each.append(("profile@missing EXISTS", "profile@null IS NULL"))
         else:
-            each.append((*NOTHINGS, *SOMETHINGS) if position == 0 else (*NOTHINGS[::2], *SOMETHINGS[-3:]))
+            others = (*NOTHINGS[::2], *SOMETHINGS[-3:]) if position == 1 else (NOTHINGS[-1], *SOMETHINGS[-2:])
+            each.append((*NOTHINGS, *SOMETHINGS) if position == 0 else others)
     for arguments in itertools.product(*each):
         for question in ("EXISTS", "NOT EXISTS", "IS NULL", "EMPTY", "== null", "!= 1"):
             yield f"{function.name}({', '.join(arguments)}) {question}"
 
 
-@pytest.mark.parametrize("name", functions.names())
+@for_each("name", functions.names())
 def test_functions_of_nothing_are_the_same_compiled_interpreted_and_explained(name):
     tried = 0
     for text in questions_about(functions.get(name)):
         try:
-            node = parse(text)
+            condition = parse_condition(text)
         except NotationError:
             continue  # a literal of the wrong kind
         tried += 1
-        expected = outcome(lambda node=node, text=text: evaluate(text, node, NOTHING))
-        assert outcome(lambda node=node, text=text: compile_condition(text, node)(NOTHING)) == expected, text
-        explained = parse_condition(text).explain(NOTHING)
+        expected = outcome(lambda condition=condition: evaluate(condition.text, condition._node, NOTHING))
+        assert outcome(lambda condition=condition: condition.evaluate(NOTHING)) == expected, text
+        explained = condition.explain(NOTHING)
         assert (explained.result, explained.message) == expected, text
     assert tried > 5
 

@@ -3,6 +3,7 @@
 import pytest
 
 from destinations.notation import NotationError, parse_condition
+from tests.cases import for_each
 
 SOURCES = {
     "profile": {
@@ -41,7 +42,7 @@ def answer(text):
 
 
 def check(table):
-    return pytest.mark.parametrize(
+    return for_each(
         ("text", "expected"), [(text, expected) for expected, texts in table.items() for text in texts]
     )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from destinations.notation import NotationError, parse_condition, parse_template
+from tests.cases import for_each
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "conformance"
 
@@ -18,12 +19,12 @@ def cases(name):
     ]
 
 
-@pytest.mark.parametrize(("case", "sources"), cases("conditions.json"))
+@for_each(("case", "sources"), cases("conditions.json"))
 def test_condition(case, sources):
     assert answer(case["expr"], sources) == case["expect"]
 
 
-@pytest.mark.parametrize(("case", "sources"), cases("conditions.json"))
+@for_each(("case", "sources"), cases("conditions.json"))
 def test_explanation_agrees(case, sources):
     try:
         condition = parse_condition(case["expr"])
@@ -33,7 +34,7 @@ def test_explanation_agrees(case, sources):
     assert condition.explain(sources).result == expected
 
 
-@pytest.mark.parametrize(("case", "sources"), cases("templates.json"))
+@for_each(("case", "sources"), cases("templates.json"))
 def test_template(case, sources):
     before = json.dumps(sources)
     rendered = parse_template(case["template"]).render(sources)
@@ -45,7 +46,7 @@ SECOND = json.loads((FOLDER / "second.json").read_text(encoding="utf-8"))
 SECOND_SOURCES = SECOND["sources"]["s"]
 
 
-@pytest.mark.parametrize("case", SECOND["conditions"], ids=lambda case: case["id"])
+@for_each("case", SECOND["conditions"])
 def test_condition_of_the_second_edition(case):
     assert answer(case["expr"], SECOND_SOURCES) == case["expect"]
 

@@ -3,6 +3,7 @@
 import pytest
 
 from destinations.notation import NotationError, parse_condition, parse_template
+from tests.cases import for_each
 
 
 def read(text, pattern):
@@ -11,7 +12,7 @@ def read(text, pattern):
     )
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "pattern", "moment"),
     [
         ("02/11/2021", "DD/MM/YYYY", "2021-11-02T00:00:00+00:00"),
@@ -33,7 +34,7 @@ def test_a_date_is_read_as_the_pattern_says(text, pattern, moment):
     assert read(text, pattern) == moment
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "pattern", "says"),
     [
         ("2021-11-02", "DD/MM/YYYY", "profile@text is not written as DD/MM/YYYY"),

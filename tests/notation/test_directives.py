@@ -5,6 +5,7 @@ import json
 import pytest
 
 from destinations.notation import NotationError, parse_template
+from tests.cases import for_each
 
 SOURCES = {
     "profile": {
@@ -31,7 +32,7 @@ def render(template):
     return rendered
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("template", "expected"),
     [
         ({"$formula": "trim(profile@name)"}, "Ola"),
@@ -79,7 +80,7 @@ def test_directives(template, expected):
     assert json.dumps(render(template)) == json.dumps(expected)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "template",
     [
         {"$set": {"a": 1}, "$unset": ["b"]},

@@ -13,9 +13,8 @@ import json
 import re
 from pathlib import Path
 
-import pytest
-
 from destinations.notation import NotationError, functions, parse_condition, parse_template
+from tests.cases import for_each
 
 PAGE = Path(__file__).parents[2] / "docs" / "notation.md"
 
@@ -51,7 +50,7 @@ def line_of(place):
     return f"{place.path}: {place.outcome}, {place.source}{', cast' if place.cast else ''}{missing}{because}"
 
 
-@pytest.mark.parametrize(("kind", "source", "expected", "data"), list(examples()))
+@for_each(("kind", "source", "expected", "data"), list(examples()))
 def test_example(kind, source, expected, data):
     if kind == "condition":
         assert outcome(lambda: parse_condition(source).evaluate(data)) == expected

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from destinations.notation import NotationError, parse_condition, parse_template
+from tests.cases import for_each
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -16,7 +17,7 @@ def blocks(name):
     return [block.removesuffix("\n") for block in text.split("=====\n")[1:]]
 
 
-@pytest.mark.parametrize("block", blocks("invalid_conditions.txt"))
+@for_each("block", blocks("invalid_conditions.txt"))
 def test_invalid(block):
     text, message = block.split("\n-----\n")
     with pytest.raises(NotationError) as caught:
@@ -24,12 +25,12 @@ def test_invalid(block):
     assert str(caught.value) == message
 
 
-@pytest.mark.parametrize("text", blocks("valid_conditions.txt"))
+@for_each("text", blocks("valid_conditions.txt"))
 def test_valid(text):
     assert parse_condition(text).text == text
 
 
-@pytest.mark.parametrize("block", blocks("invalid_templates.txt"))
+@for_each("block", blocks("invalid_templates.txt"))
 def test_invalid_template(block):
     text, message = block.split("\n-----\n")
     with pytest.raises(NotationError) as caught:
@@ -37,7 +38,7 @@ def test_invalid_template(block):
     assert str(caught.value) == message
 
 
-@pytest.mark.parametrize("text", blocks("valid_templates.txt"))
+@for_each("text", blocks("valid_templates.txt"))
 def test_valid_template(text):
     assert parse_template(json.loads(text)).value == json.loads(text)
 
@@ -75,8 +76,8 @@ def test_errors_and_parsed_things_survive_pickling():
     assert pickle.loads(pickle.dumps(template)).render({"profile": {"a": 1}}) == {"a": 1}
 
 
-@pytest.mark.parametrize("path", ["orders.*.id", "orders.*", "*", "orders[*].id", "a b.*"])
-@pytest.mark.parametrize("written", ["profile@{}", "`profile@{}`", "Id {{{{profile@{}}}}}"])
+@for_each("path", ["orders.*.id", "orders.*", "*", "orders[*].id", "a b.*"])
+@for_each("written", ["profile@{}", "`profile@{}`", "Id {{{{profile@{}}}}}"])
 def test_a_star_names_what_goes_through_lists(path, written):
     with pytest.raises(NotationError) as caught:
         parse_template({"x": written.format(path)})

@@ -2,9 +2,8 @@
 
 import json
 
-import pytest
-
 from destinations.notation import parse_condition
+from tests.cases import for_each
 
 SOURCES = {
     "profile": {
@@ -19,7 +18,7 @@ SOURCES = {
 }
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "with_values", "without"),
     [
         ("profile@stats.visits == 2", "met", "met"),

@@ -6,6 +6,7 @@ import pytest
 import time_machine
 
 from destinations.notation import NotationError, parse_condition
+from tests.cases import for_each
 
 SOURCES = {
     "profile": {
@@ -30,7 +31,7 @@ def answer(text):
         return "error"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         "lowercase(profile@name) == 'łukasz' AND lowercase(profile@t) != UpperCase('a')",
@@ -98,7 +99,7 @@ def test_errors_while_evaluating(text):
     assert (caught.value.line, caught.value.column) != (None, None)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         "today() == now()",

@@ -8,6 +8,7 @@ from destinations.notation import NotationError, parse_condition, parse_template
 from destinations.notation.compiled_template import compile_template
 from destinations.notation.render import render
 from destinations.notation.template_reader import read
+from tests.cases import for_each
 
 PROFILE = {
     "id": "p",
@@ -115,7 +116,7 @@ def test_names_of_items_are_no_references_to_data():
     assert template.references == ("profile@orders", "profile@id")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("template", "path", "says"),
     [
         (orders("x", **{"as": "profile"}), "$.as", "profile is a source"),

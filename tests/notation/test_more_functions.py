@@ -6,6 +6,7 @@ import pytest
 import time_machine
 
 from destinations.notation import NotationError, parse_condition, parse_template
+from tests.cases import for_each
 
 SOURCES = {
     "profile": {
@@ -33,7 +34,7 @@ def formula(text):
     return parse_template({"$formula": text}).render(SOURCES)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "expected"),
     [
         ("trim(profile@name)", "Ola Nowak"),
@@ -125,7 +126,7 @@ def test_results(text, expected):
         assert parse_condition(f"{text} == {json.dumps(literal)}").evaluate(SOURCES)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "name",
     [
         "trim",
@@ -147,7 +148,7 @@ def test_a_function_of_missing_is_missing(name):
     )
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "message"),
     [
         ("trim(profile@n)", "profile@n is a number, where text is needed"),

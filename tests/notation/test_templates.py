@@ -6,6 +6,7 @@ import json
 import pytest
 
 from destinations.notation import NotationError, parse_template
+from tests.cases import for_each
 
 SOURCES = {
     "profile": {
@@ -32,7 +33,7 @@ def render(template):
     return parse_template(template).render(SOURCES)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("template", "expected"),
     [
         ("profile@n", 5),
@@ -61,7 +62,7 @@ def test_references_and_literals(template, expected):
     assert json.dumps(render({"a": [template]})) == json.dumps({"a": [expected]})
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("template", "expected"),
     [
         ("Hello {{profile@id}}!", "Hello p1!"),
@@ -80,7 +81,7 @@ def test_text_with_references(template, expected):
     assert render(template) == expected
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "expected"),
     [
         *[("0042", 42), ("-7", -7), ("1.5", 1.5), ("-7.5", -7.5), (".5", 0.5), ("5.", 5.0)],
@@ -104,7 +105,7 @@ def test_backticks_leave_other_values_and_single_backticks():
     assert render(template) == [True, {"k": [1, 2]}, None, "`", "abc`"]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("template", "expected"),
     [
         ({"a?": "profile@gone", "b?": "profile@null", "c?": None, "d?": "`none`"}, {}),
@@ -128,7 +129,7 @@ def test_optional_keys(template, expected):
     assert json.dumps(render(template)) == json.dumps(expected)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("template", "path"),
     [
         ("profile@", "$"),

@@ -4,6 +4,7 @@ import pytest
 
 from destinations.notation import parse_condition, parse_template
 from destinations.notation.warnings import MAX_WARNINGS, warnings
+from tests.cases import for_each
 
 CONDITIONS = [
     ("event@type == 'x'", "event@", "a push has no event@"),
@@ -47,7 +48,7 @@ def test_a_condition(text, at, says):
     assert (warning.line, warning.column, warning.path) == (1, text.index(at) + 1, "")
 
 
-@pytest.mark.parametrize(("text", "at", "says"), TEMPLATES)
+@for_each(("text", "at", "says"), TEMPLATES)
 def test_a_template(text, at, says):
     found = warnings(parse_template({"a": [text]}).written)
     assert says in found[0].message
@@ -56,7 +57,7 @@ def test_a_template(text, at, says):
     assert len({one.offset for one in found}) == len(found)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         "profile@data.contact.email.main",

@@ -8,7 +8,7 @@ from destinations.connectors.base import Accepted, Retry
 from destinations.models import Backfill, ProfileSync
 from destinations.operations import actions, backfill, batches
 from destinations.scheduler import loop
-from destinations.sync import batch, claim, push, settle
+from destinations.sync import claim, lease, push, settle
 from profiles import changes
 
 pytestmark = pytest.mark.django_db
@@ -86,7 +86,7 @@ def test_a_batch_of_a_backfill_ends_early_at_a_slow_destination(
     backfill.request(make_destination())
     loop.tick()
     awake()
-    assert len(recording.deliveries) == batch.BULK_DEADLINE
+    assert len(recording.deliveries) == push.BULK_DEADLINE
     left = ProfileSync.objects.filter(due_at__isnull=False)
     assert set(left.values_list("claim_token", "payload_hash").distinct()) <= {(None, "")}
 
@@ -101,7 +101,7 @@ def test_live_changes_have_all_the_time_of_a_batch(frozen, recording, make_desti
     frozen.forward(20)
     loop.tick()
     awake()
-    assert len(recording.deliveries) == 6 > batch.BULK_DEADLINE
+    assert len(recording.deliveries) == 6 > push.BULK_DEADLINE
 
 
 def test_a_backfilled_profile_that_changes_is_live(many, frozen, make_destination, recording):
@@ -205,7 +205,7 @@ def test_a_claim_takes_both_kinds_when_there_is_room(many, frozen, make_destinat
     backfill.request(destination)
     backfill.advance(frozen.now)
     claimed = claim.claim(destination, frozen.now)
-    rows = claim.start(claimed)
+    rows = lease.start(claimed)
     assert [row.profile_id for row in rows if not row.bulk] == [rows[0].profile_id] == ["new"]
     assert len(rows) == 50
 

@@ -73,7 +73,7 @@ def test_a_lone_change_goes_at_once_and_what_comes_right_after_is_gathered(
 
 def test_where_many_come_one_after_the_other_less_is_waited(recording, make_destination, frozen):
     make_destination(quiet_period=20)
-    write(loop.FEW)
+    write(loop.FEW_ROWS)
     frozen.forward(20)
     assert pause() == loop.GATHERING
 

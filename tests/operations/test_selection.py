@@ -1,7 +1,7 @@
 """Choices: stored as plain parameters, refused where they are not understood, worked through in batches."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -69,6 +69,20 @@ def test_a_choice_is_what_was_given(crm):
     assert choice.found["destination"] == crm
 
 
+def test_days_are_those_of_whoever_chose_them(rejected):
+    """Both included, and the same rows wherever the choice is read again."""
+    for pk, moment in zip(
+        rejected, ("2026-02-28T22:59Z", "2026-02-28T23:00Z", "2026-03-01T22:59Z"), strict=False
+    ):
+        ProfileSync.objects.filter(pk=pk).update(state_since=datetime.fromisoformat(moment))
+    ProfileSync.objects.filter(pk__in=rejected[3:]).update(state_since=datetime(2026, 3, 2, tzinfo=UTC))
+    given = {"of": "syncs", "state_since_from": "2026-03-01", "state_since_to": "2026-03-01"}
+    with timezone.override("Europe/Berlin"):
+        choice = selection.read(given)
+    assert taken(choice.as_dict())[0] == rejected[1:3]
+    assert ("State since, from", "2026-02-28 23:00:00") in choice.words()
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -81,6 +95,9 @@ def test_a_choice_is_what_was_given(crm):
         {"of": "attempts", "at__lt": "soon"},
         {"of": "syncs", "state__exact": "lost"},
         {"of": "syncs", "owed": "perhaps"},
+        {"of": "syncs", "state_since_from": "soon"},
+        {"of": "syncs", "state_since_from": "0001-01-01T00:00+14:00"},
+        {"of": "syncs", "state_since_to": "9999-12-31"},
         {"of": "syncs", "q": "\0"},
         {"of": "syncs", "ids": "1,2,three"},
         {"of": "syncs", "outcome__exact": "rejected"},

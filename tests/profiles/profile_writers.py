@@ -9,6 +9,7 @@ from django.db.models.signals import post_save
 
 from profiles.changes import Change, profiles_changed, write
 from profiles.models import Profile, ProfileConflict
+from profiles.search.models import SearchWord
 
 ALIAS = "writers"
 WRITERS = 6
@@ -25,6 +26,7 @@ def database(config, monkeypatch):
     try:
         with connections[ALIAS].schema_editor() as editor:
             editor.create_model(Profile)
+            editor.create_model(SearchWord)
         yield
     finally:
         connections[ALIAS].close()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from profiles import documents
 from profiles.documents import EqualKeys, InvalidDocument
+from tests.cases import for_each
 from tests.harness import processor_seconds
 
 HALF = "\ud83d"  # half a surrogate pair
@@ -66,7 +67,7 @@ def test_canonical_leaves_the_document_as_it_is():
     assert json.dumps(document) == '{"b": 1.0, "a": [2.0]}'
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "reason"),
     [
         (math.nan, "NaN and Infinity are not JSON values"),
@@ -120,7 +121,7 @@ def test_size_limit_counts_utf_8(settings):
         documents.canonical({"a": "é" * 7})
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "reason"),
     [
         (b'{"a": NaN}', "NaN is not a JSON value"),
@@ -215,7 +216,7 @@ def test_a_profile_is_an_object(value):
 
 
 # RFC 7396, appendix A.
-@pytest.mark.parametrize(
+@for_each(
     ("target", "patch", "result"),
     [
         ({"a": "b"}, {"a": "c"}, {"a": "c"}),

@@ -1,5 +1,6 @@
 """`prove` itself, in short: whole installations under fire, by the command that operators have."""
 
+import gc
 import json
 import os
 import signal
@@ -11,6 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests.harness import PATIENCE, POSTGRES, ROOT, missing, need_redis, wait_for
+from tracsync.prove import printing
+from tracsync.prove.__main__ import main as prove_main
+from tracsync.prove.ledger import Row
+from tracsync.prove.plan import Plan
+from tracsync.prove.run import Result
 
 LONGEST = 1200.0  # seconds; a run that gets nowhere gives up by itself
 KILLED = {"clock", "worker", "pusher", "monitor", "sentinel", "supervisor", "broker emptied"}
@@ -47,9 +53,10 @@ def prove(environment, *options):
 
 @pytest.mark.parametrize("stack", ["sqlite", "postgres and redis"])
 def test_nothing_is_lost_or_stale(stack, tmp_path):
-    run = prove(environment(tmp_path, stack), "--seed=8", "--profiles=300", "--seconds=10", "--json")
+    run = prove(environment(tmp_path, stack), "--seed=8", "--profiles=200", "--seconds=10", "--json")
     out, said = run.communicate(timeout=LONGEST)
     assert run.returncode == 0, out + said
+    assert not (tmp_path / "tracsync.sqlite3").exists(), "the real database is not touched"
     ledger = json.loads(out)
     assert ledger["proven"] is True
     assert ledger["owed"] == 0
@@ -91,9 +98,32 @@ def left_behind(directory):
     return found
 
 
-def test_the_real_database_is_not_touched(tmp_path):
-    run = prove(environment(tmp_path, "sqlite"), "--profiles=20", "--seconds=1", "--no-kills")
-    out, said = run.communicate(timeout=LONGEST)
-    assert run.returncode == 0, out + said
-    assert "Nothing lost, nothing stale" in out
-    assert not (tmp_path / "tracsync.sqlite3").exists()
+@pytest.mark.parametrize(
+    ("as_json", "told"), [(True, '"proven": true'), (False, "Nothing lost, nothing stale, in 7 s.")]
+)
+def test_what_came_of_it_is_printed_as_asked(as_json, told, monkeypatch, capsys):
+    plan = Plan(seed=8, profiles=3, seconds=1.0, kills=True, workers=1, json=as_json, database="scratch")
+    result = Result(plan, [Row("crm", expected=3, delivered=3)], {"clock": 2}, {"200": 3}, 0, 7.0)
+    monkeypatch.setattr("tracsync.prove.run.run", lambda given: result if given.seed == 8 else None)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(gc, "disable", lambda: None)
+    assert prove_main(plan.dumps()) == 0
+    assert told in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("row", "waiting", "verdict"),
+    [
+        (Row("crm", expected=3, delivered=3), 0, "Nothing lost, nothing stale, in 7 s."),
+        (Row("crm", expected=3, delivered=2, lost=1), 0, "Not proven. Repeat it with --seed 8."),
+        (Row("crm", expected=3, delivered=3), 2, "Not proven, 2 still waiting. Repeat it with --seed 8."),
+    ],
+)
+def test_people_get_a_table_and_a_verdict(row, waiting, verdict, capsys):
+    plan = Plan(seed=8, profiles=3, seconds=1.0, kills=True, workers=1, json=False, database="scratch")
+    printing.as_table(Result(plan, [row], {"clock": 2}, {"200": 3}, waiting, 7.0))
+    out = capsys.readouterr().out
+    assert "delivered" in out
+    assert "Faults: 2 × scheduler" in out
+    assert "Answers: 3 × 200" in out
+    assert verdict in out

@@ -7,7 +7,7 @@ import pytest
 from destinations.connectors.base import Rejected, Retry
 from destinations.models import AccessToken, Health, Heartbeat, ProfileSync
 from destinations.scheduler import clock_skew, loop
-from destinations.sync import claim, health, settle
+from destinations.sync import claim, health, lease, settle
 from tests.ticking import run_all
 
 pytestmark = pytest.mark.django_db
@@ -51,7 +51,7 @@ def test_a_lease_of_the_future_is_over(frozen, recording, make_destination, make
     make_profile()
     frozen.forward(20 + AHEAD)
     settle.settle(frozen.now)
-    claim.start(claim.claim(destination, frozen.now))
+    lease.start(claim.claim(destination, frozen.now))
     frozen.forward(-AHEAD)
     run_all()
     frozen.forward(1)

@@ -11,7 +11,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from destinations import configuration
-from destinations.models import Account, DeliveryAttempt, ProfileSync, Replay, Tally
+from destinations.models import Account, DeliveryAttempt, Health, ProfileSync, Replay, Tally
 from destinations.operations import batches, replay, selection
 from destinations.scheduler import loop
 from destinations.sync import claim, counters, settle
@@ -66,9 +66,15 @@ def test_schedulers_settle_every_profile_once(recording, make_destination):
     assert not Profile.objects.filter(first_changed_at__isnull=False).exists()
 
 
+def answered(destination):
+    """What has never answered has one batch in flight."""
+    Health.objects.update_or_create(destination=destination, defaults={"call_seconds": 0.01})
+    return destination
+
+
 def test_schedulers_claim_every_row_once(recording, make_destination, monkeypatch):
     monkeypatch.setattr(rates, "BATCHES", 1000)
-    destination = make_destination(quiet_period=0.001)
+    destination = answered(make_destination(quiet_period=0.001))
     write(1000)
     settle.settle(timezone.now())
     claimed = []
@@ -88,7 +94,7 @@ def test_schedulers_claim_every_row_once(recording, make_destination, monkeypatc
 
 
 def test_schedulers_together_keep_to_the_batches_of_a_destination(recording, make_destination):
-    destination = make_destination(quiet_period=0.001)
+    destination = answered(make_destination(quiet_period=0.001))
     write(1000)
     settle.settle(timezone.now())
     claims = []

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from destinations.models import Health
 from destinations.scheduler import loop
-from destinations.sync import claim, settle, turns
+from destinations.sync import claim, lease, settle, turns
 from profiles import changes
 
 pytestmark = pytest.mark.django_db
@@ -64,7 +64,7 @@ def test_two_that_only_skip_hold_no_place(make_destination, due, recording, sett
         [next_one, *_] = turns.ready(now)
         claimed = claim.claim(next_one, now)
         had_turns.append(next_one.name)
-        claim.release(claimed.token, claimed.ids)
+        lease.release(claimed.token, claimed.ids)
         now += timedelta(seconds=1)
     assert had_turns.count("healthy") == 2
 

@@ -5,11 +5,9 @@ What neither of them says, such as missing rights, is told by a double of the cl
 
 from __future__ import annotations
 
-import json
 import subprocess
-import sys
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -32,13 +30,13 @@ from destinations.connectors.base import (
 )
 from destinations.connectors.kafka import link
 from destinations.connectors.kafka.connector import Kafka
-from destinations.connectors.testing import Peer, check_contract
+from destinations.connectors.testing import check_contract
 from tests.harness import free_port, missing
 from tests.services.brokers import running
 from tests.services.deliveries import kinds, leaving, upsert
 from tests.services.line import Line, TlsLine
+from tests.services.peers import LOOPBACK, BrokerPeer
 
-LOOPBACK = Runtime(allowed_internal=("127.0.0.0/8",))
 PASSWORD = "pass-of-kafka"
 SILENT = {"log_level": 0}
 
@@ -136,35 +134,19 @@ def topic(broker) -> Iterator[Topic]:
     made.close()
 
 
-class KafkaPeer(Peer):
+class KafkaPeer(BrokerPeer):
+    too_many = 200
+
     def __init__(self, topic: Topic) -> None:
+        super().__init__(topic, topic.broker.line)
         self.topic = topic
         self.credentials = {**topic.credentials, "timeout": 1}
         # Tansu lets everybody in; whoever signs in is refused.
         self.wrong_credentials = {**self.credentials, "user": "writer", "password": PASSWORD}
         self.settings = {"topic": topic.name, "most_bytes": 2_000}
-        self.runtime = LOOPBACK
-
-    def payload(self, number: int) -> Any:
-        return {"name": f"Žofie {number}", f"only-{number}": [number, None, {"a": True}]}
-
-    def refused(self) -> Sequence[Any]:
-        return [{"name": "ultramarine \ud800"}, {"name": "ultramarine" * 200}]
-
-    def requests(self) -> Sequence[Any]:
-        return self.topic.messages()
-
-    def received(self) -> Sequence[Any]:
-        return [json.loads(one["body"]) for one in self.topic.messages() if one["body"]]
 
     def state(self) -> Any:
         return len(self.requests()), sorted(self.topic.broker.admin.list_topics(timeout=30).topics)
-
-    @contextmanager
-    def silent(self) -> Iterator[None]:
-        self.topic.broker.line.is_silent = True
-        yield
-        self.topic.broker.line.is_silent = False
 
 
 def test_it_keeps_the_contract(topic) -> None:
@@ -394,14 +376,6 @@ def test_of_a_set_that_is_refused_as_a_whole_the_bad_one_fails_alone(monkeypatch
     assert kinds(outcomes) == [Accepted, Rejected, Accepted]
 
 
-def test_internal_addresses_are_refused(topic) -> None:
-    with (
-        Kafka().open(topic.credentials, {"topic": topic.name}, Runtime()) as session,
-        pytest.raises(ConfigurationError, match="internal address"),
-    ):
-        session.check()
-
-
 def test_brokers_that_the_cluster_names_are_checked_too(topic, monkeypatch) -> None:
     """One that may be reached names one that may not."""
     monkeypatch.setattr(link.Link, "_addresses", lambda self: [topic.broker.servers])
@@ -411,14 +385,3 @@ def test_brokers_that_the_cluster_names_are_checked_too(topic, monkeypatch) -> N
     ):
         session.push([upsert("a", 1, {})])
     assert topic.messages() == []
-
-
-def test_names_with_references_are_refused() -> None:
-    with pytest.raises(ConfigurationError, match="topic"):
-        Kafka().open({"servers": "h.example"}, {"topic": "{{profile@id}}"})
-
-
-def test_a_library_that_is_not_installed_is_named(monkeypatch) -> None:
-    monkeypatch.setitem(sys.modules, "confluent_kafka", None)
-    with pytest.raises(ConfigurationError, match=r"confluent_kafka is missing: install tracsync\[kafka\]"):
-        Kafka().open({"servers": "h.example"}, {"topic": "t"})

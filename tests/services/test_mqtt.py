@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import os
 import pwd
-import sys
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,20 +22,19 @@ from destinations.connectors.base import (
     Hold,
     Rejected,
     Retry,
-    Runtime,
     Unknown,
     Unreachable,
 )
 from destinations.connectors.mqtt.connector import Mqtt
 from destinations.connectors.mqtt.link import Answer, Link, NotSent, Published
-from destinations.connectors.testing import Peer, check_contract
+from destinations.connectors.testing import check_contract
 from tests.harness import free_port, missing, wait_for
 from tests.services.brokers import running
 from tests.services.deliveries import kinds, leaving, upsert
 from tests.services.line import Line, certificate_of
+from tests.services.peers import LOOPBACK, BrokerPeer
 
 MQTT = os.environ.get("TRACSYNC_TEST_MQTT", "mqtt://127.0.0.1:1883")
-LOOPBACK = Runtime(allowed_internal=("127.0.0.0/8",))
 PASSWORD = "pass-of-mqtt"
 SALT = b"salt-of-mqtt"
 
@@ -162,31 +159,14 @@ def as_user(name: str) -> dict[str, Any]:
     return {"user": name, "password": PASSWORD}
 
 
-class MqttPeer(Peer):
+class MqttPeer(BrokerPeer):
+    too_many = 10_000
+
     def __init__(self, server: Server, line: Line) -> None:
-        self.server, self.line = server, line
+        super().__init__(server, line)
         self.credentials = {**server.credentials, **as_user("writer"), "port": line.port, "timeout": 1}
         self.wrong_credentials = {**self.credentials, "password": "another-pass"}
         self.settings = server.settings
-        self.runtime = LOOPBACK
-
-    def payload(self, number: int) -> Any:
-        return {"name": f"Žofie {number}", f"only-{number}": [number, None, {"a": True}]}
-
-    def refused(self) -> Sequence[Any]:
-        return [{"name": "ultramarine \ud800"}, {"name": "ultramarine" * 10_000}]
-
-    def requests(self) -> Sequence[Any]:
-        return self.server.messages()
-
-    def received(self) -> Sequence[Any]:
-        return [json.loads(one["body"]) for one in self.server.messages() if one["body"]]
-
-    @contextmanager
-    def silent(self) -> Iterator[None]:
-        self.line.is_silent = True
-        yield
-        self.line.is_silent = False
 
 
 def test_it_keeps_the_contract(guarded) -> None:
@@ -398,23 +378,3 @@ def test_what_was_under_way_when_the_connection_broke_is_unknown(server) -> None
         pushing.join(30)
     assert kinds(outcomes) == [Unknown] * 20 + [Retry] * 10
     line.close()
-
-
-def test_internal_addresses_are_refused(server) -> None:
-    with (
-        Mqtt().open(server.credentials, server.settings, Runtime()) as session,
-        pytest.raises(ConfigurationError, match="internal address"),
-    ):
-        session.check()
-
-
-def test_names_with_references_are_refused() -> None:
-    for use in (Mqtt().open, lambda *given: Mqtt().describe(*given, upsert("a", 1, {}))):
-        with pytest.raises(ConfigurationError, match=r"\{\{"):
-            use({"host": "h.example"}, {"topic": "a/{{profile@id}}"})
-
-
-def test_a_library_that_is_not_installed_is_named(monkeypatch) -> None:
-    monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
-    with pytest.raises(ConfigurationError, match=r"paho\.mqtt\.client is missing: install tracsync\[mqtt\]"):
-        Mqtt().open({"host": "h.example"}, {"topic": "a"})

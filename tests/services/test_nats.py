@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import sys
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,19 +21,18 @@ from destinations.connectors.base import (
     Hold,
     Rejected,
     Retry,
-    Runtime,
     Unknown,
     Unreachable,
 )
 from destinations.connectors.nats.connector import Nats
-from destinations.connectors.testing import Peer, check_contract
+from destinations.connectors.testing import check_contract
 from tests.harness import free_port, missing
 from tests.services.brokers import running
 from tests.services.deliveries import kinds, leaving, upsert
 from tests.services.line import Line, certificate_of
+from tests.services.peers import LOOPBACK, BrokerPeer
 
 NATS = os.environ.get("TRACSYNC_TEST_NATS", "nats://127.0.0.1:4222")
-LOOPBACK = Runtime(allowed_internal=("127.0.0.0/8",))
 PASSWORD = "pass-of-nats"
 
 
@@ -119,40 +116,19 @@ def server() -> Iterator[Server]:
         yield made
 
 
-class NatsPeer(Peer):
+class NatsPeer(BrokerPeer):
+    too_many = 200_000
+
     def __init__(self, server: Server, line: Line) -> None:
-        self.server, self.line = server, line
-        self.credentials = {
-            **server.credentials,
-            "port": line.port,
-            "user": "writer",
-            "password": PASSWORD,
-            "timeout": 1,
-        }
+        super().__init__(server, line)
+        signed_in = {"user": "writer", "password": PASSWORD}
+        self.credentials = {**server.credentials, **signed_in, "port": line.port, "timeout": 1}
         self.wrong_credentials = {**self.credentials, "password": "another-pass"}
         self.settings = server.settings
-        self.runtime = LOOPBACK
-
-    def payload(self, number: int) -> Any:
-        return {"name": f"Žofie {number}", f"only-{number}": [number, None, {"a": True}]}
-
-    def refused(self) -> Sequence[Any]:
-        return [{"name": "ultramarine \ud800"}, {"name": "ultramarine" * 200_000}]
-
-    def requests(self) -> Sequence[Any]:
-        return self.server.messages()
-
-    def received(self) -> Sequence[Any]:
-        return [json.loads(one["body"]) for one in self.server.messages() if one["body"]]
+        self.server = server
 
     def state(self) -> Any:
         return self.server.count()
-
-    @contextmanager
-    def silent(self) -> Iterator[None]:
-        self.line.is_silent = True
-        yield
-        self.line.is_silent = False
 
 
 USERS = """
@@ -359,23 +335,3 @@ def test_what_was_under_way_when_the_connection_broke_is_unknown(server) -> None
         pushing.join(30)
         assert kinds(outcomes) == [Unknown]
     line.close()
-
-
-def test_internal_addresses_are_refused(server) -> None:
-    with (
-        Nats().open(server.credentials, server.settings, Runtime()) as session,
-        pytest.raises(ConfigurationError, match="internal address"),
-    ):
-        session.check()
-
-
-def test_names_with_references_are_refused() -> None:
-    for use in (Nats().open, lambda *given: Nats().describe(*given, upsert("a", 1, {}))):
-        with pytest.raises(ConfigurationError, match=r"\{\{"):
-            use({"host": "h.example"}, {"stream": "s", "subject": "a.{{profile@id}}"})
-
-
-def test_a_library_that_is_not_installed_is_named(monkeypatch) -> None:
-    monkeypatch.setitem(sys.modules, "nats", None)
-    with pytest.raises(ConfigurationError, match=r"nats is missing: install tracsync\[nats\]"):
-        Nats().open({"host": "h.example"}, {"stream": "s", "subject": "a"})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -300,26 +299,6 @@ def test_certificates_are_verified(server, tmp_path) -> None:
     with server.session("stream", {**secure, "authorities": line.certificate}) as session:
         assert kinds(session.push([upsert("a", 1, {})])) == [Accepted]
     line.close()
-
-
-def test_internal_addresses_are_refused(server) -> None:
-    with (
-        Redis().open(server.credentials, server.settings("stream"), Runtime()) as session,
-        pytest.raises(ConfigurationError, match="internal address"),
-    ):
-        session.check()
-
-
-def test_names_with_references_are_refused() -> None:
-    for use in (Redis().open, lambda *given: Redis().describe(*given, upsert("a", 1, {}))):
-        with pytest.raises(ConfigurationError, match=r"\{\{"):
-            use({"host": "h.example"}, {"key": "{{profile@id}}"})
-
-
-def test_a_library_that_is_not_installed_is_named(monkeypatch) -> None:
-    monkeypatch.setitem(sys.modules, "redis", None)
-    with pytest.raises(ConfigurationError, match=r"redis is missing: install tracsync\[redis\]"):
-        Redis().open({"host": "h.example"}, {"key": "k"})
 
 
 def test_a_hash_needs_the_profiles_id(server) -> None:

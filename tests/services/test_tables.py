@@ -16,7 +16,6 @@ from destinations.connectors.base import (
     Hold,
     Rejected,
     Retry,
-    Runtime,
     Unknown,
     Unreachable,
 )
@@ -398,12 +397,6 @@ def test_what_a_failed_connection_says(server, wrong, error, words) -> None:
             assert "wr0ng-pass" not in str(caught.value)
 
 
-def test_internal_addresses_are_refused(server) -> None:
-    opened_here = server.connector().open(server.credentials(), {"table": "customers"}, Runtime())
-    with opened_here as session, pytest.raises(ConfigurationError, match="internal address"):
-        session.check()
-
-
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
@@ -418,16 +411,6 @@ def test_settings_that_are_refused(settings, words) -> None:
         for use in (connector.open, lambda *given, one=connector: one.describe(*given, upsert("a", 1))):
             with pytest.raises(ConfigurationError, match=words):
                 use(given, settings)
-
-
-@pytest.mark.parametrize(
-    ("kind", "package", "extra"), [(PostgresServer, "psycopg", "postgres"), (MariaServer, "pymysql", "mysql")]
-)
-def test_a_library_that_is_not_installed_is_named(kind, package, extra, monkeypatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, package, None)
-    given = {"host": "h.example", "database": "d", "user": "u", "password": "p"}
-    with pytest.raises(ConfigurationError, match=rf"{package} is missing: install tracsync\[{extra}\]"):
-        kind.connector().open(given, {"table": "t"})
 
 
 def test_a_delivery_without_a_key_is_refused(server) -> None:

@@ -221,4 +221,4 @@ def test_patches_at_once_lose_nothing(api):
     with ThreadPoolExecutor(len(writers)) as pool:
         list(pool.map(add, range(len(writers))))
     answer = api.session.get(f"{api.url}/api/profiles/patched/")
-    assert (len(answer.json()["n"]), answer.headers["ETag"]) == (40, '"41"')
+    assert (len(answer.json()["n"]), answer.headers["ETag"].partition("-")[0]) == (40, '"41')

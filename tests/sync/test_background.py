@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from destinations.models import Health, ProfileSync
 from destinations.sync import claim, push, settle, turns
-from destinations.sync.concurrency import Background
+from destinations.sync.concurrency.background import Background
 from profiles import changes
 from tests.harness import PATIENCE, wait_for
 
@@ -100,3 +100,19 @@ class TestOneProcess:
             assert not ProfileSync.objects.filter(destination__in=hanging, state="synced").exists()
         finally:
             answers.set()
+
+    def test_what_was_left_goes_on_with_what_is_due(self, recording, make_destination, settings, monkeypatch):
+        """The scheduler would find it up to a second later."""
+        monkeypatch.setattr(push, "PATIENCE", 0.05)
+        settings.TRACSYNC_BATCH_SIZE = 2
+        destination, answers = make_destination(quiet_period=0.001), threading.Event()
+        recording.during_push = lambda _: answers.wait(PATIENCE)
+        changes.write([changes.Change(f"p{number}", "put", {"id": f"p{number}"}) for number in range(6)])
+        soon = timezone.now() + timedelta(seconds=0.1)
+        settle.settle(soon)
+        claimed = claim.claim(destination, soon)
+        push.push(claimed.token, claimed.ids)  # and the next two: no more may be in flight
+        assert not ProfileSync.objects.filter(state="synced").exists()
+        answers.set()
+        wait_for(lambda: ProfileSync.objects.filter(state="synced").count() == 6, "that all have arrived")
+        assert len(recording.deliveries) == 6

@@ -9,7 +9,7 @@ from destinations.connectors.base import Accepted, Rejected, Retry, Unknown
 from destinations.models import DeliveryAttempt, Destination, Installation, ProfileSync
 from destinations.operations import actions, backfill, replay, selection
 from destinations.scheduler import loop
-from destinations.sync import claim, database, outcomes
+from destinations.sync import claim, database, lease, outcomes, transitions
 from tests.ticking import run_all
 
 pytestmark = pytest.mark.django_db
@@ -119,8 +119,8 @@ class TestRepeats:
         frozen.forward(20)
         loop.settle.settle(frozen.now)
         claimed = claim.claim(destination, frozen.now)
-        claim.start(claimed)
-        claim.release(claimed.token, claimed.ids)
+        lease.start(claimed)
+        lease.release(claimed.token, claimed.ids)
         frozen.forward(60)
         run_all()
         [delivery] = recording.deliveries
@@ -190,9 +190,59 @@ class TestSentButNotRecorded:
         frozen.forward(20)
         loop.settle.settle(frozen.now)
         claimed = claim.claim(Destination.objects.get(), frozen.now)
-        claim.start(claimed)
-        claim.release(claimed.token, claimed.ids)
+        lease.start(claimed)
+        lease.release(claimed.token, claimed.ids)
         assert ProfileSync.objects.get().payload_hash == before != ""
+
+
+class TestSurelyNotTaken:
+    """What was turned away, or never sent, changes nothing of what is known of the other side."""
+
+    @pytest.fixture
+    def profile(self, make_destination, make_profile):
+        make_destination(on_delete="remove")
+        return make_profile(stats={"visits": 1})
+
+    def test_what_was_accepted_before_is_still_there(self, frozen, recording, profile):
+        frozen.forward(20)
+        run_all()
+        recording.script(Retry("busy", not_taken=True))
+        visit(profile, 2)
+        frozen.forward(20)
+        run_all()
+        row = ProfileSync.objects.get()
+        assert (row.state, row.in_doubt) == (State.RETRYING, False)
+        visit(profile, 1)
+        frozen.forward(3600)
+        run_all()
+        assert payloads(recording) == [{"id": "p1", "visits": 1}, {"id": "p1", "visits": 2}]
+        assert ProfileSync.objects.get().reason == transitions.UNCHANGED
+
+    @pytest.mark.parametrize(
+        ("first", "second", "is_removed"),
+        [
+            (Retry("busy", not_taken=True), None, False),
+            (Retry("busy", not_taken=True), Rejected("no"), False),
+            (Retry("failed"), Rejected("no"), True),
+            (Unknown("no answer"), Rejected("no"), True),
+            (Unknown("no answer"), Retry("busy", not_taken=True), True),
+            (Rejected("no"), None, False),
+        ],
+    )
+    def test_only_what_may_be_there_is_removed(self, frozen, recording, profile, first, second, is_removed):
+        recording.script(first)
+        frozen.forward(20)
+        run_all()
+        if second is not None:
+            recording.script(second)
+            visit(profile, 2)
+            frozen.forward(60)
+            run_all()
+        profile.delete()
+        frozen.forward(3600)
+        run_all()
+        operations = [one.operation for one in recording.deliveries]
+        assert operations == ["upsert"] * (1 + (second is not None)) + ["remove"] * is_removed
 
 
 class TestWhatNoColumnTakes:
@@ -261,8 +311,8 @@ class TestUnfinished:
         """Whoever claims pushes, is killed, and its lease ends."""
         claimed = claim.claim(destination, frozen.now)
         if claimed is not None:
-            claim.start(claimed)
-            frozen.forward(claim.LEASE.total_seconds() + 1)
+            lease.start(claimed)
+            frozen.forward(lease.LEASE.total_seconds() + 1)
         return claimed
 
     def test_after_the_first_time_each_is_pushed_alone(self, frozen, due):
@@ -278,8 +328,8 @@ class TestUnfinished:
                 break
             if killer in claimed.ids:
                 assert claimed.ids == [killer]
-                claim.start(claimed)
-                frozen.forward(claim.LEASE.total_seconds() + 1)
+                lease.start(claimed)
+                frozen.forward(lease.LEASE.total_seconds() + 1)
             else:
                 from destinations.sync.push import push
 
@@ -299,8 +349,8 @@ class TestUnfinished:
         killer = ProfileSync.objects.get(profile_id="p2")
         while ProfileSync.objects.get(pk=killer.pk).state != State.REJECTED:
             claimed = claim.claim(due, frozen.now)
-            claim.start(claimed)
-            frozen.forward(claim.LEASE.total_seconds() + 1)
+            lease.start(claimed)
+            frozen.forward(lease.LEASE.total_seconds() + 1)
         actions.replay(ProfileSync.objects.filter(pk=killer.pk))
         run_all()
         assert ProfileSync.objects.get(pk=killer.pk).state == State.SYNCED

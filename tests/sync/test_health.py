@@ -6,7 +6,7 @@ import pytest
 import time_machine
 
 from destinations import configuration
-from destinations.connectors.base import Accepted, Hold, Rejected, Stop
+from destinations.connectors.base import Accepted, Hold, Rejected, Retry, Stop
 from destinations.models import Destination, Health, ProfileSync
 from destinations.operations import actions
 from destinations.sync import database, health, retry
@@ -50,6 +50,13 @@ class TestHold:
         assert states() == [State.SYNCED] * 12
         now = Health.objects.get()
         assert (now.refusals, now.refusal, now.failures) == (0, "", 0)
+
+    @pytest.mark.parametrize("outcome", [Hold("answered 401"), Retry("answered 429", after=1)])
+    def test_one_call_is_one_failure_however_many_it_was_for(self, recording, due, outcome):
+        recording.script(*[outcome] * 12)
+        run_all()
+        assert recording.batches == [12]
+        assert Health.objects.get().failures == retry.BREAKER_FAILURES
 
     def test_it_never_gives_a_profile_up(self, frozen, recording, due, monkeypatch):
         monkeypatch.setattr(retry, "MOST_ATTEMPTS", 10)

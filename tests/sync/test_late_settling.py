@@ -6,7 +6,7 @@ from destinations.connectors.base import Rejected, Retry
 from destinations.models import ProfileSync
 from destinations.operations import actions
 from destinations.scheduler import loop
-from destinations.sync import claim, settle, turns
+from destinations.sync import claim, lease, settle, turns
 from destinations.sync.decide import Decider
 from profiles.models import Profile
 
@@ -63,14 +63,14 @@ def test_nor_is_it_when_it_was_settled_right_before_the_profile_was_read(
         profile.document = {"id": "p1", "stats": {"visits": visits}}
         profile.save()
         frozen.forward(15)
-    start = claim.start
+    start = lease.start
 
     def settled_meanwhile(claimed):
         rows = start(claimed)
         assert settle.settle(frozen.now) == 1
         return rows
 
-    monkeypatch.setattr(claim, "start", settled_meanwhile)
+    monkeypatch.setattr(lease, "start", settled_meanwhile)
     recording.script(Rejected("no"))
     [destination] = turns.ready(frozen.now)
     claim.dispatch([destination], frozen.now)

@@ -9,7 +9,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from destinations.models import ProfileSync
-from destinations.sync import claim, push, settle
+from destinations.sync import claim, lease, push, settle
 from profiles import changes
 
 pytestmark = pytest.mark.django_db
@@ -17,16 +17,16 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def brief(monkeypatch):
-    monkeypatch.setattr(claim, "LEASE", timedelta(seconds=0.5))
-    monkeypatch.setattr(claim, "RENEW_EVERY", timedelta(seconds=0.05))
-    monkeypatch.setattr(claim, "MARGIN", timedelta(seconds=0.1))
+    monkeypatch.setattr(lease, "LEASE", timedelta(seconds=0.5))
+    monkeypatch.setattr(lease, "RENEW_EVERY", timedelta(seconds=0.05))
+    monkeypatch.setattr(lease, "MARGIN", timedelta(seconds=0.1))
 
 
 def test_nothing_is_sent_once_the_lease_may_have_ended(brief, recording, make_destination, monkeypatch):
     def fail(_):
         raise OperationalError("the connection was dropped")
 
-    monkeypatch.setattr(claim, "renew", fail)
+    monkeypatch.setattr(lease, "renew", fail)
     monkeypatch.setattr(recording, "batch_size", 1)
     recording.during_push = lambda _: time.sleep(0.1)
     destination = make_destination(quiet_period=0.001, concurrency=2)
@@ -50,8 +50,8 @@ def test_a_lease_that_took_long_to_get_is_as_much_shorter(recording, make_destin
     claim_next = claim.claim_next
 
     def slowly(*arguments, **options):
-        monkeypatch.setattr(claim, "LEASE", timedelta(seconds=0.5))
-        monkeypatch.setattr(claim, "MARGIN", timedelta(seconds=0.1))
+        monkeypatch.setattr(lease, "LEASE", timedelta(seconds=0.5))
+        monkeypatch.setattr(lease, "MARGIN", timedelta(seconds=0.1))
         claimed = claim_next(*arguments, **options)
         time.sleep(0.5)
         return claimed
@@ -74,8 +74,8 @@ def test_a_renewal_that_fails_is_tried_again(brief, monkeypatch):
         renewed.set()
         return 1
 
-    monkeypatch.setattr(claim, "renew", fail_twice)
-    held = claim.Lease(claim.Claim("token", [1]), time.monotonic())
+    monkeypatch.setattr(lease, "renew", fail_twice)
+    held = lease.Lease(lease.Claim("token", [1]), time.monotonic())
     with held.kept():
         assert renewed.wait(10)
     assert held.holds()

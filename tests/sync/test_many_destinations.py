@@ -11,7 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from destinations.connectors.base import ConfigurationError, Rejected, Retry
 from destinations.models import Destination, Health, ProfileSync
 from destinations.scheduler import loop
-from destinations.sync import batch, claim, push, settle
+from destinations.sync import claim, current_profiles, lease, outcomes, push, sessions, settle
+from destinations.sync.concurrency import parts
 from profiles import changes
 
 pytestmark = pytest.mark.django_db
@@ -30,7 +31,7 @@ def waiting(monkeypatch):
 def recorded_at_the_end(monkeypatch):
     """However busy the machine is."""
     monkeypatch.setattr(push, "SLICE_SECONDS", 60.0)
-    monkeypatch.setattr(batch, "FRESH", 60.0)
+    monkeypatch.setattr(current_profiles, "FRESH", 60.0)
 
 
 def statements(work):
@@ -94,14 +95,14 @@ def test_one_that_cannot_be_sent_to_harms_only_itself(
     bad = make_destination("bad")
     for number in range(5):
         make_destination(f"d{number}")
-    borrowed = batch.sessions.borrowed
+    borrowed = sessions.borrowed
 
     def open_all_but_one(destination, connector):
         if destination == bad:
             raise ConfigurationError("no such host")
         return borrowed(destination, connector)
 
-    monkeypatch.setattr(batch.sessions, "borrowed", open_all_but_one)
+    monkeypatch.setattr(sessions, "borrowed", open_all_but_one)
     make_profile()
     frozen.forward(20)
     loop.tick()
@@ -136,8 +137,8 @@ def test_others_do_not_wait_for_those_that_hang(
     frozen, recording, make_destination, make_profile, monkeypatch
 ):
     """All are new, so that nobody knows which of them hang."""
-    monkeypatch.setattr(push, "HELP_AFTER", 0.01)
-    monkeypatch.setattr(push, "MOST_HELPERS", 32)
+    monkeypatch.setattr(parts, "HELP_AFTER", 0.01)
+    monkeypatch.setattr(parts, "MOST_HELPERS", 32)
     names = ["hangs 1", "hangs 2", "hangs 3", "fine"]
     for name in names:
         make_destination(name, mapping={"to": name})
@@ -187,17 +188,17 @@ def test_rows_are_given_back_after_all_that_is_on_its_way(
         story.append("given back")
         given_back.set()
 
-    monkeypatch.setattr(push, "MOST_HELPERS", 1)
+    monkeypatch.setattr(parts, "MOST_HELPERS", 1)
     monkeypatch.setattr(push, "_push_part", push_part)
-    monkeypatch.setattr(claim, "release", release)
+    monkeypatch.setattr(lease, "release", release)
     push.push(*task)
     assert story[0] == "ended"
 
 
 def test_what_was_given_back_is_not_sent(monkeypatch):
-    monkeypatch.setattr(claim, "release", lambda token, ids, doubtful: released.append((set(ids), doubtful)))
+    monkeypatch.setattr(lease, "release", lambda token, ids, doubtful: released.append((set(ids), doubtful)))
     released = []
-    record = batch.Record("token", [1, 2, 3], 0.0)
+    record = outcomes.Record("token", [1, 2, 3], 0.0)
     assert record.sending({1})
     record.give_back()
     assert released == [({1, 2, 3}, {1})]

@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from destinations.connectors.base import Retry
 from destinations.models import ProfileSync
-from destinations.sync import batch, claim, outcomes, push, settle
+from destinations.sync import claim, health, outcomes, push, settle
+from destinations.sync.concurrency import pace
 from profiles import changes
 
 pytestmark = pytest.mark.django_db
@@ -19,8 +20,9 @@ COUNT = 60
 @pytest.fixture
 def in_slices(monkeypatch, recording):
     """Slices of ten rows; how many had been sent whenever some were recorded."""
-    monkeypatch.setattr(batch, "SLICE", 10)
-    monkeypatch.setattr(batch.Pace, "note", lambda *_: None)  # so that slices do not grow
+    monkeypatch.setattr(push, "SLICE", 10)
+    monkeypatch.setattr(pace, "SLICE", 10)
+    monkeypatch.setattr(pace.Pace, "note", lambda *_: None)  # so that slices do not grow
     monkeypatch.setattr(recording, "batch_size", 1)
     sent_by_then, write = [], outcomes.record
 
@@ -64,7 +66,7 @@ def test_what_an_answer_says_of_the_destination_ends_the_batch(
     in_slices, recording, make_destination, monkeypatch
 ):
     """Also if others, that were under way beside it, are accepted."""
-    told, count = threading.Event(), batch.Batch._count
+    told, count = threading.Event(), health.Course.count
 
     def count_and_tell(one, outcome):
         count(one, outcome)
@@ -76,7 +78,7 @@ def test_what_an_answer_says_of_the_destination_ends_the_batch(
         if recording.deliveries.index(deliveries[0]) > 1:
             assert told.wait(10)
 
-    monkeypatch.setattr(batch.Batch, "_count", count_and_tell)
+    monkeypatch.setattr(health.Course, "count", count_and_tell)
     recording.script(None, Retry("busy", after=60))
     recording.during_push = others_wait
     destination = make_destination(quiet_period=0.001, concurrency=8)

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from destinations.models import ProfileSync
-from destinations.sync import claim, push, settle, turns
+from destinations.models import Health, ProfileSync
+from destinations.sync import claim, lease, push, settle, turns
 from destinations.sync.limits import rates
 from profiles import changes
 from tests.harness import PATIENCE
@@ -70,12 +70,22 @@ def test_claims_that_wait_for_a_worker_come_first(recording, make_destination, d
 def test_one_with_all_its_batches_in_flight_is_left_to_who_has_them(recording, make_destination, due):
     busy = make_destination(name="Busy", quiet_period=0.001)
     other = make_destination(name="Other", quiet_period=0.001)
+    Health.objects.update_or_create(destination=busy, defaults={"call_seconds": 0.01})
     now = due(rates.BATCHES + 1)
     for _ in range(rates.BATCHES):
         assert claim.claim(busy, now)
     assert turns.ready(now) == [other]
-    after_the_leases = now + claim.LEASE + timedelta(seconds=1)
+    after_the_leases = now + lease.LEASE + timedelta(seconds=1)
     assert set(turns.ready(after_the_leases)) == {busy, other}
+
+
+def test_one_that_has_never_answered_has_one_batch_in_flight(recording, make_destination, due):
+    destination = make_destination(quiet_period=0.001)
+    now = due(2)
+    assert claim.claim(destination, now)
+    assert claim.claim(destination, now) is None
+    Health.objects.update(call_seconds=0.01)
+    assert claim.claim(destination, now)
 
 
 def test_nothing_is_written_to_give_back_a_batch_that_is_recorded(
@@ -85,5 +95,5 @@ def test_nothing_is_written_to_give_back_a_batch_that_is_recorded(
     claimed = claim.claim(destination, due(1))
     push.push(claimed.token, claimed.ids)
     with django_assert_num_queries(1) as asked:
-        claim.release(claimed.token, claimed.ids)
+        lease.release(claimed.token, claimed.ids)
     assert asked[0]["sql"].startswith("SELECT")

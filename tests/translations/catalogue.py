@@ -46,7 +46,9 @@ def _strings() -> Iterator[tuple[str, Any, str | None]]:
     for path in sorted((ROOT / "destinations" / "connectors" / "manifests").glob("*.json")):
         content = json.loads(path.read_bytes())
         shown = ("credentials", "settings", "payload", "presets", "answers", "check", "results")
-        texts = [content["description"], *_texts([content.get(part) for part in shown])]
+        asking = [content.get(part, {}) for part in ("read", "fields", "poll")] + content.get("steps", [])
+        rules = [one.get("answers") for one in asking]
+        texts = [content["description"], *_texts([*(content.get(part) for part in shown), *rules])]
         yield from ((str(path.relative_to(ROOT)), text, None) for text in texts)
     for path in _files():
         name = str(path.relative_to(ROOT))

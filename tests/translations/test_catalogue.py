@@ -3,14 +3,19 @@
 import gettext
 import io
 import re
+from itertools import chain
 
 import pytest
+from django.apps import apps
+from django.utils import translation
 
 from destinations.connectors import registry
 from tests.translations import catalogue
+from tracsync.admin.navigation import SECTIONS
 
 AGAIN = "run: .venv/bin/python tests/translations/catalogue.py"
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w+\}|%[sd]")
+OURS = ("tracsync.", "destinations.", "profiles.")
 TAG = re.compile(r"</?\w+")
 
 
@@ -23,21 +28,41 @@ def stored():
     return catalogue.stored()
 
 
+@pytest.fixture(scope="module")
+def wanted():
+    return list(catalogue.wanted())
+
+
 def texts(value):
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def test_every_string_of_the_code_has_a_translation(stored):
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_no_two_things_have_one_name(language):
+    """What is two words in one language is not one in the other: models, and the pages of the navigation."""
+    ours = [one for one in apps.get_models() if one.__module__.startswith(OURS)]
+    with translation.override(language):
+        names = [[str(one._meta.verbose_name), str(one._meta.verbose_name_plural)] for one in ours]
+        pages = [{str(one.label) for one in (section, *section.pages)} for section in SECTIONS]
+        lists = [
+            [one for one, _plural in names],
+            [plural for _one, plural in names],
+            [*chain(*pages), translation.gettext("Preferences")],
+        ]
+    assert [[one for one in names if names.count(one) > 1] for names in lists] == [[], [], []]
+
+
+def test_every_string_of_the_code_has_a_translation(stored, wanted):
     known = {key(one): one for one in stored if one.id}
-    missing = [one.id for one in catalogue.wanted() if one.id and key(one) not in known]
+    missing = [one.id for one in wanted if one.id and key(one) not in known]
     assert missing == [], AGAIN
     blank = [one.id for one in known.values() if not all(texts(one.string))]
     assert blank == [], "translate these in django.po, then " + AGAIN
 
 
-def test_nothing_is_kept_that_the_code_no_longer_says(stored):
-    wanted = {key(one) for one in catalogue.wanted() if one.id}
-    assert [one.id for one in stored if one.id and key(one) not in wanted] == [], AGAIN
+def test_nothing_is_kept_that_the_code_no_longer_says(stored, wanted):
+    said = {key(one) for one in wanted if one.id}
+    assert [one.id for one in stored if one.id and key(one) not in said] == [], AGAIN
 
 
 def test_the_compiled_catalogue_is_that_of_the_text(stored):

@@ -1,21 +1,25 @@
 """The pages of docs/ within the admin, so that help needs nothing from the internet, and where it is.
 
-They are ours, yet nothing in them is trusted: raw HTML is shown as text.
+A page that is in `docs/LANGUAGE/`, too, is shown in that language; its headings keep the anchors of the
+original, so that whatever leads to one does so in every language. They are ours, yet nothing in them is
+trusted: raw HTML is shown as text.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -30,9 +34,10 @@ TOPICS = {
     "": "admin",
     "index": "admin#home-is-it-working",
     "work": "admin#work-under-way",
+    "search": "admin#finding-a-profile",
     "destinations_destination": "admin#your-first-destination",
     "destinations_destination_add": "admin#your-first-destination",
-    "destinations_destination_change": "admin#writing-prerequisites-and-mappings",
+    "destinations_destination_change": "admin#whom-and-what-row-by-row",
     "destinations_destination_preview": "admin#the-live-preview",
     "destinations_destination_history": "admin#who-changed-what",
     "destinations_destination_restore": "admin#before-you-save",
@@ -45,16 +50,33 @@ TOPICS = {
     "destinations_profilesync_again": "admin#recover-a-failed-day",
     "destinations_replay": "admin#recover-a-failed-day",
     "destinations_backfill": "operations#backfills",
+    "destinations_audit": "operations#audits",
+    "destinations_destination_audit": "operations#audits",
     "destinations_resource": "connectors",
     "destinations_extension": "admin#the-gallery",
     "profiles_profile": "admin#why-was-this-customer-not-sent",
     "profiles_importjob": "admin#importing-a-file",
+    "profiles_indexjob": "admin#finding-a-profile",
     "profiles_profile_add": "admin#editing-a-profile",
     "tracsync_apitoken": "api#a-token",
+    "tracsync_erasure": "privacy#erasing-a-person",
+    "tracsync_trailentry": "trail",
+    "tracsync_incident": "notices#incidents",
+    "tracsync_noticechannel": "notices#channels",
+    "tracsync_noticelimits": "notices#what-is-told",
+    "your_notices": "notices#people",
     "auth": "admin#who-may-do-what",
+    "second_factor": "access#a-second-factor",
+    "password_change": "access#wrong-passwords",
     "preferences": "admin#language-and-time-zone",
+    "settings": "admin#settings",
+    "retention": "privacy#what-is-kept-how-long",
+    "style_guide": "architecture#the-look-of-pages",
 }
-_LINK = re.compile(r"(?P<page>[a-z-]+)\.md(?P<anchor>#[^\s]*)?")
+ORIGINAL = "en"
+_LINK = re.compile(r"(?:\.\./)?(?P<page>[a-z-]+)\.md(?:#(?P<anchor>[^\s]*))?")
+_SHOWN = ("text", "code_inline", "softbreak", "hardbreak")
+_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +84,8 @@ class Heading:
     level: int
     text: str
     anchor: str
+    below: str
+    """What stands below it, up to the next one, as plain text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +93,7 @@ class Page:
     title: str
     html: SafeString
     headings: tuple[Heading, ...]
+    language: str
 
 
 def topic(url_name: str) -> str:
@@ -88,12 +113,20 @@ def names() -> list[str]:
     return sorted((path.stem for path in DIRECTORY.glob("*.md")), key=lambda name: (name != FIRST, name))
 
 
+def pages() -> list[tuple[str, Page]]:
+    """All pages by name, as the reader's language has them."""
+    return [(name, read(name)) for name in names()]
+
+
 def read(name: str) -> Page:
-    """Raises KeyError where there is no such page: only names that were listed become paths."""
+    """In the language of the reader, where there is such a page in it.
+
+    Raises KeyError where there is none at all: only names that were listed become paths.
+    """
     if name not in names():
         raise KeyError(name)
-    path = DIRECTORY / f"{name}.md"
-    return _rendered(path, path.stat().st_mtime)
+    original, path = DIRECTORY / f"{name}.md", _path(name)
+    return _rendered(path, original, path.stat().st_mtime, original.stat().st_mtime)
 
 
 def of_system(slug: str) -> str:
@@ -110,33 +143,55 @@ def view(request: HttpRequest, page: str = FIRST, **context: Any) -> HttpRespons
         shown = read(page)
     except KeyError:
         raise Http404(_("There is no such page.")) from None
-    pages = [(name, read(name).title) for name in names()]
-    context |= {"title": shown.title, "page": shown, "name": page, "pages": pages}
+    context |= {"title": shown.title, "page": shown, "name": page, "pages": pages()}
     return TemplateResponse(request, "admin/tracsync/site/documentation.html", context)
 
 
+def _path(name: str) -> Path:
+    translated = DIRECTORY / (get_language() or ORIGINAL).partition("-")[0] / f"{name}.md"
+    return translated if translated.is_file() else DIRECTORY / f"{name}.md"
+
+
 @cache
-def _rendered(path: Path, _changed_at: float) -> Page:
-    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-    tokens = markdown.parse(path.read_text(encoding="utf-8"))
+def _rendered(path: Path, original: Path, _changed_at: float, _original_changed_at: float) -> Page:
+    tokens = _MARKDOWN.parse(path.read_text(encoding="utf-8"))
+    language = ORIGINAL if path == original else path.parent.name
     headings = tuple(_headings(tokens))
+    if path != original:
+        firsts = _headings(_MARKDOWN.parse(original.read_text(encoding="utf-8")))
+        headings = tuple(
+            replace(heading, anchor=first.anchor) for heading, first in zip(headings, firsts, strict=True)
+        )
+    openings = (token for token in tokens if token.type == "heading_open")
+    for token, heading in zip(openings, headings, strict=True):
+        token.attrSet("id", heading.anchor)
     for token in tokens:
         _adapt(token)
-        _link(token.children or [])
-    html = markdown.renderer.render(tokens, markdown.options, {})
-    return Page(headings[0].text if headings else path.stem, mark_safe(html), headings)  # noqa: S308
+        _link(token.children or [], path)
+    html = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})
+    title = headings[0].text if headings else path.stem
+    return Page(title, mark_safe(html), headings, language)  # noqa: S308 - made of our own pages
 
 
 def _headings(tokens: list[Token]) -> list[Heading]:
-    """All of them; each gets an anchor, named as GitHub does it."""
+    """All of them; each has an anchor, named as GitHub does it."""
+    starts = [place for place, token in enumerate(tokens) if token.type == "heading_open"]
     found: list[Heading] = []
-    for token, inside in itertools.pairwise(tokens):
-        if token.type == "heading_open":
-            text = "".join(part.content for part in inside.children or ())
-            anchor = re.sub(r"[^\w\- ]", "", text.lower()).strip().replace(" ", "-")
-            token.attrSet("id", anchor)
-            found.append(Heading(int(token.tag[1:]), text, anchor))
+    for start, end in itertools.pairwise([*starts, len(tokens)]):
+        text = _text(tokens[start + 1])
+        below = " ".join(filter(None, map(_text, tokens[start + 2 : end])))
+        found.append(Heading(int(tokens[start].tag[1:]), text, _anchor(text), below))
     return found
+
+
+def _anchor(text: str) -> str:
+    return re.sub(r"[^\w\- ]", "", text.lower()).strip().replace(" ", "-")
+
+
+def _text(token: Token) -> str:
+    """What a reader sees of it, on one line."""
+    shown = (part.content if part.content else " " for part in token.children or () if part.type in _SHOWN)
+    return " ".join(("".join(shown) if token.children else token.content).split())
 
 
 def _adapt(token: Token) -> None:
@@ -149,13 +204,33 @@ def _adapt(token: Token) -> None:
         token.attrSet("tabindex", "0")  # they scroll, by keyboard as well
 
 
-def _link(tokens: list[Token]) -> None:
+def _link(tokens: list[Token], source: Path) -> None:
     """Links lead to our pages; those to other files of the project are only text."""
     hidden = False
     for token in tokens:
         address = str(token.attrs.get("href", ""))
         if link := _LINK.fullmatch(address):
-            token.attrs["href"] = f"../{link['page']}/{link['anchor'] or ''}"
+            anchor = _original_anchor(source.parent / f"{link['page']}.md", unquote(link["anchor"] or ""))
+            token.attrs["href"] = f"../{link['page']}/{anchor and f'#{anchor}'}"
+        elif address.startswith("#"):
+            token.attrs["href"] = f"#{_original_anchor(source, unquote(address[1:]))}"
         if token.type == "link_open":
             hidden = link is None and address.endswith(".md")
         token.hidden = hidden and token.type in ("link_open", "link_close")
+
+
+def _original_anchor(page: Path, anchor: str) -> str:
+    """Which one leads to the same heading of the original: GitHub names a translated one by its own text."""
+    if not anchor or page.parent == DIRECTORY or not page.is_file():
+        return anchor
+    original = DIRECTORY / page.name
+    known = _original_anchors(page, original, page.stat().st_mtime, original.stat().st_mtime)
+    return known.get(anchor, anchor)
+
+
+@lru_cache(64)
+def _original_anchors(
+    page: Path, original: Path, _changed_at: float, _original_changed_at: float
+) -> dict[str, str]:
+    ours, firsts = (_headings(_MARKDOWN.parse(path.read_text(encoding="utf-8"))) for path in (page, original))
+    return {heading.anchor: first.anchor for heading, first in zip(ours, firsts, strict=True)}

@@ -49,6 +49,13 @@ LESSONS = {
         _("Extensions are the kinds of systems that tracsync can send to. None is found on this machine."),
         "connectors#adding-a-connector",
     ),
+    "tracsync.trailentry": Lesson(
+        _(
+            "Here stands who did what: to what is set up, to access, to profiles by hand and to deliveries."
+            " The entries come by themselves."
+        ),
+        "trail",
+    ),
     "destinations.profilesync": Lesson(
         _(
             "Here stands what each destination knows of each profile and what waits for it. The entries come"
@@ -70,6 +77,15 @@ LESSONS = {
         "destinations_destination_changelist",
         _("Choose a destination"),
     ),
+    "destinations.audit": Lesson(
+        _(
+            "An audit compares what a system holds with what the mapping makes now. It begins on the page"
+            " of a destination."
+        ),
+        "operations#audits",
+        "destinations_destination_changelist",
+        _("Choose a destination"),
+    ),
     "destinations.replay": Lesson(
         _(
             "A replay sends many profiles again that were chosen in a list. It begins in the delivery log or"
@@ -85,6 +101,10 @@ LESSONS = {
         "profiles_importjob_add",
         _("Import the first file"),
     ),
+    "profiles.indexjob": Lesson(
+        _("Names and e-mail addresses of all profiles are indexed here when it is set where they are."),
+        "configuration#names-and-e-mail-addresses",
+    ),
     "profiles.profile": Lesson(
         _("Profiles are the customers that are kept in step. They come by an import, by the API or by hand."),
         "import",
@@ -96,6 +116,30 @@ LESSONS = {
         "api#a-token",
         "tracsync_apitoken_add",
         _("Make the first token"),
+    ),
+    "tracsync.erasure": Lesson(
+        _("Here stand the receipts of people who were erased, here and at the destinations."),
+        "privacy#erasing-a-person",
+        "tracsync_erasure_add",
+        _("Erase somebody"),
+    ),
+    "tracsync.incident": Lesson(
+        _("Here stands what was told: destinations that were held, tokens that ended, and the like."),
+        "notices#incidents",
+        "tracsync_noticechannel_changelist",
+        _("Go to the notice channels"),
+    ),
+    "tracsync.noticechannel": Lesson(
+        _("A notice channel says where notices go, and of what: e-mail, a webhook, Slack or Teams."),
+        "notices#channels",
+        "tracsync_noticechannel_add",
+        _("Add the first channel"),
+    ),
+    "tracsync.noticelimits": Lesson(
+        _("Limits say from when on the rejections and delays of a destination are told, if not as usual."),
+        "notices#what-is-told",
+        "tracsync_noticelimits_add",
+        _("Set the first limits"),
     ),
     "auth.group": Lesson(
         _("A group gives its users the same permissions."),

@@ -1,35 +1,38 @@
-"""How the API answers what goes wrong: always JSON, always with a sentence to act on."""
+"""How the API answers what goes wrong: always a problem (RFC 9457), always with a sentence to act on."""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS
+from django.core.exceptions import PermissionDenied as Forbidden
 from django.core.exceptions import ValidationError as ModelError
 from django.db import IntegrityError, OperationalError
 from django.db.models import ProtectedError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, UnreadablePostError
-from django.template import loader
-from django.urls import resolve
-from django.views import defaults
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, UnreadablePostError
+from django.urls import resolve, reverse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
-from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler
 
+from destinations.config_files.places import InvalidConfiguration
 from destinations.configuration.catalogue import ExtensionInUse
 from destinations.connectors.base import ConnectorError
 from destinations.operations.selection import InvalidChoice
 from profiles.documents import InvalidDocument
 from profiles.models import ProfileConflict
+from tracsync.api import problems
+from tracsync.api.problems import Mistake
 from tracsync.common.encryption import UndecryptableValue
 from tracsync.common.installation import command
 from tracsync.common.jobs import JobEnded
+from tracsync.common.places import PlacedError
 
 MOST_NAMED = 10
 TRY_AGAIN_AFTER = 2  # seconds
+SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 class Conflict(exceptions.APIException):
@@ -45,24 +48,56 @@ class Unavailable(exceptions.APIException):
 
 
 def handle(error: Exception, context: Any) -> Response | None:
-    """Our own errors as those of the framework."""
-    return exception_handler(_translated(error), context)
+    """Any error as a problem; None for what is a fault of ours, which `server_error` answers.
+
+    An error may have `members`: what the problem tells beside code and sentence.
+    """
+    error = _translated(error)
+    response = exception_handler(error, context)
+    if response is None or not isinstance(error, exceptions.APIException):
+        return None
+    members: dict[str, Any] = dict(getattr(error, "members", {}))
+    if isinstance(error, exceptions.ValidationError):
+        found = list(error.mistakes if isinstance(error, _Placed) else problems.mistakes(error.detail))
+        said, code = problems.invalid(found, in_body=context["request"].method not in SAFE), "invalid"
+    else:
+        detail: Any = error.detail
+        said, code = {"detail": str(detail)}, getattr(detail, "code", error.default_code)
+    response.data = problems.problem(response.status_code, code, **said, **members)
+    response.content_type = problems.MEDIA_TYPE
+    return response
 
 
 def _translated(error: Exception) -> Exception:
+    """Our own errors, and Django's, as those of the framework."""
     match error:
+        case Http404():
+            return exceptions.NotFound(*error.args)
+        case Forbidden():
+            return exceptions.PermissionDenied(*error.args)
         case exceptions.NotAuthenticated():
             error.detail = exceptions.ErrorDetail(
-                f"Send a token: Authorization: Bearer <token>; {command('create_token')} makes one"
+                f"Send a token: Authorization: Bearer <token>; {command('create_token')} makes one",
+                error.default_code,
             )
         case InvalidDocument() | InvalidChoice():
             return exceptions.ValidationError({"detail": str(error)})
+        case InvalidConfiguration():
+            places = [("configuration", *one.path) if one.path else () for one in error.problems]
+            said = [one.sentence for one in error.problems]
+            return _Placed(Mistake(text, "invalid", at) for text, at in zip(said, places, strict=True))
         case ModelError():
-            return exceptions.ValidationError(_by_field(error))
-        case ProfileConflict() | ExtensionInUse() | ConnectorError() | JobEnded():
+            return _Placed(_of_model(error))
+        case ProfileConflict():
+            return Conflict(str(error), "exists")
+        case JobEnded():
+            return Conflict(str(error), "ended")
+        case ExtensionInUse():
+            return Conflict(str(error), "in_use")
+        case ConnectorError():
             return Conflict(str(error))
         case ProtectedError():
-            return Conflict(_users(error))
+            return Conflict(_users(error), "in_use")
         case IntegrityError():
             return Conflict("Somebody else has changed the same meanwhile: read it again and repeat")
         case OperationalError():
@@ -74,13 +109,23 @@ def _translated(error: Exception) -> Exception:
     return error
 
 
-def _by_field(error: ModelError) -> dict[str, Any]:
-    if not hasattr(error, "error_dict"):
-        return {"detail": error.messages}
-    messages = error.message_dict
-    if NON_FIELD_ERRORS in messages:
-        messages[api_settings.NON_FIELD_ERRORS_KEY] = messages.pop(NON_FIELD_ERRORS)
-    return messages
+class _Placed(exceptions.ValidationError):
+    """Mistakes whose places are known already."""
+
+    def __init__(self, mistakes: Iterator[Mistake]) -> None:
+        self.mistakes = list(mistakes)
+        super().__init__([one.detail for one in self.mistakes])
+
+
+def _of_model(error: ModelError) -> Iterator[Mistake]:
+    whole = not hasattr(error, "error_dict")
+    by_field: dict[str, Any] = {NON_FIELD_ERRORS: error.error_list} if whole else error.error_dict
+    for field, errors in by_field.items():
+        start = () if field == NON_FIELD_ERRORS else (field,)
+        for one in errors:
+            path = one.path if isinstance(one, PlacedError) else start
+            for sentence in one.messages:
+                yield Mistake(sentence, one.code or "invalid", path)
 
 
 def _users(error: ProtectedError) -> str:
@@ -92,44 +137,34 @@ def _users(error: ProtectedError) -> str:
 
 @csrf_exempt  # as all views of the API are
 def elsewhere(request: HttpRequest) -> HttpResponseBase:
-    """What nothing else under /api/ answers: an address without its last slash, or a wrong one."""
+    """What nothing else of the API answers: an address without its last slash, or a wrong one."""
     match = resolve(f"{request.path_info}/")
     if request.path_info.endswith("/") or match.func == elsewhere:
-        return _nothing_here()
+        return not_found()
     return match.func(request, *match.args, **match.kwargs)
 
 
-def _nothing_here() -> HttpResponse:
-    return JsonResponse(
-        {"detail": "There is nothing at this address; GET /api/ lists what there is"}, status=404
-    )
+def not_found() -> HttpResponse:
+    said = f"There is nothing at this address; GET {reverse('api')} lists what there is"
+    return problems.respond(404, "not_found", said)
 
 
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _nothing_here() if _is_api(request) else defaults.page_not_found(request, exception)
+def bad_request() -> HttpResponse:
+    return problems.respond(400, "bad_request", "The request cannot be read")
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if not _is_api(request):
-        return defaults.bad_request(request, exception)
-    return JsonResponse({"detail": "The request cannot be read"}, status=400)
+def forbidden() -> HttpResponse:
+    return problems.respond(403, "permission_denied", "You may not do this")
 
 
-def server_error(request: HttpRequest) -> HttpResponse:
-    """The framework asks for this while it handles the error."""
-    if isinstance(sys.exception(), OperationalError):
-        return _unavailable(request)
-    if not _is_api(request):
-        return defaults.server_error(request)
-    return JsonResponse({"detail": "The server failed; its log says why"}, status=500)
+def server_error() -> HttpResponse:
+    return problems.respond(500, "server_error", "The server failed; its log says why")
 
 
-def _unavailable(request: HttpRequest) -> HttpResponse:
+def unavailable() -> HttpResponse:
     headers = {"Retry-After": str(TRY_AGAIN_AFTER)}
-    if _is_api(request):
-        return JsonResponse({"detail": Unavailable.default_detail}, status=503, headers=headers)
-    return HttpResponse(loader.render_to_string("503.html"), status=503, headers=headers)
+    return problems.respond(503, Unavailable.default_code, Unavailable.default_detail, headers)
 
 
-def _is_api(request: HttpRequest) -> bool:
-    return request.path_info.startswith("/api/")
+def is_api(request: HttpRequest) -> bool:
+    return request.path_info.startswith(reverse("unversioned:api"))

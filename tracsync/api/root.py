@@ -2,38 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from csp.constants import UNSAFE_INLINE
 from csp.decorators import csp_update
 from django.utils.decorators import method_decorator
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import extend_schema, inline_serializer
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework import serializers
-from rest_framework.permissions import AllowAny
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
+
+from tracsync.api import callers
+from tracsync.api.tokens import BearerAuthentication
+from tracsync.common.rest.scopes import ANY, NOT_ABOUT_DESTINATIONS, OfArea
 
 PARTS = {
     "profiles": "profiles",
     "extensions": "extension-list",
     "resources": "resource-list",
     "destinations": "destination-list",
+    "configuration": "configuration",
     "backfills": "backfill-list",
     "replays": "replay-list",
     "syncs": "sync-list",
     "attempts": "attempt-list",
+    "erasures": "erasure-list",
+    "incidents": "incident-list",
+    "notice-channels": "notice-channel-list",
+    "notice-limits": "notice-limits-list",
+    "tokens": "token-list",
+    "trail": "trail-list",
     "schema": "schema",
     "docs": "docs",
 }
 
 
-class Root(APIView):
+class Root(OfArea, APIView):
+    area = ANY
+    of_destination = NOT_ABOUT_DESTINATIONS
+
     @extend_schema(
         operation_id="root",
+        tags=["api"],
         responses=inline_serializer("Root", {name: serializers.URLField() for name in PARTS}),
     )
     def get(self, request: Request) -> Response:
@@ -41,23 +54,22 @@ class Root(APIView):
         return Response({part: reverse(name, request=request) for part, name in PARTS.items()})
 
 
-class Schema(SpectacularAPIView):
-    """The OpenAPI description; it tells nothing about this installation, so anybody may read it."""
+class LocalOrSignedIn(BasePermission):
+    """Whoever has a token, is signed in to the admin, or asks on this machine."""
 
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return request.user.is_authenticated or callers.is_local(request)
+
+
+class Schema(SpectacularAPIView):
+    """The OpenAPI description: nothing of what is stored, but what there is to be tried."""
+
+    authentication_classes = (BearerAuthentication, SessionAuthentication)
+    permission_classes = (LocalOrSignedIn,)
 
 
 # The page lays itself out with a style element and style attributes; scripts stay as strict as anywhere.
 @method_decorator(csp_update({"style-src": [UNSAFE_INLINE]}), name="dispatch")
 class Docs(SpectacularSwaggerSplitView):
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
-
-
-class BearerScheme(OpenApiAuthenticationExtension):
-    target_class = "tracsync.api.tokens.BearerAuthentication"
-    name = "token"
-
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer"}
+    authentication_classes = (BearerAuthentication, SessionAuthentication)
+    permission_classes = (LocalOrSignedIn,)

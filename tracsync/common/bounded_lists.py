@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.views.main import SEARCH_VAR, ChangeList
 from django.core.paginator import Paginator
 from django.db import DataError, connections
 from django.db.models import Q, QuerySet
@@ -17,6 +18,8 @@ from django.utils.functional import Promise, cached_property
 from django.utils.translation import gettext as _
 
 from tracsync.common.numbers import grouped
+from tracsync.common.times import midnight
+from tracsync.common.trail.pages import Trailed
 
 MOST_COUNTED = 10_000
 MOST_DELETED = 1_000
@@ -66,6 +69,47 @@ class NullFilter(admin.SimpleListFilter):
         return queryset.filter(**{f"{self.field}__isnull": answer[1]}) if answer else queryset
 
 
+class BetweenDates(admin.FieldListFilter):
+    """From one day to another, both included, in the zone of the reader; either may be left out."""
+
+    template = "admin/tracsync/base/between_dates.html"
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        self.names = [f"{named['field_path']}_{end}" for end in ("from", "to")]
+        super().__init__(*args, **named)
+        self.days = [self._day(name) for name in self.names]
+
+    def _day(self, name: str) -> date | None:
+        """Raises IncorrectLookupParameters: a filter that is ignored would list more than was asked for."""
+        given: Any = self.used_parameters.get(name) or [""]
+        text = given[-1]
+        try:
+            return date.fromisoformat(text) if text else None
+        except ValueError as error:
+            raise IncorrectLookupParameters(error) from None
+
+    def expected_parameters(self) -> list[str | None]:
+        return [*self.names]
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """What the template makes a form of: the rest of the address stays."""
+        params = changelist.get_filters_params()
+        rest = [(name, value) for name in params for value in params[name] if name not in self.names]
+        if changelist.query:
+            rest.append((SEARCH_VAR, changelist.query))
+        values = [day.isoformat() if day else "" for day in self.days]
+        cleared = changelist.get_query_string(remove=self.names) if any(self.days) else ""
+        yield {"names": self.names, "values": values, "rest": rest, "cleared": cleared}
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        first, last = self.days
+        if first:
+            queryset = queryset.filter(**{f"{self.field_path}__gte": midnight(first)})
+        if last:
+            queryset = queryset.filter(**{f"{self.field_path}__lt": midnight(last + timedelta(days=1))})
+        return queryset
+
+
 class LeanChangeList(ChangeList):
     """Reads no more of each row than the list shows."""
 
@@ -81,7 +125,7 @@ class LeanChangeList(ChangeList):
         return admin.for_list(super().get_queryset(request, exclude_parameters))
 
 
-class LeanAdmin(admin.ModelAdmin):
+class LeanAdmin(Trailed):
     """Its `for_list` says what a list reads; object pages read everything."""
 
     show_facets = admin.ShowFacets.NEVER

@@ -3,6 +3,7 @@
 The keys are TRACSYNC_ENCRYPTION_KEYS: the first encrypts, all decrypt.
 """
 
+import enum
 import json
 from dataclasses import dataclass
 from functools import lru_cache
@@ -89,6 +90,35 @@ def _opens(row: models.Model, name: str) -> bool:
         setattr(row, name, field.get_default())
         return False
     return True
+
+
+class Under(enum.Enum):
+    """Which of the keys opens a stored value."""
+
+    FIRST = enum.auto()
+    OLDER = enum.auto()
+    NONE = enum.auto()
+
+
+def under(text: str) -> Under:
+    first, *older = settings.TRACSYNC_ENCRYPTION_KEYS
+    for keys, answer in (((first,), Under.FIRST), (tuple(older), Under.OLDER)):
+        try:
+            if keys:
+                _keys(keys).decrypt(text.encode())
+                return answer
+        except InvalidToken:
+            continue
+    return Under.NONE
+
+
+def rewritten(text: str) -> Any:
+    """A stored value under the first key, to be stored as it is; the same value for who reads it.
+
+    Raises InvalidToken.
+    """
+    again = _keys(tuple(settings.TRACSYNC_ENCRYPTION_KEYS)).rotate(text.encode())
+    return _Sealed(DUMPED + again.decode())
 
 
 def encrypt(value: Any) -> str:

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from tracsync.common import trail
 from tracsync.common.times import at, duration
+from tracsync.common.trail import Action
 
 STALLED = timedelta(minutes=10)  # without a batch; the rate before it says nothing about the one after
 CHANGING = ("done", "rated_since", "rated_from", "advanced_at", "paused_at", "cancelled_at", "finished_at")
@@ -74,16 +76,16 @@ class Job(models.Model):
 
     def pause(self) -> None:
         """Do no further batch until it is resumed. Raises JobEnded."""
-        self._change(paused_at=self.paused_at or timezone.now())
+        self._change(Action.PAUSED, paused_at=self.paused_at or timezone.now())
 
     def resume(self) -> None:
         """Go on where it was paused. Raises JobEnded."""
-        self._change(paused_at=None, rated_since=None)
+        self._change(Action.RESUMED, paused_at=None, rated_since=None)
 
     def cancel(self) -> None:
         """Do no further batch, ever. Raises JobEnded."""
         now = timezone.now()
-        self._change(cancelled_at=now, finished_at=now)
+        self._change(Action.CANCELLED, cancelled_at=now, finished_at=now)
 
     def note(self, count: int, now: datetime) -> None:
         """That a batch was done, and since when it is as fast as it is. Saves nothing: `NOTED` are to be."""
@@ -92,10 +94,12 @@ class Job(models.Model):
         self.advanced_at = now
         self.done += count
 
-    def _change(self, **fields: datetime | None) -> None:
+    def _change(self, action: str, **fields: datetime | None) -> None:
         """Only these fields: a scheduler may be doing a batch at the same time."""
         unfinished = type(self)._default_manager.filter(pk=self.pk, finished_at=None)
-        changed = unfinished.update(**fields)
+        with transaction.atomic():
+            if changed := unfinished.update(**fields):
+                trail.note(action, self)
         self.refresh_from_db(fields=CHANGING)
         if not changed:
             kind, state = self._meta.verbose_name, self.state_words

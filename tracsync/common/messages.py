@@ -65,6 +65,19 @@ def message(template: str, /, **values: object) -> Message:
     return Message(template, texts)
 
 
+def impersonal(text: str) -> str:
+    """A message without what others have said, for logs: of its values only numbers and messages stay."""
+    if not isinstance(text, Message):
+        return "…" if text else ""
+    if isinstance(text.values, tuple):
+        return text.template.join(map(impersonal, text.values)) if text.values else text.template
+    return str(text.with_values(**{name: _impersonal(value) for name, value in text.values.items()}))
+
+
+def _impersonal(value: str) -> str:
+    return value if value.isdecimal() else impersonal(value)
+
+
 def joined(separator: str, parts: Iterable[str]) -> str:
     """A list of texts or messages as one; a separator with words, such as " and ", is a message itself."""
     texts = tuple(parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from django.core.exceptions import ValidationError
 from django.utils import timezone
@@ -19,6 +19,11 @@ def check_years(moment: datetime) -> None:
     if moment.year not in YEARS:
         text = _("Write a year between %(first)s and %(last)s.")
         raise ValidationError(text % {"first": YEARS[0], "last": YEARS[-1]}, code="year")
+
+
+def midnight(day: date) -> datetime:
+    """When a day begins in the current time zone."""
+    return timezone.make_aware(datetime.combine(day, time.min))
 
 
 def at(moment: datetime) -> str:

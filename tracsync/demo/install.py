@@ -5,9 +5,8 @@ from django.utils import timezone
 from destinations import configuration
 from destinations.models import Destination, Extension, Resource
 from destinations.operations import backfill
-from profiles import changes
+from profiles import changes, samples
 from profiles.models import Profile
-from tracsync.demo import samples
 
 NAME = "Demo receiver"
 PREREQUISITES = "profile@data.contact.email.business EXISTS"

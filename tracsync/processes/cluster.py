@@ -20,8 +20,9 @@ from typing import Any
 from django_q.cluster import Sentinel
 from django_q.conf import Conf
 
-from destinations.sync import concurrency, push
-from destinations.sync.concurrency import Background
+from destinations.sync import push
+from destinations.sync.concurrency import shutdown
+from destinations.sync.concurrency.background import Background
 from tracsync.processes import orphans
 
 logger = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class _StopFlag:
 
     def set(self, *_: Any) -> None:
         self.stopping = True
-        concurrency.end()
+        shutdown.begin()
 
     def is_set(self) -> bool:
         return self.stopping

@@ -16,6 +16,7 @@ from typing import Any
 from django.db import connections
 
 from destinations.scheduler import loop
+from tracsync.notices import loop as loop_of_notices
 from tracsync.processes import cluster, orphans
 
 logger = logging.getLogger(__name__)
@@ -28,11 +29,18 @@ SUPERVISED = "TRACSYNC_SUPERVISED"
 _fork = multiprocessing.get_context("fork")
 
 
-def run() -> None:
-    """Run scheduler and cluster until SIGTERM or Ctrl-C."""
-    keep(
-        [Child("scheduler", _run_scheduler, silent_for=60.0), Child("cluster", cluster.run, silent_for=10.0)]
-    )
+def run(with_notices: bool = True) -> None:
+    """Run scheduler, cluster and, unless somebody else does so, notices until SIGTERM or Ctrl-C."""
+    children = [
+        Child("scheduler", _run_scheduler, silent_for=60.0),
+        Child("cluster", cluster.run, silent_for=10.0),
+    ]
+    keep([*children, notices()] if with_notices else children)
+
+
+def notices() -> Child:
+    """What tells people, apart from all that it tells of."""
+    return Child("notices", _run_notices, silent_for=120.0)
 
 
 def keep(children: Sequence[Child]) -> None:
@@ -123,7 +131,21 @@ def _run_child(target: Callable[[Any], None], beat: Any) -> None:
     target(beat)
 
 
+def _run_notices(beat: Any) -> None:
+    _until_stopped(loop_of_notices.run, beat)
+
+
 def _run_scheduler(beat: Any) -> None:
+    is_asked = _until_stopped(loop.run, beat)
+    if not is_asked and SUPERVISED not in os.environ:
+        # The supervisor was killed and nobody else would start it again: become it.
+        logger.warning("the supervisor is gone: the scheduler takes over")
+        connections.close_all()
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - its own command line
+
+
+def _until_stopped(run: Callable[[Callable[[], bool]], None], beat: Any) -> bool:
+    """Run a loop until SIGTERM or the end of the supervisor; whether it was SIGTERM."""
     supervisor = orphans.parent_pid()
     stopping = Signals()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -132,9 +154,5 @@ def _run_scheduler(beat: Any) -> None:
         beat.value = time.monotonic()
         return stopping.asked or os.getppid() != supervisor
 
-    loop.run(stopped)
-    if not stopping.asked and SUPERVISED not in os.environ:
-        # The supervisor was killed and nobody else would start it again: become it.
-        logger.warning("the supervisor is gone: the scheduler takes over")
-        connections.close_all()
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - its own command line
+    run(stopped)
+    return stopping.asked

@@ -16,7 +16,11 @@ from django.utils.functional import Promise
 from django_q import signing
 from django_q.status import Stat
 
-TASKS: tuple[str, ...] = ("destinations.sync.push.push", "destinations.scheduler.qcluster_fallback.run")
+TASKS: tuple[str, ...] = (
+    "destinations.sync.push.push",
+    "destinations.operations.audit_steps.step",
+    "destinations.scheduler.qcluster_fallback.run",
+)
 
 
 def install() -> None:

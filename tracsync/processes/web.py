@@ -10,19 +10,21 @@ import logging
 import os
 import signal
 import socket
+import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 from django.conf import settings
-from django.core.wsgi import get_wsgi_application
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
 
+from tracsync.notices import loop as notices
 from tracsync.processes import orphans, supervisor
+from tracsync.processes.handler import Handler
 
 logger = logging.getLogger(__name__)
 
@@ -41,20 +43,36 @@ SILENT_FOR = 60.0
 TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
-def run(host: str, port: int, processes: int) -> None:
-    """Serve until SIGTERM or Ctrl-C. Raises OSError where the port is taken."""
+def run(host: str, port: int, processes: int, with_notices: bool = True) -> None:
+    """Serve, and unless somebody else does so look for notices, until SIGTERM or Ctrl-C.
+
+    Raises OSError where the port is taken.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     both = host == "::" and socket.has_dualstack_ipv6()
     listener = socket.create_server((host, port), family=family, backlog=1024, dualstack_ipv6=both)
-    application = get_wsgi_application()
+    application = Handler()
     if processes == 1:
-        _Server(application, listener).run()
+        with _notices() if with_notices else nullcontext():
+            _Server(application, listener).run()
         return
 
     def serve(beat: Any) -> None:
         _Server(application, listener).run(beat)
 
-    supervisor.keep([supervisor.Child(f"web {n + 1}", serve, SILENT_FOR) for n in range(processes)])
+    servers = [supervisor.Child(f"web {n + 1}", serve, SILENT_FOR) for n in range(processes)]
+    supervisor.keep([*servers, supervisor.notices()] if with_notices else servers)
+
+
+@contextmanager
+def _notices() -> Iterator[None]:
+    """Beside the server: who else would tell that no worker runs?"""
+    ended = threading.Event()
+    threading.Thread(target=notices.run, args=(ended.is_set,), name="notices", daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
 
 
 class _Channel(HTTPChannel):

@@ -37,6 +37,7 @@ class Answer(StrEnum):
     HINTS_FIRST = "200 after 103"
     MANY_HEADERS = "200 with 150 headers"
     KNOWN = "200, known by its key and not taken again"
+    TURNED_DOWN = "answered, but not taken"
 
     @property
     def takes(self) -> bool:

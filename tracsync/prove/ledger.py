@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from destinations.models import Destination
+from destinations.models import DeliveryAttempt, Destination
 from destinations.notation import parse_condition, parse_template
 from tracsync.prove.environments import Answer
 
@@ -77,16 +77,17 @@ def row(
     troubles: Mapping[str, Sequence[float]],
     kills: Sequence[float],
     removes: bool = False,
+    refused: Collection[str] = (),
 ) -> Row:
     """`troubles`: by profile, when attempts began that the engine did not see accepted. `removes`: what is
-    not wanted must not be there.
+    not wanted must not be there. `refused`: profiles of which the engine says that they are refused.
     """
     result = Row(name, expected=len(wanted), requests=len(arrivals))
     by_profile: dict[str, list[Arrival]] = defaultdict(list)
     for arrival in arrivals:
         by_profile[arrival.profile].append(arrival)
     for profile, payload in wanted.items():
-        _settle(result, payload, by_profile.get(profile, []))
+        _settle(result, payload, by_profile.get(profile, []), profile in refused)
     for profile, story in by_profile.items():
         if removes and profile not in wanted:
             _count_left(result, story)
@@ -99,11 +100,21 @@ def row(
     return result
 
 
-def _settle(result: Row, payload: Payload, story: Sequence[Arrival]) -> None:
+def troubles(destination: Destination) -> dict[str, list[float]]:
+    """By profile: when attempts began that the engine did not see accepted."""
+    failed = DeliveryAttempt.objects.filter(destination=destination)
+    failed = failed.exclude(outcome=DeliveryAttempt.Outcome.ACCEPTED)
+    found: dict[str, list[float]] = defaultdict(list)
+    for profile, at in failed.values_list("profile_id", "at"):
+        found[profile].append(at.timestamp())
+    return found
+
+
+def _settle(result: Row, payload: Payload, story: Sequence[Arrival], is_refused: bool) -> None:
     """Whether the receiver holds the last state, or has refused it."""
     if _held(story) == payload:
         result.delivered += 1
-    elif story and story[-1].payload == payload and story[-1].answer in REFUSALS:
+    elif is_refused or (story and story[-1].payload == payload and story[-1].answer in REFUSALS):
         result.refused += 1
     else:
         result.lost += 1
@@ -133,7 +144,8 @@ def _count_needless(result: Row, story: Sequence[Arrival], excuses: Sequence[flo
     """What the receiver holds already was sent again: after a doubt, or without need."""
     for first, second in pairwise(story):
         if first.taken and first.payload == second.payload:
-            if any(first.at - LOOK_BACK <= at <= second.at for at in excuses):
+            said_no = first.answer == Answer.FAILED_AFTERWARDS
+            if said_no or any(first.at - LOOK_BACK <= at <= second.at for at in excuses):
                 result.doubtful += 1
             else:
                 result.needless += 1

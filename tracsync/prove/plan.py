@@ -16,7 +16,9 @@ PLANS = ("free", "pro", "team", "blocked")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the operator asked for. `database` is the scratch database's name: no other is touched."""
+    """What the operator asked for. `database` is the scratch database's name: no other is touched.
+    `connectors`: whose doubles are the other side, by slug or as `package.module:Class`; none: the receiver.
+    """
 
     seed: int
     profiles: int
@@ -25,6 +27,7 @@ class Plan:
     workers: int
     json: bool
     database: str
+    connectors: tuple[str, ...] = ()
 
     def dumps(self) -> str:
         return json.dumps(asdict(self))
@@ -42,7 +45,8 @@ def batches(plan: Plan) -> Iterator[tuple[list[dict[str, Any]], list[str]]]:
     """All changes in order, in batches as they are written, each a whole document; and the ids of those that
     are deleted after each batch, some of which are made again later.
 
-    `n` counts a profile's changes. Some change only a note that no destination is told of.
+    `n` counts a profile's changes. Some change only a note that no destination is told of. The receiver's
+    destinations send `n` and `plan`, doubles of systems `mark`, and `mail` or `age`.
     """
     rng = plan.random("changes")
     order = [number for number in range(plan.profiles) for _ in range(CHANGES_PER_PROFILE)]
@@ -63,6 +67,11 @@ def may_go(document: dict[str, Any]) -> bool:
     return bool(document["group"] < 3)
 
 
+def may_be_refused(document: dict[str, Any]) -> bool:
+    """Whether systems refuse it for what it says; few, as many in a row would be the system's own fault."""
+    return bool(document["plan"] == "blocked" and document["group"] in (1, 5))
+
+
 def _change(
     rng: random.Random, documents: dict[int, dict[str, Any]], number: int, is_gone: bool
 ) -> dict[str, Any]:
@@ -71,6 +80,10 @@ def _change(
         document = {**known, "note": rng.random()}
     else:
         count = known["n"] + 1 if known else 1
-        document = {"id": f"prove-{number:06}", "n": count, "group": number % 8, "plan": rng.choice(PLANS)}
+        id = f"prove-{number:06}"
+        document = {"id": id, "n": count, "group": number % 8, "plan": rng.choice(PLANS)}
+        is_bad = may_be_refused(document)
+        domain, age = ("", "old") if is_bad else ("x.example", "40")
+        document |= {"mark": f"{id}-{count}", "mail": f"{id}@{domain}", "age": age}
     documents[number] = document
     return document

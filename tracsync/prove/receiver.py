@@ -31,7 +31,7 @@ class Notes:
     def __init__(self, seed: str) -> None:
         self.places = {place.name: place for place in PLACES}
         # Repeatable, and guards nothing.
-        rngs = {name: random.Random(f"{seed}:{name}") for name in self.places}  # noqa: S311
+        rngs = {name: random.Random(f"{seed}:{name}") for name in self.places}  # noqa: S311 - repeatable, guards nothing
         self.scripts = {name: place.script(rngs[name]) for name, place in self.places.items()}
         self.arrivals: list[tuple[float, str, str, str, int, dict[str, Any] | None, str, bool]] = []
         self.counts: dict[str, int] = defaultdict(int)

@@ -22,6 +22,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django_q.brokers import get_broker
 
+from tracsync.environment import FILE, Environment
 from tracsync.processes import launch
 
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
@@ -46,7 +47,9 @@ def environment(reachable: Sequence[str] = (LOOPBACK,)) -> Iterator[tuple[str, d
         _database(name, Path(directory)) as (database, url),
         _queue(name),
     ):
-        yield database, {**os.environ, **_settings(directory, name, reachable), "DATABASE_URL": url}
+        ours = {**_settings(directory, name, reachable), "DATABASE_URL": url}
+        theirs = {one: text for one, text in os.environ.items() if one.removesuffix(FILE) not in ours}
+        yield database, {**theirs, **ours}
 
 
 @contextmanager
@@ -103,7 +106,7 @@ def _database(name: str, directory: Path) -> Iterator[tuple[str, str]]:
     except DatabaseError as error:
         raise NoScratchError(f"No scratch database: {str(error).splitlines()[0]}") from None
     try:
-        yield name, urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}"))
+        yield name, urlunsplit(urlsplit(Environment().str("DATABASE_URL"))._replace(path=f"/{name}"))
     finally:
         _execute(f"DROP DATABASE IF EXISTS {quoted} WITH (FORCE)")
 

@@ -6,14 +6,19 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.utils.html import format_html
+from django.utils.safestring import mark_safe
+from django.utils.text import capfirst
 
-from tracsync.admin import documentation, empty_lists
-from tracsync.common import messages, numbers, times, translation
+from tracsync.admin import documentation, empty_lists, navigation
+from tracsync.common import messages, numbers, parts, times, translation
 from tracsync.common.bounded_lists import AtLeast
 from tracsync.common.installation import command
 
 register = template.Library()
 register.simple_tag(command)
+register.simple_tag(parts.icon)
+register.simple_tag(parts.badge)
 register.simple_tag(documentation.of_system)
 
 
@@ -22,6 +27,55 @@ def help_url(context: Any) -> str:
     """Where the documentation speaks of this page of the admin."""
     match = context["request"].resolver_match
     return documentation.url(documentation.topic(match.url_name or "" if match else ""))
+
+
+@register.simple_tag(takes_context=True)
+def search_box(context: Any) -> bool:
+    """Whether this person may find anything by it."""
+    from destinations.admin.search import page  # it needs models, and the tags are loaded before them
+
+    return page.may_search(context["request"])
+
+
+@register.simple_tag
+def labelled(cells: list[str], headers: list[Any]) -> str:
+    """A row of a list, each value with the name of its column: they stand together where a row is a card."""
+    named = zip(cells, headers, strict=True)
+    return mark_safe("".join(_labelled(str(cell), header["text"]) for cell, header in named))  # noqa: S308 - cells are HTML already
+
+
+def _labelled(cell: str, name: Any) -> str:
+    """Django makes the cell, whose values are escaped."""
+    is_named = cell.startswith("<td") and 'class="action-checkbox"' not in cell
+    return cell.replace("<td", format_html('<td data-label="{}"', capfirst(name)), 1) if is_named else cell
+
+
+@register.simple_tag(takes_context=True)
+def heading(context: Any) -> str:
+    """What the page is called: an object by its name, a list by what it is for."""
+    title, changelist = context.get("title"), context.get("cl")
+    if context.get("original") is not None and context.get("subtitle"):
+        return str(context["subtitle"])
+    if changelist is not None and title == changelist.title:
+        return navigation.title_of_list(changelist.opts)
+    return str(title or "")
+
+
+@register.simple_tag(takes_context=True)
+def crumbs(context: Any) -> list[navigation.Page]:
+    """The pages above this one."""
+    obj = context.get("object") or context.get("original")
+    title = str(context.get("object_title") or "")
+    return navigation.way_to(context["request"], context.get("navigation") or (), obj, title)
+
+
+@register.inclusion_tag("admin/tracsync/base/list_tools.html", takes_context=True)
+def list_tools(context: Any, changelist: Any) -> dict[str, Any]:
+    """The filters that were saved, and what is filtered as a file."""
+    from tracsync.admin.lists import saved_filters  # it needs models, and the tags are loaded before them
+
+    request = context["request"]
+    return {"request": request, "filters": saved_filters.shown(request, changelist), "cl": changelist}
 
 
 @register.inclusion_tag("admin/tracsync/base/empty.html", takes_context=True)

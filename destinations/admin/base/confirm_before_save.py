@@ -79,6 +79,16 @@ class AsksBeforeSaving(ActingAdmin):
         """What saving a draft would change: sentences, and the lines of long texts by their label."""
         raise NotImplementedError
 
+    def live_panel(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        """And who has saved it since the form was opened, so that it is known before somebody saves."""
+        shown = super().live_panel(request, obj)
+        revision = shown_revision(request) or _revision(request.GET.get(REVISION, "")) or obj.revision
+        if shown["live_url"]:
+            shown["live_url"] += f"?{REVISION}={revision}"
+        if revision != obj.revision:
+            shown["meanwhile"] = revisions.edits_since(obj, revision)
+        return shown
+
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> Any:
@@ -194,7 +204,10 @@ def put_typed(request: HttpRequest, typed: QueryDict) -> None:
 
 def shown_revision(request: HttpRequest) -> int | None:
     """The revision that the posted form was made of, for `configuration.save`; None for a new object."""
-    text = request.POST.get(REVISION, "")
+    return _revision(request.POST.get(REVISION, ""))
+
+
+def _revision(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 

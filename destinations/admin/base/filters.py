@@ -9,9 +9,9 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 
+from destinations.insight import attempt_search
 from destinations.models import Destination, Resource
 from profiles.models import Profile
-from tracsync.common.bounded_lists import id_matches
 
 
 class ChoiceOfRow(admin.SimpleListFilter):
@@ -50,10 +50,11 @@ def profile_named(id: str) -> Profile | None:
     return Profile.objects.filter(pk=id).first() if "\0" not in id else None
 
 
-def search_profiles(rows: QuerySet[Any], term: str) -> QuerySet[Any]:
-    """Rows of profiles whose ids begin with the term; found through the profiles' own index."""
+def search_profiles(rows: QuerySet[Any], term: str, *, by_name: bool) -> QuerySet[Any]:
+    """Rows of profiles whose ids, or whose names and e-mail addresses, too, begin with the term.
+
+    They are found through the profiles' own indexes.
+    """
     if not (term := term.strip()):
         return rows
-    return rows.filter(
-        profile__in=Profile.with_deleted.filter(id_matches(term, rows.db)).order_by().values("pk")
-    )
+    return rows.filter(profile__in=attempt_search.profiles(term, by_name=by_name).values("pk"))

@@ -8,10 +8,13 @@ from urllib.parse import urlencode
 
 from django.contrib.admin.utils import quote
 from django.db.models import Model
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
 from destinations.models import Destination
+from profiles import personal
+from profiles.models import Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +38,27 @@ def with_help(text: Any, page: str, label: Any) -> str:
     return format_html('{} <a href="{}" target="_blank">{}</a>', text, url, label)
 
 
-def profile_link(profile_id: str) -> str:
-    url = reverse("admin:profiles_profile_change", args=[quote(profile_id)])
-    return format_html('<a href="{}">{}</a>', url, profile_id)
+def profile_link(profile_id: str, name: str = "") -> str:
+    """By its name where there is one, with the id beside it."""
+    url = profile_url(profile_id)
+    if not name:
+        return format_html('<a href="{}">{}</a>', url, profile_id)
+    return format_html('<a href="{}">{}</a> <small class="tracsync-id">{}</small>', url, name, profile_id)
+
+
+def profile_url(profile_id: str) -> str:
+    return reverse("admin:profiles_profile_change", args=[quote(profile_id)])
+
+
+def called(profile: Profile, *, by_name: bool = True) -> str:
+    """A profile in titles and sentences: its name where it has one and the reader may know it, and its id."""
+    return f"{profile.name} ({profile.pk})" if by_name and profile.name else profile.pk
+
+
+def may_see_names(request: HttpRequest) -> bool:
+    """Whether somebody may know what profiles are called, which is in their documents."""
+    may_view = any(map(request.user.has_perm, ("profiles.view_profile", "profiles.change_profile")))
+    return may_view and personal.may_see(request.user)
 
 
 def this_pair(model: str, profile_id: str, destination_id: int) -> str:

@@ -17,6 +17,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
+from destinations.admin.base import live
 from destinations.admin.base.links import Link
 from destinations.connectors.base import ConnectorError
 from destinations.models import Destination, Resource
@@ -81,10 +82,12 @@ class ActingAdmin(admin.ModelAdmin):
     acts: Mapping[str, Act] = {}
     object_views: Mapping[str, Callable[..., HttpResponse]] = {}
     panel_template = ""
+    is_live_as_a_whole = False
 
     def get_urls(self) -> list[URLPattern]:
         acts = {f"act/{name}": (name, partial(_act, act=act)) for name, act in self.acts.items()}
-        views = {name: (name, partial(_view, view=view)) for name, view in self.object_views.items()}
+        object_views = {**self.object_views, "live": live_piece} if self.panel_template else self.object_views
+        views = {name: (name, partial(_view, view=view)) for name, view in object_views.items()}
         own = [
             self.route(f"<path:object_id>/{place}/", view, name)
             for place, (name, view) in (acts | views).items()
@@ -139,8 +142,28 @@ class ActingAdmin(admin.ModelAdmin):
         return str(obj)
 
     def panel(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
-        """For the page, and for `panel_template` where there is one."""
+        """For the page, and for `panel_template` where there is one.
+
+        `announced`: the news of it in a sentence, which screen readers are told when it changes.
+        """
         return {}
+
+    def live(self, obj: Any) -> int:
+        """Seconds between two looks at the panel, or at the page where it `is_live_as_a_whole`, while that is
+        open; 0 where nothing happens by itself."""
+        return 0
+
+    def live_panel(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        """What stands above the form: buttons and the panel, and how they are asked for again."""
+        seconds = self.live(obj)
+        return {
+            "buttons": list(self.buttons(request, obj)) if self.has_act_permission(request, obj) else [],
+            "panel_template": self.panel_template,
+            "live_every": seconds,
+            "live_whole": self.is_live_as_a_whole,
+            "live_url": self.url("live", obj) if seconds and self.panel_template else "",
+            **self.panel(request, obj),
+        }
 
     def found(self, request: HttpRequest, object_id: str) -> Any:
         """The object of an address. Raises Http404."""
@@ -190,11 +213,9 @@ class ActingAdmin(admin.ModelAdmin):
         obj: Any = None,
     ) -> Any:
         if obj is not None:
-            may_act = self.has_act_permission(request, obj)
-            context["buttons"] = self.buttons(request, obj) if may_act else ()
             context["links"] = self.links(request, obj)
             context["subtitle"] = self.title_of(obj)
-            context |= {"panel_template": self.panel_template, **self.panel(request, obj)}
+            context |= self.live_panel(request, obj)
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def page(
@@ -206,7 +227,8 @@ class ActingAdmin(admin.ModelAdmin):
         return TemplateResponse(request, f"admin/tracsync/{template}", {**shared, **context})
 
     def say(self, request: HttpRequest, text: Any, *, warning: bool = False) -> None:
-        self.message_user(request, text, messages.WARNING if warning else messages.SUCCESS)
+        if not live.is_look(request):
+            self.message_user(request, text, messages.WARNING if warning else messages.SUCCESS)
 
     def say_if_outdated(self, request: HttpRequest, row: Destination | Resource) -> None:
         """Whether what an earlier version of its connector has stored cannot be used any more."""
@@ -238,6 +260,12 @@ def _view(
     if not model_admin.has_view_or_change_permission(request, obj):
         raise PermissionDenied
     return model_admin.if_readable(request, view, model_admin, obj)
+
+
+def live_piece(request: HttpRequest, model_admin: ActingAdmin, obj: Any) -> HttpResponse:
+    """What stands above the form of a page that is open, as it is now."""
+    shown = {**model_admin.live_panel(request, obj), "original": obj, "opts": model_admin.opts}
+    return TemplateResponse(request, "admin/tracsync/base/live_panel.html", shown)
 
 
 class ReadOnly(admin.ModelAdmin):

@@ -74,7 +74,7 @@ def readable(
         "places": [] if mapping_is_broken else [_place(one) for one in shown.places[:MOST_PLACES]],
         "more_places": max(0, len(shown.places) - MOST_PLACES),
         "missing": [] if mapping_is_broken else shown.missing[:MOST_PLACES],
-        **_request(request),
+        **readable_request(request),
         "comparison": None if mapping_is_broken else comparison,
     }
 
@@ -177,7 +177,7 @@ def _place(place: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _request(request: dict[str, Any]) -> dict[str, Any]:
+def readable_request(request: dict[str, Any]) -> dict[str, Any]:
     """The first line, the headers and the body of what HTTP calls a request; the rest by name."""
     rest = dict(request)
     line = " ".join(str(rest.pop(name)) for name in ("method", "url") if rest.get(name))

@@ -12,7 +12,13 @@ from django.utils.translation import gettext_lazy as _
 
 class TagsField(forms.Field):
     def __init__(self, **kwargs: Any) -> None:
-        widget = forms.TextInput({"class": "vTextField"})
+        shown = {
+            "data-tags": _("Tags"),
+            "data-tag": _("Tag"),
+            "data-add": _("Add a tag"),
+            "data-remove": _("Remove"),
+        }
+        widget = forms.TextInput({"class": "vTextField", **shown})
         help_text = _("Words to find it by, with commas between them, for example: crm, sales")
         kwargs.setdefault("label", _("Tags"))
         super().__init__(required=False, widget=widget, help_text=help_text, **kwargs)

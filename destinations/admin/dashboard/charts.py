@@ -1,4 +1,4 @@
-"""Small charts of pushes over time, drawn on the server: bars of what was accepted and what was not."""
+"""Small charts of pushes over time, drawn on the server: accepted above the line, what was not below it."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from destinations.insight.statistics import Figures, Period, sent
 from tracsync.common.numbers import grouped, short
 from tracsync.common.times import at
 
-WIDTH, HEIGHT = 168, 36  # units of the drawing; every number of bars divides the width
+WIDTH, HEIGHT = 336, 56  # units of the drawing; every number of bars divides the width
+BELOW = 16  # of the height, for what was not accepted, where there was any
 LEAST = 2  # what was few is still seen
-GAP = 1
+GAP = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """What failed stands on what was accepted."""
+    """Both begin at the line; what was not accepted has a scale of its own, as it is little usually."""
 
     x: float
     width: float
     accepted_y: float
     accepted: float
-    failed_y: float
     failed: float
 
 
@@ -39,6 +39,7 @@ class Chart:
     total: str
     rate: str
     bars: list[Bar]
+    line: float
     width: int = WIDTH
     height: int = HEIGHT
 
@@ -54,6 +55,7 @@ def chart(key: str, period: Period, figures: Figures, now: datetime) -> Chart:
         total if figures.sent else _("nothing sent"),
         _("%(rate)s accepted") % {"rate": rate} if rate else "",
         _bars(figures),
+        _line(figures),
     )
 
 
@@ -75,6 +77,12 @@ def delay(figures: Figures) -> str:
     if half is None or most is None:
         return ""
     return _("half %(half)s, 95 %% %(most)s") % {"half": _within(half), "most": _within(most)}
+
+
+def half_within(figures: Figures) -> str:
+    """Within which time half of the pushes were sent after being due; "" where there were none."""
+    half = figures.delay(0.5)
+    return "" if half is None else _within(half)
 
 
 def _within(seconds: float) -> str:
@@ -108,17 +116,27 @@ def _description(period: Period, figures: Figures, now: datetime) -> str:
     }
 
 
+def _line(figures: Figures) -> float:
+    return HEIGHT - BELOW if any(map(failed, figures.bars)) else HEIGHT - 1
+
+
 def _bars(figures: Figures) -> list[Bar]:
-    most = max(map(sent, figures.bars), default=0)
+    line = _line(figures)
+    most_accepted = max((bar["accepted"] for bar in figures.bars), default=0)
+    most_failed = max(map(failed, figures.bars), default=0)
     step = WIDTH / max(1, len(figures.bars))
-    return [_bar(n * step, step - GAP, bar, most) for n, bar in enumerate(figures.bars) if sent(bar)]
+    bars = []
+    for n, counts in enumerate(figures.bars):
+        accepted = _height(counts["accepted"], most_accepted, line)
+        below = _height(failed(counts), most_failed, BELOW)
+        bars.append(Bar(n * step, step - GAP, line - accepted, accepted, below))
+    return [bar for bar in bars if bar.accepted or bar.failed]
 
 
-def _bar(x: float, width: float, counts: Counter[str], most: int) -> Bar:
-    failed = _height(sent(counts) - counts["accepted"], most)
-    accepted = min(_height(counts["accepted"], most), HEIGHT - failed)
-    return Bar(x, width, HEIGHT - accepted, accepted, HEIGHT - accepted - failed, failed)
+def failed(counts: Counter[str]) -> int:
+    """How many pushes were not accepted, for whatever reason."""
+    return sent(counts) - counts["accepted"]
 
 
-def _height(count: int, most: int) -> float:
-    return max(LEAST, round(count / most * HEIGHT, 1)) if count else 0
+def _height(count: int, most: int, highest: float) -> float:
+    return max(LEAST, round(count / most * highest, 1)) if count else 0

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from destinations.admin.base.links import Link
+from destinations.admin.base.object_actions import Button
 from destinations.models import Destination, Extension, Health, Resource
 from destinations.scheduler import loop
 from profiles.models import Profile
@@ -17,7 +18,10 @@ from tracsync.common.installation import command
 
 @dataclass(slots=True)
 class Step:
-    """`url` is "" for those who may not do it; `more` are other ways. `next`: the first that is not done."""
+    """`url` is "" for those who may not do it; `more` and `button` are other ways.
+
+    `next`: the first that is not done.
+    """
 
     title: str
     help: str
@@ -25,6 +29,7 @@ class Step:
     url: str = ""
     command: str = ""
     more: tuple[Link, ...] = ()
+    button: Button | None = None
     next: bool = False
 
 
@@ -47,7 +52,7 @@ def steps(request: HttpRequest) -> list[Step]:
         False,
         _page(request, "destinations.view_destination", "destinations_destination_changelist"),
     )
-    found = [*_of_destinations(request), _profiles(request), worker, push]
+    found = [_profiles(request), *_of_destinations(request), worker, push]
     first = next((step for step in found if not step.done), None)
     for step in found:
         step.next = step is first
@@ -81,12 +86,17 @@ def _profiles(request: HttpRequest) -> Step:
     may_import = request.user.has_perm("profiles.change_profile")  # it replaces profiles, too
     file = _page(request, "profiles.add_profile", "profiles_importjob_add") if may_import else ""
     single = _page(request, "profiles.add_profile", "profiles_profile_add")
+    samples = Button(_("Add sample profiles"), reverse("admin:profiles_profile_samples"))
     return Step(
         _("Bring profiles in"),
-        _("Import a file, add a single one, or send them to the REST API."),
+        _(
+            "Import a file, add a single one, or send them to the REST API."
+            " To look around, take twenty invented ones."
+        ),
         Profile.objects.exists(),
         file or single,
         more=(Link(_("Add a single profile"), single),) if file else (),
+        button=samples if file else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""Home: is it working? Every destination's health at a glance, what is wrong, and what to do next."""
+"""Home: is it working, what needs a person, what is under way, and how each destination does."""
 
 from __future__ import annotations
 
@@ -11,83 +11,138 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from destinations.admin.base.destination_status import Status, status
 from destinations.admin.base.links import listing
-from destinations.admin.dashboard import charts, first_steps, worker_status
+from destinations.admin.dashboard import charts, first_steps, needs
 from destinations.admin.dashboard.charts import Chart
+from destinations.admin.dashboard.needs import BADGES, Need
 from destinations.admin.dashboard.reasons import failed_attempts
-from destinations.admin.jobs.base import unfinished_jobs
-from destinations.insight import destination_status, statistics
+from destinations.admin.jobs.base import ShownJob, unfinished_jobs
+from destinations.connectors import introduction, registry
+from destinations.insight import destination_status, statistics, status_words
 from destinations.insight.destination_status import MOST_WAITING, Kind
-from destinations.insight.statistics import PERIODS, Figures
+from destinations.insight.statistics import DAY, PERIODS, Figures, Period
+from destinations.insight.status_words import Status, status
 from destinations.models import Destination, ProfileSync
+from destinations.scheduler import worker_status
 from tracsync.common import times
+from tracsync.common.numbers import grouped
 from tracsync.common.times import at
-from tracsync.common.translation import translated
 
 MOST_SHOWN = 50
-MOST_PROBLEMS = 10
+MOST_NEEDS = 10
+MOST_PROBLEMS = 8
 MOST_JOBS = 6
 PROBLEM_AGE = timedelta(days=1)
 State = ProfileSync.State
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One destination."""
+class Card:
+    """One destination over the chosen span; addresses are "" for those who may not look there."""
 
     destination: Any
+    icon: SafeString
     status: Status
-    waiting: str
-    oldest: str
+    badge: str
+    label: str
+    accepted: str
     rejected: str
     delay: str
-    charts: list[Chart]
+    waiting: str
+    oldest: str
+    chart: Chart
     url: str
     funnel_url: str
     waiting_url: str
     rejected_url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    at: datetime
-    when: str
-    name: str
-    url: str
-    kind: str
-    text: str
+def context(request: HttpRequest, others: Iterable[Need] = ()) -> dict[str, Any]:
+    """Health is for those who may look at destinations, work under way for whoever may see it.
 
-
-def context(request: HttpRequest) -> dict[str, Any]:
-    """Health is for those who may look at destinations, work under way for whoever may see it."""
+    `others`: what else needs a person. `span` of the address says over which time is counted.
+    """
     user, now = request.user, timezone.now()
     jobs = unfinished_jobs(request)
-    work = {"jobs": jobs[:MOST_JOBS], "more_jobs": max(0, len(jobs) - MOST_JOBS)}
+    found = [*needs.of_jobs(jobs), *others]
+    shown = {"jobs": jobs[:MOST_JOBS], "more_jobs": max(0, len(jobs) - MOST_JOBS), "title": _("Home")}
     if not any(user.has_perm(f"destinations.{verb}_destination") for verb in ("view", "change")):
-        return work
-    return work | _health(request, now)
+        return {**shown, **_needs(found)}
+    return {**shown, **_health(request, found, jobs, now)}
 
 
-def _health(request: HttpRequest, now: datetime) -> dict[str, Any]:
+def _health(request: HttpRequest, found: list[Need], jobs: list[ShownJob], now: datetime) -> dict[str, Any]:
     user = request.user
+    period = PERIODS.get(request.GET.get("span", ""), DAY)
     destinations = list(_destinations())
-    rows = sorted(_rows(destinations, now), key=lambda row: row.status.is_well)
+    counted = statistics.by_destination(period, now)
+    sees_syncs = user.has_perm("destinations.view_profilesync")
+    cards = sorted(_cards(destinations, counted, period, now, sees_syncs), key=lambda one: one.status.is_well)
+    liveness = worker_status.look(now)
+    steps = first_steps.steps(request)
+    of_engine = () if steps else needs.of_engine(liveness)  # the steps say how to start it
+    of_destinations = (need for one in destinations for need in needs.of_destination(one, now, request))
+    found = [*of_engine, *of_destinations, *found]
     sees_attempts = user.has_perm("destinations.view_deliveryattempt")
-    problems = _problems(destinations, sees_attempts, now)
+    since = now - PROBLEM_AGE
     return {
-        "liveness": worker_status.look(now),
-        "steps": first_steps.steps(request),
-        "verdict": _verdict(rows),
-        "is_well": all(row.status.is_well for row in rows),
-        "rows": rows[:MOST_SHOWN],
-        "left_out": max(0, len(rows) - MOST_SHOWN),
-        "problems": sorted(problems, key=lambda one: one.at, reverse=True)[:MOST_PROBLEMS],
-        "sees_syncs": user.has_perm("destinations.view_profilesync"),
+        **_needs(found),
+        "title": _title(found, liveness.ok, bool(steps)),
+        "lead": _lead(counted.values(), period),
+        "verdict": status_words.verdict([card.status.is_well for card in cards]),
+        "liveness": liveness,
+        "steps": steps,
+        "spans": [(name, label, name == period.name) for name, label in charts.titles().items()],
+        "cards": cards[:MOST_SHOWN],
+        "left_out": max(0, len(cards) - MOST_SHOWN),
+        "problems": needs.latest(destinations, since, MOST_PROBLEMS, request) if sees_attempts else [],
+        "may_add": user.has_perm("destinations.add_destination"),
         "since": at(now),
+    }
+
+
+def _needs(found: list[Need]) -> dict[str, Any]:
+    """What weighs most first."""
+    order = ("stopped", "needs", "working", "off")
+    ranked = sorted(found, key=lambda one: order.index(one.badge))
+    return {"needs": ranked[:MOST_NEEDS], "more_needs": max(0, len(ranked) - MOST_NEEDS)}
+
+
+def _title(found: list[Need], is_alive: bool, is_beginning: bool) -> str:
+    if is_beginning:
+        return _("Home")
+    if not is_alive:
+        return _("Nothing is sent at present")
+    if not found:
+        return _("Everything is running")
+    return ngettext("%(count)s thing needs you", "%(count)s things need you", len(found)) % {
+        "count": grouped(len(found))
+    }
+
+
+def _lead(figures: Iterable[Figures], period: Period) -> str:
+    """What was sent to all destinations together over the span, and how soon."""
+    whole = Figures()
+    for one in figures:
+        whole.counts.update(one.counts)
+    spans = {"hour": _("in the last hour"), "day": _("in the last day"), "week": _("in the last week")}
+    when = spans[period.name]
+    if not whole.sent:
+        return _("Nothing was sent %(span)s.") % {"span": when}
+    text = ngettext(
+        "%(accepted)s of %(count)s push was accepted %(span)s, half %(half)s.",
+        "%(accepted)s of %(count)s pushes were accepted %(span)s, half %(half)s.",
+        whole.sent,
+    )
+    return text % {
+        "accepted": grouped(whole.counts["accepted"]),
+        "count": grouped(whole.sent),
+        "span": when,
+        "half": charts.half_within(whole) or _("at once"),
     }
 
 
@@ -95,32 +150,43 @@ def _destinations() -> QuerySet[Any]:
     """Each with what waits for it and since when, and its last failure: one look into an index for each."""
     failed = failed_attempts().filter(destination=OuterRef("pk")).order_by("-at")
     rejected = ProfileSync.objects.filter(destination=OuterRef("pk"), state=State.REJECTED).order_by()
-    rows = Destination.objects.select_related("resource", "health").prefetch_related("resource__accounts")
+    rows = Destination.objects.select_related("resource__type", "health").prefetch_related(
+        "resource__accounts"
+    )
     counted = destination_status.with_waiting(rows)
     return counted.annotate(
         rejected=destination_status.CountUpTo(rejected.values("pk")[: MOST_WAITING + 1]),
-        failed_at=Subquery(failed.values("at")[:1]),
-        failed_reason=Subquery(failed.values("reason")[:1]),
+        failed_pk=Subquery(failed.values("pk")[:1]),
     ).defer("mapping", "prerequisites", "settings", "resource__production", "resource__test")
 
 
-def _rows(destinations: Iterable[Any], now: datetime) -> Iterator[Row]:
-    counted = {period: statistics.by_destination(period, now) for period in PERIODS.values()}
+def _cards(
+    destinations: Iterable[Any], counted: dict[int, Figures], period: Period, now: datetime, sees_syncs: bool
+) -> Iterator[Card]:
     for one in destinations:
-        mine = {period: counted[period].get(one.pk, Figures()) for period in counted}
-        yield Row(
-            one,
-            status(one, now, one.oldest_change),
-            str(destination_status.counted(one.waiting)),
-            _waiting(one, now),
-            str(destination_status.counted(one.rejected)),
-            charts.delay(mine[statistics.HOUR]),
-            [charts.chart(f"d{one.pk}", period, found, now) for period, found in mine.items()],
-            reverse("admin:destinations_destination_change", args=[one.pk]),
-            reverse("admin:destinations_destination_funnel", args=[one.pk]),
-            listing("profilesync", one, owed="yes"),
-            listing("profilesync", one, state__exact=State.REJECTED),
+        mine = counted.get(one.pk, Figures())
+        found = status(one, now, one.oldest_change)
+        yield Card(
+            destination=one,
+            icon=_icon(one.resource.type_id),
+            status=found,
+            badge=BADGES[Kind(found.kind)],
+            label=found.label[:1].upper() + found.label[1:],
+            accepted=grouped(mine.counts["accepted"]),
+            rejected=str(destination_status.counted(one.rejected)),
+            delay=charts.half_within(mine),
+            waiting=str(destination_status.counted(one.waiting)),
+            oldest=_waiting(one, now),
+            chart=charts.chart(f"d{one.pk}", period, mine, now),
+            url=reverse("admin:destinations_destination_change", args=[one.pk]),
+            funnel_url=reverse("admin:destinations_destination_funnel", args=[one.pk]),
+            waiting_url=listing("profilesync", one, owed="yes") if sees_syncs else "",
+            rejected_url=listing("profilesync", one, state__exact=State.REJECTED) if sees_syncs else "",
         )
+
+
+def _icon(slug: str) -> SafeString:
+    return mark_safe(introduction.icon_of(registry.find(slug)))  # noqa: S308 - plain shapes and nothing else
 
 
 def _waiting(destination: Any, now: datetime) -> str:
@@ -130,41 +196,4 @@ def _waiting(destination: Any, now: datetime) -> str:
         return ""
     if min(dues) > now:
         return _("the next is due at %(time)s") % {"time": times.told(min(dues), now)}
-    text = _("the oldest is due since %(time)s (%(duration)s)")
-    return text % {"time": at(min(dues)), "duration": times.duration(now - min(dues))}
-
-
-def _verdict(rows: list[Row]) -> str:
-    if not rows:
-        return _("There is no destination yet.")
-    unwell = sum(not row.status.is_well for row in rows)
-    if not unwell:
-        text = ngettext("The destination is well.", "All %(count)s destinations are well.", len(rows))
-        return text % {"count": len(rows)}
-    text = ngettext(
-        "%(unwell)s of %(count)s destinations is not sending as usual.",
-        "%(unwell)s of %(count)s destinations are not sending as usual.",
-        unwell,
-    )
-    return text % {"unwell": unwell, "count": len(rows)}
-
-
-def _problems(destinations: Iterable[Any], sees_attempts: bool, now: datetime) -> Iterator[Problem]:
-    for one in destinations:
-        kinds = {
-            Kind.STOPPED: _("is stopped"),
-            Kind.REFUSING: _("refuses what is sent"),
-            Kind.BROKEN: _("a person has to mend this"),
-            Kind.RESTING: _("rests"),
-        }
-        for found in destination_status.conditions(one, now):
-            if found.kind in kinds and found.since:
-                yield _problem(one, found.since, kinds[found.kind], found.reason)
-        if sees_attempts and one.failed_at and one.failed_at > now - PROBLEM_AGE:
-            reason = one.failed_reason or _("no reason was given")
-            yield _problem(one, one.failed_at, _("last failed attempt"), reason)
-
-
-def _problem(destination: Destination, moment: datetime, kind: str, text: str) -> Problem:
-    url = reverse("admin:destinations_destination_change", args=[destination.pk])
-    return Problem(moment, times.shown(moment), destination.name, url, kind, translated(text))
+    return status_words.oldest(min(dues), now)

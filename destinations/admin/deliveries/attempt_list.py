@@ -14,6 +14,8 @@ from django.utils.functional import cached_property
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
+from destinations.admin.base.links import may_see_names
+from destinations.admin.deliveries.resend import BY_NAME
 from destinations.insight import attempt_search, reasons
 from destinations.insight.attempt_search import ACCEPTED, AttemptFilters
 from tracsync.common.bounded_lists import LeanChangeList
@@ -37,7 +39,7 @@ class AttemptList(LeanChangeList):
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> Any:
         rows = super().get_queryset(request, exclude_parameters)
-        self.filters = AttemptFilters(request.GET)
+        self.filters = AttemptFilters({**request.GET.dict(), "by_name": may_see_names(request)})
         self.end: datetime | None = None
         if not self.filters.is_valid():
             return rows.none()
@@ -63,7 +65,7 @@ class AttemptList(LeanChangeList):
     @property
     def active(self) -> list[dict[str, str]]:
         """Each filter in words, with the address of the list without it."""
-        given = [name for name in self.filters.fields if self.filters.data.get(name)]
+        given = [name for name in self.filters.fields if name != BY_NAME and self.filters.data.get(name)]
         return [
             {
                 "label": str(self.filters.fields[name].label or _("Selected attempts")),

@@ -13,18 +13,27 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from destinations.admin.base.links import Link, link, pair_url, profile_link, this_pair
+from destinations.admin.base.links import Link, link, may_see_names, pair_url, profile_link, this_pair
 from destinations.admin.base.object_actions import ActingAdmin, ReadOnly
 from destinations.admin.deliveries import resend
 from destinations.admin.deliveries.attempt_list import AttemptList
-from destinations.admin.deliveries.masking import masked
 from destinations.insight.explain import HEAVY
+from destinations.insight.payloads.masking import masked
 from destinations.models import DeliveryAttempt
+from profiles import personal
 from tracsync.common.bounded_lists import BoundedAdmin
 from tracsync.common.numbers import grouped
+from tracsync.common.parts import badge
 from tracsync.common.times import shown
 from tracsync.common.translation import translated
 
+Outcome = DeliveryAttempt.Outcome
+BADGES = {
+    Outcome.ACCEPTED: "fine",
+    Outcome.RETRY: "working",
+    Outcome.REJECTED: "needs",
+    Outcome.UNKNOWN: "stopped",
+}
 MOST_TRIES = 50  # of one push that are shown
 WIRE = "request", "response"
 
@@ -38,10 +47,7 @@ class DeliveryAttemptAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
     actions = (again.retry, again.replay)
     change_list_template = "admin/tracsync/deliveries/attempt_list.html"
     panel_template = "admin/tracsync/deliveries/attempt_panel.html"
-    list_display = (
-        *("began", "of_profile", "at_destination", "operation", "outcome"),
-        *("code", "field", "status_code", "said", "duration", "version"),
-    )
+    list_display = ("began", "of_profile", "at_destination", "came_of_it", "told")
     ordering = ("-at",)
     fieldsets = (
         (
@@ -80,15 +86,31 @@ class DeliveryAttemptAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
         return resend.may_send(request)
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        rows = super().get_queryset(request).select_related("destination__resource")
-        return rows.defer("destination__prerequisites", *HEAVY)
+        rows = super().get_queryset(request).select_related("destination__resource", "profile")
+        return rows.defer("destination__prerequisites", "profile__document", *HEAVY)
 
     def for_list(self, rows: Any) -> Any:
         return rows.defer(*WIRE)
 
+    def export_display(self, request: HttpRequest) -> tuple[str, ...]:
+        named = ("profile__name", "profile__email") if may_see_names(request) else ()
+        about = ("destination", "operation", "outcome", "code", "field", "status_code", "said", "duration_ms")
+        return ("at", "profile_id", *named, *about, "version")
+
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        may_see_profiles = request.user.has_perm("profiles.view_profile")
-        return [*self.fieldsets, self.wire if may_see_profiles else self.masked_wire]
+        may_see_profiles = personal.may_view(request.user)
+        (title, about), *rest = self.fieldsets
+        about = {"fields": self._named(request, about["fields"])}
+        return [(title, about), *rest, self.wire if may_see_profiles else self.masked_wire]
+
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        return self._named(request, self.list_display)
+
+    @staticmethod
+    def _named(request: HttpRequest, fields: Iterable[Any]) -> tuple[str, ...]:
+        """With the profile by its name, for those who may know it."""
+        by_name = {"of_profile": "of_named_profile"} if may_see_names(request) else {}
+        return tuple(by_name.get(field, field) for field in fields)
 
     @admin.display(description=gettext_lazy("at"))
     def began(self, attempt: DeliveryAttempt) -> str:
@@ -98,6 +120,10 @@ class DeliveryAttemptAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
     def of_profile(self, attempt: DeliveryAttempt) -> str:
         return profile_link(attempt.profile_id)
 
+    @admin.display(description=gettext_lazy("profile"))
+    def of_named_profile(self, attempt: DeliveryAttempt) -> str:
+        return profile_link(attempt.profile_id, attempt.profile.name)
+
     @admin.display(description=gettext_lazy("destination"))
     def at_destination(self, attempt: DeliveryAttempt) -> str:
         return link(attempt.destination)
@@ -105,6 +131,20 @@ class DeliveryAttemptAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
     @admin.display(description=gettext_lazy("reason"))
     def said(self, attempt: DeliveryAttempt) -> str:
         return translated(attempt.reason) or "-"
+
+    @admin.display(description=gettext_lazy("outcome"))
+    def came_of_it(self, attempt: DeliveryAttempt) -> str:
+        return badge(BADGES[Outcome(attempt.outcome)], attempt.get_outcome_display())
+
+    @admin.display(description=gettext_lazy("reason"))
+    def told(self, attempt: DeliveryAttempt) -> str:
+        """In a line below: its kind, what was asked for, the status and how long it took."""
+        kind = ": ".join(filter(None, (attempt.code, attempt.field)))
+        status = _("status %(code)s") % {"code": attempt.status_code} if attempt.status_code else ""
+        operation = attempt.get_operation_display()
+        parts = filter(None, (kind, operation, status, self.duration(attempt)))
+        html = '{}<br><small class="t-quiet">{}</small>'
+        return format_html(html, translated(attempt.reason) or "-", ", ".join(parts))
 
     @admin.display(description=gettext_lazy("took"))
     def duration(self, attempt: DeliveryAttempt) -> str:
@@ -137,7 +177,7 @@ class DeliveryAttemptAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
         return {"tries": list(_tries(obj))}
 
     def links(self, request: HttpRequest, obj: DeliveryAttempt) -> Iterable[Link]:
-        if request.user.has_perm("profiles.view_profile"):
+        if personal.may_view(request.user):
             yield Link(_("Why?"), pair_url(obj.profile_id, obj.destination_id))
         yield Link(_("Profile sync"), this_pair("profilesync", obj.profile_id, obj.destination_id))
         if self.has_act_permission(request):

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
-from django.http import HttpRequest
-from django.urls import URLPattern
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
 
-from destinations.admin.base.links import link, pair_url, this_pair
+from destinations.admin.base.links import Link, called, link, pair_url, this_pair
 from destinations.admin.base.object_actions import ActingAdmin
 from destinations.admin.base.preview_display import in_a_word, judged, whole_destination
 from destinations.admin.deliveries import resend, why
@@ -21,9 +28,11 @@ from destinations.insight import explain
 from destinations.insight.explain import Prospect
 from destinations.insight.payloads.diff import Comparison, accepted_request
 from destinations.models import Destination, ProfileSync
+from profiles import changes, samples
 from profiles.admin import ProfileAdmin
 from profiles.models import Profile
-from tracsync.common import times
+from tracsync.common import times, trail
+from tracsync.common.trail import Action
 
 MOST_COMPARED = 20  # destinations on one page; beyond them “Why?” compares
 
@@ -113,10 +122,25 @@ class ProfileAtDestinationsAdmin(ActingAdmin, ProfileAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         own = self.route("<path:object_id>/why/<int:destination_id>/", why.why_page, "why")
-        return [own, *super().get_urls()]
+        return [self.route("samples/", add_samples, "samples"), own, *super().get_urls()]
+
+    def title_of(self, obj: Profile) -> str:
+        return called(obj)
 
     def has_act_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return resend.may_send(request) and not (obj and obj.is_deleted)
+
+    def live(self, obj: Profile) -> int:
+        return 5
+
+    def links(self, request: HttpRequest, obj: Profile) -> Iterable[Link]:
+        query = urlencode({"profile": obj.pk})
+        if request.user.has_perm("tracsync.export_person"):
+            yield Link(
+                _("Download all that is known"), f"{reverse('admin:tracsync_erasure_download')}?{query}"
+            )
+        if request.user.has_perm("tracsync.erase_person"):
+            yield Link(_("Erase everywhere"), f"{reverse('admin:tracsync_erasure_add')}?{query}")
 
     def panel(self, request: HttpRequest, obj: Profile) -> dict[str, Any]:
         found = rows(obj) if why.may_look(request) else []
@@ -128,6 +152,24 @@ class ProfileAtDestinationsAdmin(ActingAdmin, ProfileAdmin):
             "may_sync": self.has_act_permission(request, obj),
             "sync_url": self.url("sync_now", obj),
         }
+
+
+@require_POST
+def add_samples(request: HttpRequest, model_admin: ActingAdmin) -> HttpResponse:
+    """Invented people to look around with; one whose id is taken stays as it is."""
+    if not request.user.has_perms(("profiles.add_profile", "profiles.change_profile")):
+        raise PermissionDenied
+    documents = {document["id"]: document for document in samples.profiles()}
+    known = set(Profile.with_deleted.filter(pk__in=documents).values_list("pk", flat=True))
+    new = [changes.Change(id, "put", one) for id, one in documents.items() if id not in known]
+    with transaction.atomic():
+        changes.write(new)
+        trail.note(Action.CREATED, of="profiles.profile", changes={"samples": [None, len(new)]})
+    text = ngettext("%(count)s sample profile was added.", "%(count)s sample profiles were added.", len(new))
+    url = f"{reverse('admin:profiles_profile_changelist')}?q=demo-"
+    said = format_html('{} <a href="{}">{}</a>', text % {"count": len(new)}, url, _("Look at them"))
+    model_admin.say(request, said)
+    return redirect("admin:index")
 
 
 def rows(profile: Profile) -> list[Row]:
@@ -148,6 +190,8 @@ def rows(profile: Profile) -> list[Row]:
 
 def compare(rows: list[Row], profile: Profile) -> list[Row]:
     """The same rows, with what those that have accepted something know and what is different now."""
+    if profile.is_masked:
+        return rows
     accepted = [row.sync for row in rows if row.sync and row.sync.synced_at][:MOST_COMPARED]
     found = {sync.destination_id: _compared(sync, profile) for sync in accepted}
     return [replace(row, compared=found.get(row.destination.pk)) for row in rows]

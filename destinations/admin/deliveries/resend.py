@@ -17,17 +17,19 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from destinations.admin.base.links import link
+from destinations.admin.base.links import link, may_see_names
 from destinations.admin.base.object_actions import ActingAdmin
 from destinations.admin.deliveries import resend_preview
 from destinations.models import Replay
 from destinations.operations import replay as replays
 from destinations.operations import selection
 from destinations.operations.selection import Choice, InvalidChoice
+from profiles import personal
 from tracsync.common.numbers import grouped
 
 PAGING = ("p", "o", "e", "all")
 Parameters = dict[str, str]
+BY_NAME = "by_name"  # of a choice: its search means names and e-mail addresses, too
 
 
 class Resend:
@@ -56,13 +58,17 @@ class Resend:
         """All that match the filters, or those that were ticked."""
         if request.POST.get("select_across") != "1":
             return {"ids": ",".join(request.POST.getlist(ACTION_CHECKBOX_NAME))}
-        return self.bounded({name: request.GET.get(name, "") for name in request.GET if name not in PAGING})
+        chosen = {name: request.GET.get(name, "") for name in request.GET if name not in PAGING}
+        by_name = {BY_NAME: "yes"} if chosen.get("q") and may_see_names(request) else {}
+        return self.bounded({**chosen, **by_name})
 
     def page(self, request: HttpRequest, model_admin: ActingAdmin, how: str) -> HttpResponse:
         if not (may_send(request) and model_admin.has_view_or_change_permission(request)):
             raise PermissionDenied
         if how not in Replay.Kind.values:
             raise Http404
+        if BY_NAME in request.GET and not may_see_names(request):
+            raise PermissionDenied
         try:
             choice = selection.read({**request.GET.dict(), "of": self.of})
         except InvalidChoice as error:
@@ -111,7 +117,7 @@ def tell(
 
 
 def _question(request: HttpRequest, model_admin: ActingAdmin, choice: Choice, how: str) -> HttpResponse:
-    may_see = request.user.has_perms(["profiles.view_profile", "destinations.view_destination"])
+    may_see = personal.may_view(request.user) and request.user.has_perm("destinations.view_destination")
     sampled = resend_preview.sample(choice) if may_see else []
     title = _("Retry: what would happen") if how == "retry" else _("Replay: what would happen")
     other = "replay" if how == "retry" else "retry"
@@ -130,6 +136,6 @@ def _question(request: HttpRequest, model_admin: ActingAdmin, choice: Choice, ho
 
 
 def _list_url(model_admin: ActingAdmin, choice: Choice) -> str:
-    filters = {name: value for name, value in choice.parameters.items() if name != "ids"}
+    filters = {name: value for name, value in choice.parameters.items() if name not in ("ids", BY_NAME)}
     url = reverse(f"admin:{model_admin.url_name('changelist')}")
     return f"{url}?{urlencode(filters)}"

@@ -10,6 +10,7 @@ from datetime import timedelta
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from destinations.admin.base.links import called
 from destinations.insight import explain, pace, preview
 from destinations.insight.pace import Pace
 from destinations.insight.payloads import diff
@@ -59,6 +60,7 @@ class Sampled:
 
     attempt: DeliveryAttempt | None
     profile_id: str
+    called: str
     destination: Destination
     kind: str
     sentence: str
@@ -129,7 +131,7 @@ def _last_attempt(sync: ProfileSync) -> DeliveryAttempt | None:
 
 
 def _sampled(profile: Profile, destination: Destination, attempt: DeliveryAttempt | None) -> Sampled:
-    about = (attempt, profile.pk, destination)
+    about = (attempt, profile.pk, called(profile), destination)
     try:
         shown = preview.preview(destination, profile.document)
     except UndecryptableValue as error:

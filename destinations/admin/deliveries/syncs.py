@@ -8,11 +8,12 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import URLPattern
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from destinations.admin.base.filters import DestinationFilter, search_profiles
-from destinations.admin.base.links import Link, link, pair_url, profile_link, this_pair
+from destinations.admin.base.links import Link, called, link, may_see_names, pair_url, profile_link, this_pair
 from destinations.admin.base.object_actions import (
     Act,
     ActingAdmin,
@@ -25,11 +26,26 @@ from destinations.admin.deliveries import resend
 from destinations.insight import explain
 from destinations.models import ProfileSync
 from destinations.operations import actions as operations
+from profiles import personal
 from tracsync.common import times
-from tracsync.common.bounded_lists import BoundedAdmin, NullFilter
+from tracsync.common.bounded_lists import BetweenDates, BoundedAdmin, NullFilter
+from tracsync.common.parts import badge
 from tracsync.common.translation import translated
 
-SEARCH_HELP = gettext_lazy("The beginning of a profile's ID, or =ID for exactly that one.")
+SEARCH_HELP = gettext_lazy(
+    "The beginning of a name, an e-mail address or an ID, or =ID for exactly that one."
+)
+
+
+BADGES = {
+    ProfileSync.State.PENDING: "working",
+    ProfileSync.State.CLAIMED: "working",
+    ProfileSync.State.SYNCED: "fine",
+    ProfileSync.State.SKIPPED: "off",
+    ProfileSync.State.RETRYING: "working",
+    ProfileSync.State.REJECTED: "needs",
+    ProfileSync.State.REMOVED: "off",
+}
 
 
 class WaitingFilter(NullFilter):
@@ -43,29 +59,25 @@ class WaitingFilter(NullFilter):
 
 
 def sync_now(request: HttpRequest, model_admin: ActingAdmin, sync: ProfileSync) -> None:
-    count = operations.sync_rows_now(ProfileSync.objects.filter(pk=sync.pk))
+    count = operations.send_one(sync)
     resend.tell(request, model_admin, count, "retry")
 
 
 def replay(request: HttpRequest, model_admin: ActingAdmin, sync: ProfileSync) -> None:
-    count = operations.replay(ProfileSync.objects.filter(pk=sync.pk))
+    count = operations.send_one(sync, again=True)
     resend.tell(request, model_admin, count, "replay")
 
 
-def before_replay(
-    _request: HttpRequest, _model_admin: ActingAdmin, chosen: Sequence[ProfileSync]
-) -> Question:
+def before_replay(request: HttpRequest, _model_admin: ActingAdmin, chosen: Sequence[ProfileSync]) -> Question:
     [sync] = chosen
-    return before_sending(sync.profile_id, str(sync.destination))
+    profile = called(sync.profile, by_name=may_see_names(request))
+    return before_sending(profile, str(sync.destination))
 
 
 @admin.register(ProfileSync)
 class ProfileSyncAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
-    list_display = (
-        *("id_of_profile", "at_destination", "state"),
-        *("explanation", "due", "attempts", "synced_version"),
-    )
-    list_filter = (DestinationFilter, "state", WaitingFilter)
+    list_display = (*("id_of_profile", "at_destination", "stands", "explanation", "due"),)
+    list_filter = (DestinationFilter, "state", WaitingFilter, ("state_since", BetweenDates))
     search_fields = ("profile_id",)
     search_help_text = SEARCH_HELP
     again = resend.Resend("syncs")
@@ -115,8 +127,23 @@ class ProfileSyncAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
         is_waiting = request.GET.get(WaitingFilter.parameter_name) == "yes"
         return ("destination_id", "bulk", "due_at") if is_waiting else ("profile_id",)
 
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        first, *rest = self.list_display
+        return ("name_of_profile" if may_see_names(request) else first, *rest)
+
+    def export_display(self, request: HttpRequest) -> tuple[str, ...]:
+        named = ("profile__name", "profile__email") if may_see_names(request) else ()
+        about = ("destination", "state", "explanation", "due_at", "attempts", "synced_at", "synced_version")
+        return ("profile_id", *named, *about)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if not may_see_names(request):
+            return self.fieldsets
+        (title, about), *rest = self.fieldsets
+        return [(title, {"fields": ("of_named_profile", *about["fields"][1:])}), *rest]
+
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        return search_profiles(queryset, search_term), False
+        return search_profiles(queryset, search_term, by_name=may_see_names(request)), False
 
     @admin.display(description=gettext_lazy("destination"))
     def at_destination(self, sync: ProfileSync) -> str:
@@ -126,9 +153,23 @@ class ProfileSyncAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
     def id_of_profile(self, sync: ProfileSync) -> str:
         return sync.profile_id
 
+    @admin.display(description=gettext_lazy("profile"), ordering="profile_id")
+    def name_of_profile(self, sync: ProfileSync) -> str:
+        if not sync.profile.name:
+            return sync.profile_id
+        return format_html('{} <small class="tracsync-id">{}</small>', sync.profile.name, sync.profile_id)
+
     @admin.display(description=gettext_lazy("profile"))
     def of_profile(self, sync: ProfileSync) -> str:
         return profile_link(sync.profile_id)
+
+    @admin.display(description=gettext_lazy("profile"))
+    def of_named_profile(self, sync: ProfileSync) -> str:
+        return profile_link(sync.profile_id, sync.profile.name)
+
+    @admin.display(description=gettext_lazy("state"))
+    def stands(self, sync: ProfileSync) -> str:
+        return badge(BADGES[ProfileSync.State(sync.state)], sync.get_state_display())
 
     @admin.display(description=gettext_lazy("in words"))
     def explanation(self, sync: ProfileSync) -> str:
@@ -172,6 +213,6 @@ class ProfileSyncAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
         return f"{obj.profile_id} → {obj.destination}"
 
     def links(self, request: HttpRequest, obj: ProfileSync) -> Iterable[Link]:
-        if request.user.has_perm("profiles.view_profile"):
+        if personal.may_view(request.user):
             yield Link(_("Why?"), pair_url(obj.profile_id, obj.destination_id))
         yield Link(_("Attempts"), this_pair("deliveryattempt", obj.profile_id, obj.destination_id))

@@ -7,16 +7,16 @@ from itertools import takewhile
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from destinations.admin.base import destination_status
 from destinations.admin.base.filters import row_id
-from destinations.admin.base.links import pair_url, this_pair
+from destinations.admin.base.links import called, pair_url, this_pair
+from destinations.admin.base.live import STEADY, WORKING
 from destinations.admin.base.object_actions import Act, ActingAdmin, Button, Question, before_sending
 from destinations.admin.base.preview_display import (
     judged,
@@ -25,12 +25,13 @@ from destinations.admin.base.preview_display import (
     whole_destination,
 )
 from destinations.admin.deliveries import resend
-from destinations.insight import explain, timeline
+from destinations.insight import explain, status_words, timeline
 from destinations.insight.payloads import diff, held
 from destinations.insight.preview import Preview
 from destinations.insight.timeline import MOST_ATTEMPTS, Pair
 from destinations.models import DeliveryAttempt, Destination, Operation, ProfileSync
 from destinations.operations import actions
+from profiles import personal
 from profiles.models import Profile
 from tracsync.common import times
 
@@ -53,7 +54,8 @@ def why_page(
         raise Http404 from None
     pair = _pair(profile, destination)
     now: dict[str, Any] = {}
-    may_judge = request.user.has_perm("destinations.view_destination")
+    may_see = personal.may_see(request.user)
+    may_judge = may_see and request.user.has_perm("destinations.view_destination")
     if may_judge and not profile.is_deleted:
         shown, compared = judged(pair.destination, profile)
         now = {"preview": readable(shown, compared), "hint": _hint(pair, shown)}
@@ -63,18 +65,20 @@ def why_page(
     return model_admin.page(
         request,
         "deliveries/why.html",
-        _("Why? %(profile)s at %(destination)s") % {"profile": profile.pk, "destination": pair.destination},
+        _("Why? %(profile)s at %(destination)s")
+        % {"profile": called(profile), "destination": pair.destination},
         profile,
         pair=pair,
+        live=WORKING if pair.prospect or (pair.sync and pair.sync.due_at) else STEADY,
         verdict=timeline.verdict(pair),
         events=timeline.chronology(pair),
         buttons=_buttons(request, model_admin, pair),
         attempts_url=this_pair("deliveryattempt", profile.pk, destination_id),
         most=MOST_ATTEMPTS,
         since=_attempts_since(pair),
-        problem=destination_status.problem(pair.destination),
+        problem=status_words.problem(pair.destination),
         accepted_at=times.shown(pair.sync.synced_at if pair.sync else None, ""),
-        accepted=diff.accepted_request(pair.sync) if pair.sync else "",
+        accepted=diff.accepted_request(pair.sync) if pair.sync and may_see else "",
         may_judge=may_judge,
         may_read=may_read,
         **now,
@@ -95,14 +99,11 @@ def before_replay(
 ) -> Question | None:
     """Where nothing would be sent there is nothing to ask."""
     asked = _asked(request)
-    return before_sending(chosen[0].pk, ", ".join(map(str, asked))) if asked else None
+    return before_sending(called(chosen[0]), ", ".join(map(str, asked))) if asked else None
 
 
 def replay(request: HttpRequest, model_admin: ActingAdmin, profile: Profile) -> HttpResponse | None:
-    with transaction.atomic():
-        asked = _asked(request)
-        actions.sync_now(profile, asked)
-        count = actions.replay(ProfileSync.objects.filter(profile=profile, destination__in=asked))
+    count = actions.sync_now(profile, _asked(request), again=True)
     text = ngettext(
         "Replay: sent again to %(count)s destination, even if unchanged.",
         "Replay: sent again to %(count)s destinations, even if unchanged.",
@@ -124,9 +125,11 @@ def _asked(request: HttpRequest) -> list[Destination]:
 def _done(
     request: HttpRequest, model_admin: ActingAdmin, profile: Profile, text: str, count: int
 ) -> HttpResponse | None:
-    model_admin.say(request, text, warning=not count)
     wanted = row_id(request.POST.get("destination", ""))
     back_to_why = request.POST.get("back") == "why" and wanted
+    if wanted and not back_to_why:
+        text = format_html('{} <a href="{}">{}</a>', text, pair_url(profile.pk, wanted), _("Follow it"))
+    model_admin.say(request, text, warning=not count)
     return redirect(pair_url(profile.pk, wanted)) if back_to_why else None
 
 

@@ -11,9 +11,11 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from destinations.admin.base.links import link
 from destinations.admin.base.object_actions import Act, ActingAdmin, Question
 from destinations.admin.destinations.backfill_estimate import expected
 from destinations.configuration.history import Author
@@ -21,7 +23,7 @@ from destinations.models import Backfill, Destination
 from destinations.operations import actions as operations
 from destinations.operations import backfill
 from profiles.models import Profile
-from tracsync.common.messages import message, pack
+from tracsync.common.messages import message
 from tracsync.common.numbers import grouped
 from tracsync.common.translation import translated
 
@@ -65,15 +67,13 @@ def bring_up_to_date(
 
 def begin_backfill(request: HttpRequest, model_admin: ActingAdmin, destination: Destination) -> None:
     begun = backfill.request(destination, asked_by=request.user.get_username())
-    requested = message("Backfill of %(number)s profiles requested.", number=f"{begun.total:,}")
-    model_admin.log_change(request, destination, pack(requested))
     said = ngettext(
         "%(destination)s: a backfill of %(count)s profile was requested.",
         "%(destination)s: a backfill of %(count)s profiles was requested.",
         begun.total,
     ) % {"destination": destination, "count": grouped(begun.total)}
     waits = "" if destination.enabled else _("It begins when the destination is enabled.")
-    model_admin.say(request, f"{said} {waits}".strip())
+    model_admin.say(request, format_html("{} {} {}", said, link(begun, _("Follow it")), waits))
 
 
 def before_backfill(
@@ -111,7 +111,6 @@ def _each(
     names = []
     for destination in destinations:
         act(destination, by=Author.from_user(request.user))
-        model_admin.log_change(request, destination, done)
         names.append(destination.name)
     named = ", ".join(names) or _("none, all were already")
     said = {"done": translated(done).removesuffix("."), "names": named}

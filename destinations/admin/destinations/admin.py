@@ -7,8 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -16,19 +15,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from destinations import configuration
-from destinations.admin.base import destination_status
-from destinations.admin.base.confirm_before_save import AsksBeforeSaving, reopen, shown_revision
+from destinations.admin.base import versions
+from destinations.admin.base.confirm_before_save import reopen, shown_revision
 from destinations.admin.base.filters import ResourceFilter, row_id
 from destinations.admin.base.links import Link
 from destinations.admin.base.object_actions import Button
 from destinations.admin.base.tags import TagFilter
+from destinations.admin.base.versions import Versioned
 from destinations.admin.destinations import (
     answers,
-    editor,
     fields,
     funnel,
-    history,
     preview,
+    received,
     review,
     send_one,
     trials,
@@ -44,6 +43,8 @@ from destinations.admin.destinations.actions import (
     pause,
     resume,
 )
+from destinations.admin.destinations.audit import audit_page
+from destinations.admin.destinations.editing import editor, rows
 from destinations.admin.destinations.form import (
     DestinationForm,
     destination_form,
@@ -54,8 +55,8 @@ from destinations.admin.destinations.form import (
 from destinations.admin.jobs.base import unfinished_jobs
 from destinations.admin.resources import gallery
 from destinations.configuration import target_fields
-from destinations.configuration.history import Author
-from destinations.insight import explain
+from destinations.configuration.history import RESTORED, Author, Content
+from destinations.insight import explain, status_words
 from destinations.insight.destination_status import Kind, counted, find, with_waiting
 from destinations.models import Destination, Resource
 from destinations.sync.tokens import state as token_state
@@ -65,7 +66,7 @@ from tracsync.common.encryption import UndecryptableValue
 
 
 @admin.register(Destination)
-class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
+class DestinationAdmin(Versioned, LeanAdmin, ShortDeletion):
     change_form_template = "admin/tracsync/destinations/form.html"
     list_display = ("name", "resource", "enabled", "state", "waiting", "last_accepted", "problem")
     list_filter = (ResourceFilter, "enabled", TagFilter)
@@ -73,6 +74,10 @@ class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
     search_help_text = gettext_lazy("A part of the name, the description or the resource's name.")
     delete_note = gettext_lazy("Its history goes with it. What was sent to the external system stays there.")
     panel_template = "admin/tracsync/destinations/panel.html"
+    restore_note = gettext_lazy(
+        "Restoring fills the form from the older version and shows what that would do; nothing is saved"
+        " before you say so. The name, the tags, whether it is on, and the secrets that are stored now stay."
+    )
     actions = (pause, resume, enable, disable, bring_up_to_date)
     acts = {
         "pause": PAUSE,
@@ -82,11 +87,12 @@ class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
         "fetch_fields": fields.FETCH,
     }
     object_views = {
+        "audit": audit_page,
         "backfill": backfill_page,
         "preview": trials.preview_page,
         "funnel": funnel.funnel_page,
         "fields": fields.fields_page,
-        "restore": history.restore,
+        "restore": versions.restore,
     }
 
     def get_urls(self) -> list[URLPattern]:
@@ -97,21 +103,35 @@ class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
             "test": send_one.test,
             "production": send_one.production,
             "sent": send_one.sent,
+            "receive": send_one.to_receiver,
             "answer": answers.try_answer,
             "last_answer": answers.last_answer,
         }
         return [
+            self.route("receiver/", received.page, "receiver"),
             self.route("editor/check/", editor.check_text, "editor_check"),
             self.route("editor/paths/", editor.seen_paths, "editor_paths"),
+            self.route("editor/rows/", rows.as_rows, "editor_rows"),
+            self.route("editor/counts/", rows.counts, "editor_counts"),
             *(self.route(f"live/{name}/", view, f"live_{name}") for name, view in live.items()),
             *super().get_urls(),
         ]
 
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        destination = self.found(request, object_id)
-        if not self.has_view_or_change_permission(request, destination):
-            raise PermissionDenied
-        return history.history_page(request, self, destination)
+    def version_parts(self, old: Content, new: Content) -> Any:
+        return review.differing_parts(old, new)
+
+    def restored(self, request: HttpRequest, row: Destination, version: Any) -> QueryDict:
+        """Secrets, its name and whether it is on stay."""
+        older, content = self.stored_row(row.pk), version.content
+        for name in RESTORED:
+            setattr(older, name, content.get(name, getattr(older, name)))
+        if Resource.objects.filter(pk=content["resource"]).exists():
+            older.resource_id = content["resource"]
+        older.settings, older.settings_version = content["settings"], content.get("settings_version", 1)
+        return versions.as_typed(self.get_form(request, row, change=True)(instance=older))
+
+    def review_restored(self, request: HttpRequest, row: Any, draft: Any, typed: Any) -> HttpResponse:
+        return review.review_page(request, self, row, draft, typed)
 
     def has_act_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Who may change a destination may also operate it."""
@@ -131,7 +151,7 @@ class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, destination: Any) -> str:
-        return destination_status.state(destination, destination.oldest_change)
+        return status_words.state(destination, destination.oldest_change)
 
     @admin.display(description=gettext_lazy("waiting"))
     def waiting(self, destination: Any) -> str:
@@ -146,7 +166,7 @@ class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
 
     @admin.display(description=gettext_lazy("problem"))
     def problem(self, destination: Destination) -> str:
-        return (destination_status.problem(destination) or _("none")).splitlines()[0]
+        return (status_words.problem(destination) or _("none")).splitlines()[0]
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
         """First the resource, then the settings that it needs."""
@@ -238,6 +258,7 @@ class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
     def links(self, request: HttpRequest, obj: Destination) -> Iterable[Link]:
         if self.has_act_permission(request, obj):
             yield Link(_("Backfill…"), self.url("backfill", obj))
+            yield Link(_("Audit…"), self.url("audit", obj))
         yield Link(_("Funnel"), self.url("funnel", obj))
         if target_fields.offers(obj):
             yield Link(_("Fields"), self.url("fields", obj))
@@ -248,14 +269,16 @@ class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
     def panel(self, request: HttpRequest, obj: Destination) -> dict[str, Any]:
         health = getattr(obj, "health", None)
         row = with_waiting(Destination.objects.filter(pk=obj.pk).only("pk")).get()
+        state = status_words.state(obj, row.oldest_change)
         return {
-            "state": destination_status.state(obj, row.oldest_change),
-            "problem": destination_status.problem(obj),
+            "state": state,
+            "problem": status_words.problem(obj),
             "problem_at": times.shown(health.problem_at, "") if health else "",
             "authorise_url": self._authorise_url(request, obj),
             "failures": health.failures if health else 0,
             "last_accepted": self.last_accepted(obj),
             "waiting": self.waiting(row),
+            "announced": f"{obj.name}: {state}",
             "limits": explain.in_force(obj, timezone.now()),
             "jobs": unfinished_jobs(request, obj),
             "preview_url": self.url("preview", obj),
@@ -263,9 +286,12 @@ class DestinationAdmin(AsksBeforeSaving, LeanAdmin, ShortDeletion):
             **funnel.lately(obj),
         }
 
+    def live(self, obj: Destination) -> int:
+        return 5
+
     def _authorise_url(self, request: HttpRequest, destination: Destination) -> str:
         """The resource's page, where somebody has to authorise it and this person may."""
-        known = token_state.of(destination.resource, destination.use_test_credentials)
+        known = token_state.read(destination.resource, destination.use_test_credentials)
         may = request.user.has_perm("destinations.change_resource")
         if not (known.asks and known.needs_person and may):
             return ""

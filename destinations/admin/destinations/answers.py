@@ -17,6 +17,7 @@ from destinations.connectors import registry
 from destinations.connectors.base import ConnectorError
 from destinations.insight import answer_trial
 from destinations.models import DeliveryAttempt, Destination, Resource
+from profiles import personal
 from tracsync.common.translation import translated
 
 ANSWER, MANY = "tracsync_answer", "tracsync_many"  # beside the form's own fields
@@ -70,7 +71,7 @@ def context(
     request: HttpRequest, model_admin: ActingAdmin, obj: Destination | None, resource: Resource
 ) -> dict[str, Any]:
     """What the page needs to try answers; nothing where there are no rules, or who looks sees no profiles."""
-    may_see = request.user.has_perm("profiles.view_profile")
+    may_see = personal.may_view(request.user)
     if not (may_see and answer_trial.has_rules(registry.find(resource.type_id))):
         return {}
     query = urlencode({"destination": obj.pk} if obj else {"resource": resource.pk})

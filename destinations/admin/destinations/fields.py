@@ -92,15 +92,25 @@ def _shown_error(form: forms.ModelForm, name: str) -> str:
 def fetching(destination: Destination) -> SafeString:
     """How many are known, and the form's button that asks for them; nothing where they cannot be told."""
     if not target_fields.offers(destination):
-        return SafeString()
-    count = len(target_fields.known(destination))
-    html = '<br>{} <button class="button tracsync-small" name="{}" value="1" formnovalidate>{}</button>'
+        return SafeString("")
+    row = target_fields.stored(destination)
+    count = len(row.fields) if row else 0
+    html = '<br>{}{} <button class="button tracsync-small" name="{}" value="1" formnovalidate>{}</button>'
     known = ngettext(
         "%(count)s field of the other system is known.",
         "%(count)s fields of the other system are known.",
         count,
     )
-    return format_html(html, known % {"count": count}, FETCH_HERE, _("Fetch them now"))
+    return format_html(html, known % {"count": count}, _age(row), FETCH_HERE, _("Fetch them now"))
+
+
+def _age(row: KnownFields | None) -> str:
+    """How long ago they were fetched, in words that follow how many there are."""
+    if row is None or row.fetched_at is None:
+        return ""
+    is_recent = target_fields.is_recent(row)
+    said = _(" Fetched: %(when)s.") if is_recent else _(" Fetched: %(when)s, too long ago to be relied on.")
+    return said % {"when": times.relative(row.fetched_at)}
 
 
 def _shown(field: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,8 @@ from destinations.admin.destinations import fields
 from destinations.admin.resources import schema_form
 from destinations.configuration import kept_secrets, validation
 from destinations.connectors import registry, schemas
-from destinations.connectors.base import ConfigurationError, Connector, Preset, presets
+from destinations.connectors.base import ConfigurationError, Connector, Preset
+from destinations.connectors.capabilities import presets
 from destinations.models import TODAYS, Destination, Resource
 from profiles.forms import JSONText, JSONTextField
 from tracsync.common.translation import translated
@@ -82,7 +83,7 @@ class DestinationForm(forms.ModelForm):
     class Meta:
         model = Destination
         fields = (
-            *("name", "description", "resource", "use_test_credentials", "prerequisites", "mapping"),
+            *("name", "slug", "description", "resource", "use_test_credentials", "prerequisites", "mapping"),
             *(
                 "on_leave",
                 "on_delete",
@@ -203,8 +204,9 @@ def fieldsets(form: type[DestinationForm], stored: Destination | None) -> list[F
     """From top to bottom: what it is, where to, whom, what, how, when."""
     whom, how = _("The prerequisites: who is sent, and who is not."), _("How to write it")
     what = _("The mapping: what is made of a profile.")
+    named = _("Its name, for people; its slug, for programs.")
     sets: list[Fieldset] = [
-        _fieldset(_("What it is"), _("Its name, for people."), "name", "description", "enabled", "tags"),
+        _fieldset(_("What it is"), named, "name", "slug", "description", "enabled", "tags"),
         _fieldset(_("Where to"), _("The system that it sends to."), "resource", "use_test_credentials"),
         _fieldset(_("Whom"), with_help(whom, "notation#asking-conditions", how), "prerequisites"),
         _fieldset(_("What"), with_help(what, "notation#making-new-data-templates", how), "mapping"),

@@ -17,14 +17,16 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from destinations.admin.base.filters import profile_named, row_id
+from destinations.admin.base.links import called
 from destinations.admin.base.object_actions import ActingAdmin
 from destinations.admin.base.preview_display import judged, readable
 from destinations.insight import preview, sample
 from destinations.insight.payloads import diff
 from destinations.models import Destination, Resource
 from destinations.notation import NotationError
+from profiles import personal
 from profiles.models import Profile
-from tracsync.common.bounded_lists import id_matches
+from profiles.search import finding
 from tracsync.common.encryption import UndecryptableValue, get_readable
 from tracsync.common.translation import translated
 
@@ -57,11 +59,12 @@ def live_preview(request: HttpRequest, model_admin: ActingAdmin) -> HttpResponse
 
 @require_GET
 def live_profiles(request: HttpRequest, model_admin: ActingAdmin) -> HttpResponse:
-    """Some ids that begin as what was typed."""
+    """Some profiles whose names, e-mail addresses or ids begin as what was typed."""
     need_reader(request, model_admin)
-    term = request.GET.get("q", "").replace("\0", "").strip()[:255]
-    rows = Profile.objects.filter(id_matches(term)) if term else Profile.objects.all()
-    return JsonResponse({"ids": list(rows.order_by("pk").values_list("pk", flat=True)[:MOST_FOUND])})
+    term = request.GET.get("q", "").replace("\0", "").strip()
+    some = Profile.objects.order_by("pk").only("id", "name")[:MOST_FOUND]
+    found = finding.find(term, MOST_FOUND).profiles if term else some
+    return JsonResponse({"ids": [one.pk for one in found], "names": [called(one) for one in found]})
 
 
 def draft_of(request: HttpRequest, model_admin: ActingAdmin) -> Draft:
@@ -83,7 +86,7 @@ def draft_of(request: HttpRequest, model_admin: ActingAdmin) -> Draft:
 def need_reader(request: HttpRequest, model_admin: ActingAdmin) -> None:
     """A preview shows a destination and a profile."""
     may_see = model_admin.has_view_or_change_permission(request) or model_admin.has_add_permission(request)
-    if not (may_see and request.user.has_perm("profiles.view_profile")):
+    if not (may_see and personal.may_view(request.user)):
         raise PermissionDenied
 
 
@@ -95,7 +98,7 @@ def context(
     request: HttpRequest, model_admin: ActingAdmin, obj: Destination | None, resource: Resource
 ) -> dict[str, Any]:
     """What the page needs to have the preview beside it; nothing for those who may not see profiles."""
-    if not request.user.has_perm("profiles.view_profile"):
+    if not personal.may_view(request.user):
         return {}
     query = urlencode({"destination": obj.pk} if obj else {"resource": resource.pk})
     return {

@@ -18,6 +18,7 @@ from destinations.insight import checking, path_suggestions, sample
 from destinations.insight.payloads import changes, diff
 from destinations.insight.payloads.diff import Line
 from destinations.models import Destination
+from profiles import personal
 
 BACKFILL = "_backfill"
 MOST_KEYS = 50
@@ -43,7 +44,7 @@ def review_page(
     draft: Destination,
     typed: Mapping[str, Sequence[object]],
 ) -> HttpResponse:
-    may_see_profiles = request.user.has_perm("profiles.view_profile")
+    may_see_profiles = personal.may_view(request.user)
     sentences, parts = differences(stored, draft)
     return model_admin.page(
         request,
@@ -65,7 +66,7 @@ def review_page(
 
 def warnings(request: HttpRequest, draft: Destination) -> list[str]:
     """What is probably not meant; compared with profiles only for who may see them."""
-    may_see_profiles = request.user.has_perm("profiles.view_profile")
+    may_see_profiles = personal.may_view(request.user)
     return warned(checking.warnings(draft, path_suggestions.sample() if may_see_profiles else None))
 
 

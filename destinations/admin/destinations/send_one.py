@@ -1,8 +1,10 @@
-"""“Send this one for real” beside a destination's form, and what came of it.
+"""“Send this one” beside a destination's form, and what came of it.
 
-With the test credentials the form as it stands is tried at once, and nothing is recorded. To production
-only the engine sends: a push past it could leave the destination with an older state after a newer one, and
-unrecorded. So it is asked to push this profile next, as a replay does, and the page follows what comes of it.
+To the receiver page of this installation, or with the test credentials, the form as it stands is tried at
+once, and nothing is recorded; so it is with the production credentials of a destination that is not saved
+yet. To production of one that is saved only the engine sends: a push past it could leave the destination
+with an older state after a newer one, and unrecorded. So it is asked to push this profile next, as a replay
+does, and the page follows what comes of it.
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ import uuid
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.http import urlencode
@@ -20,6 +21,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from destinations.admin.base.filters import profile_named, row_id
 from destinations.admin.base.object_actions import ActingAdmin
+from destinations.admin.base.preview_display import readable_request
 from destinations.admin.destinations.preview import PROFILE, Draft, draft_of, live_url, need_reader, piece
 from destinations.admin.destinations.preview import context as preview_context
 from destinations.connectors.base import ConnectorError
@@ -27,34 +29,61 @@ from destinations.insight import explain, preview
 from destinations.insight.preview import Trial
 from destinations.models import DeliveryAttempt, Destination, ProfileSync, Resource
 from destinations.notation import NotationError
-from destinations.operations import actions
+from destinations.operations import actions, receiver
 from destinations.scheduler import loop
 from profiles.documents import InvalidDocument
 from profiles.models import Profile
+from tracsync.common import trail
 from tracsync.common.encryption import UndecryptableValue
-from tracsync.common.messages import message, pack
+from tracsync.common.messages import message
+from tracsync.common.trail import Action
 from tracsync.common.translation import translated
 
+USE = "use"  # in the address of a test: "production" for those credentials
 NEEDED = ("mapping", "resource", "settings", "__all__")  # the fields that a test needs to be right
+FAILURES = (ConnectorError, NotationError, InvalidDocument, UndecryptableValue)
 
 
 @require_POST
 def test(request: HttpRequest, model_admin: ActingAdmin) -> HttpResponse:
-    """Send what the form makes of the profile with the test credentials, now."""
+    """Send what the form makes of the profile, now."""
+    draft = draft_of(request, model_admin)
+    use_test = request.GET.get(USE) != "production"
+    if not model_admin.may_save(request, draft.stored) or (draft.stored is not None and not use_test):
+        raise PermissionDenied
+    profile = _asked(request)
+    if refusal := _mistakes(draft):
+        return _refused(request, refusal)
+    try:
+        trial = _tried(draft.destination, profile, use_test)
+    except FAILURES as error:
+        return _refused(request, translated(str(error)))
+    trail.note(Action.TESTED, draft.stored or draft.destination)
+    return piece(request, "destinations/sent.html", trial=trial, profile=profile, use_test=use_test)
+
+
+@require_POST
+def to_receiver(request: HttpRequest, model_admin: ActingAdmin) -> HttpResponse:
+    """Let what the form makes of the profile arrive at the receiver page; nothing leaves the installation."""
     draft = draft_of(request, model_admin)
     if not model_admin.may_save(request, draft.stored):
         raise PermissionDenied
     profile = _asked(request)
-    if spoilt := [name for name in draft.mistakes if name.startswith(NEEDED)]:
-        text = _("The form has mistakes: mend them first (%(fields)s).") % {"fields": ", ".join(spoilt)}
-        return _refused(request, text)
+    if refusal := _mistakes(draft):
+        return _refused(request, refusal)
     try:
-        trial = _tried(draft.destination, profile)
-    except (ConnectorError, NotationError, InvalidDocument, UndecryptableValue) as error:
+        made = preview.as_it_would_leave(draft.destination, profile.document, f"test:{uuid.uuid4()}")
+    except FAILURES as error:
         return _refused(request, translated(str(error)))
-    if draft.stored is not None:
-        model_admin.log_change(request, draft.stored, message("Test sent."))
-    return piece(request, "destinations/sent.html", trial=trial, profile=profile)
+    name = draft.destination.name or _("a new destination")
+    receiver.keep(str(request.user.pk), {"profile": profile.pk, "destination": name, "request": made})
+    return piece(request, "destinations/sent.html", arrived=readable_request(made), profile=profile)
+
+
+def _mistakes(draft: Draft) -> str:
+    spoilt = [name for name in draft.mistakes if name.startswith(NEEDED)]
+    text = _("The form has mistakes: mend them first (%(fields)s).")
+    return text % {"fields": ", ".join(spoilt)} if spoilt else ""
 
 
 @require_POST
@@ -75,13 +104,8 @@ def push_next(
     request: HttpRequest, model_admin: ActingAdmin, destination: Destination, profile: Profile
 ) -> ProfileSync:
     """Ask the engine for it, even where nothing has changed."""
-    with transaction.atomic():
-        actions.sync_now(profile, [destination])
-        rows = ProfileSync.objects.filter(profile=profile, destination=destination)
-        actions.replay(rows)
-    sent = message("Sent profile %(name)s from the preview.", name=profile.pk)
-    model_admin.log_change(request, destination, pack(sent))
-    return rows.get()
+    actions.sync_now(profile, [destination], again=True)
+    return ProfileSync.objects.get(profile=profile, destination=destination)
 
 
 @require_GET
@@ -100,10 +124,16 @@ def context(
     shown = preview_context(request, model_admin, obj, resource)
     if not shown:
         return {}
-    urls = {name: f"{live_url(model_admin, name)}?{shown['query']}" for name in ("test", "production")}
+    urls = {
+        name: f"{live_url(model_admin, name)}?{shown['query']}" for name in ("test", "production", "receive")
+    }
+    may_save = model_admin.may_save(request, obj)
     return {
         **shown,
-        "test_url": urls["test"] if model_admin.may_save(request, obj) else "",
+        "test_url": urls["test"] if may_save else "",
+        "receive_url": urls["receive"] if may_save else "",
+        "unsaved_url": f"{urls['test']}&{USE}=production" if may_save and obj is None else "",
+        "resource": resource,
         "production_url": urls["production"] if obj and may_send(request, model_admin, obj) else "",
         "has_test": bool(resource.test),
     }
@@ -146,10 +176,11 @@ def _asked(request: HttpRequest) -> Profile:
     return profile
 
 
-def _tried(destination: Destination, profile: Profile) -> Trial:
+def _tried(destination: Destination, profile: Profile, use_test: bool) -> Trial:
     try:
-        return preview.send_test(destination, profile.document, f"test:{uuid.uuid4()}")
-    except (ConnectorError, NotationError, InvalidDocument, UndecryptableValue):
+        key = f"test:{uuid.uuid4()}"
+        return preview.send_test(destination, profile.document, key, use_test=use_test)
+    except FAILURES:
         raise
     except Exception as error:  # a connector's own mistake, whose text may hold anything
         failed = message("the connector failed with %(name)s", name=type(error).__name__)

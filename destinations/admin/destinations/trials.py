@@ -13,6 +13,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from destinations.admin.base.filters import profile_named
+from destinations.admin.base.links import pair_url
 from destinations.admin.base.object_actions import Act, ActingAdmin, Question, before_sending
 from destinations.admin.base.preview_display import readable
 from destinations.admin.destinations.send_one import may_send, not_running, push_next
@@ -21,10 +22,12 @@ from destinations.insight import preview
 from destinations.insight.payloads import diff
 from destinations.models import Destination
 from destinations.notation import NotationError
+from profiles import personal
 from profiles.documents import InvalidDocument
 from profiles.models import Profile
+from tracsync.common import trail
 from tracsync.common.encryption import UndecryptableValue
-from tracsync.common.messages import message
+from tracsync.common.trail import Action
 from tracsync.common.translation import translated
 
 
@@ -49,7 +52,7 @@ def test(request: HttpRequest, model_admin: ActingAdmin, destination: Destinatio
         trial = preview.send_test(destination, profile.document, f"test:{uuid.uuid4()}")
     except (ConnectorError, NotationError, InvalidDocument, UndecryptableValue) as error:
         return _page(request, model_admin, destination, asked, profile, trial_error=translated(str(error)))
-    model_admin.log_change(request, destination, message("Test sent."))
+    trail.note(Action.TESTED, destination)
     return _page(request, model_admin, destination, asked, profile, trial=trial)
 
 
@@ -64,10 +67,10 @@ def send(request: HttpRequest, model_admin: ActingAdmin, destination: Destinatio
     if obstacle := not_running(destination):
         model_admin.say(request, obstacle, warning=True)
         return redirect(back)
-    sync = push_next(request, model_admin, destination, profile)
-    text = _("Handed to the engine, which pushes it next. Reload the page to see what came of it.")
+    push_next(request, model_admin, destination, profile)
+    text = _("Handed to the engine, which pushes it next. What comes of it is shown here.")
     model_admin.say(request, text)
-    return redirect("admin:destinations_profilesync_change", sync.pk)
+    return redirect(pair_url(profile.pk, destination.pk))
 
 
 def before_send(request: HttpRequest, _model_admin: ActingAdmin, chosen: Sequence[Destination]) -> Question:
@@ -78,7 +81,7 @@ TEST, SEND = Act(test), Act(send, before_send)
 
 
 def _profile(request: HttpRequest, asked: QueryDict) -> tuple[Profile | None, str]:
-    if not request.user.has_perm("profiles.view_profile"):
+    if not personal.may_view(request.user):
         raise PermissionDenied
     id = asked.get("profile", "").strip()
     return profile_named(id), id

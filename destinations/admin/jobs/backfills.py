@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from destinations.admin.base.filters import DestinationFilter
 from destinations.admin.base.links import link
-from destinations.admin.jobs.base import FinishedFilter, JobAdmin
+from destinations.admin.jobs.base import ASKED_BETWEEN, FinishedFilter, JobAdmin
 from destinations.insight.explain import HEAVY
 from destinations.models import Backfill
 from destinations.operations import progress
@@ -22,7 +22,7 @@ from tracsync.common.times import at
 class AtDestination(JobAdmin):
     """Jobs that hand something over to a destination."""
 
-    list_filter = (DestinationFilter, FinishedFilter)
+    list_filter = (DestinationFilter, FinishedFilter, ASKED_BETWEEN)
     pause_help = gettext_lazy("Hand no more profiles over until it is resumed.")
     cancel_note = gettext_lazy("What was handed over already, a few thousand at most, is still sent.")
 

@@ -16,11 +16,12 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from destinations.admin.base.live import STEADY, WORKING
 from destinations.admin.base.object_actions import Act, ActingAdmin, Button, Question, ReadOnly
 from destinations.models import Destination
 from destinations.scheduler import loop
 from tracsync.common import jobs
-from tracsync.common.bounded_lists import BoundedAdmin, NullFilter
+from tracsync.common.bounded_lists import BetweenDates, BoundedAdmin, NullFilter
 from tracsync.common.jobs import Job, JobEnded
 from tracsync.common.messages import message
 from tracsync.common.numbers import grouped
@@ -55,7 +56,6 @@ class ShownJob:
     progress: jobs.Progress
     rate: str
     left: str
-    poll_url: str = ""
     moves: bool = True
     next_label: str = ""
     next_url: str = ""
@@ -68,6 +68,9 @@ class FinishedFilter(NullFilter):
     parameter_name = "finished"
     field = "finished_at"
     answers: Any = {"no": (gettext_lazy("On its way"), True), "yes": (gettext_lazy("Finished"), False)}
+
+
+ASKED_BETWEEN = ("created_at", BetweenDates)
 
 
 @admin.action(description=gettext_lazy("Pause until resumed"), permissions=["act"])
@@ -107,12 +110,6 @@ def before_cancel(_request: HttpRequest, model_admin: JobAdmin, chosen: Sequence
     )
 
 
-def progress_piece(request: HttpRequest, model_admin: JobAdmin, job: Any) -> TemplateResponse:
-    """A piece of a page, asked for again and again while the job runs."""
-    shown = {"job": model_admin.shown(request, job)}
-    return TemplateResponse(request, "admin/tracsync/jobs/progress.html", shown)
-
-
 def _one(
     request: HttpRequest, model_admin: JobAdmin, job: Any, *, act: Callable[[Any], None], done: Done
 ) -> None:
@@ -127,7 +124,6 @@ def _each(
         name = model_admin.name_of(job)
         try:
             act(job)
-            model_admin.log_change(request, job, done.recorded)
             names.append(name)
         except JobEnded as error:
             text = _("%(name)s: %(error)s.") % {"name": name[:1].upper() + name[1:], "error": error}
@@ -151,7 +147,7 @@ class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
         "resume": Act(partial(_one, act=Job.resume, done=RESUMED)),
         "cancel": Act(partial(_one, act=CANCEL, done=CANCELLED), before_cancel),
     }
-    object_views: Mapping[str, Callable[..., HttpResponse]] = {"progress": progress_piece}
+    is_live_as_a_whole = True
     pause_help: Any = gettext_lazy("Do nothing further until it is resumed.")
     about: Any = ""
     cancel_note: Any = ""
@@ -193,7 +189,6 @@ class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
             progress=progress,
             rate="" if progress.rate is None else self.rate_words(job, progress.rate),
             left="" if progress.left is None else duration(progress.left),
-            poll_url=self.url("progress", job) if "pause" in offered else "",
             moves=self.moves(job),
             next_label=next_label,
             next_url=next_url,
@@ -215,7 +210,14 @@ class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
 
     def panel(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         no_worker = obj.finished_at is None and not loop.is_alive()
-        return {"job": self.shown(request, obj), "no_worker": no_worker}
+        announced = f"{self.title_of(obj)}: {obj.state_words}"
+        return {"job": self.shown(request, obj), "no_worker": no_worker, "announced": announced}
+
+    def live(self, job: Any) -> int:
+        """One that waits is gone on with by a person, perhaps on another page."""
+        if job.finished_at is not None:
+            return 0
+        return WORKING if "pause" in self.offered(job) else STEADY
 
     def name_of(self, job: Any) -> str:
         return f"{self.opts.verbose_name} {job.pk}"
@@ -288,6 +290,8 @@ def work_view(request: HttpRequest) -> TemplateResponse:
     context = {
         **admin.site.each_context(request),
         "title": _("Work under way"),
+        "live": WORKING if shown else STEADY,
+        "announced": "" if shown else _("Nothing is under way."),
         "jobs": shown,
         "is_page": True,
         "no_worker": bool(shown) and not loop.is_alive(),

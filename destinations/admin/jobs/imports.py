@@ -8,27 +8,28 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
+from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from destinations.admin.base.object_actions import Act
-from destinations.admin.jobs import import_forms
-from destinations.admin.jobs.base import FinishedFilter, JobAdmin
-from destinations.admin.jobs.import_forms import KIND_LABELS, UploadForm
+from destinations.admin.jobs import import_columns
+from destinations.admin.jobs.base import ASKED_BETWEEN, FinishedFilter, JobAdmin
+from destinations.admin.jobs.import_forms import ReadingForm, UploadForm
 from destinations.insight.payloads import diff
-from profiles import documents
+from profiles import documents, personal
 from profiles.documents import InvalidDocument
-from profiles.imports import csv_reader, uploads
+from profiles.imports import csv_reader, encodings, refused, uploads
 from profiles.imports import job as import_jobs
 from profiles.imports.files import Place, UnusableFile
 from profiles.imports.models import ImportJob
 from profiles.imports.records import Record
 from profiles.models import Profile
 from tracsync.common import jobs
-from tracsync.common.messages import message
 from tracsync.common.translation import translated
 
 Phase = ImportJob.Phase
@@ -38,7 +39,9 @@ COUNTS = {
     "unchanged": gettext_lazy("unchanged"),
     "refused": gettext_lazy("refused"),
 }
-READ = ("profiles.view_profile", "profiles.change_profile")
+READ = ("profiles.view_profile", "profiles.change_profile", personal.PERMISSION)
+OPTIONS = ("format", "encoding", "delimiter", "sheet", "merge")
+NDJSON = "application/x-ndjson; charset=utf-8"
 LINE_SHOWN = 200  # characters
 
 
@@ -52,31 +55,60 @@ class Sample:
 
 
 def columns_page(request: HttpRequest, model_admin: JobAdmin, job: ImportJob) -> HttpResponse:
-    """Where the cells of each column go."""
+    """How the file is read, which column holds the id, and where the cells of the others go."""
     if not model_admin.has_act_permission(request, job):
         raise PermissionDenied
     if not _has_columns_to_choose(job):
         return redirect(model_admin.url("change", job))
-    choices, problem = [], ""
+    reading = ReadingForm(job.options, request.POST if "read" in request.POST else None)
+    table, problem = None, ""
     try:
-        choices = import_forms.column_choices(job)
-        if request.method == "POST" and import_forms.fill(choices, request.POST):
-            columns = list(import_forms.chosen(choices))
-            if not columns:
-                raise ValueError(_("Say of at least one column where its cells go."))
-            csv_reader.columns_of(columns)
-            import_jobs.check(job, columns)
+        if reading.is_bound and reading.is_valid():
+            as_it_is = {name: job.options[name] for name in ("encoding", "delimiter")}
+            import_jobs.read_anew(job, **{**as_it_is, **reading.cleaned_data})
+            return redirect(model_admin.url("columns", job))
+        table = import_columns.table(job, may_see_profiles=_may_read(request))
+        if request.method == "POST" and not reading.is_bound and table.fill(request.POST):
+            import_jobs.check(job, _checked(list(table.chosen())))
             return redirect(model_admin.url("change", job))
     except (UnusableFile, ValueError) as error:
         problem = translated(str(error))
-    context = {"choices": choices, "kinds": KIND_LABELS.items(), "problem": problem}
-    context["cancel_url"] = model_admin.url("cancel", job)
+    context = {"table": table, "reading": reading, "problem": problem, "other": import_columns.OTHER}
+    context |= {"cancel_url": model_admin.url("cancel", job), "sheets": job.options.get("sheets")}
     return model_admin.page(request, "jobs/import_columns.html", _("Choose columns"), job, **context)
+
+
+def _checked(columns: list[list[str]]) -> list[list[str]]:
+    """Raises ValueError for columns that cannot be imported."""
+    if not columns:
+        raise ValueError(_("Say of at least one column where its cells go."))
+    if all(path != "id" for _name, path, _kind in columns):
+        raise ValueError(_("Say which column holds the id."))
+    csv_reader.columns_of(columns)
+    return columns
+
+
+def refused_lines(request: HttpRequest, model_admin: JobAdmin, job: ImportJob) -> Any:
+    """The lines that were refused, as a file: mended, it can be imported."""
+    if not _may_read(request):
+        raise PermissionDenied
+    heading = job.options.get("heading", ())
+    lines = refused.as_file(
+        import_jobs.refused_lines(job), heading, job.options.get("delimiter", ","), translated
+    )
+    answer = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8" if heading else NDJSON)
+    stem = job.name.removesuffix(".gz").rpartition(".")[0] or job.name
+    name = f"{stem}-{_('refused')}.{'csv' if heading else 'ndjson'}"
+    answer["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
+    return answer
+
+
+def _may_read(request: HttpRequest) -> bool:
+    return any(map(request.user.has_perm, READ))
 
 
 def start(request: HttpRequest, model_admin: JobAdmin, job: ImportJob) -> None:
     if import_jobs.start(job):
-        model_admin.log_change(request, job, message("Import started."))
         model_admin.say(request, _("The import of %(name)s has begun.") % {"name": job.name})
     else:
         model_admin.say(request, _("There is nothing to import."), warning=True)
@@ -85,11 +117,11 @@ def start(request: HttpRequest, model_admin: JobAdmin, job: ImportJob) -> None:
 @admin.register(ImportJob)
 class ImportJobAdmin(JobAdmin):
     list_display = ("name", "state", "progress", "count", "rate", "left", "requested")
-    list_filter = (FinishedFilter,)
+    list_filter = (FinishedFilter, ASKED_BETWEEN)
     fields = ("name", "bytes", "read_as", "requested", "finished")
     panel_template = "admin/tracsync/jobs/import_panel.html"
     acts = {**JobAdmin.acts, "start": Act(start)}
-    object_views = {**JobAdmin.object_views, "columns": columns_page}
+    object_views = {"columns": columns_page, "refused": refused_lines}
     about = gettext_lazy(
         "Files of profiles. Each is first read without changing anything; then you import or discard it."
     )
@@ -107,7 +139,7 @@ class ImportJobAdmin(JobAdmin):
         return super().has_view_permission(request, obj) or self.has_act_permission(request, obj)
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).defer("errors", "samples")
+        return super().get_queryset(request).defer("errors", "mistakes", "samples")
 
     def progress_of(self, job: ImportJob) -> jobs.Progress:
         waits = {
@@ -149,14 +181,20 @@ class ImportJobAdmin(JobAdmin):
 
     def panel(self, request: HttpRequest, obj: ImportJob) -> dict[str, Any]:
         is_ready = obj.phase == Phase.READY and obj.finished_at is None
+        may_read = _may_read(request)
         may_act, counts = self.has_act_permission(request, obj), obj.checked or {}
         return {
             **super().panel(request, obj),
+            "records": obj.records,
+            "may_read": may_read,
+            "refused_url": self.url("refused", obj) if may_read and obj.refused_records.exists() else "",
+            "kept_until": (obj.finished_at or obj.created_at) + import_jobs.KEPT,
+            "add_url": reverse("admin:profiles_importjob_add") if may_act else "",
             "counts": [(label, getattr(obj, name), counts.get(name)) for name, label in COUNTS.items()],
             "is_ready": is_ready,
             "is_counted": obj.records > 0 or is_ready,
             "importable": obj.records - obj.refused if is_ready and may_act and not obj.problem else 0,
-            "samples": list(_samples(obj)) if is_ready and any(map(request.user.has_perm, READ)) else [],
+            "samples": list(_samples(obj)) if is_ready and may_read else [],
             "start_url": self.url("start", obj),
             "columns_url": self.url("columns", obj) if may_act and _has_columns_to_choose(obj) else "",
         }
@@ -173,14 +211,13 @@ class ImportJobAdmin(JobAdmin):
         return self.page(request, "jobs/import_upload.html", _("Import profiles"), form=form)
 
     def _receive(self, request: HttpRequest, form: UploadForm) -> ImportJob | None:
-        options = {name: form.cleaned_data[name] for name in ("format", "delimiter", "merge")}
+        options = {name: form.cleaned_data[name] for name in OPTIONS}
         file = form.cleaned_data["file"]
         try:
             job = import_jobs.receive(file, file.name, request.user.get_username(), **options)
         except UnusableFile as error:
             form.add_error("file", _("The file %(reason)s.") % {"reason": translated(str(error))})
             return None
-        self.log_addition(request, job, message("Uploaded."))
         return job
 
     @admin.display(description=gettext_lazy("size"))
@@ -190,9 +227,15 @@ class ImportJobAdmin(JobAdmin):
     @admin.display(description=gettext_lazy("read as"))
     def read_as(self, job: ImportJob) -> str:
         format = job.options.get("format", "")
-        names = {"ndjson": "NDJSON", "json": _("a JSON array"), "csv": "CSV"}
-        merged = _("CSV, merged into the profiles")
-        return merged if job.options.get("merge") else names.get(format, "-")
+        if format != "csv":
+            return {"ndjson": "NDJSON", "json": _("a list in JSON")}.get(format, "-")
+        if sheets := job.options.get("sheets"):
+            return _("the sheet %(name)s of a workbook") % {"name": sheets[0]}
+        encoding = encodings.NAMES.get(job.options.get("encoding", encodings.UTF8), "")
+        delimiter = job.options["delimiter"].replace("\t", _("tab"))
+        said = _("CSV in %(encoding)s, %(delimiter)s between two cells")
+        text = said % {"encoding": encoding, "delimiter": delimiter}
+        return _("%(text)s; merged into the profiles") % {"text": text} if job.options["merge"] else text
 
 
 def _has_columns_to_choose(job: ImportJob) -> bool:

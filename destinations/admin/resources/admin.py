@@ -7,26 +7,38 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Count
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import redirect
 from django.urls import URLPattern, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from destinations import configuration
-from destinations.admin.base.confirm_before_save import BACK, SEALED, AsksBeforeSaving, shown_revision
+from destinations.admin.base import versions
+from destinations.admin.base.confirm_before_save import BACK, SEALED, shown_revision
+from destinations.admin.base.live import STEADY
 from destinations.admin.base.object_actions import Act, ActingAdmin, Button, Question
 from destinations.admin.base.tags import TagFilter
-from destinations.admin.resources import authorise, gallery, guide
-from destinations.admin.resources.form import SETS, TITLES, ResourceForm, fieldsets, removed, resource_form
-from destinations.configuration import revisions, target_fields
-from destinations.configuration.history import Author
+from destinations.admin.base.versions import Versioned
+from destinations.admin.resources import authorise, connection, gallery, guide
+from destinations.admin.resources.form import (
+    SETS,
+    TITLES,
+    ResourceForm,
+    fieldsets,
+    put_older,
+    removed,
+    resource_form,
+)
+from destinations.configuration import history, internal_addresses, revisions, target_fields
+from destinations.configuration.history import LIMITS, Author, Content
 from destinations.connectors.base import ConnectorError
 from destinations.insight import preview
 from destinations.models import Extension, Resource
-from tracsync.common import times
+from tracsync.common import times, trail
 from tracsync.common.bounded_lists import LeanAdmin
 from tracsync.common.encryption import UndecryptableValue
+from tracsync.common.trail import Action
 from tracsync.common.translation import translated
 
 MOST_NAMED = 10
@@ -36,6 +48,7 @@ def check(request: HttpRequest, model_admin: ActingAdmin, resource: Resource) ->
     """Whether the connection is in order; where it is, the system's fields are asked for as well."""
     use_test = request.POST.get("set") == "test"
     which = TITLES["test" if use_test else "production"]
+    trail.note(Action.TESTED, resource)
     try:
         said = preview.check(resource, use_test)
     except (ConnectorError, UndecryptableValue) as error:
@@ -50,7 +63,8 @@ def check(request: HttpRequest, model_admin: ActingAdmin, resource: Resource) ->
 
 
 @admin.register(Resource)
-class ResourceAdmin(AsksBeforeSaving, LeanAdmin):
+class ResourceAdmin(Versioned, LeanAdmin):
+    change_form_template = "admin/tracsync/resources/form.html"
     list_display = ("name", "type", "enabled", "destination_count", "tag_list", "edited")
     list_filter = ("type", "enabled", TagFilter)
     list_select_related = ("type",)
@@ -58,11 +72,22 @@ class ResourceAdmin(AsksBeforeSaving, LeanAdmin):
     search_help_text = gettext_lazy("A part of the name.")
     readonly_fields = ("type_name",)
     acts = {"check": Act(check), "authorise": Act(authorise.leave)}
+    object_views = {"restore": versions.restore}
     panel_template = "admin/tracsync/resources/panel.html"
+    restore_note = gettext_lazy(
+        "Restoring fills the form from the older version and shows what that would change; nothing is saved"
+        " before you say so. Limits and credentials that are no secret come back. The name, the tags, whether"
+        " it is on, and the secrets that are stored now stay; where it leads to another host, they are to be"
+        " entered again."
+    )
 
     def get_urls(self) -> list[URLPattern]:
-        """Where services send people back to, before the addresses of objects."""
-        return [self.route("authorised/", authorise.come_back, authorise.BACK), *super().get_urls()]
+        """Where services send people back to, and what the form asks, before the addresses of objects."""
+        return [
+            self.route("authorised/", authorise.come_back, authorise.BACK),
+            self.route("live/test/", connection.test_typed, "test_typed"),
+            *super().get_urls(),
+        ]
 
     def for_list(self, rows: Any) -> Any:
         return rows.defer("production", "test").annotate(destination_count=Count("destinations"))
@@ -113,8 +138,11 @@ class ResourceAdmin(AsksBeforeSaving, LeanAdmin):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> Any:
-        if kwargs.get("obj") is not None:
-            self.say_if_outdated(request, kwargs["obj"])
+        obj = kwargs.get("obj")
+        if obj is not None:
+            self.say_if_outdated(request, obj)
+        if self.may_save(request, obj):
+            context |= connection.context(request, self, obj)
         return super().render_change_form(request, context, *args, **kwargs)
 
     def question(self, request: HttpRequest, stored: Any, form: Any) -> HttpResponse | None:
@@ -137,8 +165,39 @@ class ResourceAdmin(AsksBeforeSaving, LeanAdmin):
     def differences(self, stored: Any, draft: Any) -> Any:
         return revisions.differences(stored, draft), []
 
+    def version_content(self, request: HttpRequest, row: Resource, version: Any) -> Content:
+        """Where it leads and whom it signs in as is for who may change that."""
+        content: Content = version.content
+        return content if self.may_save(request, row) else {**content, **{name: {} for name in SETS}}
+
+    def restored(self, request: HttpRequest, row: Resource, version: Any) -> QueryDict:
+        older, content = self.stored_row(row.pk), version.content
+        for name in LIMITS:
+            setattr(older, name, content.get(name, getattr(older, name)))
+        typed = versions.as_typed(self.get_form(request, row, change=True)(instance=older))
+        if content["type"] == row.type_id:
+            put_older(typed, older, content)
+        return typed
+
+    def review_restored(self, request: HttpRequest, row: Any, draft: Any, typed: Any) -> HttpResponse:
+        old, new = history.content_of(row), history.content_of(draft)
+        sentences = tuple(history.changes(old, new, secrets_changed=history.secrets_differ(row, draft)))
+        return self.page(
+            request,
+            "base/confirm.html",
+            _("Before you save"),
+            row,
+            question=Question("", sentences, _("Yes, save")),
+            action=self.url("change", row),
+            again=[(SEALED, self.sealed(request, row, typed))],
+            back=BACK,
+        )
+
     def save_model(self, request: HttpRequest, obj: Resource, form: Any, change: bool) -> None:
         configuration.save(obj, by=Author.from_user(request.user), expected=shown_revision(request))
+        connection.take_over(request, obj)
+        for sentence in internal_addresses.refusals(obj):
+            self.say(request, translated(sentence), warning=True)
 
     def response_post_save_add(self, request: HttpRequest, obj: Resource) -> HttpResponseRedirect:
         """To its system's page, where testing the connection is next."""
@@ -162,6 +221,9 @@ class ResourceAdmin(AsksBeforeSaving, LeanAdmin):
 
     def panel(self, request: HttpRequest, obj: Resource) -> dict[str, Any]:
         return {"tokens": authorise.shown(obj), "redirect_uri": authorise.redirect_uri(request, self)}
+
+    def live(self, obj: Resource) -> int:
+        return STEADY
 
     def _form(self, request: HttpRequest, obj: Resource | None) -> type[ResourceForm]:
         extension = self._extension(request, obj)

@@ -21,7 +21,6 @@ from destinations.operations import authorise
 from destinations.sync.tokens import state as token_state
 from destinations.sync.tokens.state import State, TokenState
 from tracsync.common import times
-from tracsync.common.messages import message
 from tracsync.common.translation import translated
 
 BACK = "authorised"  # the name of the address that services send people back to
@@ -52,7 +51,7 @@ class Shown:
 
 
 def shown(resource: Resource) -> list[Shown]:
-    found = [(name, token_state.of(resource, name == TEST)) for name in SETS]
+    found = [(name, token_state.read(resource, name == TEST)) for name in SETS]
     return [_shown(name, known) for name, known in found if known.state != State.NOT_NEEDED]
 
 
@@ -72,7 +71,7 @@ def _shown(name: str, known: TokenState) -> Shown:
 
 def buttons(model_admin: ActingAdmin, resource: Resource) -> Iterator[Button]:
     for name in SETS:
-        known = token_state.of(resource, name == TEST)
+        known = token_state.read(resource, name == TEST)
         if known.asks:
             again = known.state != State.MISSING
             label = _("Authorise again") if again else _("Authorise")
@@ -131,7 +130,6 @@ def _come_back(request: HttpRequest, model_admin: ActingAdmin) -> HttpResponse:
     except authorise.NotAuthorised as error:
         model_admin.say(request, translated(str(error)), warning=True)
         return _page_of(model_admin, error.resource)
-    model_admin.log_change(request, under_way.resource, message("Authorised."))
     _say(request, model_admin, under_way.resource, token)
     return _page_of(model_admin, under_way.resource)
 

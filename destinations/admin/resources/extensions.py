@@ -25,7 +25,6 @@ from destinations.connectors.base import ConnectorError
 from destinations.connectors.introduction import KINDS
 from destinations.models import Extension
 from tracsync.common.bounded_lists import LeanAdmin, NullFilter
-from tracsync.common.messages import message
 from tracsync.common.translation import translated
 
 
@@ -71,14 +70,12 @@ def before_uninstall(
 
 
 def _switch(request: HttpRequest, model_admin: ActingAdmin, extension: Extension, *, install: bool) -> None:
-    done = message("Installed.") if install else message("Uninstalled.")
     try:
         (catalogue.install if install else catalogue.uninstall)(extension.pk)
     except (ExtensionInUse, ConnectorError) as error:
         why = {"name": extension.name, "reason": translated(str(error))}
         model_admin.say(request, _("%(name)s was left as it is: %(reason)s") % why, warning=True)
         return
-    model_admin.log_change(request, extension, done)
     said = _("%(name)s is installed.") if install else _("%(name)s is uninstalled.")
     model_admin.say(request, said % {"name": extension.name})
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -16,7 +18,9 @@ from destinations.admin.base.tags import TagsField
 from destinations.admin.resources import schema_form
 from destinations.configuration import validation
 from destinations.connectors import registry, schemas
-from destinations.connectors.base import ConfigurationError, Connector, limits_of
+from destinations.connectors.base import ConfigurationError, Connector
+from destinations.connectors.capabilities import limits_of
+from destinations.connectors.redaction import MASK
 from destinations.insight.explain import calls, rate
 from destinations.models import TODAYS, Extension, Resource
 from tracsync.common.translation import translated
@@ -38,7 +42,7 @@ class ResourceForm(forms.ModelForm):
 
     class Meta:
         model = Resource
-        fields = ("name", "enabled", "tags", *LIMITS, *TEST_LIMITS)
+        fields = ("name", "slug", "enabled", "tags", *LIMITS, *TEST_LIMITS)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -101,6 +105,23 @@ def resource_form(extension: Extension, resource: Resource | None) -> type[Resou
     return type("ResourceForm", (ResourceForm,), members)
 
 
+def put_older(typed: QueryDict, resource: Resource, content: Mapping[str, Any]) -> None:
+    """Type the credentials of a version, as far as they are no secret. What is secret, in whole or in part,
+    is left blank, which keeps it; what was not there then is removed.
+    """
+    connector = registry.find(resource.type_id)
+    for leaf in schema_form.leaves(connector.credentials_schema if connector else {}):
+        for name in SETS:
+            field, stored = f"{name}.{leaf.name}", getattr(resource, name)
+            was, is_now = schema_form.dig(content[name], leaf.path), schema_form.dig(stored, leaf.path)
+            if leaf.secret or MASK in json.dumps([was]) or was == is_now:
+                continue
+            if schema_form.is_set(was):
+                typed[field] = was if isinstance(was, str) else json.dumps(was)
+            elif not leaf.required and schema_form.is_set(is_now):
+                typed[f"{field}.remove"] = "on"
+
+
 def removed(form: ResourceForm) -> list[str]:
     """What would be removed when the form is saved, in words."""
     ticked = [name for name, value in form.cleaned_data.items() if value and name.endswith(REMOVES)]
@@ -118,7 +139,7 @@ def _removed(form: ResourceForm, box: str) -> str:
 
 def fieldsets(form: type[ResourceForm]) -> list[tuple[Any, dict[str, Any]]]:
     declared = form.base_fields
-    what = ["name", "type_name", "enabled", "tags"]
+    what = ["name", "slug", "type_name", "enabled", "tags"]
     about = with_help(WRITE_ONLY, "connectors", _("About connectors"))
     shared = _("What the account can bear, of all destinations of this resource together.")
     how_fast = with_help(f"{shared} {_declared(form)}", "concepts#how-fast", _("About limits"))

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from destinations.connectors import registry
-from destinations.connectors.base import presets
+from destinations.connectors.capabilities import presets
 from destinations.models import Extension, Resource
 from tracsync.common.translation import translated
 

@@ -295,7 +295,8 @@ class RabbitSession:
             return Accepted(detail=self._confirmed, exchange=item.exchange)
         if fate is Fate.UNROUTABLE:
             # Not rejected: binding a queue cures it for every message, without anyone replaying them.
-            return Retry(self._topology.at_fault(_UNROUTABLE), None, item.exchange)
+            reason = self._topology.at_fault(_UNROUTABLE)
+            return Retry(reason, None, item.exchange, not_taken=not item.doubt)
         if fate is Fate.REFUSED:
             reason = message("the broker refused the message; its queue may be full")
             return Retry(reason, None, item.exchange)
@@ -361,4 +362,4 @@ def _end(items: Sequence[_Item], error: ConnectorError) -> None:
             item.outcome = Unknown(item.doubt, item.exchange)
         elif item.outcome is None:
             reason = message("not tried: %(reason)s", reason=str(error))
-            item.outcome = Retry(reason, getattr(error, "after", None))
+            item.outcome = Retry(reason, getattr(error, "after", None), not_taken=True)

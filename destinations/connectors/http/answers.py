@@ -125,7 +125,7 @@ class Rule:
             detail = reason if self.says else getattr(usual, "detail", reason)
             return Accepted(detail=detail, after=after, **about)
         if self.meaning == "retry":
-            return Retry(reason, after, **about)
+            return Retry(reason, after, not_taken=getattr(usual, "not_taken", False), **about)
         if self.meaning == "rejected":
             return Rejected(reason, after=after, **about)
         if self.meaning == PENDING:  # who asks knows the job, and how long to wait where nothing says so

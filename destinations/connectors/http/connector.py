@@ -31,11 +31,11 @@ from destinations.connectors.http.auth import (
 from destinations.connectors.http.auth.code_grant import CodeGrant
 from destinations.connectors.http.auth.credentials_schema import CREDENTIALS
 from destinations.connectors.http.auth.oauth2 import Grant
-from destinations.connectors.http.description import Batch, Description, Reading
+from destinations.connectors.http.description import Batch, Description, Reading, refer_to_remote
 from destinations.connectors.http.engine import HttpSession
-from destinations.connectors.http.headers import checked_headers
 from destinations.connectors.http.presets import PRESETS
 from destinations.connectors.http.templates import Base, CallTemplate
+from destinations.connectors.http.wire.request_headers import checked_headers
 from destinations.connectors.redaction import Redactor, basic, url_secrets
 from destinations.notation import Template
 from tracsync.common.messages import message
@@ -98,6 +98,10 @@ class HttpApi:
         """An upsert, and what has a call."""
         leaving: tuple[Operation, ...] = ("remove", "erase")
         return ("upsert", *(name for name in leaving if settings.get(name)))
+
+    def needs_remote_with(self, settings: Value) -> bool:
+        """Whether the calls for profiles that leave are made of what the answers to others told."""
+        return refer_to_remote(*(_leaving(settings, name) for name in ("remove", "erase")))
 
     def abilities_with(self, settings: Value) -> Sequence[Ability]:
         """Reading, where it has a call."""
@@ -178,11 +182,11 @@ def _upserts(options: Value, base: Base | None = None) -> tuple[CallTemplate, Ca
     return upsert, templates.call({"method": "PUT", **common, **update}, "update", _SINGLE, base)
 
 
-def _leaving(options: Value, name: str, base: Base) -> CallTemplate | None:
+def _leaving(options: Value, name: str, base: Base | None = None) -> CallTemplate | None:
     given = options.get(name)
     if not given:
         return None
-    common = {"encoding": options["encoding"], "numeric_booleans": options["numeric_booleans"]}
+    common = {at: options[at] for at in ("encoding", "numeric_booleans") if at in options}
     return templates.call({"method": "DELETE", **common, **given}, name, _LEAVING, base, document=False)
 
 
@@ -243,9 +247,12 @@ _NEEDED = (
 
 def _signer(given: Value, options: Value) -> webhook_signature.WebhookSigner | None:
     sign = options.get("sign")
-    if not sign or not sign["scheme"]:
+    if not sign or not any(sign.values()):
         return None
-    return webhook_signature.signer(sign["scheme"], given["signing_secrets"], sign["header"])
+    if not sign["scheme"]:
+        raise ConfigurationError(message("sign needs a scheme: nothing is signed without it"))
+    form = {name: sign[name] for name in ("signed", "digest", "prefix", "timestamp_header")}
+    return webhook_signature.signer(sign["scheme"], given["signing_secrets"], sign["header"], form)
 
 
 def _redactor(given: Value, options: Value, made: Sequence[str]) -> Redactor:

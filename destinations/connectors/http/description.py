@@ -21,7 +21,8 @@ from destinations.connectors.http.auth import aws_sigv4, azure_sas, shared_key_j
 from destinations.connectors.http.auth.code_grant import CodeGrant
 from destinations.connectors.http.auth.oauth2 import Grant
 from destinations.connectors.http.auth.webhook_signature import WebhookSigner
-from destinations.connectors.http.results import Listing, Results
+from destinations.connectors.http.listing import Listing
+from destinations.connectors.http.results import Results
 from destinations.connectors.http.templates import Base, CallTemplate, UnusableError
 from destinations.connectors.redaction import Redactor
 from destinations.notation import NotationError, Template, at
@@ -134,6 +135,17 @@ class Description:
     verify: bool = True
 
     @property
+    def finds_who_leaves(self) -> bool:
+        """Whether the steps find a profile by what is known of it without its payload."""
+        told = [text for step in self.steps for text in step.find.references("delivery")]
+        return bool(self.steps) and not any(text.startswith(_OF_A_PAYLOAD) for text in told)
+
+    @property
+    def needs_remote(self) -> bool:
+        """Whether only an answer to a push tells by what the profile is taken away again."""
+        return refer_to_remote(self.remove, self.erase) and not self.finds_who_leaves
+
+    @property
     def authorisation(self) -> CodeGrant | None:
         """How a person lets us in; None where nobody has to."""
         if self.grant is None or self.grant.grant != "authorization_code":
@@ -225,6 +237,15 @@ class Description:
             return {"problem": str(error)}
         token = TOKEN if self.grant is not None else ""
         return self.signed(request, key_of([delivery]), token).describe(self.redactor)
+
+
+_OF_A_PAYLOAD: Final = ("delivery@payload", "delivery@...")
+
+
+def refer_to_remote(*calls: CallTemplate | None) -> bool:
+    """Whether any of the calls is made of what was kept of an answer."""
+    told = (text for call in calls if call is not None for text in call.references("delivery"))
+    return any(text.startswith("delivery@remote") for text in told)
 
 
 NOT_MADE: Final = (UnusableError, payload.UnwritableError, NotationError)

@@ -10,15 +10,31 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import urlsplit, urlunsplit
 
-from destinations.connectors.base import JSON, Accepted, Exchange, Hold, Outcome, Rejected, Retry, Stop
+from destinations.connectors.base import (
+    JSON,
+    Accepted,
+    ConfigurationError,
+    Exchange,
+    Hold,
+    Outcome,
+    Rejected,
+    Retry,
+    Stop,
+    Unreachable,
+)
 from destinations.connectors.http import rate_limits
 from destinations.connectors.http.wire import decoding
 from destinations.connectors.redaction import MASK, SCAN_LIMIT, Redactor, cut
 from tracsync.common.messages import Message, joined, message
 
 RETRYABLE = frozenset({408, 423, 425, 429})
+# By what they mean (RFC 4918, 11.3; RFC 8470, 5.2; RFC 6585, 4) nothing was carried out. A 408 may come from
+# a proxy in front of a server that is still at work, and so may a 5xx.
+NOT_TAKEN = frozenset({423, 425, 429})
+GONE = (404, 410)  # of one that was asked for
 CODES = {404: "not_found", 409: "conflict", 413: "too_large"}  # what a status alone says of a rejection
 _MARKUP = re.compile(r"<[^<>]*>")
+_SIGN_IN = re.compile(r"(?<![a-z])(log-?in|sign-?in|o?auth2?|sso)(?![a-z])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +84,8 @@ def outcome(reply: Reply, redactor: Redactor, payload: JSON = None) -> Outcome:
     if status == 407:
         return Hold(message("the proxy refused its credentials (407)"), reply.exchange)
     if status in RETRYABLE or status >= 500 or (status == 403 and after is not None):
-        return Retry(reason(reply, redactor, payload), after, reply.exchange)
+        not_taken = status in NOT_TAKEN or status == 403
+        return Retry(reason(reply, redactor, payload), after, reply.exchange, not_taken=not_taken)
     if status in (401, 403):
         return Hold(reason(reply, redactor, payload), reply.exchange)
     if status == 410:
@@ -95,6 +112,45 @@ def reason(reply: Reply, redactor: Redactor, payload: JSON = None) -> str:
         return joined(": ", (answered, coded))
     said = redactor.reason(reply.text, payload)
     return cut(joined(": ", (answered, said))) if said else answered
+
+
+def meaning_for_check(reply: Reply, redactor: Redactor) -> str:
+    """What an answer to HEAD says of the address and the credentials, in words.
+
+    Raises ConnectorError for what a push would not get past. That there is nothing to be had by HEAD is
+    no fault of an address that takes POST.
+    """
+    status = reply.status
+    if status in (401, 403, 407):
+        by_proxy = message("the proxy refused the credentials: it answered %(status)s to HEAD")
+        by_service = message("the service refused the credentials: it answered %(status)s to HEAD")
+        raise ConfigurationError((by_proxy if status == 407 else by_service).with_values(status=status))
+    if 300 <= status < 400 and (location := reply.headers.get("Location")):
+        said = reason(reply, redactor)
+        if _SIGN_IN.search(_target(location)):
+            page = message("that looks like a sign-in page: the address or the credentials are wrong")
+            said = joined("; ", (said, page))
+        raise ConfigurationError(said)
+    if status >= 500 and status != 501:  # which only says that it knows no HEAD
+        raise Unreachable(message("answered %(status)s to HEAD: the server has an error", status=status))
+    said = message(
+        "answered %(status)s to HEAD in %(number)s ms: reachable",
+        status=status,
+        number=f"{reply.seconds * 1000:.0f}",
+    )
+    return joined("; ", (said, caution)) if (caution := _caution(reply)) else said
+
+
+def _caution(reply: Reply) -> str:
+    if reply.status in GONE:
+        return message(
+            "perhaps there is nothing at this address: compare it with what the service's documentation says"
+        )
+    if 200 <= reply.status < 300 and "html" in reply.headers.get("Content-Type", "").lower():
+        return message(
+            "it is a web page: if that is a sign-in page, the address or the credentials are wrong"
+        )
+    return ""
 
 
 @lru_cache(maxsize=100)

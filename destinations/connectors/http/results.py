@@ -9,20 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from destinations.connectors.base import (
-    JSON,
-    Accepted,
-    ConfigurationError,
-    Field,
-    Outcome,
-    Rejected,
-    Retry,
-    Unknown,
-)
+from destinations.connectors.base import JSON, Accepted, ConfigurationError, Outcome, Rejected, Retry, Unknown
 from destinations.connectors.http import answers, replies
 from destinations.connectors.http.answers import Rule
 from destinations.connectors.http.replies import Reply
-from destinations.connectors.http.templates import CallTemplate, template
+from destinations.connectors.http.templates import template
 from destinations.connectors.redaction import Redactor
 from destinations.notation import NotationError, Template
 from tracsync.common.messages import message
@@ -30,7 +21,6 @@ from tracsync.common.messages import message
 UNLISTED: Final = ("unknown", "accepted", "rejected", "retry")
 SENT: Final = ("item", "delivery")
 _ENTRY: Final = ("item",)
-DEEPEST: Final = 20  # levels of fields within fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +56,7 @@ class Results:
         """What its entry will be found by, "" where the place in the list tells."""
         if self.key is None:
             return ""
-        value = _value(self.key, {"item": item, "delivery": delivery})
+        value = value_at(self.key, {"item": item, "delivery": delivery})
         return "" if value is None else str(value)
 
     def entries(self, reply: Reply, sent: Sequence[Sent], number: int) -> Iterator[tuple[int, JSON]]:
@@ -74,15 +64,15 @@ class Results:
 
         `number`: this list's among all.
         """
-        found = _value(self.at, answers.sources_of(reply))
+        found = value_at(self.at, answers.sources_of(reply))
         is_by_key = self.by == "key"
         positions: dict[str | int | None, int] = {
             one.key(number) if is_by_key else one.place: position for position, one in enumerate(sent)
         }
-        numbered = found.items() if isinstance(found, Mapping) else enumerate(_listed(found))
+        numbered = found.items() if isinstance(found, Mapping) else enumerate(listed(found))
         for name, entry in numbered:
-            told = name if self.match is None else _value(self.match, {"item": entry})
-            for one in _listed(told) if isinstance(told, list) else [told]:
+            told = name if self.match is None else value_at(self.match, {"item": entry})
+            for one in listed(told) if isinstance(told, list) else [told]:
                 if is_by_key and one in (None, ""):
                     continue
                 position = positions.get(str(one) if is_by_key else _index(one))
@@ -119,25 +109,6 @@ class Results:
         return Accepted({"id": number[:255]} if number else None, exchange=reply.exchange)
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """How to ask for the system's fields: the call, where its answer lists them, and where an entry has what.
-
-    `points` are templates over item@, the entry, by the names of `base.Field`; `choice` is over one of its
-    choices. `prefix`: what stands before a name where the payload has the fields in an object.
-    `within`: where an entry lists fields of its own, whose names follow its own after a dot.
-    `answers`: the rules of the call; those of all calls if None.
-    """
-
-    call: CallTemplate
-    at: Template
-    points: Mapping[str, Template]
-    choice: Template | None = None
-    prefix: str = ""
-    within: Template | None = None
-    answers: answers.Answers | None = None
-
-
 def read(lists: Sequence[Results], reply: Reply, sent: Sequence[Sent], redactor: Redactor) -> list[Outcome]:
     """One outcome for each item; what a later list says counts more."""
     found: dict[int, Outcome] = {}
@@ -145,38 +116,6 @@ def read(lists: Sequence[Results], reply: Reply, sent: Sequence[Sent], redactor:
         for position, entry in one.entries(reply, sent, number):
             found[position] = one.outcome(entry, reply, sent[position], redactor)
     return [found.get(position) or _unlisted(lists[0].unlisted, reply) for position in range(len(sent))]
-
-
-def fields(listing: Listing, reply: Reply) -> list[Field]:
-    """What the answer to the call for the fields lists; an entry without a name is none."""
-    return list(_fields(listing, _value(listing.at, answers.sources_of(reply)), listing.prefix))
-
-
-def _fields(listing: Listing, entries: JSON, prefix: str, depth: int = 1) -> Iterator[Field]:
-    for entry in _listed(entries):
-        told = {name: _value(made, {"item": entry}) for name, made in listing.points.items()}
-        if not isinstance(told.get("name"), str | int) or not str(told["name"]):
-            continue
-        choices = [_choice(listing, one) for one in _listed(told.get("choices"))]
-        name = f"{prefix}{told['name']}"
-        yield Field(
-            name,
-            _said(told.get("title")),
-            _said(told.get("type")),
-            unique=told.get("unique") is True,
-            read_only=told.get("read_only") is True,
-            choices=[one for one in choices if one],
-        )
-        if listing.within is not None and depth < DEEPEST:
-            yield from _fields(listing, _value(listing.within, {"item": entry}), f"{name}.", depth + 1)
-
-
-def _choice(listing: Listing, entry: JSON) -> str:
-    return _said(entry if listing.choice is None else _value(listing.choice, {"item": entry}))
-
-
-def _said(value: JSON) -> str:
-    return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
 
 
 def results(given: Mapping[str, JSON], place: str) -> Results:
@@ -224,7 +163,8 @@ def _unlisted(meaning: str, reply: Reply) -> Outcome:
     return Retry(nothing, exchange=reply.exchange) if meaning == "retry" else Unknown(nothing, reply.exchange)
 
 
-def _value(made: Template, sources: Mapping[str, Any]) -> JSON:
+def value_at(made: Template, sources: Mapping[str, Any]) -> JSON:
+    """What it makes; None where it makes nothing."""
     try:
         return made.render(sources)
     except NotationError:
@@ -232,7 +172,7 @@ def _value(made: Template, sources: Mapping[str, Any]) -> JSON:
 
 
 def _text(made: Template | None, entry: JSON) -> str:
-    value = None if made is None else _value(made, {"item": entry})
+    value = None if made is None else value_at(made, {"item": entry})
     if value is None or value is False or value in ("", [], {}):
         return ""
     return value if isinstance(value, str) else answers.as_text(value)
@@ -248,7 +188,8 @@ def _index(value: JSON) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
-def _listed(value: JSON) -> list[JSON]:
+def listed(value: JSON) -> list[JSON]:
+    """The items of a list; none of what is no list."""
     return value if isinstance(value, list) else []
 
 

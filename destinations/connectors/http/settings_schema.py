@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from destinations.connectors.base import Schema
 from destinations.connectors.http.answers import MEANINGS, UNITS
-from destinations.connectors.http.auth.webhook_signature import SCHEMES
+from destinations.connectors.http.auth.webhook_signature import DIGESTS, SCHEMES
 from destinations.connectors.http.payload import ENCODINGS
 from destinations.connectors.http.results import UNLISTED
 from destinations.connectors.http.templates import METHODS
@@ -192,6 +192,35 @@ SETTINGS: Final[Schema] = {
                     "type": "string",
                     "title": message("Header"),
                     "description": message("X-Signature if blank; Standard Webhooks has names of its own."),
+                    "default": "",
+                },
+                "signed": {
+                    "type": "string",
+                    "title": message("What is signed"),
+                    "description": message(
+                        "Of custom: {{body}} if blank, or such as {{id}}.{{timestamp}}.{{body}}."
+                    ),
+                    "default": "",
+                },
+                "digest": {
+                    "type": "string",
+                    "title": message("Digest"),
+                    "description": message("Of custom: how it is written; hex if blank."),
+                    "enum": ["", *DIGESTS],
+                    "default": "",
+                },
+                "prefix": {
+                    "type": "string",
+                    "title": message("Before the digest"),
+                    "description": message("Of custom: such as sha256= or t={{timestamp}},v1=."),
+                    "default": "",
+                },
+                "timestamp_header": {
+                    "type": "string",
+                    "title": message("Header of the time"),
+                    "description": message(
+                        "Of custom: where {{timestamp}} is told, in seconds; blank for nowhere."
+                    ),
                     "default": "",
                 },
             },

@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
 from destinations.connectors.base import JSON, ConfigurationError
 from destinations.connectors.http import payload
 from destinations.connectors.http.client import Request
-from destinations.connectors.http.headers import check_header, is_sendable
+from destinations.connectors.http.wire.request_headers import check_header, is_sendable
 from destinations.connectors.redaction import mask_url
 from destinations.notation import NotationError, Template, parse_template
 from tracsync.common.messages import message
@@ -24,7 +24,7 @@ from tracsync.common.messages import message
 Sources = Mapping[str, Any]
 
 SOURCES: Final = ("profile", "delivery", "settings", "credentials", "item", "items")
-KNOWN: Final = (*SOURCES, "answer", "reply", "job")
+KNOWN: Final = (*SOURCES, "answer", "reply", "job", "page", "link")
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 _BRACES = re.compile(r"\{\{((?:(?!\{\{|\}\}).)*+)\}\}", re.DOTALL)

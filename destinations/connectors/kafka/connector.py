@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, closing
 from typing import Any, ClassVar
 
 from destinations.connectors import schemas, servers
 from destinations.connectors.addresses import Guard
-from destinations.connectors.base import JSON, Delivery, Operation, Preset, Runtime, Schema
-from destinations.connectors.http.payload import UnwritableError
+from destinations.connectors.base import JSON, Delivery, Operation, Preset, Schema
 from destinations.connectors.kafka.link import Cluster, Link
 from destinations.connectors.kafka.session import KafkaSession, Target, written
 from destinations.connectors.redaction import Redactor
+from destinations.connectors.servers import ServerConnector
 from tracsync.common.messages import message
 
 PORT = 9092
 
 
-class Kafka:
+class Kafka(ServerConnector[Cluster, Target, KafkaSession]):
     """Kafka, or what speaks its protocol."""
 
     slug: ClassVar[str] = "kafka"
@@ -105,36 +104,26 @@ class Kafka:
         ),
     )
 
-    def open(
-        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], runtime: Runtime | None = None
-    ) -> AbstractContextManager[KafkaSession]:
-        cluster, target = self._checked(credentials, settings)
-        guard = Guard((runtime or Runtime()).allowed_internal)
-        link = Link(cluster, guard, target.topic, target.compression, target.most_bytes)
-        return closing(KafkaSession(link, cluster, target, Redactor([cluster.password])))
+    def session(self, where: Cluster, what: Target, guard: Guard, redactor: Redactor) -> KafkaSession:
+        link = Link(where, guard, what.topic, what.compression, what.most_bytes)
+        return KafkaSession(link, where, what, redactor)
 
-    def describe(
-        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], delivery: Delivery
+    def described(
+        self, where: Cluster, what: Target, delivery: Delivery, redactor: Redactor
     ) -> dict[str, JSON]:
-        """Keys: servers, topic, key, headers, body (null: a tombstone); or only `problem`."""
-        cluster, target = self._checked(credentials, settings)
-        try:
-            post = written(delivery)
-        except UnwritableError as error:
-            return {"problem": str(error)}
-        redactor = Redactor([cluster.password])
+        """Keys: servers, topic, key, headers, body (null: a tombstone)."""
+        post = written(delivery)
         return {
-            "servers": str(cluster),
-            "topic": target.topic,
+            "servers": str(where),
+            "topic": what.topic,
             "key": redactor.text(post.key),
             "headers": {name: redactor.text(value) for name, value in post.headers.items()},
             "body": None if post.body is None else redactor.text(post.body.decode()),
         }
 
-    def _checked(
+    def checked(
         self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON]
     ) -> tuple[Cluster, Target]:
-        """With their defaults. Raises ConfigurationError."""
         given: dict[str, Any] = schemas.checked(self.credentials_schema, credentials)
         chosen: dict[str, Any] = schemas.checked(self.settings_schema, settings)
         schemas.check_no_references([("servers", given["servers"]), ("topic", chosen["topic"])])

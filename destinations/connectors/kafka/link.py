@@ -123,7 +123,7 @@ class Link:
             except BufferError:
                 reports[at] = Report(NOT_SENT)
         self._wait()
-        if _UNKNOWN in reports or self._has_failed():
+        if _UNKNOWN in reports or self._library.KafkaError._FATAL in self._wrong:
             self._producer.purge()
             self._producer.flush(self._cluster.timeout)
             self.close()
@@ -140,9 +140,6 @@ class Link:
         while (now_left := self._producer.flush(SLICE)) and time.monotonic() < ends_at:
             if left is None or now_left < left:
                 left, ends_at = now_left, time.monotonic() + self._cluster.timeout
-
-    def _has_failed(self) -> bool:
-        return self._library.KafkaError._FATAL in self._wrong
 
     def _made(self) -> Any:
         """Raises ConnectorError."""

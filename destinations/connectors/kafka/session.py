@@ -129,7 +129,8 @@ class KafkaSession:
     def _outcome(self, item: _Item) -> Outcome:
         report, exchange, topic = item.report, item.exchange, self._target.topic
         if report.code == NOT_SENT:
-            return Retry(message("not tried: %(reason)s", reason=message("Kafka gave no answer")))
+            reason = message("not tried: %(reason)s", reason=message("Kafka gave no answer"))
+            return Retry(reason, not_taken=True)
         code = report.code
         if code == 0:
             detail = _WRITTEN.with_values(partition=report.partition, offset=report.offset)

@@ -37,11 +37,14 @@ PARAMETERS = frozenset(
 
 _PROBLEMS = {
     401: message("Mautic refused the access token again after renewing it"),
-    403: message("Mautic does not allow this: switch its API on, or let the keys' role write contacts"),
+    403: message("Mautic does not allow this: let the keys' role view, create, edit and delete contacts"),
     404: message("no Mautic API at this address: check the api_url; after enabling the API clear its cache"),
     407: message("the proxy refused its credentials"),
     410: message("Mautic is gone from this address"),
 }
+
+
+_API_IS_OFF = message("Mautic's API is switched off: switch it on in Configuration, API settings")
 
 
 class Said:
@@ -64,6 +67,8 @@ class Said:
         problem = _PROBLEMS.get(self.reply.status)
         if 300 <= self.reply.status < 400:
             problem = message("Mautic is elsewhere")
+        if any(error.get("type") == "api_disabled" for error in self.errors):
+            problem = _API_IS_OFF
         if problem is not None:
             raise ConfigurationError(
                 cut(message("%(problem)s (%(reason)s)", problem=problem, reason=self.reason(None)))
@@ -102,7 +107,7 @@ def single(said: Said, body: Mapping[str, JSON]) -> Outcome:
     if 200 <= status < 300:
         return _stored(said.mapping.get("contact"), status, body, exchange, said.wait())
     if status in replies.RETRYABLE or status >= 500:
-        return Retry(said.reason(body), said.wait(), exchange)
+        return Retry(said.reason(body), said.wait(), exchange, not_taken=status in replies.NOT_TAKEN)
     field = _field(said.errors[0]) if said.errors else ""
     return Rejected(said.reason(body), exchange, code=_kind(status), field=field)
 
@@ -134,7 +139,7 @@ def batch(said: Said, bodies: Sequence[Mapping[str, JSON]]) -> list[Outcome]:
 def _all_failed(said: Said, reason: str, wait: float | None, exchange: Exchange) -> Outcome:
     status = said.reply.status
     if status in replies.RETRYABLE or status == 503:
-        return Retry(reason, wait, exchange)
+        return Retry(reason, wait, exchange, not_taken=status in replies.NOT_TAKEN)
     if status >= 500 and said.batch_maximum() is None:
         return Unknown(
             message("%(reason)s; contacts before the failing one may have been saved", reason=reason),
@@ -147,8 +152,10 @@ def halt(said: Said) -> Retry | None:
     """Whether calls after this one should wait."""
     status, wait = said.reply.status, said.wait()
     if status in (429, 503):
-        return Retry(message("not tried: Mautic answered %(status)s", status=status), wait)
-    return None if wait is None else Retry(message("not tried: Mautic allows no more calls for now"), wait)
+        return Retry(message("not tried: Mautic answered %(status)s", status=status), wait, not_taken=True)
+    if wait is None:
+        return None
+    return Retry(message("not tried: Mautic allows no more calls for now"), wait, not_taken=True)
 
 
 def describe_check(reply: replies.Reply, redactor: Redactor) -> str:

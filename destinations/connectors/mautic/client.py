@@ -11,7 +11,7 @@ from destinations.connectors import schemas
 from destinations.connectors.addresses import Guard
 from destinations.connectors.base import JSON, ConfigurationError, Token, TokenStore, Unreachable
 from destinations.connectors.http import client, payload, replies
-from destinations.connectors.http.headers import checked_headers
+from destinations.connectors.http.wire.request_headers import checked_headers
 from destinations.connectors.mautic.answers import MISSING, Said
 from destinations.connectors.redaction import Redactor
 from tracsync.common.messages import message

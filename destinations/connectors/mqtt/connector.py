@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, closing
 from typing import Any, ClassVar
 
 from destinations.connectors import schemas, servers
 from destinations.connectors.addresses import Guard
-from destinations.connectors.base import JSON, Delivery, Operation, Preset, Runtime, Schema
-from destinations.connectors.http.payload import UnwritableError
+from destinations.connectors.base import JSON, Delivery, Operation, Preset, Schema
 from destinations.connectors.mqtt.link import Link
 from destinations.connectors.mqtt.session import MqttSession, Target, written
 from destinations.connectors.redaction import Redactor
-from destinations.connectors.servers import Server
+from destinations.connectors.servers import Server, ServerConnector
 from tracsync.common.messages import message
 
 
-class Mqtt:
+class Mqtt(ServerConnector[Server, Target, MqttSession]):
     """A broker that speaks MQTT 5; with older versions nobody knows what became of a message."""
 
     slug: ClassVar[str] = "mqtt"
@@ -82,40 +80,25 @@ class Mqtt:
         ),
     )
 
-    def open(
-        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], runtime: Runtime | None = None
-    ) -> AbstractContextManager[MqttSession]:
-        server, target = self._checked(credentials, settings)
-        guard = Guard((runtime or Runtime()).allowed_internal)
-        link = Link(server, guard, target.retain)
-        return closing(MqttSession(link, server, target, Redactor([server.password])))
+    def session(self, where: Server, what: Target, guard: Guard, redactor: Redactor) -> MqttSession:
+        return MqttSession(Link(where, guard, what.retain), where, what, redactor)
 
-    def describe(
-        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], delivery: Delivery
+    def described(
+        self, where: Server, what: Target, delivery: Delivery, redactor: Redactor
     ) -> dict[str, JSON]:
-        """Keys: server, topic, qos, retain, headers (user properties), content_type, body; or only
-        `problem`.
-        """
-        server, target = self._checked(credentials, settings)
-        try:
-            post, made = written(target, delivery)
-        except UnwritableError as error:
-            return {"problem": str(error)}
-        redactor = Redactor([server.password])
+        """Keys: server, topic, qos, retain, headers (user properties), content_type, body."""
+        post, made = written(what, delivery)
         return {
-            "server": str(server),
+            "server": str(where),
             "topic": redactor.text(post.topic),
             "qos": 1,
-            "retain": target.retain,
+            "retain": what.retain,
             "headers": {name: redactor.text(value) for name, value in post.headers.items()},
             "content_type": post.content_type,
             "body": redactor.text(made.text),
         }
 
-    def _checked(
-        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON]
-    ) -> tuple[Server, Target]:
-        """With their defaults. Raises ConfigurationError."""
+    def checked(self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON]) -> tuple[Server, Target]:
         given: dict[str, Any] = schemas.checked(self.credentials_schema, credentials)
         chosen: dict[str, Any] = schemas.checked(self.settings_schema, settings)
         schemas.check_no_references([("host", given["host"]), ("topic", chosen["topic"])])

@@ -163,4 +163,4 @@ class MqttSession:
     def _ended(self, item: _Item) -> Outcome:
         if item.outcome is not None:
             return item.outcome
-        return Unknown(_LOST, item.exchange) if item.doubt else Retry(_NOT_TRIED)
+        return Unknown(_LOST, item.exchange) if item.doubt else Retry(_NOT_TRIED, not_taken=True)

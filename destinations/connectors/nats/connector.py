@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, closing
 from typing import Any, ClassVar
 
 from destinations.connectors import schemas, servers
 from destinations.connectors.addresses import Guard
-from destinations.connectors.base import JSON, Delivery, Operation, Preset, Runtime, Schema
-from destinations.connectors.http.payload import UnwritableError
+from destinations.connectors.base import JSON, Delivery, Operation, Preset, Schema
 from destinations.connectors.nats.link import Link
 from destinations.connectors.nats.session import NatsSession, Target, written
 from destinations.connectors.redaction import Redactor
-from destinations.connectors.servers import Server
+from destinations.connectors.servers import Server, ServerConnector
 from tracsync.common.messages import message
 
 
-class Nats:
+class Nats(ServerConnector[Server, Target, NatsSession]):
     """A server of NATS 2.9 or later with JetStream."""
 
     slug: ClassVar[str] = "nats"
@@ -72,35 +70,23 @@ class Nats:
         ),
     )
 
-    def open(
-        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], runtime: Runtime | None = None
-    ) -> AbstractContextManager[NatsSession]:
-        server, target = self._checked(credentials, settings)
-        guard = Guard((runtime or Runtime()).allowed_internal)
-        return closing(NatsSession(Link(server, guard), server, target, Redactor([server.password])))
+    def session(self, where: Server, what: Target, guard: Guard, redactor: Redactor) -> NatsSession:
+        return NatsSession(Link(where, guard), where, what, redactor)
 
-    def describe(
-        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], delivery: Delivery
+    def described(
+        self, where: Server, what: Target, delivery: Delivery, redactor: Redactor
     ) -> dict[str, JSON]:
-        """Keys: server, stream, subject, headers, body; or only `problem`."""
-        server, target = self._checked(credentials, settings)
-        try:
-            post, made = written(target, delivery)
-        except UnwritableError as error:
-            return {"problem": str(error)}
-        redactor = Redactor([server.password])
+        """Keys: server, stream, subject, headers, body."""
+        post, made = written(what, delivery)
         return {
-            "server": str(server),
-            "stream": target.stream,
+            "server": str(where),
+            "stream": what.stream,
             "subject": redactor.text(post.subject),
             "headers": {name: redactor.text(value) for name, value in post.headers.items()},
             "body": redactor.text(made.text),
         }
 
-    def _checked(
-        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON]
-    ) -> tuple[Server, Target]:
-        """With their defaults. Raises ConfigurationError."""
+    def checked(self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON]) -> tuple[Server, Target]:
         given: dict[str, Any] = schemas.checked(self.credentials_schema, credentials)
         chosen: dict[str, Any] = schemas.checked(self.settings_schema, settings)
         schemas.check_no_references([("host", given["host"]), *chosen.items()])

@@ -28,7 +28,7 @@ T = TypeVar("T")
 Answer = asyncio.Future[Any]
 
 EXPECTED_STREAM: Final = "Nats-Expected-Stream"
-LOOK: Final = 0.05  # seconds between two looks at what is heard beside answers
+LOOK_EVERY: Final = 0.05  # seconds between two looks at what is heard beside answers
 _DENIED: Final = re.compile(r'permissions violation for (publish|subscription) to "([^"]*)"', re.I)
 
 
@@ -171,7 +171,7 @@ class Link:
     async def _disconnect(self) -> None:
         if self._client is not None:
             # Of a connection that did not come about nats-py awaits an end that never comes.
-            patience = self._server.timeout if self._heard.is_connected else LOOK
+            patience = self._server.timeout if self._heard.is_connected else LOOK_EVERY
             with suppress(Exception):
                 await asyncio.wait_for(self._client.close(), patience)
         others = asyncio.all_tasks() - {asyncio.current_task()}
@@ -234,7 +234,7 @@ class Link:
                 left, ends_at = len(waiting), time.monotonic() + self._server.timeout
             if self._client.is_closed or self._heard.has_no_inbox or time.monotonic() > ends_at:
                 return
-            await asyncio.wait(waiting, timeout=LOOK)
+            await asyncio.wait(waiting, timeout=LOOK_EVERY)
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         assert self._loop is not None

@@ -162,7 +162,7 @@ class NatsSession:
                 reason = message("this user may not publish to %(name)s", name=post.subject)
                 return Hold(reason, exchange, code="denied")
             case NotSent():
-                return Retry(_NOT_TRIED)
+                return Retry(_NOT_TRIED, not_taken=True)
         return Unknown(_LOST, exchange)
 
     def _refused(self, word: Refused, exchange: Exchange) -> Outcome:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from contextlib import AbstractContextManager, closing
 from typing import Any, ClassVar
 
 from destinations.connectors import schemas, servers
 from destinations.connectors.addresses import Guard
-from destinations.connectors.base import JSON, Ability, Delivery, Operation, Preset, Runtime, Schema
-from destinations.connectors.http.payload import UnwritableError
+from destinations.connectors.base import JSON, Ability, Delivery, Operation, Preset, Schema
 from destinations.connectors.redaction import Redactor
 from destinations.connectors.redis.commands import Target, command
 from destinations.connectors.redis.link import Link, RedisServer
 from destinations.connectors.redis.session import RedisSession
+from destinations.connectors.servers import ServerConnector
 from tracsync.common.messages import message
 
 
-class Redis:
+class Redis(ServerConnector[RedisServer, Target, RedisSession]):
     """Redis 7 or later, or what speaks its protocol; one server, no cluster."""
 
     slug: ClassVar[str] = "redis"
@@ -103,29 +102,18 @@ class Redis:
     def abilities_with(self, settings: Mapping[str, JSON]) -> Collection[Ability]:
         return self.abilities if settings.get("kind") == "hash" else ()
 
-    def open(
-        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], runtime: Runtime | None = None
-    ) -> AbstractContextManager[RedisSession]:
-        server, target = self._checked(credentials, settings)
-        guard = Guard((runtime or Runtime()).allowed_internal)
-        return closing(RedisSession(Link(server, guard), server, target, Redactor([server.password])))
+    def session(self, where: RedisServer, what: Target, guard: Guard, redactor: Redactor) -> RedisSession:
+        return RedisSession(Link(where, guard), where, what, redactor)
 
-    def describe(
-        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], delivery: Delivery
+    def described(
+        self, where: RedisServer, what: Target, delivery: Delivery, redactor: Redactor
     ) -> dict[str, JSON]:
-        """Keys: server, command (a list of texts); or only `problem`."""
-        server, target = self._checked(credentials, settings)
-        try:
-            parts = command(target, delivery)
-        except UnwritableError as error:
-            return {"problem": str(error)}
-        redactor = Redactor([server.password])
-        return {"server": str(server), "command": [redactor.text(part) for part in parts]}
+        """Keys: server, command (a list of texts)."""
+        return {"server": str(where), "command": [redactor.text(one) for one in command(what, delivery)]}
 
-    def _checked(
+    def checked(
         self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON]
     ) -> tuple[RedisServer, Target]:
-        """With their defaults. Raises ConfigurationError."""
         given: dict[str, Any] = schemas.checked(self.credentials_schema, credentials)
         chosen: dict[str, Any] = schemas.checked(self.settings_schema, settings)
         names = ("key", "version_field")

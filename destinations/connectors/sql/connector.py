@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, closing
 from typing import Any, ClassVar
 
 from destinations.connectors import schemas, servers
@@ -16,11 +15,11 @@ from destinations.connectors.base import (
     Delivery,
     Operation,
     Preset,
-    Runtime,
     Schema,
 )
-from destinations.connectors.http.payload import UnwritableError, json_bytes
+from destinations.connectors.http.payload import json_bytes
 from destinations.connectors.redaction import Redactor
+from destinations.connectors.servers import ServerConnector
 from destinations.connectors.sql import mysql, postgresql
 from destinations.connectors.sql.database import Database, DatabaseServer
 from destinations.connectors.sql.mysql import MySQLDatabase
@@ -128,7 +127,7 @@ _PRESETS = (
 )
 
 
-class TableConnector(ABC):
+class TableConnector(ServerConnector[DatabaseServer, Place, TableSession]):
     """What both have in common."""
 
     credentials_schema: ClassVar[Schema]
@@ -137,6 +136,10 @@ class TableConnector(ABC):
     kind: ClassVar[str] = "databases"
     operations: ClassVar[tuple[Operation, ...]] = ("upsert", "remove", "erase")
     abilities: ClassVar[tuple[Ability, ...]] = ("fields", "read")
+    fields_settings: ClassVar[tuple[str, ...]] = (
+        *("schema", "table"),
+        *("key_column", "version_column", "json_column"),
+    )
     batch_size: ClassVar[int] = 500
     presets: ClassVar[tuple[Preset, ...]] = _PRESETS
 
@@ -152,32 +155,22 @@ class TableConnector(ABC):
         """One document has no fields that the database would know of."""
         return ("read",) if settings.get("json_column") else self.abilities
 
-    def open(
-        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], runtime: Runtime | None = None
-    ) -> AbstractContextManager[TableSession]:
-        server, place = self._checked(credentials, settings)
-        guard = Guard((runtime or Runtime()).allowed_internal)
-        database = self.database(server, place, guard)
-        return closing(TableSession(database, server, place, Redactor([server.password])))
+    def session(self, where: DatabaseServer, what: Place, guard: Guard, redactor: Redactor) -> TableSession:
+        return TableSession(self.database(where, what, guard), where, what, redactor)
 
-    def describe(
-        self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON], delivery: Delivery
+    def described(
+        self, where: DatabaseServer, what: Place, delivery: Delivery, redactor: Redactor
     ) -> dict[str, JSON]:
-        """Keys: server, statement, row (an object by column); or only `problem`."""
-        server, place = self._checked(credentials, settings)
-        try:
-            row = row_of(delivery, place)
-            json_bytes(row.values)
-        except UnwritableError as error:
-            return {"problem": str(error)}
-        statement = self.statement(place, delivery.operation, sorted(row.values))
-        values = {place.key: row.key, **row.values, place.version: row.version}
-        return {"server": str(server), "statement": statement, "row": values}
+        """Keys: server, statement, row (an object by column)."""
+        row = row_of(delivery, what)
+        json_bytes(row.values)
+        statement = self.statement(what, delivery.operation, sorted(row.values))
+        values = {what.key: row.key, **row.values, what.version: row.version}
+        return {"server": str(where), "statement": statement, "row": values}
 
-    def _checked(
+    def checked(
         self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON]
     ) -> tuple[DatabaseServer, Place]:
-        """With their defaults. Raises ConfigurationError."""
         given: dict[str, Any] = schemas.checked(self.credentials_schema, credentials)
         chosen: dict[str, Any] = schemas.checked(self.settings_schema, settings)
         schemas.check_no_references(

@@ -128,9 +128,9 @@ class MySQLDatabase(GuardedConnection):
         name, key, version = quoted(place.table), quoted(place.key), quoted(place.version)
         tried = {
             "SELECT": f"SELECT {key} FROM {name} WHERE FALSE",  # noqa: S608 - names are quoted
-            "INSERT": f"INSERT INTO {name} ({key}, {version}) VALUES ('', 0)",  # noqa: S608
-            "UPDATE": f"UPDATE {name} SET {version} = 0 WHERE FALSE",  # noqa: S608
-            "DELETE": f"DELETE FROM {name} WHERE FALSE",  # noqa: S608
+            "INSERT": f"INSERT INTO {name} ({key}, {version}) VALUES ('', 0)",  # noqa: S608 - names are quoted
+            "UPDATE": f"UPDATE {name} SET {version} = 0 WHERE FALSE",  # noqa: S608 - names are quoted
+            "DELETE": f"DELETE FROM {name} WHERE FALSE",  # noqa: S608 - names are quoted
         }
         return [right for right, statement in tried.items() if not self._may(statement)]
 

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import copy
-import logging
 import re
-import traceback
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from jsonschema.exceptions import SchemaError
@@ -21,31 +15,29 @@ from destinations.connectors.base import (
     Accepted,
     ConfigurationError,
     Connector,
-    ConnectorError,
     Delivery,
     Field,
     Held,
     Hold,
-    MemoryTokenStore,
-    Operation,
     Outcome,
-    Pending,
     Rejected,
     Session,
     Unknown,
+)
+from destinations.connectors.capabilities import (
     abilities,
-    ask,
     batch_size,
     migrated,
+    needs_remote,
     operations_of,
     presets,
 )
-from destinations.connectors.redaction import MASK, texts, url_secrets
+from destinations.connectors.redaction import MASK, texts
+from destinations.connectors.testing.checker import Checker
 from destinations.connectors.testing.peer import Description, Peer
 
 MOST_TOGETHER: Final = 5  # deliveries that share a push here
 WHOLE_BATCH: Final = 100  # at most, where one of them is bad
-MOST_POLLS: Final = 20  # for the end of one job
 _SKIPPED: Final = object()
 
 
@@ -63,14 +55,12 @@ def check_contract(connector: Connector, peer: Peer) -> None:
     The peer has to be fresh. It is sent a few dozen deliveries, and some hundreds where the connector wants
     many at once.
     """
-    check = _Check(connector, peer)
+    check = Checker(connector, peer)
     with check.logs_read():
         for rule in _RULES:
             try:
                 rule(check)
-            except (
-                Exception
-            ) as error:  # whatever a connector raises is a fault of it, and the other rules count
+            except Exception as error:  # whatever it is, it is a fault; the other rules count
                 check.shown(f"what is raised ({type(error).__name__})", error)
                 check.fault(f"It raises {type(error).__name__} where it must not, in: {rule.__doc__}")
     check.look_for_secrets()
@@ -78,160 +68,7 @@ def check_contract(connector: Connector, peer: Peer) -> None:
         raise ContractError(connector.slug, check.faults)
 
 
-class _Check:
-    """One connector at one peer: what is wrong so far, and what it has shown."""
-
-    def __init__(self, connector: Connector, peer: Peer) -> None:
-        self.connector, self.peer = connector, peer
-        self.faults: list[str] = []
-        self._shown: list[tuple[str, str]] = []
-        self._handed: list[tuple[Delivery, Delivery]] = []
-        self._run = uuid.uuid4().hex[:8]
-        self._count = 0
-        self._tokens = MemoryTokenStore()
-
-    def fault(self, sentence: str) -> None:
-        if sentence not in self.faults:
-            self.faults.append(sentence)
-
-    def shown(self, where: str, what: object) -> None:
-        """Something that people may get to see: no secret may be in it."""
-        if isinstance(what, BaseException):
-            self._shown.append((where, "".join(traceback.format_exception(what))))
-        self._shown.append((where, what if isinstance(what, str) else repr(what)))
-
-    def delivery(
-        self, payload: JSON, operation: Operation = "upsert", remote: Mapping[str, JSON] | None = None
-    ) -> Delivery:
-        self._count += 1
-        return Delivery(
-            payload=payload,
-            idempotency_key=f"{self._run}:{self._count}:contract",
-            remote=dict(remote or {}),
-            operation=operation,
-            key=f"profile-{self._count}",
-            version=self._count,
-            profile=dict(self.peer.profile(self._count)) if operation == "upsert" else {},
-            moment=datetime.now(UTC),
-        )
-
-    def good(self) -> Delivery:
-        return self.delivery(self.peer.payload(self._count + 1))
-
-    @contextmanager
-    def session(self, credentials: Mapping[str, JSON] | None = None) -> Iterator[Session]:
-        given = self.peer.credentials if credentials is None else credentials
-        tokens = self._tokens if credentials is None else MemoryTokenStore()
-        runtime = replace(self.peer.runtime, tokens=tokens)
-        with self.connector.open(dict(given), dict(self.peer.settings), runtime) as session:
-            self.shown("the repr of its session", session)
-            yield session
-
-    def push(self, session: Session, deliveries: Sequence[Delivery]) -> list[Outcome]:
-        """As the engine does it: never more at once than the connector wants."""
-        size = batch_size(self.connector, self.peer.settings)
-        parts = [deliveries[at : at + size] for at in range(0, len(deliveries), size)]
-        return [outcome for part in parts for outcome in self._part(session, part)]
-
-    def _part(self, session: Session, deliveries: Sequence[Delivery]) -> list[Outcome]:
-        self._handed += [(delivery, copy.deepcopy(delivery)) for delivery in deliveries]
-        try:
-            outcomes = list(session.push(deliveries))
-        except ConnectorError as error:
-            self.shown("what push raises", error)
-            raise
-        for outcome in outcomes:
-            self._look_at(outcome)
-        if len(outcomes) != len(deliveries):
-            counts = f"{len(outcomes)} outcomes for {len(deliveries)} deliveries"
-            self.fault(f"It returns {counts}: there has to be one for each, in order.")
-        return self._ended(session, outcomes)
-
-    def _ended(self, session: Session, outcomes: list[Outcome]) -> list[Outcome]:
-        """What is answered later is asked for at once, and again: a peer for tests need not take its time."""
-        for _ in range(MOST_POLLS):
-            open_ones = {place: one for place, one in enumerate(outcomes) if isinstance(one, Pending)}
-            if not open_ones:
-                return outcomes
-            came = list(ask(session, [one.job for one in open_ones.values()]))
-            if len(came) != len(open_ones):
-                counts = f"{len(came)} outcomes for {len(open_ones)} jobs"
-                self.fault(f"poll returns {counts}: there has to be one for each, in order.")
-                return outcomes
-            for place, outcome in zip(open_ones, came, strict=True):
-                self._look_at(outcome)
-                outcomes[place] = outcome
-        self.fault(f"A job is pending still when it was asked for {MOST_POLLS} times.")
-        return outcomes
-
-    def _look_at(self, outcome: Outcome) -> None:
-        if not isinstance(outcome, Outcome):
-            self.fault(f"It returns a {type(outcome).__name__} where an outcome is wanted.")
-            return
-        kind = type(outcome).__name__
-        self.shown(f"an outcome {kind}", outcome)
-        if outcome.exchange is not None:  # its parts may be made when they are read
-            self.shown(f"the exchange of an outcome {kind}", outcome.exchange.request)
-            self.shown(f"the exchange of an outcome {kind}", outcome.exchange.response)
-
-    def describe(self, delivery: Delivery) -> Description:
-        self._handed.append((delivery, copy.deepcopy(delivery)))
-        told = self.connector.describe(dict(self.peer.credentials), dict(self.peer.settings), delivery)
-        self.shown("what describe shows", told)
-        return told
-
-    def unchanged(self, name: str, action: Callable[[], object]) -> None:
-        before = copy.deepcopy(self.peer.state())
-        action()
-        if self.peer.state() != before:
-            self.fault(f"{name} changes something at the other side, and must not.")
-
-    def look_at_what_was_handed(self) -> None:
-        for delivery, before in self._handed:
-            for name in ("payload", "remote", "profile"):
-                if getattr(delivery, name) != getattr(before, name):
-                    self.fault(f"It changes the {name} that it is handed, which a repeat has to send again.")
-
-    def secrets(self) -> set[str]:
-        known = list(self.peer.secrets())
-        for schema, value in (
-            (self.connector.credentials_schema, self.peer.credentials),
-            (self.connector.credentials_schema, self.peer.wrong_credentials or {}),
-            (self.connector.settings_schema, self.peer.settings),
-        ):
-            known += schemas.secrets(schema, value)
-        return {part for secret in known for part in (secret, *url_secrets(secret))}
-
-    def look_for_secrets(self) -> None:
-        forms = value_search.forms(self.secrets())
-        for where, text in self._shown:
-            if any(form in text for form in forms):
-                self.fault(f"A secret stands in {where}.")
-
-    @contextmanager
-    def logs_read(self) -> Iterator[None]:
-        handler = _Reader(self)
-        root = logging.getLogger()
-        level = root.level
-        root.addHandler(handler)
-        root.setLevel(logging.DEBUG)
-        try:
-            yield
-        finally:
-            root.setLevel(level)
-            root.removeHandler(handler)
-
-
-class _Reader(logging.Handler):
-    def __init__(self, check: _Check) -> None:
-        super().__init__()
-        self._check = check
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._check.shown("the log", self.format(record))
-
-
-def _is_declared(check: _Check) -> None:
+def _is_declared(check: Checker) -> None:
     """The class says what it is, and its schemas fit what it is given."""
     connector, peer = check.connector, check.peer
     try:
@@ -250,7 +87,7 @@ def _is_declared(check: _Check) -> None:
             check.fault(f"What the peer gives as {name} does not fit the schema: {sentence}.")
 
 
-def _begins_and_goes_on(check: _Check) -> None:
+def _begins_and_goes_on(check: Checker) -> None:
     """Presets fit the settings' schema, and so does what earlier versions have stored, after migrate."""
     connector = check.connector
     for preset in presets(connector):
@@ -266,12 +103,12 @@ def _begins_and_goes_on(check: _Check) -> None:
             check.fault(f"migrate loses a secret of the {part} of version {since}, or has it shown.")
 
 
-def _look_at_fit(check: _Check, what: str, schema: Mapping[str, Any], value: Mapping[str, JSON]) -> None:
+def _look_at_fit(check: Checker, what: str, schema: Mapping[str, Any], value: Mapping[str, JSON]) -> None:
     for _path, sentence in schemas.validate(schema, schemas.with_defaults(schema, value)):
         check.fault(f"{what[0].upper()}{what[1:]} does not fit the schema: {sentence}.")
 
 
-def _opening_and_describing_change_nothing(check: _Check) -> None:
+def _opening_and_describing_change_nothing(check: Checker) -> None:
     """Opening a session, describing and checking change nothing."""
 
     def open_it() -> None:
@@ -290,7 +127,7 @@ def _opening_and_describing_change_nothing(check: _Check) -> None:
     check.unchanged("check", check_it)
 
 
-def _sends_what_it_describes(check: _Check) -> None:
+def _sends_what_it_describes(check: Checker) -> None:
     """One delivery: what describe shows is what is sent, with its key, and a repeat is the same."""
     delivery = check.good()
     told = check.describe(delivery)
@@ -311,14 +148,16 @@ def _sends_what_it_describes(check: _Check) -> None:
         check.fault("A repeat of a delivery is not the same request as the first one.")
 
 
-def _one(check: _Check, session: Session, delivery: Delivery) -> tuple[Outcome | None, Sequence[Description]]:
+def _one(
+    check: Checker, session: Session, delivery: Delivery
+) -> tuple[Outcome | None, Sequence[Description]]:
     """The outcome, and what came of it to the other side."""
     before = len(check.peer.requests())
     outcomes = check.push(session, [delivery])
     return (outcomes[0] if outcomes else None), check.peer.requests()[before:]
 
 
-def _delivers_each_as_it_is(check: _Check) -> None:
+def _delivers_each_as_it_is(check: Checker) -> None:
     """Several deliveries: each has its outcome, and the system gets each payload as it is."""
     deliveries = [check.good() for _number in range(MOST_TOGETHER)]
     same = deliveries[0].payload  # the engine may hand over one object for two that are equal
@@ -350,7 +189,7 @@ def _missing(wanted: Sequence[JSON], received: Sequence[JSON]) -> int:
     return missing
 
 
-def _bad_ones_fail_alone(check: _Check) -> None:
+def _bad_ones_fail_alone(check: Checker) -> None:
     """One bad payload among good ones fails alone, wherever it stands."""
     for payload in check.peer.refused():
         for place in (0, 1, 2):
@@ -367,7 +206,7 @@ def _bad_ones_fail_alone(check: _Check) -> None:
                 check.fault("A bad payload keeps good ones from the other side: one bad item fails alone.")
 
 
-def _one_bad_one_in_a_whole_batch(check: _Check) -> None:
+def _one_bad_one_in_a_whole_batch(check: Checker) -> None:
     """In a batch as large as the connector wants, up to a hundred, one bad payload is one rejection."""
     size = min(WHOLE_BATCH, batch_size(check.connector, check.peer.settings))
     if size <= MOST_TOGETHER:
@@ -383,7 +222,7 @@ def _one_bad_one_in_a_whole_batch(check: _Check) -> None:
 
 
 def _look_at_the_bad_one(
-    check: _Check, outcomes: Sequence[Outcome], deliveries: Sequence[Delivery], place: int
+    check: Checker, outcomes: Sequence[Outcome], deliveries: Sequence[Delivery], place: int
 ) -> None:
     for at, outcome in enumerate(outcomes):
         if at != place and not isinstance(outcome, Accepted):
@@ -399,7 +238,7 @@ def _look_at_the_bad_one(
         check.fault("A reason repeats what the payload says: reasons are kept, and read by many.")
 
 
-def _no_answer_is_unknown(check: _Check) -> None:
+def _no_answer_is_unknown(check: Checker) -> None:
     """What was sent and got no answer is Unknown, and its repeat is the same with the same key."""
     delivery = check.good()
     before = len(check.peer.requests())
@@ -418,7 +257,7 @@ def _no_answer_is_unknown(check: _Check) -> None:
         check.fault("The repeat of what got no answer is another request: it has to carry the same.")
 
 
-def _wrong_credentials(check: _Check) -> None:
+def _wrong_credentials(check: Checker) -> None:
     """Wrong credentials are a problem of the destination, not of a payload."""
     if check.peer.wrong_credentials is None:
         return
@@ -440,7 +279,7 @@ def _wrong_credentials(check: _Check) -> None:
         )
 
 
-def _who_leaves(check: _Check) -> None:
+def _who_leaves(check: Checker) -> None:
     """A profile that leaves is taken away, and what is gone already is fine."""
     for operation in operations_of(check.connector, check.peer.settings):
         if operation == "upsert":
@@ -463,7 +302,24 @@ def _who_leaves(check: _Check) -> None:
             check.fault(f"{operation} of what is gone already is to be accepted, and is {_in_words(again)}.")
 
 
-def _looks_without_touching(check: _Check) -> None:
+def _knows_who_leaves(check: Checker) -> None:
+    """A profile is taken away by its key alone, or `needs_remote` says that only an answer tells by what."""
+    leaving = [one for one in operations_of(check.connector, check.peer.settings) if one != "upsert"]
+    for operation in leaving:
+        with check.session() as session:
+            outcome, _sent = _one(check, session, delivery := check.good())
+            if needs_remote(check.connector, check.peer.settings):
+                if isinstance(outcome, Accepted) and not outcome.remote:
+                    check.fault("It needs_remote to take profiles away, and Accepted has no remote.")
+                continue
+            unknown = replace(check.delivery(None, operation), key=delivery.key)
+            outcome, _sent = _one(check, session, unknown)
+        if not isinstance(outcome, Accepted):
+            told = _in_words(outcome)
+            check.fault(f"{operation} without a remote is {told}, and it does not say that it needs_remote.")
+
+
+def _looks_without_touching(check: Checker) -> None:
     """What a session offers beside pushing changes nothing, and says what it should."""
     offered = abilities(check.connector, check.peer.settings)
     with check.session() as opened:
@@ -476,13 +332,13 @@ def _looks_without_touching(check: _Check) -> None:
             check.unchanged("read", lambda: _look_at_held(check, session.read([known, known]), known))
 
 
-def _look_at_fields(check: _Check, found: Sequence[Field]) -> None:
+def _look_at_fields(check: Checker, found: Sequence[Field]) -> None:
     check.shown("what fields tells", found)
     if not all(isinstance(field, Field) and field.name for field in found):
         check.fault("fields tells something else than Field objects with names.")
 
 
-def _look_at_held(check: _Check, found: Sequence[Held], delivery: Delivery) -> None:
+def _look_at_held(check: Checker, found: Sequence[Held], delivery: Delivery) -> None:
     check.shown("what read tells", found)
     if len(found) != 2 or not all(isinstance(held, Held) for held in found):
         check.fault("read does not tell one Held for each delivery.")
@@ -500,13 +356,13 @@ def _has_all(held: JSON, payload: Mapping[str, JSON]) -> bool:
     )
 
 
-def _handed_over(check: _Check) -> None:
+def _handed_over(check: Checker) -> None:
     """What is handed over stays as it is."""
     check.look_at_what_was_handed()
     check.shown("the repr of the connector", check.connector)
 
 
-_RULES: Final[tuple[Callable[[_Check], None], ...]] = (
+_RULES: Final[tuple[Callable[[Checker], None], ...]] = (
     _is_declared,
     _begins_and_goes_on,
     _opening_and_describing_change_nothing,
@@ -517,6 +373,7 @@ _RULES: Final[tuple[Callable[[_Check], None], ...]] = (
     _no_answer_is_unknown,
     _wrong_credentials,
     _who_leaves,
+    _knows_who_leaves,
     _looks_without_touching,
     _handed_over,
 )

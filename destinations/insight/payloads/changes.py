@@ -37,6 +37,7 @@ class Made:
 @dataclass(frozen=True, slots=True)
 class Change:
     profile_id: str
+    name: str
     before: Made
     after: Made
     lines: tuple[Line, ...]
@@ -79,7 +80,7 @@ def changes(before: Destination, after: Destination, profiles: list[Profile]) ->
     for profile in profiles:
         old, new = _made(before, profile), _made(after, profile)
         lines = tuple(diff.difference(old.payload, new.payload))
-        found.append(Change(profile.pk, old, new, lines))
+        found.append(Change(profile.pk, profile.name, old, new, lines))
         if time.monotonic() > ends_at:
             break
     return found

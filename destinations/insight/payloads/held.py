@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from destinations.configuration import target_fields
 from destinations.connectors import registry
-from destinations.connectors.base import ConnectorError, Delivery, Held
+from destinations.connectors.base import ConnectorError, Delivery, Held, Session
 from destinations.models import Destination, ProfileSync
 from destinations.notation import NotationError, parse_template
 from destinations.sync.sessions import runtime
@@ -62,22 +62,32 @@ def _look(destination: Destination, profile: Profile) -> Found:
         return Found(None, message("this destination cannot be asked what it holds"))
     destination.bring_up_to_date()
     made = parse_template(destination.mapping).render({"profile": profile.document})
-    held = _read(destination, profile, made)
-    if held.problem:
-        return Found(None, held.problem, made=made)
-    if held.payload is None:
-        return Found(False, made=made)
-    return Found(True, "", held.payload, made, list(differences(held.payload, made)))
-
-
-def _read(destination: Destination, profile: Profile, made: Any) -> Held:
     sync = ProfileSync.objects.filter(destination=destination, profile=profile).first()
     remote = sync.remote if sync is not None else {}
     delivery = Delivery(made, "read", remote, "upsert", profile.pk, profile.version, profile.document)
     connector = registry.get(destination.resource.type_id)
     with connector.open(destination.credentials, destination.settings, runtime(destination)) as session:
-        [held] = session.read([delivery])  # type: ignore[attr-defined] # it is a KnowingSession
-        return held if isinstance(held, Held) else Held(problem=message("it told nothing that can be read"))
+        [found] = read_all(session, [delivery])
+    return found
+
+
+def read_all(session: Session, deliveries: Sequence[Delivery]) -> list[Found]:
+    """What the system of a session holds, beside the payload of each. Raises ConnectorError."""
+    answers = session.read(deliveries)  # type: ignore[attr-defined] # it is a KnowingSession
+    return [_found(held, one.payload) for held, one in zip(answers, deliveries, strict=True)]
+
+
+def _found(held: Any, made: Any) -> Found:
+    if not isinstance(held, Held):
+        return Found(None, message("it told nothing that can be read"), made=made)
+    if held.problem:
+        return Found(None, held.problem, made=made)
+    if held.payload is None:
+        return Found(False, made=made)
+    try:
+        return Found(True, "", held.payload, made, list(differences(held.payload, made)))
+    except RecursionError:  # it is nested as nothing is that was sent
+        return Found(None, message("it told nothing that can be read"), made=made)
 
 
 def differences(held: Any, made: Any) -> Iterator[Difference]:

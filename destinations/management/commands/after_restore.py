@@ -2,7 +2,8 @@ from typing import Any
 
 from destinations.models import Destination, Installation
 from destinations.operations import backfill, replay, selection
-from tracsync.common import terminal
+from tracsync.common import terminal, trail
+from tracsync.common.trail import Action
 
 
 class Command(terminal.Command):
@@ -14,6 +15,7 @@ class Command(terminal.Command):
 
     def handle(self, *args: Any, **options: Any) -> None:
         Installation.begin_epoch()
+        trail.note(Action.MAINTAINED)
         for destination in Destination.objects.filter(enabled=True):
             known = replay.request(
                 selection.read_request({"destination": destination.pk}), asked_by="restore"

@@ -28,7 +28,7 @@ class Command(terminal.Command):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("destination", help="the destination's name or number")
+        parser.add_argument("destination", help="the destination's slug, name or number")
         parser.add_argument(
             "--changed-since",
             metavar="TIME",

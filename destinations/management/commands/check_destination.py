@@ -20,7 +20,7 @@ class Command(terminal.Command):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("destination", help="the destination's name or number")
+        parser.add_argument("destination", help="the destination's slug, name or number")
         parser.add_argument("--profile", metavar="ID", help="show what would be sent for this profile")
         parser.add_argument("--test", action="store_true", help="use the test credentials")
 

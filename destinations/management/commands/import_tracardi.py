@@ -10,6 +10,7 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError
 
 from destinations.configuration.revisions import Stale
+from destinations.management import finding
 from destinations.models import Resource
 from destinations.tracardi import importing
 from destinations.tracardi.configuring import Options
@@ -68,19 +69,17 @@ Exit codes: 0 imported, also where something is left to do; 1 nothing is importe
             default=[],
             type=_resource,
             metavar="ID=NAME",
-            help="the resource here that has this id in Tracardi, where none of the files holds it",
+            help="the resource here (slug, name or number) that has this id in Tracardi, where none of the"
+            " files holds it",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         chosen = Options(
             update=options["update"],
             off=options["off"],
-            resources=dict(options["resource"]),
+            resources={id: _known(name) for id, name in options["resource"]},
             wishes=Wishes(wraps_data=options["wrap_data"]),
         )
-        for name in chosen.resources.values():
-            if not Resource.objects.filter(name=name).exists():
-                raise CommandError(f"There is no resource {name!r} here.", returncode=2)
         try:
             report = importing.run(options["files"], chosen, dry_run=options["dry_run"])
         except UnusableFile as error:
@@ -133,6 +132,14 @@ def _summary(report: Report, dry_run: bool) -> str:
     needing = f"{need} need a person (!)." if need != 1 else "1 needs a person (!)."
     said = "This was a dry run: nothing is changed." if dry_run else "Imported."
     return f"{said} {needing if need else 'Nothing is left to do.'}"
+
+
+def _known(name: str) -> str:
+    """The name of the resource that is called so. Raises CommandError."""
+    found = finding.find(Resource, name)
+    if found is None:
+        raise CommandError(f"There is no resource {name!r} here.", returncode=2)
+    return found.name
 
 
 def _resource(text: str) -> tuple[str, str]:

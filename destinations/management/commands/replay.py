@@ -25,7 +25,9 @@ class Command(terminal.Command):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--destination", metavar="NAME", help="only this destination (name or number)")
+        parser.add_argument(
+            "--destination", metavar="NAME", help="only this destination (slug, name or number)"
+        )
         parser.add_argument("--profile", metavar="ID", help="only this profile")
         parser.add_argument(
             "--state",

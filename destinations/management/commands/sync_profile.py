@@ -17,9 +17,11 @@ class Command(terminal.Command):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("id", help="the profile's id")
+        parser.add_argument("id", help="the profile's id, or an e-mail address that only it has")
         parser.add_argument(
-            "--destination", metavar="NAME", help="only to this destination (name or number); else to all"
+            "--destination",
+            metavar="NAME",
+            help="only to this destination (slug, name or number); else to all",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

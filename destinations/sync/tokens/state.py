@@ -9,7 +9,8 @@ from enum import StrEnum
 from django.utils import timezone
 
 from destinations.connectors import registry
-from destinations.connectors.base import Authorisation, ConnectorError, authorisation
+from destinations.connectors.base import Authorisation, ConnectorError
+from destinations.connectors.capabilities import authorisation
 from destinations.models import AccessToken, Resource
 from destinations.sync.tokens import store
 from tracsync.common.encryption import UndecryptableValue
@@ -57,7 +58,7 @@ def way(resource: Resource, use_test: bool) -> Authorisation | None:
     return authorisation(registry.get(resource.type_id), credentials) if credentials else None
 
 
-def of(resource: Resource, use_test: bool) -> TokenState:
+def read(resource: Resource, use_test: bool) -> TokenState:
     """Of credentials that cannot be used nothing is said here: forms and pushes say what is wrong."""
     try:
         asks = way(resource, use_test) is not None

@@ -26,14 +26,8 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from destinations.connectors import registry
-from destinations.connectors.base import (
-    ConfigurationError,
-    MemoryTokenStore,
-    SignInAgain,
-    Token,
-    Unreachable,
-    token_basis,
-)
+from destinations.connectors.base import ConfigurationError, MemoryTokenStore, SignInAgain, Token, Unreachable
+from destinations.connectors.capabilities import token_basis
 from destinations.models import AccessToken, Resource
 from destinations.sync import database
 from tracsync.common.encryption import UndecryptableValue

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO, Any
 
 from django.core.management.base import CommandError
 from django.db import DatabaseError, OperationalError, ProgrammingError
 
-from profiles.imports import csv_reader, files, records, terminal_progress
+from profiles.imports import csv_reader, encodings, files, refused, terminal_progress, workbook
+from profiles.imports import job as import_jobs
+from profiles.imports import options as import_options
 from profiles.imports.csv_reader import Column
-from profiles.imports.files import Source, UnusableFile
+from profiles.imports.files import Place, Source, UnusableFile
 from profiles.imports.records import Import, Record
-from tracsync.common import terminal
+from tracsync.common import terminal, trail
+from tracsync.common.messages import unpack
+from tracsync.common.trail import Action
+
+MOST_SAID = 20  # lines with equal mistakes that are told one by one
 
 
 class Command(terminal.Command):
-    help = """Import profiles from a file of lines (NDJSON) or rows (CSV).
+    help = """Import profiles from a file: JSON lines (NDJSON), a JSON list, CSV, or an Excel workbook.
 
 A line of NDJSON is a document, which replaces the profile with its id:
 
@@ -29,8 +37,10 @@ or values to merge into a profile, leaving everything else as it is:
 
     {"id": "c-1", "set": {"data": {"contact": {"phone": {"main": "555-0100"}}}}}
 
-In CSV, --map says where in the document the cells of a column go:
+Of tables, encoding, places and kinds are guessed and said; --dry-run shows them and writes nothing.
+With --map only the columns that it names are imported:
 
+    %(prog)s customers.csv --dry-run
     %(prog)s customers.csv --map no=id --map mail=data.contact.email.main
 
 Blank lines and blank cells are left out, and .gz files are unpacked. It is safe to import a file again:
@@ -48,8 +58,22 @@ be used."""
         parser.add_argument("file", help="the file; - is standard input")
         parser.add_argument(
             "--format",
-            choices=["ndjson", "csv"],
-            help="default: csv for names in .csv or .csv.gz, else ndjson",
+            choices=import_options.FORMATS,
+            help="default: as the name and the beginning of the file say",
+        )
+        parser.add_argument(
+            "--encoding",
+            type=_encoding,
+            metavar="NAME",
+            help=f"{', '.join(encodings.NAMES)}; default: as the bytes of the file tell",
+        )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="read and count everything, and write nothing"
+        )
+        parser.add_argument(
+            "--refused",
+            metavar="FILE",
+            help="with --on-error skip: write the lines that fail to this file, to be mended and imported",
         )
         parser.add_argument(
             "--on-error",
@@ -57,27 +81,39 @@ be used."""
             default="stop",
             help="at a line that cannot be imported: stop (default), or report it and go on",
         )
-        rows = parser.add_argument_group("CSV")
+        rows = parser.add_argument_group("CSV and workbooks")
         rows.add_argument(
             "--map",
             action="append",
             default=[],
             metavar="COLUMN=PATH",
             help='where the cells of a column go: keys joined by dots, or ["any key"]; repeat it for each '
-            "column. One must go to id, unless a column is named id. Other columns are left out",
+            "column. One must go to id, unless a column is named id. Other columns are left out. Without "
+            "--map all columns are imported to where their names lead",
         )
         rows.add_argument(
             "--type",
             action="append",
             default=[],
-            metavar="COLUMN=TYPE",
-            help="number, or boolean (true/false, yes/no, 1/0); cells are text otherwise",
+            metavar="COLUMN=KIND",
+            help="text, number, boolean (true/false, yes/no, ja/nein, 1/0), date or list; where the first "
+            "cells do not tell it: number:comma (1.234,5), number:point, date:dmy (31/12/2026), date:mdy, "
+            "list:; (any separator). Of columns with --map the others are text",
         )
         rows.add_argument(
             "--delimiter",
             type=_delimiter,
             metavar="CHARACTER",
-            help="the character between two cells; a comma by default, tab is one",
+            help="the character between two cells, or tab; default: as sep= or the first lines tell",
+        )
+        rows.add_argument(
+            "--sheet", metavar="NAME", default="", help="of a workbook; default: the first one with cells"
+        )
+        rows.add_argument(
+            "--skip-lines",
+            type=int,
+            metavar="NUMBER",
+            help="lines above the heading; default: as the first lines tell",
         )
         rows.add_argument(
             "--merge", action="store_true", help="merge rows into the profiles instead of replacing them"
@@ -85,35 +121,163 @@ be used."""
 
     def handle(self, *args: Any, **options: Any) -> None:
         started = time.monotonic()
-        columns = _columns(options)
+        if options["refused"] and options["on_error"] == "stop":
+            raise CommandError("--refused is for --on-error skip: otherwise it stops there", returncode=2)
         try:
             with files.open_source(options["file"]) as source:
-                run, code = self._import(source, columns, options)
+                run, code = self._import(source, *self._read_as(source, options), options)
         except UnusableFile as error:
             raise CommandError(f"{options['file']} {error}", returncode=2) from None
+        dry = options["dry_run"]
         self.stdout.write(
-            f"created {run.created}, changed {run.changed}, unchanged {run.unchanged},"
-            f" failed {run.failed} in {time.monotonic() - started:.1f} s"
+            f"{'dry run, nothing is written: ' * dry}created {run.created}, changed {run.changed},"
+            f" unchanged {run.unchanged}, failed {run.failed} in {time.monotonic() - started:.1f} s"
         )
+        if not dry:
+            counts = {
+                name: [None, getattr(run, name)] for name in ("created", "changed", "unchanged", "failed")
+            }
+            trail.note(
+                Action.IMPORTED,
+                named=os.path.basename(options["file"]),
+                of="profiles.profile",
+                changes=counts,
+            )
         if code:
             sys.exit(code)
 
-    def _import(self, source: Source, columns: list[Column], options: dict[str, Any]) -> tuple[Import, int]:
+    def _read_as(self, source: Source, options: dict[str, Any]) -> tuple[dict[str, Any], list[Column]]:
+        """How to read it, and its columns; none of JSON. Says what was guessed. Raises UnusableFile."""
+        name, delimiter = options["file"], options["delimiter"] or ""
+        if source.file and source.head().startswith(workbook.MARK):
+            return self._sheet(source, source.file, options)
+        if options["sheet"]:
+            raise CommandError("--sheet is for Excel workbooks (.xlsx)", returncode=2)
+        source.make_plain(options["encoding"] or "")
+        chosen = import_options.choose(name, source, options["format"] or "", delimiter)
+        given = [f"--{name}" for name in ("map", "type", "delimiter", "merge") if options[name]]
+        if chosen["format"] != "csv":
+            if given:
+                raise CommandError(f"{given[0]} is for CSV: add --format csv", returncode=2)
+            return chosen, []
+        if not options["encoding"]:
+            source.tell_encoding()
+        chosen = import_options.choose(
+            name, source, "csv", delimiter, options["merge"], options["skip_lines"]
+        )
+        return chosen, self._columns(source, chosen, options)
+
+    def _sheet(
+        self, source: Source, file: IO[bytes], options: dict[str, Any]
+    ) -> tuple[dict[str, Any], list[Column]]:
+        """As `_read_as`, of a workbook."""
+        for name in ("format", "encoding", "delimiter"):
+            if options[name]:
+                raise CommandError(f"--{name} is not for Excel workbooks (.xlsx)", returncode=2)
+        source.stream, sheets = workbook.read(file, options["sheet"])
+        source.can_go_back = False
+        more = f", not of {', '.join(sheets[1:])}" if sheets[1:] else ""
+        self.stderr.write(f"rows of the sheet {sheets[0]}{more}")
+        chosen = import_options.choose(
+            options["file"], source, "csv", workbook.DELIMITER, options["merge"], options["skip_lines"]
+        )
+        return chosen, self._columns(source, chosen, options)
+
+    def _columns(self, source: Source, chosen: dict[str, Any], options: dict[str, Any]) -> list[Column]:
+        try:
+            if options["map"]:
+                columns = csv_reader.columns_from(options["map"], options["type"])
+            else:
+                columns = _guessed(source, chosen, csv_reader.kinds_from(options["type"]))
+        except ValueError as error:
+            raise CommandError(str(error), returncode=2) from None
+        columns = import_options.resolved(columns, source, chosen)
+        if options["dry_run"] or not options["map"]:
+            self._say_columns(chosen, columns)
+        return columns
+
+    def _say_columns(self, chosen: dict[str, Any], columns: Sequence[Column]) -> None:
+        delimiter = {"\t": "tab"}.get(chosen["delimiter"], chosen["delimiter"])
+        encoding = encodings.NAMES[chosen["encoding"]]
+        self.stderr.write(f"read as CSV in {encoding}, {delimiter} between two cells")
+        for column in columns:
+            self.stderr.write(f"  {column.name} -> {csv_reader.path_of(column.keys)} ({column.kind})")
+
+    def _import(
+        self, source: Source, chosen: dict[str, Any], columns: list[Column], options: dict[str, Any]
+    ) -> tuple[Import, int]:
         """Import all, say why it ends where it ends early, and tell the exit code."""
-        with terminal_progress.shown_on(self.stderr, source) as shown:
-            run = Import(
-                lambda line, error: shown.say(f"line {line}: {error}"), stop=options["on_error"] == "stop"
-            )
+        with (
+            terminal_progress.shown_on(self.stderr, source) as shown,
+            _refused_to(options["refused"], chosen) as keep,
+        ):
+            mistakes: list[dict[str, Any]] = []
+
+            def fail(record: Record, error: str) -> None:
+                keep(record, error)
+                if refused.group(mistakes, record, error)["count"] <= MOST_SAID:
+                    shown.say(f"line {record.line}: {error}")
+
+            run = Import(fail, options["on_error"] == "stop", options["dry_run"])
+            records = import_options.records(source, chosen, Place(), columns)
             try:
-                run.run(_records(source, columns, options), lambda: shown.update(run.line))
+                run.run(records, lambda: shown.update(run.line))
             except (UnusableFile, KeyboardInterrupt, DatabaseError) as error:
                 if isinstance(error, UnusableFile) and not run.line:
                     raise
-                shown.say(f"{_reason(error)}. {_written(run.line)}.")
+                shown.say(f"{_reason(error)}. {self._written(run.line, options)}.")
                 return run, 2 if isinstance(error, UnusableFile) else 1
+            for one in mistakes:
+                if one["count"] > MOST_SAID:
+                    shown.say(_summed_up(one))
             if run.failed and run.stop:
-                shown.say(f"Stopped at line {run.line}. {_written(run.line - 1)}.")
+                shown.say(f"Stopped at line {run.line}. {self._written(run.line - 1, options)}.")
             return run, 1 if run.failed else 0
+
+    def _written(self, line: int, options: dict[str, Any]) -> str:
+        if options["dry_run"]:
+            return "Nothing is written"
+        return (
+            f"Everything up to line {line} is imported, nothing after it" if line else "Nothing is imported"
+        )
+
+
+def _guessed(source: Source, chosen: dict[str, Any], told: dict[str, str]) -> list[Column]:
+    """The columns as they went last time, or as they are called. Raises ValueError, UnusableFile."""
+    named = import_jobs.remembered(chosen["heading"]) or [
+        [name, guess.path, guess.kind]
+        for name, guess in zip(chosen["heading"], import_options.guesses(source, chosen), strict=True)
+    ]
+    columns = csv_reader.columns_of((name, path, told.get(name, kind)) for name, path, kind in named if path)
+    if unknown := told.keys() - {column.name for column in columns}:
+        raise ValueError(f"there is no column {min(unknown)} that goes anywhere: add --map for each column")
+    return columns
+
+
+def _summed_up(mistake: dict[str, Any]) -> str:
+    lines = ", ".join(f"{line:,}" for line in mistake["lines"])
+    return f"{mistake['count']:,} lines (the first are {lines}): {unpack(mistake['reason'])}"
+
+
+@contextmanager
+def _refused_to(name: str | None, chosen: dict[str, Any]) -> Iterator[Any]:
+    """Where the lines that fail are kept, each with its reason. Raises CommandError."""
+    if not name:
+        yield lambda record, error: None
+        return
+    try:
+        file = open(name, "wb")  # noqa: SIM115 (closed below; only opening may fail like this)
+    except (OSError, ValueError) as error:
+        raise CommandError(f"{name} cannot be written: {error}", returncode=2) from None
+    heading, delimiter = chosen.get("heading", ()), chosen.get("delimiter", ",")
+    with file:
+        file.writelines(refused.as_file([], heading, delimiter, str))
+
+        def keep(record: Record, error: str) -> None:
+            line = record.line, error, refused.stored(record, error)[2]
+            file.writelines(refused.rows([line], heading, delimiter, str))
+
+        yield keep
 
 
 def _reason(error: BaseException) -> str:
@@ -126,29 +290,11 @@ def _reason(error: BaseException) -> str:
     return f"The database failed ({shown[0] if shown else type(error).__name__})"
 
 
-def _written(line: int) -> str:
-    return f"Everything up to line {line} is imported, nothing after it" if line else "Nothing is imported"
-
-
-def _records(source: Source, columns: list[Column], options: dict[str, Any]) -> Iterator[Record]:
-    if not columns:
-        return records.read_ndjson(source)
-    return csv_reader.read_csv(source, columns, options["delimiter"] or ",", options["merge"])
-
-
-def _columns(options: dict[str, Any]) -> list[Column]:
-    """The columns that are imported; none of NDJSON."""
-    name, format = options["file"].lower(), options["format"]
-    is_csv = name.removesuffix(".gz").endswith(".csv") if format is None else format == "csv"
-    given = [f"--{name}" for name in ("map", "type", "delimiter", "merge") if options[name]]
-    if not is_csv and given:
-        raise CommandError(f"{given[0]} is for CSV: add --format csv", returncode=2)
-    if is_csv and not options["map"]:
-        raise CommandError("CSV needs --map COLUMN=PATH for each column to import", returncode=2)
+def _encoding(text: str) -> str:
     try:
-        return csv_reader.columns_from(options["map"], options["type"]) if is_csv else []
+        return encodings.known(text)
     except ValueError as error:
-        raise CommandError(str(error), returncode=2) from None
+        raise ArgumentTypeError(str(error)) from None
 
 
 def _delimiter(text: str) -> str:

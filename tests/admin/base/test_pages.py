@@ -1,7 +1,6 @@
 """Every page opens, shows no secret, costs the same however many rows there are, and asks who may."""
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.contrib.admin.utils import quote
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -18,7 +17,7 @@ from destinations.models import (
     Resource,
 )
 from profiles.models import Profile
-from tracsync.models import ApiToken
+from tracsync.models import ApiToken, TrailEntry
 
 LISTS = (
     "destinations_destination",
@@ -76,21 +75,9 @@ def test_histories_open(name, everything, page):
     page(f"{name}_history", everything[name].pk)
 
 
-def test_sections_are_those_that_tracardis_users_know(page):
-    text = page("index")
-    places = [text.index(f">{name}<") for name in ("Outbound traffic", "Resources", "Profiles", "API tokens")]
-    assert "Profile syncs" in text
-    assert places[:3] == sorted(places[:3])
-
-
 def test_the_brokers_own_pages_are_left_out(admin_client, page):
     assert "django_q" not in page("index").lower()
     assert admin_client.get("/admin/django_q/schedule/").status_code == 404
-
-
-def test_app_pages_open(admin_client):
-    for app in ("destinations", "profiles", "tracsync", "auth"):
-        assert admin_client.get(f"/admin/{app}/").status_code == 200
 
 
 def more(profile, destination, start):
@@ -253,7 +240,7 @@ def test_the_policy_for_content_is_sent_and_allows_nothing_inline(page, admin_cl
 
 
 def test_history_holds_no_secret(everything, admin_client, secret):
-    assert not LogEntry.objects.filter(change_message__contains=secret).exists()
+    assert secret not in str(list(TrailEntry.objects.values()))
 
 
 def test_results_are_counted_where_something_was_searched(profile, page):

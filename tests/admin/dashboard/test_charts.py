@@ -23,14 +23,20 @@ def test_bars_stay_within_the_drawing(period):
     for bar in drawn.bars:
         assert bar.x >= 0
         assert bar.x + bar.width <= drawn.width
-        assert 0 <= bar.failed_y <= bar.accepted_y <= drawn.height
-        assert bar.failed_y + bar.failed == pytest.approx(bar.accepted_y)
-        assert bar.accepted_y + bar.accepted == pytest.approx(drawn.height)
+        assert bar.accepted_y >= 0
+        assert bar.accepted_y + bar.accepted == pytest.approx(drawn.line)
+        assert drawn.line + bar.failed <= drawn.height
 
 
 def test_what_is_rare_is_still_seen():
-    drawn = charts.chart("x", HOUR, figures(HOUR, {"accepted": 1_000_000, "retry": 1}), timezone.now())
-    assert drawn.bars[0].failed == charts.LEAST
+    bars = [{"accepted": 1_000_000, "retry": 900}, {"accepted": 1, "retry": 1}]
+    drawn = charts.chart("x", HOUR, figures(HOUR, *bars), timezone.now())
+    assert drawn.bars[1].accepted == drawn.bars[1].failed == charts.LEAST
+
+
+def test_where_all_was_accepted_the_whole_height_is_for_that():
+    drawn = charts.chart("x", HOUR, figures(HOUR, {"accepted": 9}), timezone.now())
+    assert drawn.bars[0].accepted == drawn.line == drawn.height - 1
 
 
 @pytest.mark.parametrize(

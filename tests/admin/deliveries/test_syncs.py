@@ -1,6 +1,6 @@
 """Profile syncs and backfills: they explain themselves, and can be sent again."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -39,6 +39,20 @@ def test_sync_now_and_replay_by_button(sync, post):
     assert "Replay: 1 profile sync is sent again" in text
     sync.refresh_from_db()
     assert sync.resend
+
+
+def test_by_the_days_of_the_state_and_all_of_them_again(sync, make_profile, destination, page, post):
+    other = make_profile("somebody-else")
+    ProfileSync.objects.create(profile=other, destination=destination, state="rejected")
+    ProfileSync.objects.filter(pk=sync.pk).update(state_since=datetime(2026, 3, 1, 12, tzinfo=UTC))
+    days = "state_since_from=2026-03-01&state_since_to=2026-03-01"
+    listed = page("destinations_profilesync_changelist", query=days)
+    assert 'name="state_since_from" value="2026-03-01"' in listed
+    assert "somebody-else" not in listed
+    assert "is missing" in listed
+    data = {"action": "replay", "select_across": "1", "_selected_action": ["0"]}
+    question = post("destinations_profilesync_changelist", query=days, **data)
+    assert "<strong>1</strong> profile" in question
 
 
 def test_what_is_being_pushed_keeps_its_claim(sync):

@@ -4,7 +4,6 @@ import json
 from datetime import timedelta
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.utils import timezone
 
 from destinations.connectors.base import ConnectorError
@@ -12,6 +11,7 @@ from destinations.insight import preview
 from destinations.insight.preview import Trial
 from destinations.models import Backfill, Destination, Health, ProfileSync, Resource
 from profiles.models import Profile
+from tracsync.models import TrailEntry
 
 CHANGE = "destinations_destination_change"
 TRIED = {"tracsync_profile": "anna"}
@@ -229,7 +229,7 @@ def test_pausing_and_resuming(destination, page, post):
     assert ">Resume</button>" in page("destinations_destination_change", destination.pk)
     post("destinations_destination_resume", destination.pk)
     assert "<dd>running</dd>" in page("destinations_destination_change", destination.pk)
-    assert LogEntry.objects.count() == 2
+    assert [one.action for one in TrailEntry.objects.all()] == ["resumed", "paused"]
 
 
 @pytest.mark.parametrize(

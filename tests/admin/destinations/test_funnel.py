@@ -242,7 +242,7 @@ def test_those_who_may_not_look_at_destinations_are_refused(destination, allow):
 def test_a_destinations_page_shows_its_figures_and_leads_to_the_funnel(page, destination):
     count(destination, accepted=3, retry=1, lag_0=4)
     text = page("destinations_destination_change", destination.pk)
-    assert text.count('<svg class="tracsync-chart"') == 3
+    assert text.count('<svg class="t-chart"') == 3
     assert "half within 0.25 s, 95 % within 0.25 s" in text
     assert reverse("admin:destinations_destination_funnel", args=[destination.pk]) in text
 

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
@@ -12,6 +11,7 @@ from destinations.insight import path_suggestions
 from destinations.models import DeliveryAttempt, Destination, Health, ProfileSync, Resource
 from destinations.scheduler import loop
 from profiles.models import Profile
+from tracsync.models import TrailEntry
 
 LIVE = "admin:destinations_destination_live_{}"
 LOOKER = ("destinations.view_destination", "profiles.view_profile")
@@ -169,7 +169,7 @@ def test_a_preview_is_for_those_who_see_destinations_and_profiles(destination, p
     assert looker.post(url("preview", resource=destination.resource), data).status_code == 403
     for name in ("test", "production"):
         assert looker.post(url(name, destination), data).status_code == 403
-    assert not LogEntry.objects.exists()
+    assert not TrailEntry.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_a_test_is_sent_as_the_form_has_it(memory, live, profile):
     assert [delivery.payload for delivery in memory.deliveries] == [{"unsaved": "anna"}]
     assert memory.opened[-1][0] == {"token": "trial"}
     assert not DeliveryAttempt.objects.exists()
-    assert LogEntry.objects.get().change_message == "Test sent."
+    assert TrailEntry.objects.get().action == "tested"
 
 
 def test_a_test_needs_no_name_yet(memory, resource, profile, page, fields, admin_client):
@@ -225,7 +225,7 @@ def test_a_test_needs_no_name_yet(memory, resource, profile, page, fields, admin
     data = {**form, "tracsync_profile": "anna", "prerequisites": "profile@ >"}
     text = admin_client.post(url("test", resource=resource), data).content.decode()
     assert "Sent with the test credentials" in text
-    assert not LogEntry.objects.exists()
+    assert TrailEntry.objects.get().object_id == ""
 
 
 def test_a_test_that_cannot_be_sent_says_why(memory, live, profile):
@@ -236,6 +236,25 @@ def test_a_test_that_cannot_be_sent_says_why(memory, live, profile):
     assert "secret detail" not in text
     Resource.objects.update(test={})
     assert "has no test credentials" in live(name="test")
+
+
+def test_a_destination_that_is_not_saved_is_tried_with_its_production_credentials(
+    memory, resource, profile, page, fields, admin_client
+):
+    form = fields(page("destinations_destination_add", query=f"resource={resource.pk}"))
+    data = {**form, "tracsync_profile": "anna", "mapping": '{"unsaved": "profile@id"}'}
+    text = admin_client.post(f"{url('test', resource=resource)}&use=production", data).content.decode()
+    assert "Sent with the production credentials" in text
+    assert memory.opened[-1][0] == {"token": "live"}
+    assert not DeliveryAttempt.objects.exists()
+
+
+def test_one_that_is_saved_is_sent_to_production_by_the_engine_alone(
+    memory, destination, profile, admin_client
+):
+    answer = admin_client.post(f"{url('test', destination=destination)}&use=production", {})
+    assert answer.status_code == 403
+    assert memory.deliveries == []
 
 
 def followed(admin_client, text):

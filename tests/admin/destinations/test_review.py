@@ -93,13 +93,17 @@ def test_it_counts_before_anything_is_saved(crm, change):
     assert crm.prerequisites == "profile@mail EXISTS"
 
 
-def test_how_many_would_be_removed_now_is_said(crm, change, monkeypatch):
+KEPT = {"key": "k", "version": 1, "payload": {}, "payload_hash": "", "document": {}, "moment": None}
+
+
+@pytest.mark.parametrize("unanswered", [None, [KEPT]])
+def test_how_many_would_be_removed_now_is_said(crm, change, monkeypatch, unanswered):
     both = ("upsert", "remove")
     monkeypatch.setattr(HttpApi, "operations_with", lambda _self, _settings: both, raising=False)
     for number in (1, 2, 3):  # of these p1 stops to meet it, p3 never did and may be there
         ProfileSync.objects.create(
             profile_id=f"p{number}", destination=crm, synced_version=None if number == 3 else 1,
-            in_doubt=number == 3,
+            in_doubt=number == 3, unanswered=unanswered,
         )  # fmt: skip
     answer = change(prerequisites="profile@mail EXISTS AND profile@stats.visits > 1", on_leave="remove")
     assert counts(answer)["Are there, do not meet them, and are taken away by a backfill"] == "2"

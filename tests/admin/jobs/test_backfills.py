@@ -26,8 +26,9 @@ def test_rate_and_time_left(begun, page):
 
 
 def test_its_pages_call_it_by_its_destination(begun, page, post):
-    way = '<a href="/admin/destinations/backfill/">Backfills</a>\n&rsaquo; '
-    assert f"{way}Backfill of Business customers\n</div>" in page("destinations_backfill_change", begun.pk)
+    text = page("destinations_backfill_change", begun.pk)
+    assert '<li><a href="/admin/destinations/backfill/">Backfills</a></li></ol>' in text
+    assert "<h1>Backfill of Business customers</h1>" in text
     asked = post("destinations_backfill_cancel", begun.pk)
     assert f'/{begun.pk}/change/">Backfill of Business customers</a>' in asked
 

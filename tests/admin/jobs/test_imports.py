@@ -1,14 +1,18 @@
 """Importing in the admin: upload, columns, dry run, import; and who may do it."""
 
+import io
 import json
+import re
 from datetime import timedelta
 from types import SimpleNamespace
 
+import openpyxl
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import timezone
 
+from destinations.insight import path_suggestions
 from destinations.models import Backfill, Heartbeat, Replay
 from profiles.imports import job as import_jobs
 from profiles.imports.models import ImportChunk, ImportJob
@@ -60,17 +64,21 @@ def test_from_the_upload_to_the_profiles(upload, page, post, profile):
 
 def test_columns_of_a_table_are_chosen(upload, page, post):
     answer = upload("no;mail;visits;traits.vip\nc-1;a@x.example;5;yes\n", "table.csv")
-    assert "Place of mail" in answer
+    assert "Which column holds the id?" in answer
+    assert "Field of mail" in answer
     assert "a@x.example" in answer
-    assert 'value="traits.vip"' in answer
+    assert '<option value="traits.vip" selected>' in answer
     job = ImportJob.objects.get()
-    columns = {"path-0": "id", "path-1": "data..mail", "path-2": "stats.visits", "kind-2": "number"}
+    columns = {"id": "", "place-1": "other", "path-1": "data..mail", "place-2": "stats.visits"}
+    columns |= {"kind-2": "number:point", "place-0": ""}
     refused = post("profiles_importjob_columns", job.pk, **columns)
     assert "This is not a path" in refused
     assert 'value="data..mail"' in refused
-    columns |= {"path-1": 'data["e mail"]', "path-3": "data"}
+    columns |= {"path-1": 'data["e mail"]', "place-3": "data"}
+    assert "Say which column holds the id." in post("profiles_importjob_columns", job.pk, **columns)
+    columns |= {"id": "0"}
     assert "Two columns go to data" in post("profiles_importjob_columns", job.pk, **columns)
-    columns |= {"path-3": "", "kind-1": "nonsense"}
+    columns |= {"place-3": "", "kind-1": "nonsense"}
     post("profiles_importjob_columns", job.pk, **columns)
     job = work()
     assert (job.created, job.refused) == (1, 0)
@@ -83,13 +91,110 @@ def test_columns_of_a_table_are_chosen(upload, page, post):
         "stats": {"visits": 5},
     }
     assert "Choose columns" not in post("profiles_importjob_columns", job.pk, **columns)
+    again = upload("no;mail;visits;traits.vip\nc-2;b@x.example;6;no\n", "next.csv")
+    assert "As in the last import with these columns." in again
+    assert 'value="data[&quot;e mail&quot;]"' in again
+
+
+GERMAN = "Kundennummer;E-Mail;Umsatz;Newsletter\nK-1;ä@x.example;1.234,50;ja\nK-2;b@x.example;2,5;nein\n"
+
+
+def test_a_german_table_needs_nothing_but_to_be_looked_at(upload, post, page):
+    answer = upload(GERMAN.encode("cp1252"), "kunden.csv")
+    for option in ("data.contact.email.main", "traits.umsatz", "number:comma", "boolean"):
+        assert f'<option value="{option}" selected>' in answer
+    assert '<option value="0" selected>Kundennummer (K-1, K-2)</option>' in answer
+    assert "<code>1234.5, 2.5</code>" in answer
+    assert "<code>true, false</code>" in answer
+    job = ImportJob.objects.get()
+    fields = {"id": "0", "place-1": "data.contact.email.main", "kind-1": "text"}
+    fields |= {"place-2": "traits.umsatz", "kind-2": "number:comma"}
+    post("profiles_importjob_columns", job.pk, **fields)
+    work()
+    assert "CSV in Windows-1252, ; between two cells" in page(CHANGE, job.pk)
+    post("profiles_importjob_start", job.pk)
+    work()
+    assert Profile.objects.get(pk="K-1").document == {
+        "id": "K-1",
+        "data": {"contact": {"email": {"main": "ä@x.example"}}},
+        "traits": {"umsatz": 1234.5},
+    }
+
+
+def test_a_column_may_be_the_id_and_something_else(upload, post):
+    upload("mail,n\na@x.example,1\n", "table.csv")
+    job = ImportJob.objects.get()
+    post("profiles_importjob_columns", job.pk, **{"id": "0", "place-0": "data.mail", "place-1": ""})
+    post("profiles_importjob_start", work().pk)
+    work()
+    assert Profile.objects.get().document == {"id": "a@x.example", "data": {"mail": "a@x.example"}}
+
+
+def test_it_can_be_read_in_another_way(upload, post):
+    upload("Titel;\nid|n\nä|x\n".encode("cp1252"), "table.csv", delimiter=";")
+    job = ImportJob.objects.get()
+    assert job.options["delimiter"] == ";"
+    fields = {"read": "yes", "encoding": "cp850", "delimiter": "|", "skip": "1"}
+    answer = post("profiles_importjob_columns", job.pk, **fields)
+    assert "õ" in answer
+    job.refresh_from_db()
+    assert job.options["heading"] == ["id", "n"]
+    assert "Ensure this value is" in post("profiles_importjob_columns", job.pk, **{**fields, "skip": "-1"})
+    assert "Ensure this value is" in post(
+        "profiles_importjob_columns", job.pk, **{**fields, "skip": "9999999"}
+    )
+    assert "Select a valid choice" in post(
+        "profiles_importjob_columns", job.pk, **{**fields, "encoding": "x"}
+    )
+
+
+def test_what_speaks_against_the_id_is_said(upload):
+    answer = upload("id,n\n1,a\n1,b\n,c\n", "table.csv")
+    assert "Of the first 3 rows: 1 row has no id. 1 row has the id of another one" in answer
+
+
+def test_columns_without_a_name_are_told(upload):
+    assert "Left out, as they have no name in the heading: C." in upload("id,n,,\n1,a,lost,\n", "table.csv")
+
+
+def test_fields_of_the_profiles_are_offered(upload, profile):
+    path_suggestions.forget()
+    assert '<optgroup label="Fields of the profiles">' in upload("id,n\n1,a\n", "table.csv")
+
+
+def test_refused_lines_are_grouped_and_can_be_downloaded_by_who_may_see_profiles(upload, page, post, allow):
+    upload("id;n\n1;x\n2;=y()\n3;1,5\n", "kunden märz.csv")
+    job = ImportJob.objects.get()
+    post("profiles_importjob_columns", job.pk, **{"id": "0", "place-1": "n", "kind-1": "number:comma"})
+    work()
+    text = page(CHANGE, job.pk)
+    assert "Column n: not a number" in text
+    assert "2 lines:" in text
+    assert "<code>x</code>" in text
+    assert "B2" in text
+    assert "Download 2 refused lines" in text
+    url = reverse("admin:profiles_importjob_refused", args=[job.pk])
+    client = allow("profiles.view_importjob")
+    assert client.get(url).status_code == 403
+    text = page(CHANGE, job.pk, client=client)
+    assert "Column n: not a number" in text
+    assert "<code>x</code>" not in text
+    assert "Download" not in text
+    answer = allow("profiles.view_profile").get(url)
+    assert answer["Content-Disposition"] == "attachment; filename*=utf-8''kunden%20m%C3%A4rz-refused.csv"
+    assert b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()[1:] == [
+        "1;x;2;column n: not a number",
+        "2;'=y();3;column n: not a number",
+    ]
 
 
 @pytest.mark.parametrize(
     ("data", "name", "words"),
     [
         (b"", "a.ndjson", "The file is empty."),
-        (b"\xff\xfea", "a.csv", "The file is UTF-16: save it as UTF-8 text."),
+        (b"\xff\xfe\0\0a", "a.csv", "The file is UTF-32: save it as UTF-8 text."),
+        (b"PK\x03\x04", "a.xlsx", "The file is no Excel workbook (.xlsx) that can be read (BadZipFile)."),
+        (b"\xd0\xcf\x11\xe0", "a.xlsx", "in Excel choose Save as, then CSV UTF-8, and import that file"),
         (b"\x1f\x8bnonsense", "a.gz", "The file cannot be unpacked"),
         (b"x" * 3000, "a.ndjson", "The file has more than"),
     ],
@@ -98,6 +203,30 @@ def test_a_file_that_cannot_be_used_is_refused_in_words(upload, settings, data, 
     settings.TRACSYNC_MAX_UPLOAD_BYTES = 2000
     assert words in upload(data, name)
     assert ImportJob.objects.count() == ImportChunk.objects.count() == 0
+
+
+def test_a_sheet_of_a_workbook(upload, page, post):
+    """The one that is named is read; how its cells are told apart is nobody's choice."""
+    book = openpyxl.Workbook()
+    book.active.append(["Übersicht"])
+    book.create_sheet("Kunden").append(["Bericht"])
+    for row in (["id", "Ort"], ["a", "Köln"]):
+        book["Kunden"].append(row)
+    file = io.BytesIO()
+    book.save(file)
+    assert "The file has no sheet Kunde: it has Sheet, Kunden." in upload(
+        file.getvalue(), "a.xlsx", sheet="Kunde"
+    )
+    assert re.search(r"<details open>.*at most 100 characters", upload("x", sheet="x" * 101), re.DOTALL)
+    text = upload(file.getvalue(), "a.xlsx", sheet="Kunden")
+    assert "These are the rows of the sheet Kunden. To import another one (Sheet)" in text
+    assert "Köln" in text
+    assert "Encoding" not in text
+    job = ImportJob.objects.get()
+    assert "rows of the sheet Kunden" in post("profiles_importjob_columns", job.pk, read="yes", skip=2)
+    job.refresh_from_db()
+    assert (job.options["heading"], job.options["skip"]) == (["a", "Köln"], 2)
+    assert "the sheet Kunden of a workbook" in page(CHANGE, job.pk)
 
 
 def test_without_a_file_nothing_happens(post):
@@ -207,7 +336,7 @@ def test_work_under_way_shows_all_kinds_and_only_what_one_may_see(
     assert "12 a second · about 1 min left" in text
     assert "Look at the dry run" in text
     assert "No worker shows itself" not in text
-    assert text.count("data-poll=") == 1
+    assert 'data-live="2"' in text
     watcher = page("work", client=allow("destinations.view_replay"))
     assert "Replay at" in watcher
     assert "Backfill of" not in watcher
@@ -216,16 +345,6 @@ def test_work_under_way_shows_all_kinds_and_only_what_one_may_see(
 
 def test_nothing_under_way_teaches(page):
     assert "Nothing is under way" in page("work")
-
-
-def test_a_piece_of_a_page_says_how_far_it_is(destination, page, allow, client):
-    begun = Backfill.objects.create(destination=destination, total=100, done=50)
-    text = page("destinations_backfill_progress", begun.pk)
-    assert 'data-stage="running"' in text
-    assert "50 of 100 handed over" in text
-    assert "<html" not in text
-    allow("destinations.view_replay")
-    assert client.get(reverse("admin:destinations_backfill_progress", args=[begun.pk])).status_code == 403
 
 
 def test_a_sample_that_is_as_it_would_be_by_now_is_left_out(upload, page, profile):

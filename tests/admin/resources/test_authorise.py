@@ -9,7 +9,6 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 import requests
 import time_machine
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.test import Client
@@ -33,6 +32,7 @@ from destinations.sync import health, sessions
 from destinations.sync.tokens import state as token_state
 from tests.connectors.http.oauth_double import CLIENT, Double
 from tests.ticking import run_all
+from tracsync.models import TrailEntry
 
 BACK = "http://testserver/admin/destinations/resource/authorised/"
 
@@ -106,7 +106,7 @@ def test_a_person_authorises_and_pushes_go(admin_client, crm, destination, doubl
     with sessions.borrowed(destination, registry.get("http_api")) as session:
         assert type(session.push([Delivery({}, "k")])[0]).__name__ == "Accepted"
     assert len(double.asked) == 1
-    assert LogEntry.objects.get().get_change_message() == "Authorised."
+    assert TrailEntry.objects.get().action == "authorised"
 
 
 def test_what_waits_is_kept_and_goes_once_it_is_authorised(
@@ -160,8 +160,8 @@ def test_nothing_secret_is_shown_or_stored_in_clear(admin_client, crm, double, c
 
 def test_production_and_test_are_authorised_apart(admin_client, crm, double):
     come_back(admin_client, agree(leave(admin_client, crm, "test")))
-    assert token_state.of(crm, True).state == "given"
-    assert token_state.of(crm, False).state == "missing"
+    assert token_state.read(crm, True).state == "given"
+    assert token_state.read(crm, False).state == "missing"
 
 
 @pytest.mark.parametrize(
@@ -259,10 +259,10 @@ def test_without_a_refresh_token_one_is_told(admin_client, crm, double):
     double.gives_refresh = False
     text, _ = come_back(admin_client, agree(leave(admin_client, crm)))
     assert "The service gave no refresh token" in text
-    known = token_state.of(crm, False)
+    known = token_state.read(crm, False)
     assert (known.state, known.renews) == ("given", False)
     with time_machine.travel(timezone.now() + timedelta(hours=2), tick=False):
-        assert token_state.of(crm, False).state == "ended"
+        assert token_state.read(crm, False).state == "ended"
         assert "has to be authorised again" in page_of(admin_client, crm)
 
 
@@ -281,7 +281,7 @@ def test_what_was_revoked_is_shown_where_one_looks(admin_client, crm, destinatio
     url = reverse("admin:destinations_destination_change", args=[destination.pk])
     assert "Go there to authorise" in admin_client.get(url).content.decode()
     come_back(admin_client, agree(leave(admin_client, crm)))
-    assert token_state.of(crm, False).state == "given"
+    assert token_state.read(crm, False).state == "given"
     assert "Go there to authorise" not in admin_client.get(url).content.decode()
 
 
@@ -289,10 +289,10 @@ def test_other_headers_leave_it_authorised_and_another_host_does_not(admin_clien
     come_back(admin_client, agree(leave(admin_client, crm)))
     crm.production = {**crm.production, "headers": {"X-Tenant": "7"}}
     configuration.save(crm)
-    assert token_state.of(crm, False).state == "given"
+    assert token_state.read(crm, False).state == "given"
     crm.production = {**crm.production, "url": "https://elsewhere.example/in"}
     configuration.save(crm)
-    assert token_state.of(crm, False).state == "missing"
+    assert token_state.read(crm, False).state == "missing"
     assert not AccessToken.objects.exists()
 
 

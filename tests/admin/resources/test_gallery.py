@@ -12,9 +12,9 @@ from destinations.connectors import registry
 from destinations.connectors.base import Unreachable
 from destinations.connectors.http.manifests import start
 from destinations.connectors.testing import HttpPeer
+from destinations.connectors.testing.doubles.marketing.brevo import Brevo
 from destinations.insight import preview
 from destinations.models import Extension, KnownFields, Resource
-from tests.connectors.doubles.marketing.brevo import Brevo
 
 HOSTILE = "<script>alert('x')</script>\" onload=\"x"
 

@@ -5,7 +5,9 @@ import re
 import pytest
 from django.contrib import admin
 from django.urls import reverse
+from django.utils import translation
 
+from tests.cases import for_each
 from tracsync.admin import documentation, empty_lists
 
 
@@ -27,7 +29,7 @@ def topics():
     return sorted({*documentation.TOPICS.values(), *lessons} - {""})
 
 
-@pytest.mark.parametrize("topic", topics())
+@for_each("topic", topics())
 def test_help_leads_to_a_page_and_a_heading_that_exist(topic):
     page, _, anchor = topic.partition("#")
     assert page in documentation.names()
@@ -39,7 +41,7 @@ def test_topics_are_for_pages_that_exist():
         assert any(f"{name}_".startswith(f"{beginning}_") for name in ["", *names_of_pages()]), beginning
 
 
-@pytest.mark.parametrize("page", documentation.names())
+@for_each("page", documentation.names())
 def test_links_between_pages_lead_somewhere(page):
     html = documentation.read(page).html
     for target, anchor in re.findall(r'href="\.\./([a-z-]+)/(?:#([^"]*))?"', html):
@@ -93,12 +95,63 @@ def test_what_has_to_be_written_says_where_it_is_explained(page, destination):
         assert not anchor or anchor in anchors(name)
 
 
-def test_in_german_it_says_that_it_is_english(admin_client):
-    url = reverse("admin:documentation", args=["admin"])
+def test_in_german_it_says_what_is_english(admin_client, monkeypatch, tmp_path):
+    (tmp_path / "page.md").write_text("# Page\n")
+    monkeypatch.setattr(documentation, "DIRECTORY", tmp_path)
+    url = reverse("admin:documentation", args=["page"])
     text = admin_client.get(url, HTTP_ACCEPT_LANGUAGE="de").content.decode()
     assert "nur auf Englisch" in text
     assert '<article lang="en">' in text
     assert "in English only" not in admin_client.get(url).content.decode()
+
+
+@pytest.fixture
+def two_languages(tmp_path, monkeypatch):
+    (tmp_path / "de").mkdir()
+    (tmp_path / "page.md").write_text(
+        "# Page\n\nGo [down](#the-end) to *it*.\n\n## The end\n\nIt is `over`.\n"
+    )
+    (tmp_path / "other.md").write_text("# Other\n")
+    (tmp_path / "de" / "page.md").write_text(
+        "# Seite\n\nNach [unten](#über-das-ende), [fort](../other.md), [hierher](page.md#über-das-ende).\n\n"
+        "## Über das Ende\n\nAus.\n"
+    )
+    monkeypatch.setattr(documentation, "DIRECTORY", tmp_path)
+
+
+def test_a_translated_page_keeps_the_anchors_of_the_original(two_languages):
+    with translation.override("de-at"):
+        page = documentation.read("page")
+    assert [(one.text, one.anchor, one.below) for one in page.headings] == [
+        ("Seite", "page", "Nach unten, fort, hierher."),
+        ("Über das Ende", "the-end", "Aus."),
+    ]
+    assert re.findall(r'(?:href|id)="([^"]*)"', page.html) == [
+        "page", "#the-end", "../other/", "../page/#the-end", "the-end",
+    ]  # fmt: skip
+    assert documentation.read("page").title == "Page"
+
+
+def examples(path):
+    return re.findall(r"^```.*?^```", path.read_text(), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    "page", sorted(path.stem for path in documentation.DIRECTORY.glob("*/*.md") if path.parent.name == "de")
+)
+def test_a_translated_page_has_the_headings_of_the_original(page):
+    levels = [heading.level for heading in documentation.read(page).headings]
+    with translation.override("de"):
+        translated = documentation.read(page)
+    assert translated.language == "de"
+    assert [heading.level for heading in translated.headings] == levels
+    originals = examples(documentation.DIRECTORY / f"{page}.md")
+    assert examples(documentation.DIRECTORY / "de" / f"{page}.md") == originals
+    for target, anchor in re.findall(r'href="\.\./([a-z-]+)/(?:#([^"]*))?"', translated.html):
+        assert target in documentation.names(), target
+        assert not anchor or anchor in anchors(target), (target, anchor)
+    for anchor in re.findall(r'href="#([^"]*)"', translated.html):
+        assert anchor in anchors(page)
 
 
 @pytest.mark.parametrize(

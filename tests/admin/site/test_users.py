@@ -50,12 +50,13 @@ def test_what_nobody_knows_better_is_called_as_it_is_stored(db):
             assert permission_names.name(permission) == "Can do this"
 
 
-def test_dates_and_times_have_labels(admin_client, forms):
+def test_dates_and_times_have_labels(admin_client, forms, settings):
     user, token = forms()[1], admin_client.get(reverse("admin:tracsync_apitoken_add")).content.decode()
     assert (user.count('aria-label="Date"'), user.count('aria-label="Time"')) == (2, 2)
     assert (token.count('aria-label="Date"'), token.count('aria-label="Time"')) == (1, 1)
+    settings.TRACSYNC_MAX_TOKEN_DAYS = 10_000
     moment = {"expires_at_0": "2030-01-02", "expires_at_1": "03:04"}
-    admin_client.post(reverse("admin:tracsync_apitoken_add"), {"name": "CRM", **moment})
+    admin_client.post(reverse("admin:tracsync_apitoken_add"), {"name": "CRM", "scopes": "ingest", **moment})
     assert ApiToken.objects.get().expires_at == datetime(2030, 1, 2, 3, 4, tzinfo=UTC)
 
 

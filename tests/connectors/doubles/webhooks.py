@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from destinations.connectors.testing import SeenRequest
-from tests.connectors.doubles.system import Answered, System, said
+from destinations.connectors.testing.doubles.system import Answered, System, said
 
 SLACK_PATH = "/services/T0SL4CK/B0SL4CK/sl4ck-webhook-s3cret"
 TEAMS_PATH = "/workflows/w0/triggers/manual/paths/invoke"

@@ -115,6 +115,63 @@ def test_the_body_is_signed_by_the_first_secret(scheme: str, prefix: str) -> Non
     }
 
 
+def custom(**form: str) -> webhook_signature.WebhookSigner:
+    header = form.pop("header", "")
+    return webhook_signature.signer("custom", ["new", "old"], header, form)
+
+
+def mac(text: bytes) -> bytes:
+    return hmac.new(b"new", text, hashlib.sha256).digest()
+
+
+@pytest.mark.parametrize(
+    ("form", "headers"),
+    [
+        ({}, {"X-Signature": mac(b"{{id}} \xc3\xa9").hex()}),
+        ({"digest": "base64"}, {"X-Signature": base64.b64encode(mac(b"{{id}} \xc3\xa9")).decode()}),
+        (
+            {"signed": "{{id}}.{{timestamp}}.{{body}}", "prefix": "t={{timestamp}},k={{id}},s="},
+            {"X-Signature": "t=5,k=key-1,s=" + mac(b"key-1.5.{{id}} \xc3\xa9").hex()},
+        ),
+        (
+            {
+                "header": "X-S",
+                "signed": "v0:{{timestamp}}:{{body}}",
+                "prefix": "v0=",
+                "timestamp_header": "X-T",
+            },
+            {"X-S": "v0=" + mac(b"v0:5:{{id}} \xc3\xa9").hex(), "X-T": "5"},
+        ),
+    ],
+)
+def test_every_part_of_a_signature_is_free(form: dict[str, str], headers: dict[str, str]) -> None:
+    """What a body brings along is no placeholder."""
+    request = Request("POST", "https://h.example", {}, "{{id}} é")
+    assert custom(**form).signed(request, "key-1", 5).headers == headers
+
+
+@pytest.mark.parametrize(
+    ("sign", "says"),
+    [
+        ({"header": "X-Sum"}, "sign needs a scheme"),
+        ({"scheme": "hex", "digest": "base64"}, "digest is for the scheme custom"),
+        ({"scheme": "custom", "digest": "md5"}, "sign.digest must be one of"),
+        ({"scheme": "custom", "signed": "{{timestamp}}"}, "signed has to hold {{body}}"),
+        ({"scheme": "custom", "signed": "{{body}}{{secret}}"}, "signed holds {{secret}}; it takes {{id}}"),
+        ({"scheme": "custom", "prefix": "{{body}}"}, "prefix holds {{body}}; it takes {{id}}, {{timestamp}}"),
+        ({"scheme": "custom", "signed": "{{timestamp}}{{body}}"}, "receivers have to be told"),
+        ({"scheme": "custom", "timestamp_header": "x-signature"}, "another header than the signature's"),
+        ({"scheme": "custom", "prefix": "a\r\nX-Evil: 1"}, "prefix|X-Signature"),
+        ({"scheme": "custom", "timestamp_header": "not a name"}, "name may hold only"),
+    ],
+)
+def test_a_form_that_nobody_could_verify_is_refused(sign: dict[str, str], says: str) -> None:
+    credentials = {"url": "https://h.example", "signing_secrets": ["shared"]}
+    with pytest.raises(ConfigurationError) as raised:
+        HttpApi().open(credentials, {"sign": sign})
+    assert any(one in str(raised.value) for one in says.split("|"))
+
+
 @pytest.mark.parametrize(
     ("scheme", "secrets", "says"),
     [
@@ -123,6 +180,7 @@ def test_the_body_is_signed_by_the_first_secret(scheme: str, prefix: str) -> Non
         ("standard-webhooks", ["whsec_AAEC"], "at least 16 bytes in base64"),
         ("hex", [], "signing_secrets"),
         ("plain-hex", [], "signing_secrets"),
+        ("custom", [], "signing_secrets"),
     ],
 )
 def test_what_cannot_sign_is_refused_when_saved(scheme: str, secrets: list[str], says: str) -> None:

@@ -15,8 +15,9 @@ from destinations.connectors.base import Accepted, ConfigurationError, Hold, Rej
 from destinations.connectors.http import client as http
 from destinations.connectors.http import rate_limits, replies
 from destinations.connectors.http.client import HttpClient, NoAnswer, NotSent, Request
-from destinations.connectors.http.headers import checked_headers
+from destinations.connectors.http.wire.request_headers import checked_headers
 from destinations.connectors.redaction import MASK, REASON_LIMIT, Redactor
+from tests.cases import for_each
 
 ALLOWED = Guard(("127.0.0.0/8",))
 
@@ -420,7 +421,7 @@ def test_what_a_status_means(client, server, status: int, kind: type) -> None:
     assert outcome.exchange.status == status
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "seconds"),
     [
         ("0", 0),

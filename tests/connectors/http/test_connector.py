@@ -17,6 +17,7 @@ from destinations.connectors.base import (
     Unreachable,
 )
 from destinations.connectors.http.connector import HttpApi
+from tests.cases import for_each
 
 PAYLOAD = {"name": "Žofie", "n": 1.5, "nested": {"a": [1, True, None], "b": {"c": "x y&z"}}, "none": None}
 
@@ -128,7 +129,7 @@ def test_credentials_in_the_url_become_basic(server, loopback) -> None:
     assert server.seen[0].headers["Authorization"] == "Basic " + base64.b64encode(b"bob:p@ss").decode()
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("credentials", "settings"),
     [
         ({"token": "t", "username": "u"}, {}),
@@ -171,8 +172,8 @@ OF_THE_CONNECTION = [
 ]
 
 
-@pytest.mark.parametrize("name", OF_THE_CONNECTION)
-@pytest.mark.parametrize("write", [str, str.lower, str.upper])
+@for_each("name", OF_THE_CONNECTION)
+@for_each("write", [str, str.lower, str.upper])
 def test_headers_of_the_connection_are_refused(name: str, write) -> None:
     """Beside our own they made one request be read as two, or left a server waiting."""
     header = {"headers": {write(name): "chunked"}}
@@ -221,7 +222,7 @@ def test_what_only_looks_like_a_reference_is_taken(credentials) -> None:
         pass
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("credentials", "settings", "words"),
     [
         ({"headers": {"X-A": "1", "x-a": "2"}}, {}, "a header is given twice"),
@@ -272,7 +273,7 @@ def test_a_service_that_is_gone_is_retried(server, loopback) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     outcomes = push(server, loopback, {}, credentials={"url": f"http://127.0.0.1:{port}/"})
-    assert outcomes == [Retry("could not connect: connection refused")]
+    assert outcomes == [Retry("could not connect: connection refused", not_taken=True)]
 
 
 def test_an_internal_address_is_refused(server) -> None:
@@ -345,16 +346,41 @@ def check(server, runtime) -> str:
         return session.check()
 
 
-@pytest.mark.parametrize("status", [200, 204, 302, 404, 405, 500])
+@pytest.mark.parametrize("status", [200, 204, 302, 404, 405, 501])
 def test_check_says_what_happened(server, loopback, status: int) -> None:
     server.answers.append((status, {"Content-Length": "0"}, b""))
     assert check(server, loopback).startswith(f"answered {status} to HEAD in ")
     assert (server.seen[0].method, server.seen[0].body) == ("HEAD", b"")
 
 
-def test_check_says_where_a_redirect_leads(server, loopback) -> None:
-    server.answers.append((301, {"Location": "https://new.example/in"}, b""))
-    assert check(server, loopback).startswith("answered 301, a redirect to https://new.example/in;")
+@pytest.mark.parametrize(
+    ("status", "headers", "meaning"),
+    [
+        (404, {}, "perhaps there is nothing at this address"),
+        (200, {"Content-Type": "text/html; charset=utf-8"}, "if that is a sign-in page"),
+    ],
+)
+def test_check_says_what_to_look_at(server, loopback, status: int, headers: dict, meaning: str) -> None:
+    server.answers.append((status, {"Content-Length": "0", **headers}, b""))
+    assert meaning in check(server, loopback)
+
+
+def test_check_of_a_server_that_has_an_error(server, loopback) -> None:
+    server.answers.append((500, {"Content-Length": "0"}, b""))
+    with pytest.raises(Unreachable, match="answered 500 to HEAD: the server has an error"):
+        check(server, loopback)
+
+
+@pytest.mark.parametrize(
+    ("path", "is_sign_in"), [("/in", False), ("/login?next=/x", True), ("/oauth/sign-in", True)]
+)
+def test_check_says_where_a_redirect_leads(server, loopback, path: str, is_sign_in: bool) -> None:
+    server.answers.append((301, {"Location": f"https://new.example{path}"}, b""))
+    with pytest.raises(
+        ConfigurationError, match=r"answered 301, a redirect to https://new\.example/"
+    ) as told:
+        check(server, loopback)
+    assert ("sign-in page" in str(told.value)) == is_sign_in
 
 
 @pytest.mark.parametrize("status", [401, 403, 407])

@@ -21,6 +21,7 @@ from destinations.connectors.base import (
     Unknown,
 )
 from destinations.connectors.http.connector import HttpApi
+from tests.cases import for_each
 
 SECRET = "marker-s3cret"
 
@@ -90,7 +91,7 @@ def test_dots_that_come_together_of_parts_are_no_way_up(server, loopback) -> Non
     assert server.seen == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("path", "says"),
     [
         ("/c/{{profil@id}}", "path holds {{ or a reference"),
@@ -146,7 +147,7 @@ def test_a_blank_header_is_left_out_where_it_may_be_missing(server, loopback) ->
     assert ("X-A" in sent, "X-B" in sent, sent["X-C"]) == (False, False, "é")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("settings", "says"),
     [
         ({"headers": {"X-Id": "{{profil@id}}"}}, "headers.X-Id holds {{"),

@@ -9,18 +9,11 @@ from email.utils import format_datetime
 import pytest
 from requests.structures import CaseInsensitiveDict
 
-from destinations.connectors.base import (
-    Accepted,
-    Delivery,
-    Hold,
-    Limits,
-    Rate,
-    Rejected,
-    Retry,
-    lowered_limits,
-)
+from destinations.connectors.base import Accepted, Delivery, Hold, Limits, Rate, Rejected, Retry
+from destinations.connectors.capabilities import lowered_limits
 from destinations.connectors.http import rate_limits
 from destinations.connectors.http.connector import HttpApi
+from tests.cases import for_each
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 EPOCH = NOW.timestamp()
@@ -75,14 +68,14 @@ NOTHING = [
 ]
 
 
-@pytest.mark.parametrize(("headers", "seconds"), SAID)
-@pytest.mark.parametrize("status", [429, 503, 200, 422, 403])
+@for_each(("headers", "seconds"), SAID)
+@for_each("status", [429, 503, 200, 422, 403])
 def test_a_limit_that_is_used_up_says_when_there_is_more(headers, seconds: float, status: int) -> None:
     assert rate_limits.asked(status, headers_of(headers), EPOCH) == seconds
 
 
-@pytest.mark.parametrize("headers", NOTHING)
-@pytest.mark.parametrize("status", [429, 503, 200])
+@for_each("headers", NOTHING)
+@for_each("status", [429, 503, 200])
 def test_what_cannot_be_understood_asks_for_nothing(headers, status: int) -> None:
     started = time.monotonic()
     assert rate_limits.asked(status, headers_of(headers), EPOCH) is None
@@ -98,7 +91,7 @@ LEFT = {"X-RateLimit-Remaining": "7", "X-RateLimit-Reset": "30"}
 UNKNOWN = {"X-RateLimit-Reset": "30"}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("status", "headers", "seconds"),
     [
         (200, LEFT, None),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from destinations.connectors.base import ConfigurationError, Delivery, Held, Unreachable, abilities
+from destinations.connectors.base import ConfigurationError, Delivery, Held, Unreachable
+from destinations.connectors.capabilities import abilities
 from destinations.connectors.http.connector import HttpApi
 
 READ = {"path": "/{{delivery@remote.id}}", "at": "answer@contact"}

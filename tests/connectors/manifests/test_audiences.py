@@ -9,10 +9,10 @@ import pytest
 
 from destinations.connectors import registry, schemas
 from destinations.connectors.base import Accepted, ConfigurationError, Delivery, Hold
+from destinations.connectors.testing.doubles.system import System
 from destinations.notation import parse_template
 from tests.connectors.doubles.advertising.customer_match import CustomerMatch
 from tests.connectors.doubles.advertising.meta import MetaAudiences
-from tests.connectors.doubles.system import System
 
 PROFILE = {
     "id": "p-1",

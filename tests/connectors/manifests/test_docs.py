@@ -21,11 +21,12 @@ from destinations.connectors.base import (
     Rate,
     Rejected,
     Unreachable,
-    abilities,
-    limits_of,
 )
+from destinations.connectors.capabilities import abilities, limits_of
+from destinations.connectors.http import listing
 from destinations.connectors.http.description import kept
 from destinations.connectors.http.manifests import exchanges, files, reading, start
+from destinations.connectors.testing import check_contract
 
 TEXT = (Path(__file__).parents[3] / "docs" / "manifests.md").read_text(encoding="utf-8")
 
@@ -45,6 +46,15 @@ def test_the_tutorial_makes_a_connector(tmp_path: Path) -> None:
     call_command("check_connector", str(path), stdout=out)
     said = out.getvalue().strip().splitlines()[-1]
     assert f"`{said}`" in TEXT
+
+
+def test_the_double_of_the_tutorial_is_one_for_the_start_that_is_written() -> None:
+    names: dict[str, Any] = {"__name__": "doubles"}
+    (example,) = re.findall(r"```python\n(from destinations.connectors.testing.*?)```", TEXT, re.DOTALL)
+    exec(compile(example, "docs/manifests.md", "exec"), names)
+    loaded = files.load(start.text("acme").encode, "acme.json")
+    with names["Acme"]() as peer:
+        check_contract(loaded.connector, peer)
 
 
 def test_the_steps_find_what_is_there_and_create_what_is_not(tmp_path: Path) -> None:
@@ -209,6 +219,64 @@ def test_fields_are_told_with_what_is_known_of_them(server, loopback) -> None:
         with pytest.raises(Unreachable):
             session.fields()
         assert session.fields() == []
+
+
+def listing_on_pages(**more: Any) -> Any:
+    """The page's example, as a connector."""
+    content = json.loads(start.text("acme")) | blocks("fields")[0]
+    content["fields"] |= more
+    return files.made_of(json.dumps(content).encode(), "acme.json")
+
+
+def answered(*names: str, **more: Any) -> bytes:
+    return json.dumps({"fields": [{"key": one} for one in names], **more}).encode()
+
+
+def test_fields_are_asked_for_page_by_page(server, loopback) -> None:
+    pages = [answered("a", "b", paging={"after": "x y"}), answered("c", paging={"after": None})]
+    server.answers.extend((200, {}, one) for one in pages)
+    with listing_on_pages().open({"token": "t0ken", "base_url": server.url}, {}, loopback) as session:
+        assert [one.name for one in session.fields()] == ["a", "b", "c"]
+    assert [one.path for one in server.seen] == ["/fields?limit=100", "/fields?limit=100&after=x+y"]
+
+
+def test_a_page_that_is_full_tells_of_another(server, loopback) -> None:
+    request = {"path": "/fields", "query": {"offset": "page@count"}}
+    made = listing_on_pages(request=request, next="answer@fields.1.key")
+    server.answers.extend((200, {}, answered(*names)) for names in ("ab", "cd", "e"))
+    with made.open({"token": "t0ken", "base_url": server.url}, {}, loopback) as session:
+        assert [one.name for one in session.fields()] == ["a", "b", "c", "d", "e"]
+    assert [one.path[-1] for one in server.seen] == ["0", "2", "4"]
+
+
+def test_a_link_to_the_next_page_gives_its_parameters_and_no_other_address(server, loopback) -> None:
+    made = listing_on_pages(
+        request={"path": "/fields", "query": {"cursor?": "page@next"}}, next="link@cursor"
+    )
+    links = [
+        '<https://elsewhere.example/?cursor=2>; rel="next"',
+        '</?cursor=1>; rel="prev"',
+        "<http://[>; rel=next",
+    ]
+    server.answers.extend((200, {"Link": one}, answered("a")) for one in links)
+    with made.open({"token": "t0ken", "base_url": server.url}, {}, loopback) as session:
+        assert len(session.fields()) == 2
+        assert len(session.fields()) == 1
+    assert [one.path for one in server.seen] == ["/fields", "/fields?cursor=2", "/fields"]
+
+
+def test_pages_that_never_end_are_left(server, loopback) -> None:
+    def always(count: int, **more: Any) -> int:
+        server.seen.clear()
+        server.answers.extend((200, {}, answered("a", paging={"after": f"{n}"} | more)) for n in range(count))
+        with listing_on_pages().open({"token": "t0ken", "base_url": server.url}, {}, loopback) as session:
+            session.fields()
+        left = len(server.answers)
+        server.answers.clear()
+        return count - left
+
+    assert always(50) == listing.MOST_PAGES
+    assert always(5, after="same") == 2
 
 
 def test_an_item_has_the_keys_of_an_object_beside_its_own() -> None:

@@ -6,25 +6,25 @@ import pytest
 
 from destinations.connectors import registry
 from destinations.connectors.testing import check_contract
+from destinations.connectors.testing.doubles.crm.activecampaign import ActiveCampaign
+from destinations.connectors.testing.doubles.crm.civicrm import CiviCrm
+from destinations.connectors.testing.doubles.crm.hubspot import HubSpot
+from destinations.connectors.testing.doubles.crm.intercom import Intercom
+from destinations.connectors.testing.doubles.crm.salesforce import Salesforce
+from destinations.connectors.testing.doubles.elasticsearch import Elasticsearch, OpenSearch
+from destinations.connectors.testing.doubles.marketing.braze import Braze
+from destinations.connectors.testing.doubles.marketing.brevo import Brevo
+from destinations.connectors.testing.doubles.marketing.customer_io import CustomerIo
+from destinations.connectors.testing.doubles.marketing.ghost import Ghost
+from destinations.connectors.testing.doubles.marketing.iterable import Iterable
+from destinations.connectors.testing.doubles.marketing.klaviyo import Klaviyo
+from destinations.connectors.testing.doubles.marketing.mailchimp import Mailchimp
+from destinations.connectors.testing.doubles.system import System
 from tests.connectors.doubles.advertising.customer_match import CustomerMatch
 from tests.connectors.doubles.advertising.google_analytics import GoogleAnalytics
 from tests.connectors.doubles.advertising.meta import MetaAudiences
 from tests.connectors.doubles.cloud.aws import S3, EventBridge, Kinesis, Sns, Sqs
 from tests.connectors.doubles.cloud.google import PubSub
-from tests.connectors.doubles.crm.activecampaign import ActiveCampaign
-from tests.connectors.doubles.crm.civicrm import CiviCrm
-from tests.connectors.doubles.crm.hubspot import HubSpot
-from tests.connectors.doubles.crm.intercom import Intercom
-from tests.connectors.doubles.crm.salesforce import Salesforce
-from tests.connectors.doubles.elasticsearch import Elasticsearch, OpenSearch
-from tests.connectors.doubles.marketing.braze import Braze
-from tests.connectors.doubles.marketing.brevo import Brevo
-from tests.connectors.doubles.marketing.customer_io import CustomerIo
-from tests.connectors.doubles.marketing.ghost import Ghost
-from tests.connectors.doubles.marketing.iterable import Iterable
-from tests.connectors.doubles.marketing.klaviyo import Klaviyo
-from tests.connectors.doubles.marketing.mailchimp import Mailchimp
-from tests.connectors.doubles.system import System
 from tests.connectors.doubles.webhooks import Slack, Teams
 from tests.connectors.manifests.test_every_manifest import SLUGS
 

@@ -9,7 +9,7 @@ import pytest
 
 from destinations.connectors import registry
 from destinations.connectors.base import Accepted, ConfigurationError, Delivery, Hold, Rejected
-from tests.connectors.doubles.marketing.ghost import Ghost
+from destinations.connectors.testing.doubles.marketing.ghost import Ghost
 
 
 def session(peer: Ghost, **settings: Any) -> AbstractContextManager[Any]:

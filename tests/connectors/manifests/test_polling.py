@@ -22,7 +22,7 @@ from destinations.connectors.base import (
 from destinations.connectors.http.manifests import exchanges, files, start
 from destinations.connectors.http.manifests.connector import ManifestConnector
 from destinations.connectors.testing import check_contract
-from tests.connectors.doubles.system import Answered, System, said
+from destinations.connectors.testing.doubles.system import Answered, System, said
 
 DOCS = (Path(__file__).parents[3] / "docs" / "manifests.md").read_text(encoding="utf-8")
 EXAMPLE: dict[str, Any] = json.loads(re.findall(r"```poll\n(.*?)```", DOCS, re.DOTALL)[0])

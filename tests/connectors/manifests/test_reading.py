@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from typing import Any
 
 import pytest
 
 from destinations.connectors.http.manifests import files, reading, start
 from destinations.connectors.http.manifests.reading import ManifestError
+from tests.cases import for_each
 
 START: dict[str, Any] = json.loads(start.text("acme"))
 DELETED: Any = object()
@@ -48,7 +50,7 @@ def test_the_start_is_in_order() -> None:
     assert (connector.slug, connector.name, connector.release) == ("acme", "Acme", "0.1.0")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("path", "value", "pointer", "says"),
     [
         ("/manifest", 2, "/manifest", "another value than required"),
@@ -81,6 +83,7 @@ def test_the_start_is_in_order() -> None:
         ("/push/request/headers", {"Content-Length": "1"}, "/push/request", "Content-Length"),
         ("/push/request/body", {"a": "item@x"}, "/push/request", "item@ leads nowhere here"),
         ("/push/request/body", {"$map": "item@x", "to": "item@y"}, "/push/request", "item@ leads nowhere"),
+        ("/push/request/body", {"a": [{"...": "delivery@key"}]}, "/push/request", "write the keys out"),
         ("/push/item", "delivery@payload", "/push/item", "set limits.batch"),
         ("/identity", "item@a", "/identity", "set limits.batch"),
         ("/together", "item@a", "/together", "set limits.batch"),
@@ -216,3 +219,12 @@ def test_a_file_is_called_as_its_slug() -> None:
 def test_all_that_the_schema_finds_is_told_at_once() -> None:
     content = changed("/slug", "A") | {"version": "x"}
     assert [one.pointer for one in problems(content)] == ["/slug", "/version"]
+
+
+def test_a_file_full_of_mistakes_is_refused_in_a_moment():
+    """Every process reads the files as it starts."""
+    rules = changed("/answers", [1] * 10_000)
+    begun = time.process_time()
+    found = problems(json.dumps(rules).encode())
+    assert len(found) > 10_000
+    assert time.process_time() - begun < 5

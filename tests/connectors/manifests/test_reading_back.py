@@ -6,17 +6,18 @@ import pytest
 
 from destinations.connectors import registry
 from destinations.connectors.base import JSON, Accepted, ConnectorError, Delivery, Held
+from destinations.connectors.testing.doubles.crm.activecampaign import ActiveCampaign
+from destinations.connectors.testing.doubles.crm.hubspot import HubSpot
+from destinations.connectors.testing.doubles.crm.intercom import Intercom
+from destinations.connectors.testing.doubles.crm.salesforce import Salesforce
+from destinations.connectors.testing.doubles.elasticsearch import Elasticsearch, OpenSearch
+from destinations.connectors.testing.doubles.marketing.braze import Braze
+from destinations.connectors.testing.doubles.marketing.brevo import Brevo
+from destinations.connectors.testing.doubles.marketing.iterable import Iterable
+from destinations.connectors.testing.doubles.marketing.klaviyo import Klaviyo
+from destinations.connectors.testing.doubles.marketing.mailchimp import Mailchimp
+from destinations.connectors.testing.doubles.system import Answered, System, said
 from destinations.insight.payloads.held import differences
-from tests.connectors.doubles.crm.activecampaign import ActiveCampaign
-from tests.connectors.doubles.crm.hubspot import HubSpot
-from tests.connectors.doubles.crm.salesforce import Salesforce
-from tests.connectors.doubles.elasticsearch import Elasticsearch, OpenSearch
-from tests.connectors.doubles.marketing.braze import Braze
-from tests.connectors.doubles.marketing.brevo import Brevo
-from tests.connectors.doubles.marketing.iterable import Iterable
-from tests.connectors.doubles.marketing.klaviyo import Klaviyo
-from tests.connectors.doubles.marketing.mailchimp import Mailchimp
-from tests.connectors.doubles.system import Answered, System, said
 
 DOUBLES: list[type[System]] = [
     ActiveCampaign,
@@ -97,8 +98,10 @@ def test_too_many_calls_are_no_absence(double: type[System], monkeypatch: pytest
 
 INDEX = [("age", "", "integer", []), ("traits", "", "", []), ("traits.plan", "", "keyword", [])]
 FIELDS: dict[type[System], list[tuple[str, str, str, list[str]]]] = {
-    ActiveCampaign: [("fields.1", "Plan", "dropdown", ["pro"])],
+    ActiveCampaign: [(f"fields.{one}", f"Field {one}", "dropdown", ["pro"]) for one in range(1, 121)],
+    Braze: [(f"attribute_{one:02}", "", "String", []) for one in range(70)],
     Elasticsearch: INDEX,
+    Intercom: [("custom_attributes.plan", "Plan", "string", ["free", "pro"]), ("id", "", "string", [])],
     Iterable: [("email", "", "string", []), ("dataFields.firstName", "", "string", [])],
     OpenSearch: INDEX,
 }
@@ -107,7 +110,7 @@ FIELDS: dict[type[System], list[tuple[str, str, str, list[str]]]] = {
 @pytest.mark.parametrize("double", FIELDS, ids=lambda one: one.slug)
 def test_the_fields(double: type[System]) -> None:
     with double() as peer, opened(peer) as session:
-        found = [(one.name, one.title, one.type, one.choices) for one in session.fields()]
+        found = [(one.name, one.title, one.type, list(one.choices)) for one in session.fields()]
     assert found == FIELDS[double]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import re
 from typing import Any
@@ -35,6 +36,11 @@ def connector(auth: Any):
             "Basic YW5hOms3eS1zM2NyZXQ=",
         ),
         ({"type": "bearer", "token": "credentials@key"}, "Authorization", "Bearer k7y-s3cret"),
+        (
+            {"type": "bearer", "token": "credentials@key", "proof": "proof", "proof_key": "credentials@user"},
+            "Authorization",
+            "Bearer k7y-s3cret",
+        ),
         ({"type": "header", "name": "Api-Token", "value": "credentials@key"}, "Api-Token", "k7y-s3cret"),
         (
             {"type": "header", "name": "Authorization", "value": "Key {{credentials@key}}"},
@@ -47,6 +53,20 @@ def connector(auth: Any):
                 "scheme": "hex",
                 "header": "X-Sum",
                 "secrets": "credentials@key",
+            },
+            "X-Sum",
+            ...,
+        ),
+        (
+            {
+                "type": "signature",
+                "scheme": "custom",
+                "header": "X-Sum",
+                "secrets": "credentials@key",
+                "signed": "v0:{{timestamp}}:{{body}}",
+                "digest": "base64",
+                "prefix": "v0=",
+                "timestamp_header": "X-Time",
             },
             "X-Sum",
             ...,
@@ -83,6 +103,21 @@ def test_who_is_calling_is_sent_and_not_shown(server, loopback, auth, header, va
     assert sent == value or value is ...
     assert told[header] in (MASK, sent)
     assert "k7y-s3cret" not in repr(told)
+
+
+def test_a_token_is_proved_by_another_secret_where_there_is_one(server, loopback) -> None:
+    auth = {"type": "bearer", "token": "credentials@key", "proof": "proof", "proof_key": "credentials@user"}
+    made = connector(auth)
+    credentials = {"key": "k7y-s3cret", "user": "app-s3cret", "base_url": server.url}
+    proof = hmac.new(b"app-s3cret", b"k7y-s3cret", "sha256").hexdigest()
+    server.answers.extend([(201, {}, b'{"contact": {"id": 1}}')] * 2)
+    delivery = Delivery({"email": "ana@x.example"}, "1:1")
+    for given in (credentials, {**credentials, "user": ""}):
+        with made.open(given, {}, loopback) as session:
+            (outcome,) = session.push([delivery])
+        assert proof not in repr(outcome)
+        assert proof not in repr(made.describe(given, {}, delivery))
+    assert [one.path.partition("?")[2] for one in server.seen] == [f"proof={proof}", ""]
 
 
 def test_a_key_in_the_query_is_sent_with_every_call_and_not_shown(server, loopback) -> None:

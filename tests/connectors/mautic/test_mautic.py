@@ -469,6 +469,19 @@ def test_check_that_fails(api, store, status, body, error) -> None:
         check(store)
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (fault(403, "API disabled", type="api_disabled"), "API is switched off"),
+        (fault(403, "no access"), "role view, create, edit and delete contacts"),
+    ],
+)
+def test_check_names_what_is_missing(api, store, body, words) -> None:
+    api.get(f"{BASE}/api/contacts?limit=1", json=body, status=403)
+    with pytest.raises(ConfigurationError, match=words):
+        check(store)
+
+
 def test_check_of_a_host_that_is_down(api, store) -> None:
     api.get(f"{BASE}/api/contacts?limit=1", body=requests.exceptions.ConnectTimeout())
     with pytest.raises(Unreachable, match="could not connect"):

@@ -19,7 +19,8 @@ from destinations.connectors.base import (
     Unreachable,
 )
 from destinations.connectors.mautic import answers, identity
-from destinations.connectors.mautic.connector import FIELDS_AT_ONCE, Mautic
+from destinations.connectors.mautic.connector import Mautic
+from destinations.connectors.mautic.session import FIELDS_AT_ONCE
 
 BASE = "https://mautic.example"
 KEYS = {"api_url": BASE, "public_key": "public", "private_key": "secret-key"}

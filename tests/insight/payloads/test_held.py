@@ -3,9 +3,10 @@
 import pytest
 
 from destinations.insight.payloads import held
+from tests.cases import for_each
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("there", "made"),
     [
         ("1", 1),

@@ -5,8 +5,10 @@ import io
 import pytest
 from django.core.management import CommandError, call_command
 
-from profiles.imports.csv_reader import columns_from, parse_path
+from profiles.imports import csv_rows
+from profiles.imports.csv_reader import columns_from, parse_path, path_of
 from profiles.models import Profile
+from tests.cases import for_each
 
 
 @pytest.fixture
@@ -43,11 +45,10 @@ def stored():
 )
 def test_paths(text, keys):
     assert parse_path(text) == keys
+    assert parse_path(path_of(keys)) == keys
 
 
-@pytest.mark.parametrize(
-    "text", ["", ".a", "a.", "a..b", "a[0]", 'a["b', 'a["b"]c', "a]b", r'a["\x"]', 'a"b']
-)
+@for_each("text", ["", ".a", "a.", "a..b", "a[0]", 'a["b', 'a["b"]c', "a]b", r'a["\x"]', 'a"b'])
 def test_what_is_no_path(text):
     with pytest.raises(ValueError, match="is not a path"):
         parse_path(text)
@@ -61,7 +62,9 @@ def test_what_is_no_path(text):
         (["a=b", "c=b"], [], "two columns go to b"),
         (["a=b", "c=b.d", "e=b.f"], [], "two columns go to b"),
         (["a=b"], ["c=number"], "column c has a type but no place"),
-        (["a=b"], ["a=date"], "date is not a type: choose one of text, number, boolean"),
+        (["a=b"], ["a=money"], "money is not a type: choose one of text, number, boolean, date, list"),
+        (["a=b"], ["a=date:ymd"], "ymd is no form of date"),
+        (["a=b"], ["a=list:ab"], "ab is no form of list"),
     ],
 )
 def test_columns_that_cannot_be(maps, types, reason):
@@ -118,10 +121,15 @@ def test_types(load):
 
 
 def test_cells_with_line_breaks_quotes_and_delimiters(load):
-    text = 'id;note\na;"one\r\n""two""; three"\nb;x;y\nc;last\n'
+    text = 'id;note\na;"one\r\n""two""; three"\nb;x;y\nc;last;\n'
     _code, _, said = load(text, "--map", "note=note", "--delimiter", ";", "--on-error", "skip")
     assert said == ["line 4: 3 cells, the heading has 2"]
     assert stored() == [{"id": "a", "note": 'one\r\n"two"; three'}, {"id": "c", "note": "last"}]
+
+
+def test_cells_that_a_spreadsheet_is_told_not_to_compute(load):
+    load('id,n,m\n"=""007""","=""1,5""",\'=2\n', "--map", "n=n", "--type", "n=number", "--map", "m=m")
+    assert stored() == [{"id": "007", "n": 1.5, "m": "=2"}]
 
 
 def test_tabs_and_another_name(load):
@@ -141,11 +149,15 @@ def test_tabs_and_another_name(load):
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        (b"b\xff,x", "not UTF-8"),
         (b",x", "the id is blank"),
         (b"b", "1 cells, the heading has 2"),
-        (b'b,"x"y', "not CSV: ',' expected after '\"'"),
+        (b'b,"x"y', "column note: there is text after the quote that ends it"),
+        (b'b,"x', "column note: a quote begins and has no end in this line"),
+        (b'"b,x', "column id: a quote begins and has no end in this line"),
+        (b"b,#NV", "column note: a spreadsheet could not compute this cell"),
+        (b"1.23457E+12,x", "the id was shortened by a spreadsheet: format its column as text"),
         (b"b,\0", "text with a null byte cannot be stored"),
+        (b"b,x\ry", "a carriage return stands in a cell that is not in quotes"),
         (b"x" * 256 + b",x", "id has 256 characters, at most 255 are allowed"),
     ],
 )
@@ -158,19 +170,73 @@ def test_bad_rows(load, row, reason):
     assert said[1] == "Stopped at line 3. Everything up to line 2 is imported, nothing after it."
 
 
+def test_lines_that_are_not_of_their_encoding(load):
+    text = b"id,note\na,x\nb\xff,x\nc,x\n"
+    options = ["--map", "note=note", "--on-error", "skip"]
+    assert load(text, *options, "--encoding", "utf-8")[2] == ["line 3: not UTF-8"]
+    assert [document["id"] for document in stored()] == ["a", "c"]
+
+
+def test_large_cells(load):
+    load("id,note\na," + "x" * 200_000 + "\n", "--map", "note=note")
+    assert [len(document["note"]) for document in stored()] == [200_000]
+
+
 def test_overlong_rows(load, settings):
     settings.TRACSYNC_MAX_DOCUMENT_BYTES = 10
     long, tall = "b," + "x" * 100, 'c,"' + "x\n" * 60 + '"'
-    _code, _summary, said = load(f"id\na\n{long}\n{tall}\nd\n", "--map", "id=id", "--on-error", "skip")
-    assert said[0] == "line 3: the line is too long"
-    assert said[1] == "line 4: the line is too long"
-    assert [document["id"] for document in stored()][:1] == ["a"]
+    options = ["--map", "id=id", "--map", "note=note", "--on-error", "skip"]
+    _code, summary, said = load(f"id,note\na,\n{long}\n{tall}\nd,\n", *options)
+    assert said[:2] == [
+        "line 3: the line is too long",
+        "line 4: column note: a quote begins and has no end in this line",
+    ]
+    assert summary == "created 2, changed 0, unchanged 0, failed 62"
+    assert [document["id"] for document in stored()] == ["a", "d"]
 
 
-def test_a_quote_that_never_ends(load):
-    _code, _, said = load('id,note\na,x\nb,"x\nc,x\n', "--map", "note=note", "--on-error", "skip")
-    assert said == ["line 3: not CSV: unexpected end of data"]
-    assert [document["id"] for document in stored()] == ["a"]
+def test_a_quote_that_never_ends_costs_its_line(load):
+    _code, summary, said = load('id,note\na,x\nb,"x\nc,x\nd,x\n', "--map", "note=note", "--on-error", "skip")
+    assert said == ["line 3: column note: a quote begins and has no end in this line"]
+    assert [document["id"] for document in stored()] == ["a", "c", "d"]
+    assert summary == "created 3, changed 0, unchanged 0, failed 1"
+
+
+@pytest.mark.parametrize(
+    ("rows", "refused", "ids"),
+    [
+        ('1,"a,x\n2,b,x\n3,"c,x\n4,d,x\n', [2, 4], ["2", "4"]),  # two that meet
+        ('1,"a,x\n2,b,x\n3,c",x\n4,d,x\n', [2], ["2", "3", "4"]),  # they meet, and look like one cell
+        ('1,"a\nb\nc",x\n2,"y, ""z""",x\n', [], ["1", "2"]),  # cells with line breaks
+        ('1,a",x\n2,5\'11",x\n', [], ["1", "2"]),  # within a cell a quote is a character
+        ('1, "a, b" ,x\n2, "c, d",x\n', [2], ["2"]),
+        ('1,"a,x\n2,"b\nc",x\n3,d,x\n', [2], ["2", "3"]),  # the row after it has line breaks
+    ],
+)
+def test_a_stray_quote_costs_one_line(load, rows, refused, ids):
+    load("id,n,m\n" + rows, "--map", "n=n", "--on-error", "skip")
+    said = load("id,n,m\n" + rows, "--map", "n=n", "--on-error", "skip")[2]
+    assert [int(line.split()[1].rstrip(":")) for line in said] == refused
+    assert [document["id"] for document in stored()] == ids
+
+
+@pytest.mark.parametrize("last", ["", 'x"y","a"b\n'], ids=["no-end", "no-row"])
+def test_many_stray_quotes_are_read_in_time(load, last):
+    """Of lines that each go on to the next one, each is looked at a few times, however they end."""
+    taken = []
+    read = csv_rows.Rows.__next__
+
+    def counted(self):
+        taken.append(self)
+        return read(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_rows.Rows, "__next__", counted)
+        _code, summary, _said = load(
+            "id,n\n" + ('x","\n' * 999 + (last or 'x","\n')) * 5, "--map", "n=n", "--on-error", "skip"
+        )
+    assert summary == "created 0, changed 0, unchanged 0, failed 5000"
+    assert len(taken) < 30_000
 
 
 @pytest.mark.parametrize(
@@ -180,7 +246,10 @@ def test_a_quote_that_never_ends(load):
         ("name\nAnn\n", ["--map", "name=n"], "has no column named id in its heading: --map COLUMN=id says"),
         ("id,a,a\n", ["--map", "a=b"], "has several columns named a in its heading"),
         ("id,a\n", ["--map", "c=b"], "has no column named c in its heading"),
-        ("id\n", [], "CSV needs --map COLUMN=PATH"),
+        ("note\nx\n", [], "has no column named id in its heading: --map COLUMN=id says"),
+        ("id\n", ["--type", "name=date"], "there is no column name that goes anywhere"),
+        ("id\n", ["--encoding", "klingon"], "klingon is no encoding: choose one of utf-8"),
+        ("id\n", ["--refused", "x.csv"], "--refused is for --on-error skip"),
         ("id\n", ["--map", "a"], "a is not COLUMN=PATH"),
         ("id\n", ["--map", "a=b", "--delimiter", "ab"], "one character, or tab"),
         ("id\n", ["--format", "ndjson", "--map", "a=b"], "--map is for CSV: add --format csv"),
@@ -191,5 +260,5 @@ def test_what_cannot_be_used(load, text, options, reason):
         load(text, *options)
     assert reason in str(refused.value)
     assert "Ann" not in str(refused.value)
-    assert getattr(refused.value, "returncode", 1) == (1 if "--delimiter" in options else 2)
+    assert getattr(refused.value, "returncode", 1) == (1 if {"--delimiter", "--encoding"} & {*options} else 2)
     assert not Profile.objects.exists()

@@ -13,7 +13,7 @@ from destinations.insight import explain
 from destinations.models import DeliveryAttempt, Health, ProfileSync
 from destinations.operations import actions
 from destinations.scheduler import loop
-from destinations.sync import claim, retry, settle
+from destinations.sync import claim, lease, retry, settle
 
 pytestmark = pytest.mark.django_db
 JOB = {"id": "job-1", "mail": "ada@secret.example"}
@@ -240,9 +240,9 @@ def test_a_killed_worker_loses_nothing(frozen, recording, pending):
     for _ in range(2):
         lost = claim.claim(destination, frozen.now)
         assert lost is not None
-        claim.start(lost)
+        lease.start(lost)
         assert claim.claim(destination, frozen.now) is None  # nobody else asks meanwhile
-        frozen.forward(claim.LEASE.total_seconds() + 1)
+        frozen.forward(lease.LEASE.total_seconds() + 1)
     loop.tick()
     assert (recording.polls, states(), len(recording.deliveries)) == ([[JOB]], ("synced", False), 1)
 

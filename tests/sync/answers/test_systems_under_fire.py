@@ -21,15 +21,15 @@ from destinations import configuration
 from destinations.configuration import validation
 from destinations.connectors import registry
 from destinations.connectors.testing import SeenRequest
+from destinations.connectors.testing.doubles.crm.hubspot import HubSpot
+from destinations.connectors.testing.doubles.marketing.brevo import Brevo
+from destinations.connectors.testing.doubles.marketing.klaviyo import Klaviyo
+from destinations.connectors.testing.doubles.marketing.mailchimp import Mailchimp
+from destinations.connectors.testing.doubles.system import System
 from destinations.models import DeliveryAttempt, Destination, Extension, ProfileSync, Resource
 from destinations.notation import parse_template
 from profiles import changes
 from profiles.models import Profile
-from tests.connectors.doubles.crm.hubspot import HubSpot
-from tests.connectors.doubles.marketing.brevo import Brevo
-from tests.connectors.doubles.marketing.klaviyo import Klaviyo
-from tests.connectors.doubles.marketing.mailchimp import Mailchimp
-from tests.connectors.doubles.system import System
 from tests.sync.test_order import drain
 from tests.test_no_secret_anywhere import stored
 
@@ -240,11 +240,8 @@ def test_it_holds_exactly_who_is_wanted(way: Way, seed: int, frozen: Any) -> Non
     expected = {way.profile(way.core(one)): way.core(one) for one in good}
     assert expected
     refused = {row.profile_id: row for row in ProfileSync.objects.filter(state="rejected")}
-    # Who leaves while a creation is in doubt has no number by which it could be taken away: a person is told.
-    stuck = {id for id, row in refused.items() if row.in_doubt and row.code == "missing_key"}
-    assert not stuck & expected.keys()
-    assert {id: core for id, core in fire.held().items() if id not in bad | stuck} == expected
-    assert refused.keys() - stuck == bad
+    assert {id: core for id, core in fire.held().items() if id not in bad} == expected
+    assert refused.keys() == bad
     assert fire.needless() == []
 
     assert DeliveryAttempt.objects.exclude(outcome="accepted").exists()

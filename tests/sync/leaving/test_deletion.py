@@ -250,7 +250,7 @@ def test_a_tombstone_goes_after_a_time(destination, settle, frozen, settings):
 def test_what_is_written_finds_no_profile_where_there_is_a_tombstone(destination):
     save(a=1)
     Profile.objects.get().delete()
-    patch = Change("p1", "patch", {"b": 2}, expects=lambda version: version == 0)
+    patch = Change("p1", "patch", {"b": 2}, expects=lambda tag: not tag)
     assert rehearse([patch])[0].document == {"id": "p1", "b": 2}
     [written] = write([patch])
     assert (written.created, written.version, written.document) == (True, 3, {"id": "p1", "b": 2})

@@ -14,7 +14,7 @@ from destinations.insight import explain
 from destinations.models import Destination, Health, ProfileSync
 from destinations.scheduler import loop
 from destinations.sync import claim, settle
-from destinations.sync.concurrency import Lanes, new_recent_calls
+from destinations.sync.concurrency.lanes import Lanes, new_recent_calls
 from destinations.sync.limits import accounts, rates
 
 pytestmark = pytest.mark.django_db

@@ -16,7 +16,7 @@ from destinations.insight import explain, pace
 from destinations.models import Account, Destination, ProfileSync
 from destinations.operations import actions
 from destinations.scheduler import loop
-from destinations.sync import claim, settle
+from destinations.sync import claim, lease, settle
 from destinations.sync.limits import accounts
 from profiles import changes
 
@@ -177,7 +177,7 @@ def test_calls_at_once_are_shared_over_all_claims(frozen, make, resource, due):
     assert in_flight() == 5
     assert ProfileSync.objects.exclude(claim_token=None).values("destination").distinct().count() == 5
     for one in tokens:
-        claim.release(one.token, one.ids)
+        lease.release(one.token, one.ids)
     assert claim.claim_all(made[6:], frozen.now)
     assert in_flight() == 4  # two batches, each of half of what one destination may have
 
@@ -368,7 +368,7 @@ def test_a_tick_costs_as_many_statements_for_one_destination_as_for_many(
     frozen, recording, make, make_resource, make_profile, monkeypatch
 ):
     monkeypatch.setattr("destinations.sync.push.SLICE_SECONDS", 60.0)
-    monkeypatch.setattr("destinations.sync.batch.FRESH", 60.0)
+    monkeypatch.setattr("destinations.sync.current_profiles.FRESH", 60.0)
 
     def cost(id):
         make_profile(id)

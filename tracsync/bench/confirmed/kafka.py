@@ -30,7 +30,7 @@ def measured(url: str) -> Iterator[Subject]:
 
         def bare(deliveries: Sequence[Delivery]) -> None:
             errors: list[object] = []
-            for one, body in zip(deliveries, bodies.of(deliveries), strict=True):
+            for one, body in zip(deliveries, bodies.make(deliveries), strict=True):
                 producer.produce(name, body, one.key, on_delivery=lambda error, _sent: errors.append(error))
             check(not producer.flush(PATIENCE) and errors == [None] * len(deliveries), "Kafka")
 

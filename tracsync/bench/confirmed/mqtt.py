@@ -31,7 +31,7 @@ def measured(url: str) -> Iterator[Subject]:
     bodies = Bodies()
 
     def bare(deliveries: Sequence[Delivery]) -> None:
-        sent = [client.publish(name, body, 1) for body in bodies.of(deliveries)]
+        sent = [client.publish(name, body, 1) for body in bodies.make(deliveries)]
         for one in sent:
             one.wait_for_publish(PATIENCE)
         check(all(one.is_published() for one in sent), "MQTT")

@@ -34,7 +34,7 @@ def measured(url: str) -> Iterator[Subject]:
     bodies = Bodies()
 
     async def publish(deliveries: Sequence[Delivery]) -> None:
-        found = await asyncio.gather(*[stream.publish(f"{name}.a", body) for body in bodies.of(deliveries)])
+        found = await asyncio.gather(*[stream.publish(f"{name}.a", body) for body in bodies.make(deliveries)])
         check(all(one.stream == name for one in found), "NATS")
 
     try:

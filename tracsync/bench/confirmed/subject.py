@@ -32,7 +32,7 @@ class Bodies:
     def __init__(self) -> None:
         self._made: dict[str, bytes] = {}
 
-    def of(self, deliveries: Sequence[Delivery]) -> list[bytes]:
+    def make(self, deliveries: Sequence[Delivery]) -> list[bytes]:
         made = self._made
         for one in deliveries:
             if one.idempotency_key not in made:

@@ -27,7 +27,7 @@ def measured(
     bodies = Bodies()
 
     def bare(deliveries: Sequence[Delivery]) -> None:
-        texts = [body.decode() for body in bodies.of(deliveries)]
+        texts = [body.decode() for body in bodies.make(deliveries)]
         rows = [(one.key, text, one.version) for one, text in zip(deliveries, texts, strict=True)]
         with connection.cursor() as cursor:
             cursor.executemany(upsert.format(name), rows)

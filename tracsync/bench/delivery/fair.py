@@ -20,7 +20,7 @@ from .shared import Run
 from .traffic import Traffic
 
 PER_SECOND = 15  # saves; a push to each destination follows
-SHARE = 10  # profiles in a burst: one for so many of the fast receiver's; each goes to all destinations
+SHARE = 2  # profiles in a burst: one for so many of the fast receiver's; each goes to all destinations
 SICK_CALM_DOWN_WITHIN = 120.0  # seconds
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from destinations.models import Backfill, Destination, Health, ProfileSync
 from destinations.operations import backfill
-from destinations.sync import claim, settle, turns
+from destinations.sync import claim, lease, settle, turns
 from profiles.models import Profile
 from tracsync.bench.report import Section
 
@@ -42,7 +42,7 @@ def _claim(destination: Destination) -> float:
     claimed = claim.claim(destination, timezone.now())
     taken = (perf_counter() - started) * 1000
     assert claimed is not None, f"nothing was waiting for {destination}"
-    claim.release(claimed.token, claimed.ids)
+    lease.release(claimed.token, claimed.ids)
     return taken
 
 

@@ -17,6 +17,7 @@ from destinations.insight.statistics import WEEK
 from destinations.models import DeliveryAttempt, Destination, Extension, Health, ProfileSync, Resource
 from destinations.sync.counters import slot
 from profiles.models import Profile
+from profiles.search.models import SearchWord
 
 from .sink import SLUG
 
@@ -32,6 +33,8 @@ DOCUMENT = {  # each # becomes the profile's number
     "segments": ["gold", "newsletter"],
     "stats": {"visits": "#", "views": 7},
 }
+NAME, EMAIL = "Ann Example-#", "person-#@example.com"
+WORDS = ("ann", "example", "#", "person", EMAIL, "@example.com")  # of both, see profiles/names.py
 NAMES = ("crm", "shop", "mail")
 
 
@@ -47,7 +50,9 @@ class Sizes:
 
 def fill(sizes: Sizes) -> list[Destination]:
     """All tables; the destinations in the order of NAMES."""
-    _execute(_profiles(), [sizes.profiles, json.dumps(DOCUMENT)])
+    _execute(_profiles(), [sizes.profiles, json.dumps(DOCUMENT), NAME, EMAIL])
+    for word in WORDS:
+        _execute(_words(), [sizes.profiles, word])
     destinations = _destinations()
     for destination, waiting in zip(destinations, (sizes.waiting, sizes.few, 0), strict=True):
         _execute(_syncs(), [sizes.profiles, destination.pk, waiting, sizes.profiles])
@@ -67,7 +72,7 @@ def analyze() -> None:
     """What autovacuum would have done by now: the planner's statistics, and which pages all may see."""
     command = "VACUUM (ANALYZE)" if connection.vendor == "postgresql" else "ANALYZE"
     with connection.cursor() as cursor:
-        for model in (Profile, ProfileSync, DeliveryAttempt):
+        for model in (Profile, SearchWord, ProfileSync, DeliveryAttempt):
             cursor.execute(f"{command} {model._meta.db_table}")
 
 
@@ -120,14 +125,27 @@ def _digest(number: str) -> str:
 
 
 def _profiles() -> str:
-    """Parameters: how many, their document."""
+    """Parameters: how many, their document, their name and e-mail address."""
     moment = _ago("86400 + n %% 2000000")
     document = f"replace(replace(%s, '#id', {_id('n')}), '#', {_text('n')})"
     if connection.vendor == "postgresql":
         document = f"({document})::jsonb"
     return f"""{_series()}
-        INSERT INTO profiles_profile (id, document, digest, version, created_at, changed_at)
-        SELECT {_id("n")}, {document}, {_digest("n")}, 1, {moment}, {moment} FROM series"""  # noqa: S608 - no user text in it
+        INSERT INTO profiles_profile (id, document, digest, version, created_at, changed_at, name, email,
+            indexed_version)
+        SELECT {_id("n")}, {document}, {_digest("n")}, 1, {moment}, {moment}, {_numbered()}, {_numbered()}, 1
+        FROM series"""  # noqa: S608 - no user text in it
+
+
+def _words() -> str:
+    """Parameters: how many, a word of each."""
+    return f"""{_series()}
+        INSERT INTO profiles_searchword (word, profile_id) SELECT {_numbered()}, {_id("n")} FROM series"""  # noqa: S608 - no user text in it
+
+
+def _numbered() -> str:
+    """A parameter with the profile's number in it."""
+    return f"replace(%s, '#', {_text('n')})"
 
 
 def _syncs() -> str:

@@ -67,6 +67,15 @@ def _admin(destinations: list[Destination], profiles: int) -> Iterator[str]:
     crm, shop, mail = (one.pk for one in destinations)
     middle, far = profile_id(profiles // 2), max(1, min(100, profiles // 100))
     yield reverse("admin:index")
+    for text in (
+        str(profiles // 2),
+        f"ann {profiles // 2}",
+        "ann exa",
+        "a",
+        f"person-{profiles // 3}@",
+        middle,
+    ):
+        yield _with(reverse("admin:search"), {"q": text, "piece": 1})
     yield from _list("destinations_destination", {}, {"q": "crm"})
     yield reverse("admin:destinations_destination_change", args=[crm])
     for one in (crm, mail):
@@ -84,6 +93,7 @@ def _admin(destinations: list[Destination], profiles: int) -> Iterator[str]:
         {"owed": "yes"},
         {"destination": shop, "owed": "yes"},
         {"destination": mail, "owed": "yes"},
+        {"state_since_from": _day(7)[:10], "state_since_to": _day(7)[:10]},
         {"q": middle[:-3]},
         {"q": f"={middle}"},
     )
@@ -109,8 +119,10 @@ def _admin(destinations: list[Destination], profiles: int) -> Iterator[str]:
         {"q": middle[:-3]},
         {"q": f"={middle}"},
         {"q": "nobody"},
+        {"q": "ann"},
+        {"q": f"ann {profiles // 2}"},
         {"settled": "no"},
-        {"changed_at__gte": _day(7), "changed_at__lt": _day(6)},
+        {"changed_at_from": _day(7)[:10], "changed_at_to": _day(7)[:10]},
     )
     yield reverse("admin:profiles_profile_change", args=[middle])
     yield reverse("admin:profiles_profile_why", args=[middle, crm])
@@ -138,7 +150,14 @@ def _api(destinations: list[Destination], profiles: int) -> Iterator[str]:
     middle = profile_id(profiles // 2)
     day = _day(1)
     lists: dict[str, list[dict[str, Any]]] = {
-        "profiles": [{}, {"id": middle[:-3]}, {"changed_since": day}, {"unsettled": "true"}],
+        "profiles": [
+            {},
+            {"id": middle[:-3]},
+            {"search": "ann"},
+            {"search": f"ann {profiles // 2}"},
+            {"changed_since": day},
+            {"unsettled": "true"},
+        ],
         "destinations": [{}],
         "syncs": [
             {},
@@ -163,6 +182,6 @@ def _api(destinations: list[Destination], profiles: int) -> Iterator[str]:
     }
     for name, queries in lists.items():
         for query in queries:
-            yield _with(f"/api/{name}/", query)
-    yield f"/api/profiles/{middle}/syncs/"
+            yield _with(f"/api/v1/{name}/", query)
+    yield f"/api/v1/profiles/{middle}/syncs/"
     yield "/metrics"

@@ -20,7 +20,7 @@ from django.utils import timezone
 from destinations.models import Destination, ProfileSync
 from destinations.operations import backfill
 from destinations.scheduler.loop import TICK
-from destinations.sync import claim, push, settle, turns
+from destinations.sync import claim, lease, push, settle, turns
 from profiles.models import Profile
 from tracsync.bench.report import Section
 
@@ -101,9 +101,9 @@ def _live(destination: Destination, profiles: int, seconds: float) -> tuple[int,
     due: dict[str, float] = {}
     before, Sink.awaited, Sink.arrivals = Sink.pushed, set(), {}
     with _workers(settings.TRACSYNC_CONCURRENCY) as claims:
-        while perf_counter() < ends_at or len(Sink.arrivals) < len(due):
+        while not due or perf_counter() < ends_at or len(Sink.arrivals) < len(due):
             assert perf_counter() < ends_at + 60, "live changes did not arrive"
-            if next_change <= perf_counter() < ends_at:
+            if not due or next_change <= perf_counter() < ends_at:
                 next_change, number = perf_counter() + PAUSE, number + 1
                 id = profile_id(number % profiles + 1)
                 Sink.awaited.add(id)
@@ -117,9 +117,9 @@ def _live(destination: Destination, profiles: int, seconds: float) -> tuple[int,
 
 
 @contextmanager
-def _workers(count: int) -> Iterator[Queue[claim.Claim | None]]:
+def _workers(count: int) -> Iterator[Queue[lease.Claim | None]]:
     """Threads that push what is put into the queue."""
-    claims: Queue[claim.Claim | None] = Queue()
+    claims: Queue[lease.Claim | None] = Queue()
 
     def work() -> None:
         try:
@@ -146,7 +146,7 @@ def _change(id: str) -> None:
     profile.save()
 
 
-def _tick(destination: Destination, claims: Queue[claim.Claim | None]) -> bool:
+def _tick(destination: Destination, claims: Queue[lease.Claim | None]) -> bool:
     """What the scheduler does; whether it did anything."""
     now = timezone.now()
     settled, advanced = settle.settle(now), backfill.advance(now)

@@ -6,6 +6,7 @@ from django.db import connection
 
 from destinations.models import DeliveryAttempt, ProfileSync
 from profiles.models import Profile
+from profiles.search.models import SearchWord
 from tracsync.bench.report import Section
 
 MEGABYTE = 1_000_000
@@ -16,7 +17,7 @@ def sizes(note: str) -> Section:
     columns = ("table or index", "rows", "MB", "of these indexes, MB", "bytes a row")
     section = Section("on disk", columns, note=note)
     if connection.vendor == "postgresql":
-        for model in (Profile, ProfileSync, DeliveryAttempt):
+        for model in (Profile, SearchWord, ProfileSync, DeliveryAttempt):
             section.rows.append(_table(model._meta.db_table, model._default_manager.count()))
         section.rows += [(name, None, size / MEGABYTE, None, None) for name, size in _largest_indexes()]
     else:
@@ -35,7 +36,8 @@ def _largest_indexes() -> list[tuple[str, int]]:
     with connection.cursor() as cursor:
         cursor.execute(
             """SELECT indexrelname, pg_relation_size(indexrelid) FROM pg_stat_user_indexes
-            WHERE relname IN ('profiles_profile', 'destinations_profilesync', 'destinations_deliveryattempt')
+            WHERE relname IN ('profiles_profile', 'profiles_searchword', 'destinations_profilesync',
+                'destinations_deliveryattempt')
             ORDER BY 2 DESC LIMIT %s""",
             [SHOWN],
         )

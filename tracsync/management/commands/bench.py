@@ -18,6 +18,7 @@ WIDTH: Final = 130  # of tables that go to a file
 
 
 class Command(terminal.Command):
+    is_by_hand = False
     help = "Measure how fast this machine is at what tracsync does; docs/benchmarks.md says what it means."
     requires_system_checks = ()
 

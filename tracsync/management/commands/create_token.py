@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 from django.db import transaction
 from django.utils import timezone
 
+from destinations.models import Destination
+from tracsync import tokens
 from tracsync.common import terminal
+from tracsync.common.rest import scopes as areas
 from tracsync.models import ApiToken
-
-MOST_DAYS = 36_500
+from tracsync.tokens import find_owner, sentences
 
 
 class Command(terminal.Command):
     help = """Make a token for the REST API and print it, once, on the last line of the output.
 
-Only a digest of it is kept: whoever loses it makes another one with --replace. Send it with every request:
+Only a digest of it is kept: whoever loses it makes another with `tokens --rotate`. Send it with
+every request:
 
-    TOKEN=$(%(prog)s warehouse | tail -1)
-    curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8000/api/
+    TOKEN=$(%(prog)s warehouse --scope ingest | tail -1)
+    curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8000/api/v1/
 
-Ends with exit code 1 when there is a token of this name already."""
+Without --scope it may do everything but manage tokens. Ends with exit code 1 when there is a token of this
+name already."""
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
         parser = super().create_parser(prog_name, subcommand, **kwargs)
@@ -34,10 +39,29 @@ Ends with exit code 1 when there is a token of this name already."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="who will use it, for example the name of a program")
-        parser.add_argument("--read-only", action="store_true", help="it may look at all and change nothing")
-        parser.add_argument(
-            "--expires-in-days", type=int, metavar="N", help="it stops working after N days; default: never"
+        may = parser.add_mutually_exclusive_group()
+        may.add_argument(
+            "--scope",
+            action="append",
+            choices=areas.SCOPES,
+            metavar="SCOPE",
+            help=f"what it may do; several times for several: {', '.join(areas.SCOPES)}",
         )
+        may.add_argument("--read-only", action="store_true", help="it may look at all and change nothing")
+        parser.add_argument("--destination", metavar="SLUG", help="it reaches no other destination")
+        parser.add_argument(
+            "--owner",
+            metavar="USERNAME",
+            help="it may do nothing that they may not; default: nobody",
+        )
+        ends = parser.add_mutually_exclusive_group()
+        ends.add_argument(
+            "--expires-in-days",
+            type=int,
+            metavar="N",
+            help=f"it stops working after N days; default: {settings.TRACSYNC_TOKEN_DAYS}",
+        )
+        ends.add_argument("--never-expires", action="store_true", help="it works until it is revoked")
         parser.add_argument(
             "--replace", action="store_true", help="where the name is taken, its old token stops working"
         )
@@ -45,26 +69,43 @@ Ends with exit code 1 when there is a token of this name already."""
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
         name, replace = options["name"], options["replace"]
-        if replace:
-            ApiToken.objects.filter(name=name).delete()
-        elif ApiToken.objects.filter(name=name).exists():
+        found = ApiToken.objects.filter(name=name).first()
+        if found is not None and not replace:
             raise CommandError(
-                f"There is a token named {name!r} already; --replace makes its old one useless"
+                f"There is a token named {name!r} already; --replace makes its old one useless,"
+                " and `tokens --rotate` lets it go on for a while"
             )
-        expires_at = _expiry(options["expires_in_days"])
-        token, text = ApiToken.generate(name, read_only=options["read_only"], expires_at=expires_at)
+        if found is not None:
+            tokens.revoke(found)
+        scopes = options["scope"] or (areas.READS if options["read_only"] else areas.EVERYTHING)
         try:
-            token.full_clean(validate_unique=False)
+            _token, text = tokens.create(
+                name,
+                scopes,
+                owner=find_owner(options["owner"]) if options["owner"] else None,
+                destination=_destination(options["destination"]),
+                expires_at=_end(options["expires_in_days"], options["never_expires"]),
+            )
         except ValidationError as error:
-            raise CommandError(" ".join(error.messages)) from None
-        token.save()
+            raise CommandError(sentences(error)) from None
         self.stderr.write("The token, shown this once:")
         self.stdout.write(text)
 
 
-def _expiry(days: int | None) -> Any:
-    if days is None:
+def _destination(slug: str | None) -> Destination | None:
+    if slug is None:
         return None
-    if not 1 <= days <= MOST_DAYS:
-        raise CommandError(f"--expires-in-days must be from 1 to {MOST_DAYS}")
-    return timezone.now() + timedelta(days=days)
+    found = Destination.objects.filter(slug=slug).first()
+    if found is None:
+        raise CommandError(f"There is no destination {slug!r}")
+    return found
+
+
+def _end(days: int | None, never: bool) -> datetime | None:
+    now = timezone.now()
+    if days is None:
+        return None if never else tokens.default_end(now)
+    most = settings.TRACSYNC_MAX_TOKEN_DAYS
+    if not 1 <= days <= most:
+        raise CommandError(f"--expires-in-days must be from 1 to {most}; --never-expires is for ever")
+    return now + timedelta(days=days)

@@ -7,14 +7,18 @@ import secrets
 import sys
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
+from destinations.connectors import registry
+from destinations.connectors.testing import doubles
 from tracsync.common import terminal
 from tracsync.prove import scratch
 from tracsync.prove.plan import Plan
 
 
 class Command(terminal.Command):
+    is_by_hand = False
     help = (
         "Test this installation's kind of database and broker under fire: in a scratch database, never in"
         " the real one, profiles change while the receiver fails and processes are killed; then a ledger"
@@ -42,15 +46,31 @@ class Command(terminal.Command):
         parser.add_argument(
             "--workers", type=_positive(int), default=2, help="how many workers run (default: %(default)s)"
         )
+        parser.add_argument(
+            "--connector",
+            action="append",
+            default=[],
+            metavar="SLUG",
+            help="send to a double of this connector's system instead of the receiver; may be repeated."
+            f" There are {', '.join(doubles.ALL)}; a double of your own is package.module:Class",
+        )
         parser.add_argument("--json", action="store_true", help="print the ledger as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         scratch.end_in_order()
+        for name in options["connector"]:
+            self._check(name)
         names = ("profiles", "seconds", "kills", "workers", "json")
         seed = secrets.randbelow(10**6) if options["seed"] is None else options["seed"]
         try:
             with scratch.environment() as (database, environment):
-                plan = Plan(seed=seed, database=database, **{name: options[name] for name in names})
+                environment["TRACSYNC_CONNECTORS_DIR"] = str(settings.TRACSYNC_CONNECTORS_DIR)
+                plan = Plan(
+                    seed=seed,
+                    database=database,
+                    connectors=tuple(dict.fromkeys(options["connector"])),
+                    **{name: options[name] for name in names},
+                )
                 with scratch.process("tracsync.prove", plan.dumps(), environment) as process:
                     code = process.wait()
         except scratch.NoScratchError as error:
@@ -58,6 +78,12 @@ class Command(terminal.Command):
         except KeyboardInterrupt:
             sys.exit("Interrupted; everything is cleaned up.")
         sys.exit(code)
+
+    def _check(self, name: str) -> None:
+        try:
+            registry.get(doubles.find(name).slug)
+        except LookupError as error:
+            raise CommandError(str(error)) from None
 
 
 def _positive(kind: Any) -> Any:

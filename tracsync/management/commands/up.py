@@ -3,34 +3,39 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import os
 import secrets
 import signal
 import socket
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import ALL_CHECKS, CommandError, CommandParser
 from django.db import OperationalError, connection
 
 from tracsync.common import terminal
 from tracsync.common.installation import command
 from tracsync.demo import install, receiver
-from tracsync.processes import orphans, supervisor, web
+from tracsync.processes import exposure, orphans, supervisor, web
 
 GRACE = 40.0  # seconds that each process has to end
 ADMIN = "admin"
 
 
 class Command(terminal.Command):
+    is_by_hand = False
     help = (
         "Start tracsync on this machine: prepares the database, makes an admin user on the first start and"
         " prints how to sign in, and runs web server and worker together until Ctrl-C."
     )
+
+    requires_system_checks = ALL_CHECKS  # which import all pages, before the first is asked for
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--demo", action="store_true", help="add sample profiles and a local receiver")
@@ -38,26 +43,35 @@ class Command(terminal.Command):
             "--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)"
         )
         parser.add_argument("--port", type=int, default=8000, help="the port (default: %(default)s)")
+        exposure.add_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         host, port = options["host"], options["port"]
+        if warning := exposure.warning(host, options["without_https"]):
+            self.stderr.write(warning)
         receiver_port = port + 1 if options["demo"] else None
         children = [
-            _child("web server", partial(web.run, host, port, settings.TRACSYNC_WEB_PROCESSES)),
-            _child("worker", supervisor.run),
+            _child(
+                "web server",
+                partial(web.run, host, port, settings.TRACSYNC_WEB_PROCESSES, with_notices=False),
+            ),
+            _child("worker", partial(supervisor.run, with_notices=False)),
+            supervisor.notices(),
         ]
         _check_free(host, port)
         if receiver_port:
             _check_free("127.0.0.1", receiver_port)
             _allow_demo()
             children.append(_child("receiver", partial(receiver.serve, receiver_port)))
-        try:
-            call_command("migrate", verbosity=0, interactive=False)
-        except OperationalError as error:
-            raise CommandError(f"The database does not answer: {str(error).splitlines()[0]}") from None
+        # What this takes in memory would stay with this process, and with all that are forked from it.
+        with ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("fork")) as apart:
+            try:
+                apart.submit(call_command, "migrate", verbosity=0, interactive=False).result()
+            except OperationalError as error:
+                raise CommandError(f"The database does not answer: {str(error).splitlines()[0]}") from None
+            if receiver_port:
+                apart.submit(install.install, f"http://127.0.0.1:{receiver_port}/").result()
         self._sign_in()
-        if receiver_port:
-            install.install(f"http://127.0.0.1:{receiver_port}/")
         self.stdout.write(f"The data folder is {settings.DATA_DIR}.")
         self._next_steps(host, port, receiver_port)
         supervisor.keep(children)

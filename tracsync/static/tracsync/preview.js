@@ -34,7 +34,10 @@
   /** A piece of the page from the server; null where a newer question has replaced this one. */
   async function piece(url, options) {
     const response = await fetch(url, options);
-    if (response.redirected) throw new Error(texts.signedOut);
+    if (response.redirected) {
+      document.dispatchEvent(new Event("tracsync:signed-out"));
+      throw new Error(texts.signedOut);
+    }
     if (response.status === 403) throw new Error(texts.forbidden);
     if (!response.ok) throw new Error(`${texts.failed} ${response.status}`);
     return response.text();
@@ -104,12 +107,13 @@
     const query = new URLSearchParams({ q: typed });
     const response = await fetch(`${panel.dataset.profilesUrl}?${query}`).catch(() => null);
     if (!response?.ok || response.redirected) return;
-    const { ids } = await response.json();
+    const { ids, names } = await response.json();
     if (input.value !== typed) return; // an answer to an older question
     list.replaceChildren(
-      ...ids.map((id) => {
+      ...ids.map((id, at) => {
         const option = document.createElement("option");
         option.value = id;
+        option.label = names[at];
         return option;
       }),
     );
@@ -154,9 +158,11 @@
   }
 
   for (const button of panel.querySelectorAll("[data-send]")) {
-    button.addEventListener("click", () => ask(button));
+    // What stays within this installation needs no question.
+    button.addEventListener("click", () => (button.dataset.question ? ask(button) : sendNow(button.dataset.send, shown)));
   }
 
+  document.addEventListener("tracsync:signed-in", follow);
   panel.hidden = false;
   document.body.classList.add("tracsync-has-preview");
 })();

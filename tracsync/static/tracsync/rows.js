@@ -1,4 +1,5 @@
-// Objects of texts, such as headers, as rows of a name and a value. The field's own text stays what is sent.
+// Objects of texts, such as headers, as rows of a name and a value; tags as one field each. The form's own field
+// stays what is sent.
 
 (() => {
   for (const field of document.querySelectorAll("textarea[data-rows]")) show(field);
@@ -56,6 +57,61 @@
       field.value = JSON.stringify(found, null, 2);
       field.dispatchEvent(new Event("input", { bubbles: true }));
     }
+  }
+
+  for (const field of document.querySelectorAll("input[data-tags]")) showTags(field);
+
+  function showTags(field) {
+    const texts = field.dataset;
+    const box = document.createElement("div");
+    box.className = "tracsync-rows tracsync-tags";
+    box.setAttribute("role", "group");
+    box.setAttribute("aria-label", texts.tags);
+    const add = button(texts.add, () => tag("").querySelector("input").focus());
+    box.append(add);
+    for (const word of words(field.value)) tag(word);
+    field.hidden = true;
+    field.after(box);
+
+    function tag(word) {
+      const line = document.createElement("span");
+      line.className = "tracsync-tag-field";
+      const one = document.createElement("input");
+      one.type = "text";
+      one.autocomplete = "off";
+      one.value = word;
+      one.size = Math.max(6, word.length + 1);
+      one.setAttribute("aria-label", texts.tag);
+      one.addEventListener("input", () => {
+        one.size = Math.max(6, one.value.length + 1);
+        write();
+      });
+      one.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter" || !one.value.trim()) return; // Enter after a word begins the next one
+        event.preventDefault();
+        tag("").querySelector("input").focus();
+      });
+      const remove = button("×", () => {
+        line.remove();
+        write();
+        add.focus();
+      });
+      remove.className = "tracsync-remove";
+      remove.setAttribute("aria-label", `${texts.remove} ${word}`.trim());
+      line.append(one, remove);
+      add.before(line);
+      return line;
+    }
+
+    /** Commas within one field make several tags of it, as they always did. */
+    function write() {
+      field.value = Array.from(box.querySelectorAll("input"), (one) => one.value.trim()).filter(Boolean).join(", ");
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+  }
+
+  function words(text) {
+    return text.split(",").map((word) => word.trim()).filter(Boolean);
   }
 
   function button(text, act) {

@@ -8,14 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote_plus, urlencode, urlsplit, urlunsplit
 
-from destinations.connectors.base import (
-    JSON,
-    ConfigurationError,
-    SignInAgain,
-    Token,
-    TokenStore,
-    Unreachable,
-)
+from destinations.connectors.base import JSON, ConfigurationError, SignInAgain, Token, TokenStore, Unreachable
 from destinations.connectors.http import client as http
 from destinations.connectors.http import rate_limits
 from destinations.connectors.http.auth import jwt_bearer

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from destinations.connectors.base import ConfigurationError
 from destinations.connectors.http.auth.jwt_bearer import base64url, given
 from destinations.connectors.http.client import Request
-from destinations.connectors.http.headers import checked_headers
+from destinations.connectors.http.wire.request_headers import checked_headers
 from tracsync.common.messages import message
 
 LIFE = 120  # seconds that a token counts; Ghost takes five minutes at most

@@ -133,10 +133,19 @@ def _held(session: HttpSession, deliveries: Sequence[Delivery], expected: Sequen
         yield f"what is held should be {_shown(expected)} and is {_shown(found)}"
 
 
-def _fields(session: HttpSession, expected: Sequence[str]) -> Iterator[str]:
-    found = [field.name for field in session.fields()]
-    if found != expected:
-        yield f"the fields should be {_shown(expected)} and are {_shown(found)}"
+def _fields(session: HttpSession, expected: Sequence[JSON]) -> Iterator[str]:
+    """`expected`: names, or objects with what is looked at of a field."""
+    wanted = [{"name": one} if isinstance(one, str) else one for one in expected]
+    found = session.fields()
+    names = [field.name for field in found]
+    if names != [one["name"] for one in wanted]:
+        yield f"the fields should be {_shown(expected)} and are {_shown(names)}"
+        return
+    for one, field in zip(wanted, found, strict=True):
+        for name, value in one.items():
+            has = getattr(field, name)
+            if has != value:
+                yield f"field {field.name}: {name} should be {_shown(value)} and is {_shown(has)}"
 
 
 def _sentences(connector: ManifestConnector, payload: JSON) -> list[str]:

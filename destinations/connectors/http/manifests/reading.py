@@ -20,7 +20,7 @@ from jsonschema.exceptions import SchemaError
 from destinations.connectors import schemas
 from destinations.connectors.base import JSON, ConfigurationError
 from destinations.connectors.http.templates import KNOWN, template
-from destinations.notation import NotationError, Template, line_of
+from destinations.notation import NotationError, Template, line_of, lines_of
 from tracsync.common.messages import joined, message
 
 LARGEST: Final = 256 * 1024  # bytes of a file
@@ -84,7 +84,7 @@ class Manifest:
             return template(value, str(keys[-1]), sources)
 
     def problem(self, sentence: str, *keys: str | int) -> ManifestError:
-        return ManifestError(self.file, [_problem(self.text, keys, sentence)])
+        return ManifestError(self.file, [_problem(lines_of(self.text), keys, sentence)])
 
 
 def check_sources(value: JSON, sources: Sequence[str]) -> None:
@@ -126,7 +126,9 @@ def read(raw: bytes, file: str) -> Manifest:
     if _depth(content) > DEEPEST:
         too_deep = message("it has more than %(number)s levels of objects and lists", number=DEEPEST)
         raise ManifestError(file, [Problem(1, "", too_deep)])
-    problems = [_problem(text, keys, sentence) for keys, sentence in _problems(content)]
+    found = list(_problems(content))
+    lines = lines_of(text) if found else {}
+    problems = [_problem(lines, keys, sentence) for keys, sentence in found]
     if problems:
         raise ManifestError(file, problems)
     return Manifest(file, text, content)
@@ -182,9 +184,9 @@ def _found(value: JSON, is_sought: Callable[[str], bool], keys: Keys = ()) -> It
             yield from _found(inner, is_sought, (*keys, position))
 
 
-def _problem(text: str, keys: Sequence[str | int], sentence: str) -> Problem:
+def _problem(lines: Mapping[str, int], keys: Sequence[str | int], sentence: str) -> Problem:
     pointer = "".join(f"/{str(key).replace('~', '~0').replace('/', '~1')}" for key in keys)
-    return Problem(line_of(text, keys), pointer, sentence)
+    return Problem(line_of(lines, keys), pointer, sentence)
 
 
 def _depth(value: JSON) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -13,8 +14,8 @@ from destinations.connectors.http.auth.credentials_schema import CREDENTIALS
 from destinations.connectors.http.auth.oauth2 import Grant
 from destinations.connectors.http.auth.webhook_signature import WebhookSigner
 from destinations.connectors.http.connector import grant_of
-from destinations.connectors.http.headers import check_header, checked_headers
 from destinations.connectors.http.manifests.reading import Manifest
+from destinations.connectors.http.wire.request_headers import check_header, checked_headers
 from destinations.connectors.redaction import basic
 from destinations.notation import Template
 from tracsync.common.messages import message
@@ -23,7 +24,7 @@ _SOURCES: Final = ("credentials",)
 _KEYS: Final[Mapping[str, Sequence[str]]] = {
     "none": (),
     "basic": ("username", "password"),
-    "bearer": ("token",),
+    "bearer": ("token", "proof", "proof_key"),
     "header": ("name", "value"),
     "query": ("name", "value"),
     "oauth2": (
@@ -31,11 +32,12 @@ _KEYS: Final[Mapping[str, Sequence[str]]] = {
         *("refresh_token", "authorize_url", "authorize_params", "private_key", "key_id", "subject"),
         "address_field",
     ),
-    "signature": ("scheme", "header", "secrets"),
+    "signature": ("scheme", "header", "secrets", "signed", "digest", "prefix", "timestamp_header"),
     "azure": ("key_name", "key", "resource"),
     "jwt": ("key", "encoding", "key_id", "issuer", "subject", "audience", "prefix"),
     "aws": ("access_key", "secret_key", "session_token", "region", "service"),
 }
+_FORM: Final = ("signed", "digest", "prefix", "timestamp_header")  # of a signature: texts of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +68,24 @@ class Auth:
                     stray.with_values(name=name, kind=self.kind, names=names), "auth", name
                 )
         self._parts: dict[str, Template] = {}
+        fixed = _FORM if self.kind == "signature" else ()
+        self._fixed = {name: str(given[name]) for name in fixed if name in given}
         for name in _KEYS[self.kind]:
-            if name in given:
+            if name in given and name not in self._fixed:
                 self._parts[name] = manifest.template(given[name], _SOURCES, "auth", name)
+        if self.kind == "signature":
+            with manifest.at("auth"):
+                webhook_signature.checked_form(given["scheme"], given.get("header", ""), self._fixed)
         self.header_name = str(given.get("name" if self.kind == "header" else "header") or "")
         if self.header_name:
             with manifest.at("auth", "name" if self.kind == "header" else "header"):
                 check_header(self.header_name, "")
 
-    def of(self, credentials: Mapping[str, JSON]) -> SignIn:
+    def sign_in(self, credentials: Mapping[str, JSON]) -> SignIn:
         """Raises ConfigurationError where something is missing or cannot be sent."""
         values = {name: made.render({"credentials": credentials}) for name, made in self._parts.items()}
-        return _SIGN_INS[self.kind]({name: value for name, value in values.items() if value is not None})
+        told = {name: value for name, value in values.items() if value is not None}
+        return _SIGN_INS[self.kind]({**told, **self._fixed})
 
 
 def _basic(values: Mapping[str, Any]) -> SignIn:
@@ -86,7 +94,12 @@ def _basic(values: Mapping[str, Any]) -> SignIn:
 
 
 def _bearer(values: Mapping[str, Any]) -> SignIn:
-    return SignIn(checked_headers({"Authorization": f"Bearer {_needed(values, 'token').strip()}"}))
+    token = _needed(values, "token").strip()
+    headers = checked_headers({"Authorization": f"Bearer {token}"})
+    if not values.get("proof_key"):
+        return SignIn(headers)
+    proof = hmac.new(str(values["proof_key"]).strip().encode(), token.encode(), "sha256").hexdigest()
+    return SignIn(headers, [(_needed(values, "proof"), proof)], secrets=[proof])
 
 
 def _header(values: Mapping[str, Any]) -> SignIn:
@@ -104,7 +117,8 @@ def _oauth2(values: Mapping[str, Any]) -> SignIn:
 def _signature(values: Mapping[str, Any]) -> SignIn:
     secrets = values.get("secrets") or []
     listed = secrets if isinstance(secrets, list) else [secrets]
-    return SignIn(signer=webhook_signature.signer(values["scheme"], listed, values.get("header", "")))
+    form = {name: values[name] for name in _FORM if name in values}
+    return SignIn(signer=webhook_signature.signer(values["scheme"], listed, values.get("header", ""), form))
 
 
 def _azure(values: Mapping[str, Any]) -> SignIn:

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any, ClassVar
 
+from destinations.connectors.testing.doubles.system import Answered, said
 from tests.connectors.doubles.cloud.google import TOKEN, GoogleService, wrong
-from tests.connectors.doubles.system import Answered, said
 
 ACCOUNT, AUDIENCE = "1234567890", "987654321"
 

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from destinations.connectors.testing import SeenRequest
-from tests.connectors.doubles.system import Answered, System, said
+from destinations.connectors.testing.doubles.system import Answered, System, said
 
 LARGEST = 130_000  # bytes of a body
 SECRET = "measurement-s3cret"

@@ -1,23 +1,27 @@
 """Meta's custom audiences.
 
-From: developers.facebook.com marketing-api/reference/custom-audience/users (POST and DELETE, the answer with
-num_received and num_invalid_entries, error codes, 1713230 for a restricted audience, up to 10,000 rows) and
-audiences/guides/custom-audiences (EXTERN_ID, which is not hashed and is enough to delete; what is not known
-is blank); segmentio/action-destinations facebook-custom-audiences and rudderlabs/rudder-transformer
-fb_custom_audience (rows in the order of the schema, statuses and texts of errors, 60 kB). Codes 33 and 803
-are of the Graph API. Not tried against the live service.
+From: developers.facebook.com marketing-api/reference/custom-audience/users (POST and DELETE, the answer
+with num_received and num_invalid_entries, error codes, 1713230 for a restricted audience, up to 10,000
+rows) and audiences/guides/custom-audiences (EXTERN_ID, which is not hashed and is enough to delete; what is
+not known is blank) and graph-api/securing-requests (appsecret_proof, which the app may require);
+segmentio/action-destinations facebook-custom-audiences and rudderlabs/rudder-transformer fb_custom_audience
+(rows in the order of the schema, statuses and texts of errors, 60 kB). Codes 33 and 803 are of the Graph
+API. Not tried against the live service.
 """
 
 from __future__ import annotations
 
+import hmac
 import re
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
 
-from tests.connectors.doubles.system import Answered, System, said
+from destinations.connectors.testing.doubles.system import Answered, System, said
 
 TOKEN = "EAAB-access-s3cret"
+APP_SECRET = "app-s3cret-of-meta"
 AUDIENCE = "120208749119170125"
 HASHED = ("EMAIL", "PHONE", "FN", "LN", "GEN", "DOBY", "DOBM", "DOBD", "CT", "ST", "ZIP", "COUNTRY")
 
@@ -29,7 +33,7 @@ class MetaAudiences(System):
 
     def __init__(self) -> None:
         super().__init__()
-        self.credentials = {"access_token": TOKEN, "base_url": self.url}
+        self.credentials = {"access_token": TOKEN, "app_secret": APP_SECRET, "base_url": self.url}
         self.wrong_credentials = {**self.credentials, "access_token": "another-s3cret"}
 
     def payload(self, number: int) -> Any:
@@ -45,7 +49,9 @@ class MetaAudiences(System):
         return [{name: row[name] for name in row if row[name] and name != "EXTERN_ID"} for row in rows]
 
     def lets_in(self, request: Any) -> bool:
-        return bool(request.headers.get("Authorization") == f"Bearer {TOKEN}")
+        proof = hmac.new(APP_SECRET.encode(), TOKEN.encode(), "sha256").hexdigest()
+        given = parse_qs(urlsplit(request.path).query).get("appsecret_proof")
+        return bool(request.headers.get("Authorization") == f"Bearer {TOKEN}") and given == [proof]
 
     def refusal(self, request: Any) -> Answered:
         told = f"Invalid OAuth access token - {request.headers.get('Authorization')}"

@@ -13,11 +13,8 @@ from http.client import HTTPConnection
 from typing import Any, ClassVar, Self
 from urllib.parse import parse_qs
 
-import boto3
-from moto.server import ThreadedMotoServer
-
 from destinations.connectors.testing import SeenRequest
-from tests.connectors.doubles.system import Answered, System, said
+from destinations.connectors.testing.doubles.system import Answered, System, said
 
 REGION = "eu-central-1"
 ACCESS_KEY, SECRET_KEY = "AKIATESTS", "aws-key-s3cret"
@@ -39,6 +36,8 @@ class Aws(System):
         self.varies = ("X-Amz-Date", "Authorization")
 
     def __enter__(self) -> Self:
+        from moto.server import ThreadedMotoServer  # it takes long, and most processes do without
+
         self._moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         self._moto.start()
         self._address = self._moto.get_host_and_port()
@@ -49,6 +48,8 @@ class Aws(System):
 
     def client_of(self, service: str) -> Any:
         """AWS's own client of a service, at moto without the gate."""
+        import boto3
+
         address = "http://{}:{}".format(*self._address)
         keys = {"aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": SECRET_KEY}
         return boto3.client(service, endpoint_url=address, region_name=REGION, **keys)

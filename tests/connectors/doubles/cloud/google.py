@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from tests.connectors.doubles.system import Answered, System, said
+from destinations.connectors.testing.doubles.system import Answered, System, said
 from tests.connectors.http.test_auth import KEY, rfc_key
 
 ACCOUNT = "tracsync@acme-1.iam.gserviceaccount.com"

@@ -1,0 +1,1 @@
+"""Configuration as files: written without a secret, compared with what is here, applied as a whole."""

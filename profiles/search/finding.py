@@ -1,0 +1,114 @@
+"""Who is meant: profiles by the beginning of an id, of words of a name, or of an e-mail address.
+
+Whatever is searched for costs a bounded number of looks into indexes; nothing is counted or sorted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import Q, QuerySet
+
+from profiles import names
+from profiles.documents import MAX_ID_LENGTH
+from profiles.models import Profile
+from profiles.search.models import SearchWord
+from tracsync.common.bounded_lists import id_matches
+
+REACH = 5_000  # profiles with the rarest word that are asked for the other ones
+AT_ONCE = 500
+MOST_LISTED = 1_000  # by name or e-mail, in a list of profiles
+WORDS_EACH = 4  # of one profile that often begin equal: a name's, and those of the address made of it
+SHOWN = ("id", "name", "email", "digest", "version", "changed_at", "first_changed_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Profiles, the likeliest first, and whether there may be `more`."""
+
+    profiles: tuple[Profile, ...]
+    more: bool = False
+
+
+def find(text: str, most: int) -> Found:
+    """The profile with exactly this id, then those by name or e-mail, then those whose ids begin so."""
+    term = _clean(text)
+    if not term:
+        return Found(())
+    by_name, more = _by_words(names.asked(term), most + 1)
+    ids = list(dict.fromkeys([term, *by_name, *_by_id(term, most + 1)]))
+    live = Profile.objects.filter(pk__among=ids).only(*SHOWN)
+    rows = {profile.pk: profile for profile in live.order_by()}
+    found = [rows[id] for id in ids if id in rows]
+    return Found(tuple(found[:most]), more or len(found) > most)
+
+
+def matching(text: str, using: str = "default") -> Q:
+    """The same of a list, as a condition; of those by name or e-mail the first MOST_LISTED."""
+    term = _clean(text)
+    by_id = id_matches(term, using)
+    if term.startswith("="):
+        return by_id
+    by_name, _more = _by_words(names.asked(term), MOST_LISTED)
+    return by_id | Q(pk__among=by_name) if by_name else by_id
+
+
+def with_email(address: str, most: int) -> list[str]:
+    """Ids of profiles with exactly this address, whatever its case."""
+    wanted = _clean(address).casefold()
+    words = SearchWord.objects.filter(word=names.fold(wanted)[: names.MOST_WORD]).order_by("profile_id")
+    ids = list(words.values_list("profile_id", flat=True).distinct()[:REACH])
+    live = Profile.objects.filter(pk__among=ids).order_by("pk").values_list("pk", "email")
+    return [id for id, email in live if email.casefold() == wanted][:most]
+
+
+def _clean(text: str) -> str:
+    """What a database takes, and no longer than an id."""
+    return (
+        text[: names.LONGEST_SEARCH]
+        .encode(errors="replace")
+        .decode()
+        .replace("\0", "")
+        .strip()[:MAX_ID_LENGTH]
+    )
+
+
+def _by_id(term: str, most: int) -> list[str]:
+    ids = Profile.objects.filter(id_matches(term)).order_by("pk").values_list("pk", flat=True)
+    return list(ids[:most])
+
+
+def _by_words(prefixes: Sequence[str], most: int) -> tuple[list[str], bool]:
+    """Ids of profiles that have a word for each, in the order of the rarest; whether there may be more."""
+    if not prefixes:
+        return [], False
+    rarest, *others = sorted(prefixes, key=_frequency) if len(prefixes) > 1 else prefixes
+    reach = REACH if others else most * WORDS_EACH
+    found = _beginning(rarest).order_by("word", "profile_id").values_list("profile_id", flat=True)
+    candidates = list(found[:reach])
+    distinct = list(dict.fromkeys(candidates))
+    ids: list[str] = []
+    for start in range(0, len(distinct), AT_ONCE):
+        part = distinct[start : start + AT_ONCE]
+        ids += _having_all(part, others)
+        if len(ids) >= most:
+            return ids[:most], True
+    return ids, len(candidates) == reach
+
+
+def _frequency(prefix: str) -> int:
+    """Of how many words it is the beginning, as far as that matters."""
+    return _beginning(prefix).order_by().values("pk")[:REACH].count()
+
+
+def _having_all(ids: list[str], prefixes: Sequence[str]) -> list[str]:
+    left = set(ids)
+    for prefix in prefixes:
+        words = _beginning(prefix).filter(profile__pk__among=list(left)) if left else None
+        left = set(words.values_list("profile_id", flat=True)) if words is not None else left
+    return [id for id in ids if id in left]
+
+
+def _beginning(prefix: str) -> QuerySet[SearchWord]:
+    return SearchWord.objects.filter(word__gte=prefix, word__lt=f"{prefix}\U0010ffff")

@@ -1,0 +1,92 @@
+"""What people see where something goes wrong: in words, in their language, with a way back."""
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+from django.urls import reverse
+
+from tracsync.admin import site as admin_site
+
+HERE = "http://testserver"
+
+
+@pytest.fixture
+def browser(admin_user):
+    """A browser that is shown what goes wrong, with the checks of forms that others leave out."""
+    browser = Client(raise_request_exception=False, enforce_csrf_checks=True)
+    browser.force_login(admin_user)
+    return browser
+
+
+@pytest.fixture
+def broken(monkeypatch):
+    def fail_with(error):
+        def view(*args, **kwargs):
+            raise error
+
+        monkeypatch.setattr(admin_site.preferences, "view", view)
+
+    return fail_with
+
+
+def seen(response, status):
+    assert response.status_code == status
+    text = response.content.decode()
+    assert f'href="{reverse("admin:index")}"' in text
+    assert "DOCTYPE html" in text
+    return text
+
+
+def test_a_missing_page_leads_to_its_list_home_and_back(browser):
+    before = f"{HERE}/admin/profiles/profile/"
+    gone = f"{reverse('admin:destinations_destination_changelist')}999/preview/"
+    text = seen(browser.get(gone, headers={"referer": before}), 404)
+    assert "There is nothing here" in text
+    assert f'href="{before}">Back to where you were' in text
+    assert f'href="{reverse("admin:destinations_destination_changelist")}"' in text
+
+
+def test_another_site_is_no_way_back(browser):
+    text = seen(browser.get("/nowhere", headers={"referer": "https://elsewhere.example/x"}), 404)
+    assert "elsewhere" not in text
+
+
+def test_it_is_said_in_the_readers_language(browser):
+    text = seen(
+        browser.get("/admin/destinations/destination/999/preview/", headers={"accept-language": "de"}), 404
+    )
+    assert "Hier ist nichts" in text
+
+
+def test_whoever_may_not_is_told_who_they_are(allow):
+    client = allow("destinations.view_destination")
+    text = seen(client.get(reverse("admin:destinations_resource_add")), 403)
+    assert "You may not do this" in text
+    assert "operator" in text
+
+
+def test_a_form_that_is_out_of_date_says_that_nothing_is_lost(browser):
+    text = seen(browser.post(reverse("admin:preferences"), {"language": "de"}), 403)
+    assert "nothing was saved" in text
+    assert "what you typed is still there" in text
+
+
+def test_a_failure_says_where_its_reason_is_and_not_what_it_is(browser, broken):
+    broken(RuntimeError("PLANTED"))
+    text = seen(browser.get(reverse("admin:preferences")), 500)
+    assert "The log of" in text
+    assert f'href="{reverse("admin:preferences")}">Try again' in text
+    assert "PLANTED" not in text
+
+
+def test_a_database_that_is_away(browser, broken):
+    broken(OperationalError("PLANTED"))
+    response = browser.get(reverse("admin:preferences"))
+    assert "The database does not answer now" in seen(response, 503)
+    assert response.headers["Retry-After"]
+
+
+def test_a_name_that_is_not_ours_gets_no_links():
+    response = Client().get("/admin/", headers={"host": "elsewhere.example"})
+    assert response.status_code == 400
+    assert "does not answer to the name" in response.content.decode()

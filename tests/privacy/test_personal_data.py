@@ -1,0 +1,196 @@
+"""Whoever may look at everything, but not at personal data, finds none of it: on no page and in no answer."""
+
+import json
+import re
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group, Permission
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from destinations.connectors.base import Accepted, Exchange
+from destinations.models import Audit, AuditFinding, Backfill, DeliveryAttempt, ProfileSync, Replay
+from profiles import personal
+from profiles.models import Profile
+from tests.ticking import run_all
+from tracsync.models import ApiToken
+
+pytestmark = pytest.mark.django_db
+ID = "person-1"
+VALUE, EMAIL, NAME = "m4rk3r-city", "m4rk3r.ada@people.example", "M4rk3r Lovelace"
+MARKER = re.compile("m4rk3r", re.IGNORECASE)
+
+
+@pytest.fixture
+def person(make_destination, recording, frozen, settings):
+    """One profile with values everywhere, sent, and what hangs on it."""
+    settings.TRACSYNC_ATTEMPT_BODIES = "all"
+    destination = make_destination(mapping={"id": "profile@id", "city": "profile@city"})
+    profile = Profile(document={"id": ID, "name": NAME, "email": EMAIL, "city": VALUE, "visits": 7})
+    profile.save()
+    body = json.dumps({"id": ID, "city": VALUE, "email": EMAIL})
+    exchange = Exchange(
+        request=f"POST https://crm.example/{VALUE}\nX: {VALUE}\n\n{body}", response=f"HTTP 200\n\n{body}"
+    )
+    recording.script(Accepted({"id": "4711"}, exchange=exchange))
+    frozen.forward(20)
+    run_all()
+    audit = Audit.objects.create(destination=destination, chosen=[ID], finished_at=frozen.now)
+    AuditFinding.objects.create(audit=audit, profile_id=ID, kind="missing")
+    Backfill.objects.create(destination=destination)
+    Replay.objects.create(destination=destination, choice={"of": "syncs"})
+    return destination
+
+
+@pytest.fixture
+def role(client):
+    """Somebody of the staff who may view everything, and see what `more` says."""
+
+    def role(*more):
+        user = get_user_model().objects.create_user("viewer", is_staff=True)
+        user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+        user.user_permissions.add(*Permission.objects.filter(codename__in=more))
+        client.force_login(user)
+        return client
+
+    return role
+
+
+def addresses(person):
+    """Every page of the admin that is reached by its name alone, or by the ids of what is there."""
+    ids = {
+        "profiles_profile": ID,
+        "destinations_destination": person.pk,
+        "destinations_resource": person.resource_id,
+        **{
+            f"destinations_{model._meta.model_name}": model.objects.values_list("pk", flat=True).first()
+            for model in (Audit, Backfill, Replay, ProfileSync, DeliveryAttempt)
+        },
+    }
+    for name, takes in named(get_resolver()):
+        if name in LEAVE:
+            continue
+        model = next((one for one in sorted(ids, key=len, reverse=True) if name.startswith(one)), None)
+        values = {"object_id": ids.get(model), "destination_id": person.pk}
+        if all(values.get(one) for one in takes):
+            yield reverse(f"admin:{name}", kwargs={one: values[one] for one in takes})
+
+
+LEAVE = {"logout", "jsi18n", "app_list", "view_on_site"}
+
+
+def named(resolver, inside=False, takes=()):
+    for entry in resolver.url_patterns:
+        found = (*takes, *entry.pattern.converters)
+        if isinstance(entry, URLResolver):
+            yield from named(entry, inside or entry.namespace == "admin", found)
+        elif isinstance(entry, URLPattern) and inside and entry.name:
+            yield entry.name, found
+
+
+def test_no_page_shows_a_value(person, role):
+    client = role()
+    seen = 0
+    for url in addresses(person):
+        for query in ("", "?q=lovelace", f"?q={ID}", "?export=csv", f"?profile={ID}"):
+            answer = client.get(url + query)
+            text = b"".join(answer.streaming_content if answer.streaming else [answer.content]).decode(
+                errors="replace"
+            )
+            seen += answer.status_code == 200
+            assert not MARKER.search(text), (
+                url + query,
+                text[max(0, MARKER.search(text).start() - 200) :][:400],
+            )
+    assert seen > 100
+    page = client.get(reverse("admin:profiles_profile_change", args=[ID])).content.decode()
+    assert "M***" in page
+
+
+def test_who_may_see_it_does(person, role):
+    client = role("see_personal_data")
+    page = client.get(reverse("admin:profiles_profile_change", args=[ID])).content.decode()
+    assert VALUE in page
+    assert NAME in client.get(reverse("admin:profiles_profile_changelist")).content.decode()
+
+
+def test_masked_it_is_shown_found_by_its_id_alone_and_cannot_be_changed(person, role):
+    client = role("change_profile", "add_profile")
+    listed = reverse("admin:profiles_profile_changelist")
+    page = client.get(listed).content.decode()
+    assert ("M***" in page, "m***@p***" in page) == (True, True)
+    assert ID in client.get(f"{listed}?q={ID}").content.decode()
+    assert f"{ID}</a>" not in client.get(f"{listed}?q=lovelace").content.decode()
+    change = reverse("admin:profiles_profile_change", args=[ID])
+    assert "M***" in client.get(change).content.decode()
+    assert client.post(change, {"document": "{}"}).status_code == 403
+    assert Profile.objects.get().document["city"] == VALUE
+    with pytest.raises(ValueError, match="masked profile cannot be saved"):
+        personal.mask_profile(Profile.objects.get()).save()
+
+
+def test_paths_of_the_installation(settings):
+    document = {
+        "id": "x@y.example",
+        "traits": {"email": "ada@crm.example", "plan": "gold"},
+        "a": [{"b": 1, "c": 2}],
+    }
+    assert personal.masked_document(document) == {
+        "id": "x@y.example",
+        "traits": {"email": "a***@c***", "plan": "g***"},
+        "a": [{"b": "***", "c": "***"}],
+    }
+    settings.TRACSYNC_MASKED_PATHS = ["a.b"]
+    assert personal.masked_document(document) == {
+        "id": "x@y.example",
+        "traits": {"email": "a***@c***", "plan": "gold"},  # where e-mail addresses are
+        "a": [{"b": "***", "c": 2}],
+    }
+
+
+def test_the_api_minds_the_owner_of_the_token(person):
+    owner = get_user_model().objects.create_user("owner")
+    owner.groups.add(Group.objects.get(name="Editor"))
+    token, text = ApiToken.generate("crm", owner=owner)
+    token.save()
+    api = Client(headers={"Authorization": f"Bearer {text}"})
+    asked = (
+        *("/api/v1/profiles/", f"/api/v1/profiles/{ID}/", f"/api/v1/profiles/?search={ID}"),
+        f"/api/v1/attempts/{DeliveryAttempt.objects.get().pk}/",
+    )
+    assert all(MARKER.search(api.get(url).content.decode()) for url in asked)
+    see = Permission.objects.get(codename="see_personal_data")
+    Group.objects.get(name="Editor").permissions.remove(see)
+    for url in asked:
+        answer = api.get(url)
+        if answer.status_code == 200:
+            assert not MARKER.search(answer.content.decode()), url
+        else:
+            assert answer.status_code == 403
+    assert personal.may_see(ApiToken(name="nobody's"))
+
+
+def test_ready_groups_of_a_new_installation():
+    sees = {group.name for group in Group.objects.filter(permissions__codename="see_personal_data")}
+    assert sees == {"Operator", "Editor"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_could_look_before_goes_on_seeing_it():
+    executor = MigrationExecutor(connection)
+    executor.migrate([("profiles", "0008_refused_records")])
+    Permission.objects.filter(codename="see_personal_data").delete()
+    person = get_user_model().objects.create_user("old")
+    person.user_permissions.add(Permission.objects.get(codename="view_profile"))
+    try:
+        call_command("migrate", "profiles", verbosity=0)
+        assert get_user_model().objects.get(pk=person.pk).has_perm("profiles.see_personal_data")
+        assert Group.objects.get(name="Viewer").permissions.filter(codename="see_personal_data").exists()
+    finally:
+        Group.objects.get(name="Viewer").permissions.remove(
+            *Permission.objects.filter(codename="see_personal_data")
+        )

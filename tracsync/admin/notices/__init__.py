@@ -1,0 +1,1 @@
+"""Notices: channels, incidents, limits, and each person's own choice."""

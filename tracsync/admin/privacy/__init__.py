@@ -1,0 +1,1 @@
+"""Erasing people and their receipts, and all that is known of one as a file."""

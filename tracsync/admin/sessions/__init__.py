@@ -1,0 +1,1 @@
+"""Sessions that end while somebody types: nothing of it is lost."""

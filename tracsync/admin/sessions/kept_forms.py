@@ -1,0 +1,107 @@
+"""Forms that come from nobody, because a session has ended: they are given back, to be sent again.
+
+Where scripts run, session.js asks before it sends. Where they do not, the form is put into the page that says
+so, encrypted, for the same browser and a day. Once somebody is signed in, it is a form again, which is sent
+when they say so. Nothing is kept here.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from tracsync.common import encryption
+from tracsync.common.encryption import UndecryptableValue
+
+FIELD = "tracsync_kept"
+COOKIE = "tracsync_kept"
+KEPT = timedelta(days=1)
+MOST = 1_000_000  # characters
+OWN = "csrfmiddlewaretoken"
+
+View = Callable[..., HttpResponseBase]
+
+
+def giving_back(site: AdminSite, view: View) -> View:
+    """A view of the admin that gives back what nobody may send."""
+
+    @wraps(view)
+    def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if (
+            request.method == "POST"
+            and request.user.is_anonymous
+            and "text/html" in request.headers.get("Accept", "")
+        ):
+            fields = [(name, text) for name, texts in request.POST.lists() for text in texts if name != OWN]
+            if sum(len(name) + len(text) for name, text in fields) <= MOST:
+                return _give_back(request, site, fields)
+        return view(request, *args, **kwargs)
+
+    return inner
+
+
+def view(request: HttpRequest, site: AdminSite) -> HttpResponse:
+    """What was given back, to be sent by who is signed in; what the page has of it is all there is."""
+    sealed = request.POST.get(FIELD, "")
+    kept = _opened(request, sealed)
+    if kept is None:
+        text = _("What you typed cannot be brought back: it is of another browser, or older than a day.")
+        messages.warning(request, text)
+        return redirect("admin:index")
+    if not site.has_permission(request):
+        return _page(request, site, "signed_out", {"sealed": sealed, "files": kept["files"]})
+    return _page(request, site, "send_kept", kept)
+
+
+def _give_back(request: HttpRequest, site: AdminSite, fields: list[tuple[str, str]]) -> HttpResponse:
+    browser = request.COOKIES.get(COOKIE) or secrets.token_urlsafe(16)
+    files = [file.name for files in request.FILES.lists() for file in files[1]]
+    content = {"browser": browser, "at": timezone.now().isoformat(), "address": request.get_full_path()}
+    sealed = encryption.encrypt({**content, "fields": fields, "files": files})
+    page = _page(request, site, "signed_out", {"sealed": sealed, "files": files})
+    page.status_code = 403
+    page.set_cookie(
+        COOKIE,
+        browser,
+        max_age=KEPT,
+        path=reverse("admin:index"),
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Strict",
+    )
+    return page
+
+
+def _opened(request: HttpRequest, sealed: str) -> dict[str, Any] | None:
+    """For the browser that it was typed in, for a day."""
+    try:
+        kept: Any = encryption.decrypt(sealed)
+    except UndecryptableValue:
+        return None
+    if not isinstance(kept, dict) or "browser" not in kept:
+        return None
+    is_old = timezone.now() - datetime.fromisoformat(kept["at"]) > KEPT
+    is_same = secrets.compare_digest(request.COOKIES.get(COOKIE, "").encode(), kept["browser"].encode())
+    return kept if is_same and not is_old else None
+
+
+def _page(request: HttpRequest, site: AdminSite, name: str, context: dict[str, Any]) -> TemplateResponse:
+    title = (
+        _("You are signed out, so nothing was sent") if name == "signed_out" else _("Send what you typed?")
+    )
+    context = {**site.each_context(request), "title": title, "field": FIELD, **context}
+    return TemplateResponse(request, f"admin/tracsync/site/{name}.html", context)

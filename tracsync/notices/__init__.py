@@ -1,0 +1,1 @@
+"""Telling people unasked: what is looked for, incidents, and a queue of notices of its own."""

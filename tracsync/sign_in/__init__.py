@@ -1,0 +1,1 @@
+"""Who comes in to the admin: wrong passwords wait."""
