@@ -1,5 +1,9 @@
 """How many requests a token may make, and what it is told of it."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from time import sleep
+
 import pytest
 import time_machine
 from rest_framework.test import APIClient
@@ -114,3 +118,26 @@ class TestWithRedis:
         client = client_with()
         statuses = [client.get("/api/v1/").status_code for _ in range(4)]
         assert (statuses, len(asked)) == ([200, 200, 200, 429], 1), "it is not asked again at once"
+
+    def test_threads_share_one_client(self, monkeypatch):
+        """A client that is made a second time and thrown away would close connections in use."""
+        import redis
+
+        threads = 4
+        together = Barrier(threads)
+        made = []
+
+        def slowly(url, **options):
+            made.append(url)
+            sleep(0.05)
+            return object()
+
+        monkeypatch.setattr(redis.Redis, "from_url", slowly)
+
+        def asked(_number):
+            together.wait(timeout=30)
+            return rate_limit._redis("redis://asked-at-once.invalid/0")
+
+        with ThreadPoolExecutor(threads) as pool:
+            clients = set(pool.map(asked, range(threads)))
+        assert (len(clients), len(made)) == (1, 1)

@@ -107,8 +107,17 @@ def _shared_count(token_id: int, window: int) -> int | None:
         return None
 
 
-@cache
+_making = threading.Lock()
+
+
 def _redis(url: str) -> Any:
+    """One client for all threads: a second one that is thrown away closes connections that are in use."""
+    with _making:
+        return _made(url)
+
+
+@cache
+def _made(url: str) -> Any:
     from redis import Redis
 
     return Redis.from_url(url, socket_timeout=REDIS_TIMEOUT, socket_connect_timeout=REDIS_TIMEOUT)
