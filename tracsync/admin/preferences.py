@@ -36,7 +36,7 @@ class PreferencesMiddleware:
         if not request.path_info.startswith(reverse("admin:index")):
             with translation.override(settings.LANGUAGE_CODE):
                 return self.get_response(request)
-        language, zone = in_force(request)
+        language, zone = in_force(request, _chosen(request))
         with translation.override(language), timezone.override(zone):
             response = self.get_response(request)
         response.headers.setdefault("Content-Language", language)
@@ -44,9 +44,8 @@ class PreferencesMiddleware:
         return response
 
 
-def in_force(request: HttpRequest) -> tuple[str, tzinfo]:
+def in_force(request: HttpRequest, chosen: Preferences) -> tuple[str, tzinfo]:
     """What was chosen; otherwise the browser's language and the zone of the installation."""
-    chosen = _chosen(request)
     asked = translation.get_language_from_request(request)
     known = chosen.language in dict(settings.LANGUAGES)
     has_zone = chosen.time_zone in _zones()
@@ -55,10 +54,10 @@ def in_force(request: HttpRequest) -> tuple[str, tzinfo]:
 
 
 def _chosen(request: HttpRequest) -> Preferences:
-    user = request.user.pk
-    if user is None:
+    if request.user.pk is None:
         return Preferences()
-    return Preferences.objects.filter(user=user).first() or Preferences(user_id=user)
+    chosen: Preferences | None = getattr(request.user, "preferences", None)
+    return chosen or Preferences(user_id=request.user.pk)
 
 
 @cache
@@ -97,7 +96,7 @@ def view(request: HttpRequest, **context: Any) -> HttpResponse:
     form = PreferencesForm(request.POST or None, instance=_chosen(request))
     if request.method == "POST" and form.is_valid():
         form.save()
-        with translation.override(in_force(request)[0]):
+        with translation.override(in_force(request, form.instance)[0]):
             messages.success(request, _("Your preferences are saved."))
         return redirect("admin:preferences")
     return TemplateResponse(

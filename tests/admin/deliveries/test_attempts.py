@@ -150,8 +150,7 @@ def test_a_list_costs_the_same_however_long_it_is(
 ):
     for _ in range(30):
         make_attempt(sync)
-    # One of them asks for the person's second factor: that somebody has one now, or another, counts at once.
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(10):
         admin_client.get("/admin/destinations/deliveryattempt/?error=x&status=4xx&outcome__exact=failed&q=a")
 
 
