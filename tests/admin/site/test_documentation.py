@@ -136,10 +136,8 @@ def examples(path):
     return re.findall(r"^```.*?^```", path.read_text(), re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize(
-    "page", sorted(path.stem for path in documentation.DIRECTORY.glob("*/*.md") if path.parent.name == "de")
-)
-def test_a_translated_page_has_the_headings_of_the_original(page):
+@pytest.mark.parametrize("page", documentation.names())
+def test_every_page_is_in_german_with_the_headings_and_examples_of_the_original(page):
     levels = [heading.level for heading in documentation.read(page).headings]
     with translation.override("de"):
         translated = documentation.read(page)
