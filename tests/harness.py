@@ -133,9 +133,12 @@ def command(pid: int) -> str:
 
 
 class Receiver:
-    """An HTTP destination that notes what arrives; `answer` decides: a status, or one and a text."""
+    """An HTTP destination that notes what arrives; `answer` decides: a status, or one and a text.
 
-    def __init__(self) -> None:
+    Where it has a `token`, it lets nobody in who does not bring it.
+    """
+
+    def __init__(self, token: str = "") -> None:
         self.arrivals: list[tuple[float, str, dict]] = []
         self.answer: Callable[[dict], int | tuple[int, str]] = lambda payload: 200
         receiver = self
@@ -147,9 +150,14 @@ class Receiver:
 
             def do_POST(self) -> None:
                 payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if token and self.headers["Authorization"] != f"Bearer {token}":
+                    self._say(401, "")
+                    return
                 receiver.arrivals.append((time.time(), self.headers["Idempotency-Key"], payload))
                 answer = receiver.answer(payload)
-                status, text = answer if isinstance(answer, tuple) else (answer, "")
+                self._say(*(answer if isinstance(answer, tuple) else (answer, "")))
+
+            def _say(self, status: int, text: str) -> None:
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(text)))
                 self.end_headers()

@@ -45,7 +45,7 @@ class Condition:
     """`since` and `until` are None where nobody knows. `reason`: as recorded, of a rest or what is broken.
 
     `count`: how many pushes were refused; `rate`: which limit is used up; `shared`: it is so for all
-    destinations of the account.
+    destinations of the account; `kept_out`: it does not let us in, for the credentials or what they allow.
     """
 
     kind: Kind
@@ -55,6 +55,7 @@ class Condition:
     count: int = 0
     rate: Rate | None = None
     shared: bool = False
+    kept_out: bool = False
 
     @property
     def is_obstacle(self) -> bool:
@@ -93,7 +94,13 @@ def _noted(destination: Destination, health: Health | None, now: datetime) -> It
     if health is not None and health.stopped_at is not None:
         yield Condition(Kind.STOPPED, health.stopped_at, reason=health.refusal)
     if health is not None and health.refusals and is_sick(health):
-        yield Condition(Kind.REFUSING, health.refused_since, reason=health.refusal, count=health.refusals)
+        yield Condition(
+            Kind.REFUSING,
+            health.refused_since,
+            reason=health.refusal,
+            count=health.refusals,
+            kept_out=_is_kept_out(health),
+        )
     rests = [
         Condition(Kind.RESTING, one.held_since, one.held_until, one.hold_reason, shared=one is not health)
         for one in (health, accounts.account_of(destination))
@@ -105,6 +112,11 @@ def _noted(destination: Destination, health: Health | None, now: datetime) -> It
     if used_up := accounts.used_up(destination, now):
         since, until = used_up.since, used_up.until
         yield Condition(Kind.LIMITED, since, until, rate=used_up.rate, shared=used_up.shared)
+
+
+def _is_kept_out(health: Health) -> bool:
+    """The last answer was a Hold: only after one does it rest as a whole for what was refused."""
+    return health.failures > 0 and health.hold_reason == health.refusal
 
 
 def find(destination: Destination, kinds: Container[Kind], now: datetime) -> Condition | None:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Container
 from pathlib import Path
 
 import pytest
@@ -210,6 +211,16 @@ def editor():
     return find
 
 
+def violations(page: Page, impacts: Container[str] = ALL, **options: object) -> list[str]:
+    """What axe, which is in the page, finds there as it is now."""
+    return [
+        f"{one['id']}: {node['html'][:160]} ({node['any'][0]['message'] if node['any'] else ''})"
+        for one in page.evaluate(LOOK, options)
+        if one["impact"] in impacts
+        for node in one["nodes"]
+    ]
+
+
 @pytest.fixture(scope="session")
 def axe() -> str:
     return (Path(__file__).parent / "axe" / "axe.min.js").read_text()
@@ -229,21 +240,15 @@ def barriers(axe):
         for width in widths:
             page.set_viewport_size({**before, "width": width})
             if width == max(widths):  # colours are the same at every width
-                violations = page.evaluate(LOOK, {})
+                wrong = violations(page, impacts)
                 page.emulate_media(color_scheme="dark")
-                violations += page.evaluate(LOOK, {"runOnly": OF_COLOURS})
+                wrong += violations(page, impacts, runOnly=OF_COLOURS)
                 page.emulate_media(color_scheme="light")
             else:
-                violations = page.evaluate(LOOK, {"rules": {one: {"enabled": False} for one in OF_COLOURS}})
+                wrong = violations(page, impacts, rules={one: {"enabled": False} for one in OF_COLOURS})
             if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
                 found.append(f"{width} pixels: it is wider than its window")
-            found += [
-                f"{width} pixels: {one['id']}: {node['html'][:160]}"
-                f" ({node['any'][0]['message'] if node['any'] else ''})"
-                for one in violations
-                if one["impact"] in impacts
-                for node in one["nodes"]
-            ]
+            found += [f"{width} pixels: {one}" for one in wrong]
         page.set_viewport_size(before)
         return found
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
@@ -154,7 +155,7 @@ def _path(name: str) -> Path:
 
 @cache
 def _rendered(path: Path, original: Path, _changed_at: float, _original_changed_at: float) -> Page:
-    tokens = _MARKDOWN.parse(path.read_text(encoding="utf-8"))
+    tokens = list(_with_real_heads(_MARKDOWN.parse(path.read_text(encoding="utf-8"))))
     language = ORIGINAL if path == original else path.parent.name
     headings = tuple(_headings(tokens))
     if path != original:
@@ -186,6 +187,31 @@ def _headings(tokens: list[Token]) -> list[Heading]:
 
 def _anchor(text: str) -> str:
     return re.sub(r"[^\w\- ]", "", text.lower()).strip().replace(" ", "-")
+
+
+def _with_real_heads(tokens: list[Token]) -> Iterator[Token]:
+    """Markdown has no table without a head: one that says nothing is left out, and an empty corner heads
+    nothing."""
+    at = 0
+    while at < len(tokens):
+        head = _head(tokens, at)
+        at += len(head) or 1
+        if not head:
+            yield tokens[at - 1]
+        elif any(token.content for token in head):
+            yield from head
+
+
+def _head(tokens: list[Token], start: int) -> list[Token]:
+    """The head of a table that begins here, if one does."""
+    if tokens[start].type != "thead_open":
+        return []
+    end = next(at for at in range(start, len(tokens)) if tokens[at].type == "thead_close")
+    head = tokens[start : end + 1]
+    for opening, said, closing in zip(head, head[1:], head[2:], strict=False):
+        if opening.type == "th_open" and not said.content:
+            opening.tag = closing.tag = "td"
+    return head
 
 
 def _text(token: Token) -> str:

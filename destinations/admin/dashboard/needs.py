@@ -75,7 +75,9 @@ def of_destination(destination: Any, now: datetime, request: HttpRequest) -> Ite
     """What holds it up and does not end by itself, and which profiles it refuses."""
     sees_syncs = request.user.has_perm("destinations.view_profilesync")
     found = next(destination_status.conditions(destination, now, destination.oldest_change))
-    if found.kind in ACTED_ON:
+    if found.kept_out:
+        yield _kept_out(destination, found, now, request)
+    elif found.kind in ACTED_ON:
         yield _held(destination, found, now, sees_syncs)
     if destination.rejected:
         yield _rejected(destination, sees_syncs)
@@ -97,14 +99,31 @@ def _held(destination: Any, found: destination_status.Condition, now: datetime, 
         if sees_syncs
         else Link(_("Look at it"), page),
     }
+    return _need(destination, found, now, sentences[found.kind], links[found.kind])
+
+
+def _kept_out(
+    destination: Any, found: destination_status.Condition, now: datetime, request: HttpRequest
+) -> Need:
+    """Its credentials are those of its resource, which is where they are mended."""
+    link = Link(_("Look at it"), _page(destination))
+    if request.user.has_perm("destinations.change_resource"):
+        resource = reverse("admin:destinations_resource_change", args=[destination.resource_id])
+        link = Link(_("Mend the credentials"), resource)
+    return _need(destination, found, now, _("%(name)s does not let us in."), link)
+
+
+def _need(
+    destination: Any, found: destination_status.Condition, now: datetime, sentence: str, link: Link
+) -> Need:
     status = status_words.status(destination, now, destination.oldest_change)
     since = "" if found.is_obstacle else status.since  # its sentence says since when
     return Need(
         BADGES[found.kind],
         _capital(status.label),
-        sentences[found.kind] % {"name": destination.name},
+        sentence % {"name": destination.name},
         _said(". ".join(filter(None, (_capital(since), _capital(status.sentence))))),
-        links[found.kind],
+        link,
     )
 
 

@@ -18,7 +18,7 @@ from destinations import configuration
 from destinations.admin.base import versions
 from destinations.admin.base.confirm_before_save import reopen, shown_revision
 from destinations.admin.base.filters import ResourceFilter, row_id
-from destinations.admin.base.links import Link
+from destinations.admin.base.links import Link, link
 from destinations.admin.base.object_actions import Button
 from destinations.admin.base.tags import TagFilter
 from destinations.admin.base.versions import Versioned
@@ -272,6 +272,7 @@ class DestinationAdmin(Versioned, LeanAdmin, ShortDeletion):
         state = status_words.state(obj, row.oldest_change)
         return {
             "state": state,
+            "resource": link(obj.resource) if self._may_see_resource(request) else obj.resource,
             "problem": status_words.problem(obj),
             "problem_at": times.shown(health.problem_at, "") if health else "",
             "authorise_url": self._authorise_url(request, obj),
@@ -285,6 +286,9 @@ class DestinationAdmin(Versioned, LeanAdmin, ShortDeletion):
             "funnel_url": self.url("funnel", obj),
             **funnel.lately(obj),
         }
+
+    def _may_see_resource(self, request: HttpRequest) -> bool:
+        return any(request.user.has_perm(f"destinations.{verb}_resource") for verb in ("view", "change"))
 
     def live(self, obj: Destination) -> int:
         return 5

@@ -287,6 +287,23 @@ def test_what_a_person_has_to_mend_stands_first_with_its_button(page, alive, pus
     assert need.endswith(("See why, and start it", "Mend it"))
 
 
+def test_where_we_are_not_let_in_its_button_leads_to_the_credentials(page, allow, alive, pushed):
+    said = "answered 401: it refused the credentials"
+    refused = {"refusals": 1, "refused_since": timezone.now(), "refusal": said}
+    held = {"failures": 5, "held_until": timezone.now(), "held_since": timezone.now()}
+    health(pushed, **refused, **held, hold_reason=said)
+    url = reverse("admin:destinations_resource_change", args=[pushed.resource_id])
+    [need] = [one for one in needs(page("index")) if "Business customers" in one]
+    assert need.startswith("Refuses Business customers does not let us in. Since ")
+    assert f'href="{url}">Mend the credentials</a>' in page("index")
+    others = page("index", client=allow("destinations.view_destination"))
+    assert url not in others
+    assert needs(others)[0].endswith("Look at it")
+    health(pushed, **refused, **held, hold_reason="answered 503")  # which it does since then
+    [need] = [one for one in needs(page("index")) if "Business customers" in one]
+    assert need.startswith("Refuses Business customers refuses what is sent.")
+
+
 def test_what_ends_by_itself_or_is_wanted_needs_nobody(page, alive, pushed):
     health(
         pushed, held_until=timezone.now() + timedelta(minutes=1), held_since=timezone.now(), hold_reason="503"

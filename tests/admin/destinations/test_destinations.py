@@ -36,6 +36,15 @@ def new(resource, /, **fields):
     return {**data, **fields}
 
 
+def test_its_resource_is_one_click_away_for_who_may_see_it(destination, page, allow):
+    url, name = f"/admin/destinations/resource/{destination.resource_id}/change/", destination.resource
+    link = f'<dt>Resource</dt><dd><a href="{url}">{name}</a></dd>'
+    assert link in page(CHANGE, destination.pk)
+    text = page(CHANGE, destination.pk, client=allow("destinations.view_destination"))
+    assert f"<dt>Resource</dt><dd>{name}</dd>" in text
+    assert link in page(CHANGE, destination.pk, client=allow("destinations.view_resource"))
+
+
 def test_the_resource_is_chosen_first(resource, page):
     text = page("destinations_destination_add")
     assert f"?resource={resource.pk}" in text

@@ -69,6 +69,16 @@ def test_raw_html_is_shown_and_not_obeyed(tmp_path, monkeypatch):
     assert 'href="javascript' not in html
 
 
+def test_what_heads_a_table_says_something(tmp_path, monkeypatch):
+    line, row = "\n| --- | --- |", "\n| a | b |\n\n"
+    (tmp_path / "tables.md").write_text(f"# Tables\n\n| | |{line}{row}| | c |{line}{row}")
+    monkeypatch.setattr(documentation, "DIRECTORY", tmp_path)
+    html = documentation.read("tables").html
+    assert html.count("<table") == 2
+    assert re.findall(r"<thead>(.*?)</thead>", html, re.DOTALL) == ["\n<tr>\n<td></td>\n<th>c</th>\n</tr>\n"]
+    assert html.count("<td>a</td>\n<td>b</td>") == 2
+
+
 @pytest.mark.parametrize("path", ["nothing/", "../README/", "..%2FREADME/", "admin.md/", "%2e%2e/"])
 def test_only_pages_of_the_documentation_are_read(admin_client, path):
     assert admin_client.get(f"/admin/docs/{path}").status_code == 404
