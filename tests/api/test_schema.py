@@ -9,6 +9,7 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
 
 from tests.api.conftest import client_with
+from tests.harness import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -141,3 +142,17 @@ def test_everything_that_is_edited_minds_if_match(schema):
         operation = schema["paths"][path][method]
         assert "If-Match" in [one["name"] for one in operation["parameters"]], (path, method)
         assert "412" in operation["responses"], (path, method)
+
+
+def test_the_page_of_the_api_says_what_orders_each_list(schema):
+    ordered = {}
+    for path, operations in schema["paths"].items():
+        for one in operations.get("get", {}).get("parameters", ()):
+            if one["name"] == "ordering":
+                ordered[path.split("/")[-2].replace("-", " ")] = one["schema"]["enum"][::2]
+    page = (ROOT / "docs" / "api.md").read_text()
+    rows = re.findall(
+        r"^\| ([a-z, ]+) \| ((?:`\w+`(?:, )?)+) \|$", page.split("| `ordering` |")[1], re.MULTILINE
+    )
+    said = {name: re.findall(r"\w+", names) for lists, names in rows for name in lists.split(", ")}
+    assert said == ordered
