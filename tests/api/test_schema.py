@@ -156,3 +156,13 @@ def test_the_page_of_the_api_says_what_orders_each_list(schema):
     )
     said = {name: re.findall(r"\w+", names) for lists, names in rows for name in lists.split(", ")}
     assert said == ordered
+
+
+def test_the_page_of_the_api_names_every_code_of_ours():
+    rooms = [ROOT / "tracsync" / "api", ROOT / "tracsync" / "common" / "rest", ROOT / "destinations" / "api"]
+    sources = [path.read_text() for room in rooms for path in room.glob("*.py")]
+    written = re.compile(r'default_code = "(\w+)"|respond\(\s*\d+,\s*"(\w+)"|Conflict\(.+, "(\w+)"\)')
+    codes = {code for text in sources for found in written.findall(text) for code in found if code}
+    assert {"exists", "invalid_idempotency_key", "precondition_failed"} <= codes
+    table = (ROOT / "docs" / "api.md").read_text().split("| status | `code` | meaning |")[1].split("\n\n")[0]
+    assert codes - set(re.findall(r"`(\w+)`", table)) == set()
