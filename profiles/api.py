@@ -31,7 +31,14 @@ from profiles.models import Profile, ProfileConflict
 from profiles.search import finding
 from tracsync.common.bounded_lists import id_matches
 from tracsync.common.rest.filters import Moment, StrictFilters, TrueFalse
-from tracsync.common.rest.preconditions import IF_MATCH, PreconditionFailed, etag, expected
+from tracsync.common.rest.preconditions import (
+    IF_MATCH,
+    IF_NONE_MATCH,
+    PreconditionFailed,
+    etag,
+    expected,
+    failed,
+)
 from tracsync.common.rest.problem import ProblemSerializer
 from tracsync.common.rest.scopes import NOT_ABOUT_DESTINATIONS, PROFILES, OfArea, may_read_profiles
 
@@ -151,7 +158,7 @@ class ProfileDetail(OfArea, APIView):
     @extend_schema(
         request=DocumentSerializer,
         responses={200: DocumentSerializer, 201: DocumentSerializer},
-        parameters=[id_parameter, IF_MATCH],
+        parameters=[id_parameter, IF_MATCH, IF_NONE_MATCH],
     )
     def put(self, request: Request, id: str) -> Response:
         """Replace the document, or create it."""
@@ -189,7 +196,7 @@ class ProfileDetail(OfArea, APIView):
         if written.conflict and is_patch and not written.version:
             raise exceptions.NotFound("There is no such profile: PUT creates it")
         if written.conflict:
-            raise PreconditionFailed
+            raise failed(request)
         return _answer(written, request)
 
 

@@ -40,10 +40,10 @@ class ReplaySerializer(JobSerializer):
 
 class AskReplaySerializer(StrictSerializer):
     choice = Object(
-        help_text="Which profile syncs: by some of destination, profile, profile_begins, state, since_from,"
-        " since_to (of the state) and owed; or those of which an attempt matches some of destination,"
-        " profile, profile_begins, outcome, status (422, 4xx, none), at_from, at_to, took_ms and reason. All"
-        " that is said must hold."
+        help_text="Which profile syncs: by some of destination (id or slug), profile, profile_begins, state,"
+        " since_from, since_to (of the state) and owed; or those of which an attempt matches some of"
+        " destination, profile, profile_begins, outcome, status (422, 4xx, none), at_from, at_to, took_ms"
+        " and reason. All that is said must hold."
     )
     kind = serializers.ChoiceField(
         Replay.Kind.choices,

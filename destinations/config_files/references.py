@@ -145,7 +145,9 @@ class Secrets:
         if self.keep and had not in (None, ""):
             return had, ""
         what = f"{' and '.join(f'${{{name}}}' for name in missing)} is not set {self.told}"
-        cure = "nothing is stored that could be kept" if self.keep else "set it, or keep what is stored"
+        cure = "set it, or keep what is stored (--keep-secrets; keep_secrets in the API)"
+        if self.keep:
+            cure = "nothing is stored that could be kept"
         problems.append((path, f"{what}: {cure}"))
         return "", ""
 

@@ -148,8 +148,11 @@ def _is_on_its_way(profile: Profile, sync: ProfileSync | None) -> bool:
 
 
 def _should_be_gone(destination: Destination, sync: ProfileSync | None) -> bool:
-    was_there = sync is not None and (sync.state == ProfileSync.State.REMOVED or sync.remote_id)
-    return bool(was_there) and destination.on_leave != Destination.Leaving.KEEP
+    """Of one that is not wanted: also where it was kept when it left, and none is kept today."""
+    if sync is None or destination.on_leave == Destination.Leaving.KEEP:
+        return False
+    was_accepted = sync.synced_version is not None or bool(sync.remote_id)
+    return was_accepted or sync.state == ProfileSync.State.REMOVED
 
 
 def _read(destination: Destination, asked: Sequence[_Asked]) -> list[Compared]:

@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy
 
 from destinations.insight import attempt_search
 from destinations.insight.attempt_search import ChosenIds, DestinationChoice
-from destinations.models import DeliveryAttempt, ProfileSync
+from destinations.models import DeliveryAttempt, Destination, ProfileSync
 from tracsync.common.times import at, check_years, midnight
 
 BATCH_SIZE = 2000
@@ -185,6 +185,8 @@ def _value(name: str, value: Any) -> Any:
 
 def _parameter(name: str, value: Any) -> str:
     """As it stands in the address of a list."""
+    if name == "destination" and isinstance(value, str):
+        value = _by_slug(value)
     if type(value) is not NAMES[name][1] or value == "":
         raise InvalidChoice(_("This is not a value for “%(name)s”.") % {"name": name})
     if name.startswith(("at_", "since_")) and not _is_moment(str(value)):
@@ -192,6 +194,13 @@ def _parameter(name: str, value: Any) -> str:
     if name == "owed":
         return "yes" if value else "no"
     return f"={value}" if name == "profile" else str(value)
+
+
+def _by_slug(slug: str) -> int:
+    pk = Destination.objects.filter(slug=slug).values_list("pk", flat=True).first() if slug else None
+    if pk is None:
+        raise InvalidChoice(_("There is no destination with the slug “%(slug)s”.") % {"slug": slug[:200]})
+    return pk
 
 
 def _is_moment(value: str) -> bool:

@@ -42,10 +42,16 @@ _last = 0.0
 
 
 def prune_sometimes() -> None:
-    """Prune, unless this process found little to prune a short while ago."""
+    """Prune, unless this process found little to prune a short while ago, or could not.
+
+    What fails here is tried again later: otherwise every look at what is due would end with it.
+    """
     global _last
-    if time.monotonic() - _last >= EVERY and prune() < BATCH_SIZE:
-        _last = time.monotonic()
+    if time.monotonic() - _last < EVERY:
+        return
+    before, _last = _last, time.monotonic()
+    if prune() >= BATCH_SIZE:
+        _last = before
 
 
 def prune() -> int:

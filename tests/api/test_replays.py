@@ -26,6 +26,14 @@ def ask(api, **choice):
     return api.post("/api/v1/replays/", {"choice": choice})
 
 
+def test_a_destination_is_chosen_by_its_slug(api, crm):
+    [job] = ask(api, destination=crm.slug, state="rejected").json()["replays"]
+    assert job["choice"] == {"destination": crm.pk, "state": "rejected"}
+    for slug in ("nobody", ""):
+        answer = ask(api, destination=slug)
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+
+
 def test_many_are_a_job(api, crm):
     answer = ask(api, destination=crm.pk, state="rejected")
     assert answer.status_code == 202

@@ -328,3 +328,11 @@ def test_limits_that_make_no_sense_are_refused(api, shop, limits):
     response = api.patch(f"/api/v1/resources/{shop['id']}/", limits)
     assert (response.status_code, wrong(response)) == (400, list(limits))
     assert Resource.objects.get().limits(use_test=True) == Limits()
+
+
+@pytest.mark.parametrize(
+    "place", ["resources/9", "destinations/no-such", "attempts/x", "incidents/9", "erasures/x"]
+)
+def test_what_is_not_there_is_told_without_our_classes(api, place):
+    answer = api.get(f"/api/v1/{place}/")
+    assert (answer.status_code, answer.json()["detail"]) == (404, "There is nothing with this id here")

@@ -9,6 +9,7 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
 
 from tests.api.conftest import client_with
+from tests.harness import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -141,3 +142,27 @@ def test_everything_that_is_edited_minds_if_match(schema):
         operation = schema["paths"][path][method]
         assert "If-Match" in [one["name"] for one in operation["parameters"]], (path, method)
         assert "412" in operation["responses"], (path, method)
+
+
+def test_the_page_of_the_api_says_what_orders_each_list(schema):
+    ordered = {}
+    for path, operations in schema["paths"].items():
+        for one in operations.get("get", {}).get("parameters", ()):
+            if one["name"] == "ordering":
+                ordered[path.split("/")[-2].replace("-", " ")] = one["schema"]["enum"][::2]
+    page = (ROOT / "docs" / "api.md").read_text()
+    rows = re.findall(
+        r"^\| ([a-z, ]+) \| ((?:`\w+`(?:, )?)+) \|$", page.split("| `ordering` |")[1], re.MULTILINE
+    )
+    said = {name: re.findall(r"\w+", names) for lists, names in rows for name in lists.split(", ")}
+    assert said == ordered
+
+
+def test_the_page_of_the_api_names_every_code_of_ours():
+    rooms = [ROOT / "tracsync" / "api", ROOT / "tracsync" / "common" / "rest", ROOT / "destinations" / "api"]
+    sources = [path.read_text() for room in rooms for path in room.glob("*.py")]
+    written = re.compile(r'default_code = "(\w+)"|respond\(\s*\d+,\s*"(\w+)"|Conflict\(.+, "(\w+)"\)')
+    codes = {code for text in sources for found in written.findall(text) for code in found if code}
+    assert {"exists", "invalid_idempotency_key", "precondition_failed"} <= codes
+    table = (ROOT / "docs" / "api.md").read_text().split("| status | `code` | meaning |")[1].split("\n\n")[0]
+    assert codes - set(re.findall(r"`(\w+)`", table)) == set()

@@ -138,3 +138,25 @@ def test_commands_say_what_is_wrong(tmp_path):
     if connection.vendor == "sqlite":
         with pytest.raises(CommandError, match=rf"{told} .*nothing\. Nothing has changed\."):
             call_command(command, tmp_path / "nothing")
+
+
+def test_a_backup_is_brought_back_on_a_new_machine_before_its_keys(tmp_path):
+    receiver, backup = Receiver(), tmp_path / "kept.sqlite3"
+    made, new = Installation(tmp_path / "data"), Installation(tmp_path / "new")
+    (tmp_path / "new" / "tracsync.sqlite3").unlink()
+    try:
+        made.add_destination(receiver)
+        made.save_profiles(documents(7))
+        made.manage("backup", str(backup))
+        said = new.manage("restore", str(backup)).stdout
+        assert said.startswith("warning: no key opens the secrets of crm: set the key")
+        assert said.endswith("A new epoch has begun. Start the workers.\nRestored.\n")
+        lacking = new.manage("check_destination", "crm", check=False)
+        assert lacking.stderr.endswith("TRACSYNC_ENCRYPTION_KEYS lacks the key it was written with.\n")
+        assert "Traceback" not in lacking.stderr
+        assert visits_in(tmp_path / "new" / "tracsync.sqlite3") == dict.fromkeys(IDS, 7)
+        assert not list((tmp_path / "new").glob("before-restore-*"))
+    finally:
+        for one in (made, new):
+            one.stop()
+        receiver.close()

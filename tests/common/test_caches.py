@@ -19,7 +19,7 @@ OF_THE_INSTALLATION = {
     "destinations.connectors.registry._read",  # files of installed packages
     "destinations.notation.functions.registry._loaded",
     "tracsync.admin.documentation._rendered",  # our own pages
-    "tracsync.api.rate_limit._redis",  # the one of the settings
+    "tracsync.api.rate_limit._made",  # the one of the settings
 }
 
 

@@ -48,7 +48,7 @@ def quicker(tmp_path):
 def test_there_and_back(newsletter, tmp_path):
     folder = tmp_path / "configuration"
     said, told, code = run("config_export", folder)
-    assert (said, told, code) == ("", f"1 resources and 1 destinations written to {folder}.\n", 0)
+    assert (said, told, code) == ("", f"1 resources and 1 destinations written to the folder {folder}.\n", 0)
     assert [str(path.relative_to(folder)) for path in sorted(folder.rglob("*.yaml"))] == [
         "destinations/business.yaml",
         "resources/newsletter.yaml",

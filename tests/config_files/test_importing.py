@@ -284,6 +284,13 @@ def test_an_edit_between_plan_and_apply(newsletter):
     assert Destination.objects.get().description == "edited in the admin"
 
 
+def test_what_was_planned_is_applied_once_and_the_second_time_nothing(newsletter):
+    text = "tracsync: 1\ndestinations: {business: {quiet_period: 9}}"
+    planned = plan(text)
+    assert len(apply(text, expected=planned.fingerprint).changes) == 1
+    assert apply(text, expected=planned.fingerprint).changes == []
+
+
 def test_other_files_than_were_planned(newsletter):
     planned = plan("tracsync: 1\ndestinations: {business: {quiet_period: 9}}")
     with pytest.raises(Outdated):

@@ -27,7 +27,7 @@ def test_a_reference_that_leads_nowhere(newsletter):
     (problem,) = refused(exported(), secrets=secrets)
     assert problem.endswith(
         f"resources.newsletter.credentials.production.token: ${{{TOKEN}}} is not set in the environment:"
-        " set it, or keep what is stored"
+        " set it, or keep what is stored (--keep-secrets; keep_secrets in the API)"
     )
     assert not plan(exported(), secrets=secrets, keep=True).changes
     assert refused(exported(), secrets={**SECRETS, TOKEN: ""})  # as CI has it where nobody set one

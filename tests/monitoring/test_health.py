@@ -84,7 +84,7 @@ def test_readyz_without_a_database(monkeypatch):
         raise DatabaseError("password=secret")
 
     monkeypatch.setattr("tracsync.monitoring.health.connection.cursor", away)
-    monkeypatch.setattr("tracsync.monitoring.health.MigrationExecutor", away)
+    monkeypatch.setattr("tracsync.monitoring.health.missing_migrations", away)
     monkeypatch.setattr("tracsync.monitoring.health.loop.is_alive", away)
     response = Client().get("/readyz")
     assert response.status_code == 503

@@ -9,7 +9,7 @@ import pytest
 
 from destinations import configuration
 from destinations.connectors.base import Hold, Rejected, Stop
-from destinations.models import Health, Heartbeat
+from destinations.models import Destination, Health, Heartbeat
 from destinations.operations import actions
 from tests.notices.conftest import SECRET
 from tests.ticking import run_all
@@ -69,6 +69,9 @@ def test_by_mail_and_webhook_within_two_minutes_and_once_when_it_is_back(
     begun, over = bodies()
     assert (begun["type"], over["type"]) == ("broken.opened", "broken.closed")
     assert begun["data"]["incident"] == over["data"]["incident"] == Incident.objects.get().pk
+    named = Destination.objects.get()
+    told = {"id": named.pk, "slug": named.slug, "name": named.name}
+    assert begun["data"]["destination"] == over["data"]["destination"] == told
     at_work.passes(600)
     assert (len(mailbox.messages), len(receiver.received)) == (2, 2)
 

@@ -124,6 +124,20 @@ def test_what_is_on_its_way_or_refused_is_left_out_and_what_should_be_gone_is_to
     assert (begun.extra, begun.left_out, begun.equal, begun.healed) == (1, 3, PEOPLE - 4, 0)
 
 
+def test_who_was_kept_when_they_left_is_extra_once_nobody_is_kept(crm, frozen):
+    crm.on_leave = "keep"
+    crm.save()
+    write(1, consent=False)
+    settle(frozen)
+    ProfileSync.objects.filter(profile="p01").update(remote_id="")  # as systems do that name nobody
+    begun = done()
+    assert (begun.extra, begun.left_out) == (0, 1)
+    crm.on_leave = "remove"
+    crm.save()
+    begun = done()
+    assert (found(begun), begun.left_out) == ([("p01", "extra", [])], 0)
+
+
 def test_a_profile_that_was_never_sent_is_missing_and_is_sent(crm, hubspot, frozen):
     ProfileSync.objects.filter(profile="p07").delete()
     del hubspot.stored[number_of(hubspot, 7)]
@@ -232,6 +246,8 @@ class TestWhereNothingCanBeRead:
         with pytest.raises(CommandError, match="--resend-over HOURS"):
             call_command("audit", "plain")
         out = io.StringIO()
+        with pytest.raises(CommandError, match="--sample is for comparing, and --resend-over"):
+            call_command("audit", "plain", "--sample", "5", "--resend-over", "1")
         call_command("audit", "plain", "--resend-over", "1", stdout=out)
         assert "12 profiles are sent again at plain" in out.getvalue()
         counts = []

@@ -33,6 +33,21 @@ def test_attempts_are_deleted_by_age(frozen, recording, make_destination, make_p
     assert (cleanup.prune(), DeliveryAttempt.objects.count()) == (1, 1)
 
 
+def test_what_cannot_be_deleted_holds_up_no_look_for_what_is_due(monkeypatch):
+    tried = []
+
+    def fail():
+        tried.append(1)
+        raise ValueError("a row that nobody can read")
+
+    monkeypatch.setattr(cleanup, "prune", fail)
+    monkeypatch.setattr(cleanup, "_last", -cleanup.EVERY)
+    with pytest.raises(ValueError, match="nobody can read"):
+        cleanup.prune_sometimes()
+    cleanup.prune_sometimes()
+    assert len(tried) == 1
+
+
 def test_failed_tasks_are_deleted_by_age(frozen):
     for days in (1, 8):
         stopped = timezone.now() - timedelta(days=days)

@@ -72,7 +72,9 @@ def _translated(error: Exception) -> Exception:
     """Our own errors, and Django's, as those of the framework."""
     match error:
         case Http404():
-            return exceptions.NotFound(*error.args)
+            # Django would name a class of ours.
+            said = [one for one in error.args if not str(one).endswith("matches the given query.")]
+            return exceptions.NotFound(*said or ["There is nothing with this id here"])
         case Forbidden():
             return exceptions.PermissionDenied(*error.args)
         case exceptions.NotAuthenticated():

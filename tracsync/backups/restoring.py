@@ -20,16 +20,18 @@ from tracsync.common.encryption import UndecryptableValue
 from tracsync.common.terminal import Output
 
 
-def restore(backup: Path, output: Output) -> Path:
+def restore(backup: Path, output: Output) -> Path | None:
     """Replace what the database holds by a backup, migrated, in a new epoch, with everything to be sent
-    again; where the former content is kept.
+    again; where the former content is kept. None where there was none, as on a new machine.
 
     The database is replaced in one transaction, when all of that is done: interrupted before, nothing has
     changed. Raises BackupError.
     """
-    need_quiet()
-    files.check(backup)
     live = database_file()
+    is_new = not connection.introspection.table_names()
+    if not is_new:
+        need_quiet()
+    files.check(backup)
     ready = live.with_name(f"restoring-{os.getpid()}.sqlite3")
     kept = live.with_name(f"before-restore-{timezone.now():%Y%m%dT%H%M%SZ}.sqlite3")
     try:
@@ -41,7 +43,8 @@ def restore(backup: Path, output: Output) -> Path:
                     f"warning: no key opens the secrets of {name}: set the key, or enter them again."
                 )
             call_command("after_restore", stdout=output)
-        files.save(live, kept)
+        if not is_new:
+            files.save(live, kept)
         files.copy(ready, live)
     except sqlite3.Error as error:
         raise BackupError(f"the database cannot be replaced: {error}") from None
@@ -49,7 +52,7 @@ def restore(backup: Path, output: Output) -> Path:
         for path in ready.parent.glob(f"{ready.name}*"):
             with suppress(OSError):
                 path.unlink()
-    return kept
+    return None if is_new else kept
 
 
 def database_file() -> Path:

@@ -6,10 +6,13 @@ import logging
 import re
 from typing import Any, TextIO, cast
 
-from django.core.management.base import BaseCommand, OutputWrapper
+from django.core.management.base import BaseCommand, CommandError, OutputWrapper
+from django.db import DatabaseError
 from pythonjsonlogger.orjson import OrjsonFormatter
 
 from tracsync.common import trail
+from tracsync.common.encryption import UndecryptableValue
+from tracsync.common.installation import database_problem
 
 OWN_CHECKS = "tracsync"  # the tag of the system checks of `destinations/configuration/checks.py`
 
@@ -57,7 +60,17 @@ class Command(BaseCommand):
     def execute(self, *args: Any, **options: Any) -> Any:
         name = type(self).__module__.rpartition(".")[2]
         with trail.acting(trail.shell(name) if self.is_by_hand else None):
-            return super().execute(*args, **options)
+            try:
+                return super().execute(*args, **options)
+            except (DatabaseError, CommandError) as error:
+                is_of_database = isinstance(error, DatabaseError) or isinstance(
+                    error.__context__, DatabaseError
+                )
+                if is_of_database and (problem := database_problem()):
+                    raise CommandError(problem) from None
+                raise
+            except UndecryptableValue as error:
+                raise CommandError(f"{error}.") from None
 
 
 class LineFormatter(logging.Formatter):

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -14,7 +13,7 @@ from django.views.decorators.http import require_safe
 from destinations.scheduler import loop
 from destinations.sync import turns
 from destinations.sync.limits import accounts
-from tracsync.common.installation import command
+from tracsync.common.installation import command, missing_migrations
 
 Finding = tuple[bool, str]
 PUSHED_WITHIN = timedelta(seconds=60)
@@ -52,9 +51,7 @@ def _database() -> Finding:
 
 
 def _migrations() -> Finding:
-    executor = MigrationExecutor(connection)
-    missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
-    if missing:
+    if missing := missing_migrations():
         return False, f"{missing} migrations are not applied: run {command('migrate')}"
     return True, "all migrations are applied"
 

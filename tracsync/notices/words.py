@@ -32,10 +32,14 @@ def content(incident: Incident, phase: str, sentence: str, now: datetime) -> Con
         "sentence": _over(incident, destination, sentence, now) if is_over else sentence,
         "figures": list(_figures(incident, destination, now)),
         "link": link(incident),
-        "destination": destination and {"id": destination.pk, "name": destination.name},
+        "destination": destination and _named(destination),
         "opened_at": incident.opened_at.isoformat(),
         "closed_at": incident.closed_at and incident.closed_at.isoformat(),
     }
+
+
+def _named(destination: Destination) -> dict[str, Any]:
+    return {"id": destination.pk, "slug": destination.slug, "name": destination.name}
 
 
 def of_test(name: str, now: datetime) -> Content:

@@ -70,8 +70,8 @@ class DestinationAdmin(Versioned, LeanAdmin, ShortDeletion):
     change_form_template = "admin/tracsync/destinations/form.html"
     list_display = ("name", "resource", "enabled", "state", "waiting", "last_accepted", "problem")
     list_filter = (ResourceFilter, "enabled", TagFilter)
-    search_fields = ("name", "description", "resource__name")
-    search_help_text = gettext_lazy("A part of the name, the description or the resource's name.")
+    search_fields = ("name", "slug", "description", "resource__name")
+    search_help_text = gettext_lazy("A part of the name, the slug, the description or the resource's name.")
     delete_note = gettext_lazy("Its history goes with it. What was sent to the external system stays there.")
     panel_template = "admin/tracsync/destinations/panel.html"
     restore_note = gettext_lazy(

@@ -68,8 +68,8 @@ class ResourceAdmin(Versioned, LeanAdmin):
     list_display = ("name", "type", "enabled", "destination_count", "tag_list", "edited")
     list_filter = ("type", "enabled", TagFilter)
     list_select_related = ("type",)
-    search_fields = ("name",)
-    search_help_text = gettext_lazy("A part of the name.")
+    search_fields = ("name", "slug")
+    search_help_text = gettext_lazy("A part of the name or the slug.")
     readonly_fields = ("type_name",)
     acts = {"check": Act(check), "authorise": Act(authorise.leave)}
     object_views = {"restore": versions.restore}

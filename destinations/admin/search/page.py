@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
@@ -87,7 +88,8 @@ def _find(request: HttpRequest, text: str, most: int) -> Found:
     profiles = finding.find(text, most) if may_see_names(request) else finding.Found(())
     destinations: tuple[Destination, ...] = ()
     if _may_see_destinations(request) and "\0" not in text:
-        named = Destination.objects.filter(name__icontains=text).order_by("name").only("id", "name")
+        named = Destination.objects.filter(Q(name__icontains=text) | Q(slug__icontains=text))
+        named = named.order_by("name").only("id", "name")
         destinations = tuple(named[:MOST_DESTINATIONS])
     return Found(text, _hits(request, profiles.profiles), profiles.more, destinations)
 

@@ -16,7 +16,8 @@ class Command(terminal.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         Installation.begin_epoch()
         trail.note(Action.MAINTAINED)
-        for destination in Destination.objects.filter(enabled=True):
+        # Without settings: the key that opens them may come later.
+        for destination in Destination.objects.filter(enabled=True).defer("settings"):
             known = replay.request(
                 selection.read_request({"destination": destination.pk}), asked_by="restore"
             )

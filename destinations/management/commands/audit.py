@@ -23,7 +23,8 @@ ACTS = {
     "resume": (Audit.resume, "goes on"),
     "cancel": (Audit.cancel, "is cancelled"),
 }
-NEW = ("sample", "heal", "no_wait", "resend_over")  # what is said of one that begins
+COMPARING = ("sample", "heal", "no_wait")
+NEW = (*COMPARING, "resend_over")  # what is said of one that begins
 
 
 class Command(terminal.Command):
@@ -67,6 +68,10 @@ class Command(terminal.Command):
 
     def _begin(self, destination: Destination, options: dict[str, Any]) -> None:
         if options["resend_over"] is not None:
+            if said := next((name for name in COMPARING if options[name]), None):
+                raise CommandError(
+                    f"--{said.replace('_', '-')} is for comparing, and --resend-over compares nothing."
+                )
             self._resend(destination, options["resend_over"])
             return
         try:

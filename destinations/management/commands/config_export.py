@@ -58,8 +58,9 @@ class Command(terminal.Command):
                 self._tidy(writing.write_folder(path, content, options["format"]), options["prune"])
         except OSError as error:
             raise CommandError(f"{error.filename} cannot be written: {error.strerror}.") from None
+        where = f"the folder {path}" if path.is_dir() else str(path)
         told = " and ".join(f"{len(content[kind])} {kind}" for kind in KINDS)
-        self.stderr.write(f"{told} written to {path}.")
+        self.stderr.write(f"{told} written to {where}.")
 
     def _tidy(self, others: list[Path], prune: bool) -> None:
         for path in others:

@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 from destinations import configuration
-from destinations.models import Destination, ProfileSync
+from destinations.models import Destination, ProfileSync, Resource
 from profiles.changes import Change, write
 from profiles.models import Profile
 from profiles.search import job
@@ -48,6 +48,16 @@ def test_a_hit_has_name_address_id_and_why(admin_client, destination, query):
 def test_a_destination_is_found_by_a_part_of_its_name(admin_client, destination):
     text = search(admin_client, "CUSTOM")
     assert f"/admin/destinations/destination/{destination.pk}/change/" in text
+
+
+def test_a_destination_is_found_by_its_slug_everywhere(admin_client, destination, resource):
+    Destination.objects.filter(pk=destination.pk).update(slug="b2b")
+    Resource.objects.filter(pk=resource.pk).update(slug="b2b-system")
+    address = f"/admin/destinations/destination/{destination.pk}/change/"
+    assert address in search(admin_client, "B2B")
+    lists = {"destination": address, "resource": f"/admin/destinations/resource/{resource.pk}/change/"}
+    for kind, found in lists.items():
+        assert found in admin_client.get(f"/admin/destinations/{kind}/?q=b2b").content.decode()
 
 
 def test_what_went_wrong_stands_first(admin_client, destination, resource):

@@ -14,8 +14,8 @@ from tracsync.models import NoticeLimits
 class NoticeLimitsAdmin(LeanAdmin):
     list_display = ("name", "rejected_count", "rejected_percent", "rejected_minutes", "waiting_minutes")
     fields = ("destination", "rejected_count", "rejected_percent", "rejected_minutes", "waiting_minutes")
-    search_fields = ("destination__name",)
-    search_help_text = gettext_lazy("A part of the destination's name.")
+    search_fields = ("destination__name", "destination__slug")
+    search_help_text = gettext_lazy("A part of the destination's name or slug.")
     list_select_related = ("destination",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: NoticeLimits | None = None) -> Any:

@@ -13,11 +13,20 @@ IF_MATCH = OpenApiParameter(
     "If-Match", str, OpenApiParameter.HEADER, description="The ETag that the change is made for."
 )
 
+IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match", str, OpenApiParameter.HEADER, description="`*`: create it, and replace nothing."
+)
+
 
 class PreconditionFailed(exceptions.APIException):
     status_code = 412
     default_detail = "It has changed since you read it: read it again and repeat your change"
     default_code = "precondition_failed"
+
+
+def failed(request: Request) -> PreconditionFailed:
+    is_to_be_new = "If-Match" not in request.headers and request.headers.get("If-None-Match") == "*"
+    return PreconditionFailed("It is there already") if is_to_be_new else PreconditionFailed()
 
 
 def etag(tag: str | int) -> str:

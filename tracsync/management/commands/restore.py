@@ -25,4 +25,5 @@ class Command(terminal.Command):
             kept = restoring.restore(options["file"], self.stdout)
         except BackupError as error:
             raise CommandError(f"{error}. Nothing has changed.") from None
-        self.stdout.write(f"Restored. What was there before is in {kept}: delete it when it is not needed.")
+        before = f" What was there before is in {kept}: delete it when it is not needed." if kept else ""
+        self.stdout.write(f"Restored.{before}")
