@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tracsync.common.encryption import EncryptedJSONField
 from tracsync.common.online_column import CascadingForeignKey, CascadingOneToOneField
-from tracsync.common.translation import MessageField
+from tracsync.common.translation import MessageField, seen
 
 
 class Event(models.TextChoices):
@@ -196,7 +196,7 @@ class Incident(models.Model):
 
     def __str__(self) -> str:
         language = get_language() or settings.LANGUAGE_CODE
-        return str(self.sentences.get(language) or self.sentences.get("en") or self.key)
+        return seen(str(self.sentences.get(language) or self.sentences.get("en") or self.key))
 
     def is_muted(self, now: datetime) -> bool:
         return self.muted_until is not None and self.muted_until > now
