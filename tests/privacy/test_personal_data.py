@@ -159,17 +159,20 @@ def test_paths_of_the_installation(settings):
         "id": "x@y.example",
         "traits": {"email": "ada@crm.example", "plan": "gold"},
         "a": [{"b": 1, "c": 2}],
+        "consent": {"given": True, "ended": None},
     }
     assert personal.masked_document(document) == {
         "id": "x@y.example",
         "traits": {"email": "a***@c***", "plan": "g***"},
         "a": [{"b": "***", "c": "***"}],
+        "consent": {"given": "***", "ended": None},
     }
     settings.TRACSYNC_MASKED_PATHS = ["a.b"]
     assert personal.masked_document(document) == {
         "id": "x@y.example",
         "traits": {"email": "a***@c***", "plan": "gold"},  # where e-mail addresses are
         "a": [{"b": "***", "c": 2}],
+        "consent": {"given": True, "ended": None},
     }
 
 
