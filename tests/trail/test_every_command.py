@@ -5,10 +5,12 @@ from contextlib import suppress
 
 import pytest
 from django.core.management import get_commands
+from django.urls import reverse
 
 from destinations.models import Audit, Backfill
 from tests.common.test_terminal import own_commands
 from tracsync import __main__, keys
+from tracsync.common import trail
 from tracsync.models import Erasure, SecondFactor
 from tracsync.privacy import erasing
 
@@ -161,3 +163,10 @@ def test_up_tells_that_it_made_a_superuser(entries, db):
     Command()._sign_in()
     [(entry, _within)] = entries()
     assert (entry.action, entry.kind, entry.said) == ("created", "auth.user", "up")
+
+
+def test_the_list_says_which_command_and_what_it_was_given(admin_client):
+    with trail.acting(trail.shell("axes_reset_username")):
+        trail.note(trail.Action.MAINTAINED, named="ben")
+    page = admin_client.get(reverse("admin:tracsync_trailentry_changelist")).content.decode()
+    assert "axes_reset_username ben" in page
