@@ -72,7 +72,7 @@ def _all(value: JSON) -> JSON:
         return {key: _all(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_all(item) for item in value]
-    if value is None or isinstance(value, bool):
+    if value is None:
         return value
     return masked_text(value) if isinstance(value, str) else MASK
 

@@ -8,6 +8,7 @@ import django_filters
 from django.db.models import QuerySet
 from rest_framework import serializers, viewsets
 
+from destinations.api.fields import Said
 from destinations.insight.payloads.masking import masked
 from destinations.models import DeliveryAttempt, Operation
 from profiles import personal
@@ -16,6 +17,9 @@ from tracsync.common.rest.scopes import DELIVERIES, OfArea
 
 
 class AttemptSerializer(serializers.ModelSerializer[DeliveryAttempt]):
+    reason = Said()
+    remote_id = Said()
+
     class Meta:
         model = DeliveryAttempt
         fields: tuple[str, ...] = (

@@ -10,7 +10,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from destinations.api.fields import StrictSerializer
+from destinations.api.fields import Said, StrictSerializer
 from destinations.api.jobs import PACE, TIMES, JobSerializer, JobViews
 from destinations.models import Audit, AuditFinding
 from destinations.operations import audit
@@ -27,6 +27,8 @@ class AskAuditSerializer(StrictSerializer):
 
 
 class AuditSerializer(JobSerializer):
+    problem = Said()
+
     class Meta:
         model = Audit
         fields = ("id", "destination", "heal", *Audit.COUNTS, "healed", "problem", *PACE, *TIMES)
@@ -34,6 +36,8 @@ class AuditSerializer(JobSerializer):
 
 
 class AuditFindingSerializer(serializers.ModelSerializer[AuditFinding]):
+    reason = Said()
+
     class Meta:
         model = AuditFinding
         fields = ("profile", "kind", "fields", "reason")

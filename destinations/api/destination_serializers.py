@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.reverse import reverse
 
 from destinations import configuration
-from destinations.api.fields import Object, Reference, StrictModelSerializer, Tags
+from destinations.api.fields import Object, Reference, Said, StrictModelSerializer, Tags
 from destinations.configuration import validation
 from destinations.configuration.history import Author
 from destinations.connectors import registry, schemas
@@ -40,6 +40,9 @@ class HealthSerializer(serializers.ModelSerializer[Health]):
     """
 
     held_seconds = serializers.SerializerMethodField(help_text="How long it still rests; 0: it does not.")
+    hold_reason = Said()
+    refusal = Said()
+    problem = Said()
 
     class Meta:
         model = Health

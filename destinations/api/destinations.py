@@ -21,7 +21,7 @@ from destinations.api.destination_serializers import (
     WarningSerializer,
     author,
 )
-from destinations.api.fields import StrictSerializer, checked
+from destinations.api.fields import Said, StrictSerializer, checked
 from destinations.api.revisions import NAMED, RevisionedViews, described
 from destinations.configuration import target_fields
 from destinations.connectors.base import ConnectorError
@@ -93,7 +93,7 @@ class PreviewSerializer(serializers.Serializer[Any]):
 class TrialSerializer(serializers.Serializer[Any]):
     accepted = serializers.BooleanField()
     outcome = serializers.CharField(help_text="accepted, retry, rejected, unknown, pending or not_sent")
-    detail = serializers.CharField()
+    detail = Said()
     status = serializers.IntegerField(allow_null=True)
     request = serializers.CharField()
     response = serializers.CharField()
@@ -124,7 +124,7 @@ class SampleSerializer(serializers.Serializer[Any]):
 class ReasonSerializer(serializers.Serializer[Any]):
     code = serializers.CharField(help_text='Such as invalid_field; "" where there is none.')
     field = serializers.CharField(help_text="What it is about.")
-    reason = serializers.CharField(source="text", help_text="What was said of one of them.")
+    reason = Said(source="text", help_text="What was said of one of them.")
     count = serializers.IntegerField()
     samples = SampleSerializer(many=True)
 
@@ -143,7 +143,7 @@ class FieldsSerializer(serializers.Serializer[Any]):
 
     offered = serializers.BooleanField(help_text="Whether the connector can tell them.")
     fetched_at = serializers.DateTimeField(allow_null=True)
-    problem = serializers.CharField()
+    problem = Said()
     fields = FieldSerializer(many=True)  # type: ignore[assignment]
 
 
@@ -161,7 +161,7 @@ class HeldSerializer(serializers.Serializer[Any]):
     """`there` is null where `problem` says why it cannot be told."""
 
     there = serializers.BooleanField(allow_null=True)
-    problem = serializers.CharField()
+    problem = Said()
     held = serializers.JSONField(allow_null=True, help_text="What the other system holds now.")
     made = serializers.JSONField(allow_null=True, help_text="What the mapping makes of the profile now.")
     differences = DifferenceSerializer(many=True)

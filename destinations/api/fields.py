@@ -17,6 +17,7 @@ from destinations.models import Destination
 from profiles import documents
 from tracsync.common.rest.filters import NOT_BLANK
 from tracsync.common.rest.scopes import ANOTHER, own_destination
+from tracsync.common.translation import seen
 
 if TYPE_CHECKING:
     PrimaryKey = serializers.PrimaryKeyRelatedField[Any]
@@ -29,6 +30,16 @@ class Text(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class Said(serializers.CharField):
+    """What another system says: as far as the caller may see it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"read_only": True, **options})
+
+    def to_representation(self, value: Any) -> str:
+        return seen(super().to_representation(value))
 
 
 class Flag(serializers.BooleanField):

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from destinations import configuration
 from destinations.api.destination_serializers import author
-from destinations.api.fields import Object, StrictModelSerializer, StrictSerializer, Tags, checked
+from destinations.api.fields import Object, Said, StrictModelSerializer, StrictSerializer, Tags, checked
 from destinations.api.revisions import NAMED, RevisionedViews, described
 from destinations.configuration import validation
 from destinations.connectors import registry, schemas
@@ -148,7 +148,7 @@ class TokenStateSerializer(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField(allow_null=True, help_text="Until when it is used.")
     renews = serializers.BooleanField(help_text="Whether a refresh token is kept.")
     scope = serializers.CharField()
-    reason = serializers.CharField(help_text="Why it is missing or ended.")
+    reason = Said(help_text="Why it is missing or ended.")
     ended_at = serializers.DateTimeField(allow_null=True)
 
 
@@ -179,7 +179,7 @@ class ResourceVersionSerializer(serializers.ModelSerializer[ResourceVersion]):
 
 class ConnectionSerializer(serializers.Serializer[Any]):
     ok = serializers.BooleanField()
-    message = serializers.CharField(help_text="What happened, in words.")
+    message = Said(help_text="What happened, in words.")
 
 
 @described(ResourceSerializer)

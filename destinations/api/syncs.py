@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from destinations.api.fields import Reference, StrictSerializer, Text, checked
+from destinations.api.fields import Reference, Said, StrictSerializer, Text, checked
 from destinations.insight import explain
 from destinations.models import Destination, ProfileSync
 from destinations.operations import actions, selection
@@ -37,6 +37,8 @@ SYNCS = (
 class SyncSerializer(serializers.ModelSerializer[ProfileSync]):
     owed = serializers.BooleanField(read_only=True, help_text="Whether something is waiting to be sent.")
     reason = serializers.SerializerMethodField(help_text="The state, why it is so, and what happens next.")
+    last_error = Said()
+    remote_id = Said()
 
     class Meta:
         model = ProfileSync

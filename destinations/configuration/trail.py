@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from destinations.configuration import history
+from destinations.connectors.redaction import MASK
 from destinations.models import Destination, Extension, Resource
 from tracsync.common.trail import Action, Hidden, Watched, watch
 from tracsync.common.trail.differences import Changes
@@ -37,7 +38,7 @@ def _hide(shown: Any, real: Any) -> Any:
         return shown
     if isinstance(shown, Mapping) and isinstance(real, Mapping):
         return {name: _hide(one, real.get(name)) for name, one in shown.items()}
-    return Hidden(real, shown)
+    return Hidden(real) if shown == MASK else Hidden(real, shown)
 
 
 def _of_switches(_row: Any, done: str, changes: Changes) -> str:

@@ -2,6 +2,7 @@
 
 import django.db.models.deletion
 import django.utils.timezone
+import tracsync.common.online_column
 from django.conf import settings
 from django.db import migrations, models
 
@@ -24,8 +25,8 @@ class Migration(migrations.Migration):
                 ('by', models.CharField(max_length=255)),
                 ('content', models.JSONField()),
                 ('secrets_changed', models.BooleanField(default=False)),
-                ('resource', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='destinations.resource')),
-                ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('resource', tracsync.common.online_column.CascadingForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='destinations.resource')),
+                ('user', tracsync.common.online_column.CascadingForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'verbose_name': 'resource version',

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from destinations.models.destinations import Destination
 from tracsync.common.jobs import Job
 from tracsync.common.numbers import grouped
+from tracsync.common.online_column import CascadingForeignKey
 
 
 class Audit(Job):
@@ -22,7 +23,7 @@ class Audit(Job):
 
     COUNTS = ("equal", "differs", "missing", "extra", "left_out", "unknown")
 
-    destination = models.ForeignKey(
+    destination = CascadingForeignKey(
         Destination, models.CASCADE, related_name="audits", verbose_name=_("destination")
     )
     heal = models.BooleanField(_("heals"), default=False)
@@ -74,8 +75,8 @@ class AuditFinding(models.Model):
         EXTRA = "extra", _("extra")
         UNKNOWN = "unknown", _("unknown")
 
-    audit = models.ForeignKey(Audit, models.CASCADE, related_name="findings")
-    profile = models.ForeignKey("profiles.Profile", models.CASCADE, related_name="+")
+    audit = CascadingForeignKey(Audit, models.CASCADE, related_name="findings")
+    profile = CascadingForeignKey("profiles.Profile", models.CASCADE, related_name="+")
     kind = models.CharField(max_length=8, choices=Kind.choices)
     fields = models.JSONField(default=list)
     reason = models.TextField(blank=True)

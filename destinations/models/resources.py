@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -16,6 +17,7 @@ from destinations.connectors.capabilities import limits_of, migrated, version
 from destinations.models import slugs
 from destinations.models.versions import Version
 from tracsync.common.encryption import EncryptedJSONField
+from tracsync.common.online_column import CascadingForeignKey
 
 TODAYS = 0  # what is entered now has the form that the connector has today
 
@@ -203,7 +205,8 @@ class Resource(models.Model):
 class ResourceVersion(Version):
     """What a resource was from one change on."""
 
-    resource = models.ForeignKey(Resource, models.CASCADE, related_name="versions", db_index=False)
+    resource = CascadingForeignKey(Resource, models.CASCADE, related_name="versions", db_index=False)
+    user = CascadingForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
 
     class Meta:
         ordering = ("resource", "-number")

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from profiles.imports.files import Place
 from tracsync.common.jobs import Job
 from tracsync.common.numbers import grouped
+from tracsync.common.online_column import CascadingForeignKey
 from tracsync.common.translation import MessageField
 
 
@@ -100,7 +101,7 @@ class ImportChunk(models.Model):
 class RefusedRecords(models.Model):
     """Some lines that were refused, one after the other, compressed; `number` of them came before."""
 
-    job = models.ForeignKey(ImportJob, models.CASCADE, related_name="refused_records", db_index=False)
+    job = CascadingForeignKey(ImportJob, models.CASCADE, related_name="refused_records", db_index=False)
     number = models.PositiveBigIntegerField()
     data = models.BinaryField()
 

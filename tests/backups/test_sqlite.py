@@ -74,6 +74,9 @@ def test_a_backup_made_under_load_is_brought_back_and_sent(tmp_path):
             "what was restored",
         )
         assert visits_in(live) == expected
+        with closing(sqlite3.connect(live)) as database:
+            [*noted] = database.execute("SELECT action FROM tracsync_trailentry WHERE said = 'after_restore'")
+        assert ("maintained",) in noted
         assert not before & {key for _, key, _ in receiver.arrivals}
     finally:
         backed_up.set()

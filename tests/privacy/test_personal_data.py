@@ -13,15 +13,16 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from destinations.connectors.base import Accepted, Exchange
-from destinations.models import Audit, AuditFinding, Backfill, DeliveryAttempt, ProfileSync, Replay
+from destinations.models import Audit, AuditFinding, Backfill, DeliveryAttempt, Health, ProfileSync, Replay
 from profiles import personal
 from profiles.models import Profile
 from tests.ticking import run_all
-from tracsync.models import ApiToken
+from tracsync.models import ApiToken, Incident
 
 pytestmark = pytest.mark.django_db
 ID = "person-1"
 VALUE, EMAIL, NAME = "m4rk3r-city", "m4rk3r.ada@people.example", "M4rk3r Lovelace"
+SAID = "taken by m4rk3r.bob@people.example, see /find?q=m4rk3r.bob%40people.example and profile@data.contact"
 MARKER = re.compile("m4rk3r", re.IGNORECASE)
 
 
@@ -42,8 +43,25 @@ def person(make_destination, recording, frozen, settings):
     audit = Audit.objects.create(destination=destination, chosen=[ID], finished_at=frozen.now)
     AuditFinding.objects.create(audit=audit, profile_id=ID, kind="missing")
     Backfill.objects.create(destination=destination)
+    said_by_others(destination, frozen.now)
     Replay.objects.create(destination=destination, choice={"of": "syncs"})
     return destination
+
+
+def said_by_others(destination, now):
+    """What a system knows by itself of somebody, wherever such words are kept."""
+    audit = Audit.objects.create(destination=destination, paused_at=now, problem=SAID)
+    AuditFinding.objects.create(audit=audit, profile_id=ID, kind="unknown", reason=SAID)
+    refused = {"reason": SAID, "code": "", "remote_id": "m4rk3r.bob@people.example"}
+    ProfileSync.objects.update(state="rejected", last_error=SAID, due_at=None, **refused)
+    DeliveryAttempt.objects.update(outcome="rejected", **refused)
+    health, _ = Health.objects.get_or_create(destination=destination)
+    health.refusals, health.refusal, health.refused_since = 9, SAID, now
+    health.hold_reason, health.problem, health.problem_at = SAID, SAID, now
+    health.save()
+    Incident.objects.create(
+        key="k", event="broken", opened_at=now, destination=destination, sentences={"en": SAID}
+    )
 
 
 @pytest.fixture
@@ -109,6 +127,8 @@ def test_no_page_shows_a_value(person, role):
     assert seen > 100
     page = client.get(reverse("admin:profiles_profile_change", args=[ID])).content.decode()
     assert "M***" in page
+    told = client.get(reverse("admin:destinations_profilesync_changelist")).content.decode()
+    assert "taken by m***@p***, see /find?q=m***@p*** and profile@data.contact" in told
 
 
 def test_who_may_see_it_does(person, role):
@@ -116,6 +136,7 @@ def test_who_may_see_it_does(person, role):
     page = client.get(reverse("admin:profiles_profile_change", args=[ID])).content.decode()
     assert VALUE in page
     assert NAME in client.get(reverse("admin:profiles_profile_changelist")).content.decode()
+    assert SAID in client.get(reverse("admin:destinations_profilesync_changelist")).content.decode()
 
 
 def test_masked_it_is_shown_found_by_its_id_alone_and_cannot_be_changed(person, role):
@@ -138,17 +159,20 @@ def test_paths_of_the_installation(settings):
         "id": "x@y.example",
         "traits": {"email": "ada@crm.example", "plan": "gold"},
         "a": [{"b": 1, "c": 2}],
+        "consent": {"given": True, "ended": None},
     }
     assert personal.masked_document(document) == {
         "id": "x@y.example",
         "traits": {"email": "a***@c***", "plan": "g***"},
         "a": [{"b": "***", "c": "***"}],
+        "consent": {"given": "***", "ended": None},
     }
     settings.TRACSYNC_MASKED_PATHS = ["a.b"]
     assert personal.masked_document(document) == {
         "id": "x@y.example",
         "traits": {"email": "a***@c***", "plan": "gold"},  # where e-mail addresses are
         "a": [{"b": "***", "c": 2}],
+        "consent": {"given": True, "ended": None},
     }
 
 
@@ -161,6 +185,10 @@ def test_the_api_minds_the_owner_of_the_token(person):
     asked = (
         *("/api/v1/profiles/", f"/api/v1/profiles/{ID}/", f"/api/v1/profiles/?search={ID}"),
         f"/api/v1/attempts/{DeliveryAttempt.objects.get().pk}/",
+        *("/api/v1/attempts/", "/api/v1/syncs/", f"/api/v1/profiles/{ID}/syncs/", "/api/v1/audits/"),
+        f"/api/v1/audits/{Audit.objects.latest('pk').pk}/findings/",
+        *(f"/api/v1/destinations/{person.pk}/", f"/api/v1/destinations/{person.pk}/reasons/"),
+        "/api/v1/incidents/",
     )
     assert all(MARKER.search(api.get(url).content.decode()) for url in asked)
     see = Permission.objects.get(codename="see_personal_data")

@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from tests.harness import Installation
-from tracsync.models import ApiToken
+from tracsync.models import ApiToken, SecondFactor
 from tracsync.security import rotation, weaknesses
 
 SOUND = "an6-Rw2pQe_81kLzm4vTx7Yb0sHd9GfUcJ3o"
@@ -95,6 +95,21 @@ def test_tokens_and_passwords():
     assert told(weaknesses.check_passwords()) == {
         "W019": "superusers with a password that is tried first: ana"
     }
+
+
+@pytest.mark.django_db
+def test_superusers_without_a_second_factor(settings):
+    User = get_user_model()
+    for name in ("ada", "cleo", "gone", "by issuer", "has one"):
+        User.objects.create_superuser(name, password=None if name == "by issuer" else SOUND)
+    User.objects.filter(username="gone").update(is_active=False)
+    User.objects.create_user("staff", password=SOUND, is_staff=True)
+    SecondFactor.objects.create(user=User.objects.get(username="has one"), seed="s", mark="m")
+    alone = "superusers whose password alone lets in, without a second factor: ada, cleo"
+    assert told(weaknesses.check_second_factors()) == {"W021": alone}
+    for asked in ("superusers", "everybody"):
+        settings.TRACSYNC_SECOND_FACTOR = asked
+        assert weaknesses.check_second_factors() == []
 
 
 @pytest.mark.django_db

@@ -1,4 +1,7 @@
-"""The language and the time zone that a person reads the admin in; everything else speaks English."""
+"""The language and the time zone that a person reads the admin in; everything else speaks English.
+
+And for whom it is: what other systems say is shown as far as the reader may see personal data.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +23,13 @@ from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from profiles import personal
+from tracsync.common.translation import read_by
 from tracsync.models import Preferences
 
 
 class PreferencesMiddleware:
-    """Puts both in force while a page of the admin is made, and takes them back whatever happens.
+    """Puts all of it in force while an answer is made, and takes it back whatever happens.
 
     The API, probes and metrics are for programs: they stay English, and in the zone of the installation.
     """
@@ -33,11 +38,14 @@ class PreferencesMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        def may_see() -> bool:  # the API gets to know its caller later
+            return personal.may_see(request.user)
+
         if not request.path_info.startswith(reverse("admin:index")):
-            with translation.override(settings.LANGUAGE_CODE):
+            with translation.override(settings.LANGUAGE_CODE), read_by(may_see):
                 return self.get_response(request)
         language, zone = in_force(request, _chosen(request))
-        with translation.override(language), timezone.override(zone):
+        with translation.override(language), timezone.override(zone), read_by(may_see):
             response = self.get_response(request)
         response.headers.setdefault("Content-Language", language)
         patch_vary_headers(response, ("Accept-Language",))

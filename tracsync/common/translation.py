@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from django.db import models
@@ -9,16 +13,51 @@ from django.utils.translation import get_language, gettext
 
 from tracsync.common.messages import Message, pack, unpack
 
+MaySee = Callable[[], bool]
+_may_see: ContextVar[MaySee | None] = ContextVar("tracsync_may_see", default=None)
+# Of the notation's paths, such as profile@traits.email, none is an e-mail address.
+_ADDRESS = re.compile(
+    r"(?<![\w.+%-])(?!(?:profile|event|session|payload|memory|flow|item|answer|delivery|settings|credentials)@)"
+    r"(\w)[\w.+%-]*(?:@|%40)(\w)[\w.-]*\.\w+"
+)
+
 
 def translated(text: str) -> str:
-    """A message, in the language that is active.
+    """A message, in the language that is active, as far as whoever reads it may see it.
 
     Plain text is translated where it is, as a whole, what a template says; what other systems say, and what
     was stored before there were templates, is shown as it is.
     """
-    if not text or get_language() in (None, "en"):
+    if text and get_language() not in (None, "en"):
+        text = _rendered(text if isinstance(text, Message) else Message(text))
+    return seen(text)
+
+
+@contextmanager
+def read_by(may_see: MaySee | None) -> Iterator[None]:
+    """Texts are made for somebody meanwhile; `may_see` says whether personal data are for him or her."""
+    before = _may_see.set(may_see)
+    try:
+        yield
+    finally:
+        _may_see.reset(before)
+
+
+def reader() -> MaySee | None:
+    """For `read_by`, where texts are made later than asked for; None: the engine, which is nobody."""
+    return _may_see.get()
+
+
+def seen(text: str) -> str:
+    """Without the e-mail addresses in it, where the reader may not see personal data: `j***@k***`.
+
+    Connectors cut out of what systems say what these were sent; an address that one knows by itself, of a
+    record that is in the way, say, is left in it.
+    """
+    may_see = _may_see.get()
+    if may_see is None or ("@" not in text and "%40" not in text) or may_see():
         return text
-    return _rendered(text if isinstance(text, Message) else Message(text))
+    return _ADDRESS.sub(r"\1***@\2***", text)
 
 
 def _rendered(text: str) -> str:

@@ -3,6 +3,7 @@
 import django.core.validators
 import django.db.models.deletion
 import tracsync.common.encryption
+import tracsync.common.online_column
 import tracsync.models.notices
 import uuid
 from django.conf import settings
@@ -48,7 +49,7 @@ class Migration(migrations.Migration):
                 ('acknowledged_by', models.CharField(db_default='', default='', editable=False, max_length=150)),
                 ('muted_until', models.DateTimeField(editable=False, null=True, verbose_name='muted until')),
                 ('muted_by', models.CharField(db_default='', default='', editable=False, max_length=150)),
-                ('destination', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='destinations.destination', verbose_name='destination')),
+                ('destination', tracsync.common.online_column.CascadingForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='destinations.destination', verbose_name='destination')),
             ],
             options={
                 'verbose_name': 'incident',
@@ -73,7 +74,7 @@ class Migration(migrations.Migration):
                 ('problem_at', models.DateTimeField(editable=False, null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('destinations', models.ManyToManyField(blank=True, help_text='Of which destinations it is told. None chosen: of all.', related_name='+', to='destinations.destination', verbose_name='destinations')),
-                ('user', models.OneToOneField(editable=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('user', tracsync.common.online_column.CascadingOneToOneField(editable=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'verbose_name': 'notice channel',
@@ -94,8 +95,8 @@ class Migration(migrations.Migration):
                 ('next_at', models.DateTimeField(null=True)),
                 ('sent_at', models.DateTimeField(null=True)),
                 ('problem', models.TextField(blank=True, default='')),
-                ('incident', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notices', to='tracsync.incident')),
-                ('channel', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notices', to='tracsync.noticechannel')),
+                ('incident', tracsync.common.online_column.CascadingForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notices', to='tracsync.incident')),
+                ('channel', tracsync.common.online_column.CascadingForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notices', to='tracsync.noticechannel')),
             ],
             options={
                 'verbose_name': 'notice',
@@ -112,7 +113,7 @@ class Migration(migrations.Migration):
                 ('rejected_percent', models.FloatField(blank=True, help_text='Tell when more of the pushes than this are rejected within the span, and 10 at least. Blank: 10 %. 0: never.', null=True, validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(100)], verbose_name='rejected, percent')),
                 ('rejected_minutes', models.PositiveSmallIntegerField(blank=True, help_text='Minutes that rejections are counted over, 5 to 60 in steps of five. Blank: 60.', null=True, validators=[django.core.validators.MinValueValidator(5), django.core.validators.MaxValueValidator(60)], verbose_name='span')),
                 ('waiting_minutes', models.FloatField(blank=True, help_text='Tell when a change is due for more minutes than this. Blank: 60. 0: never.', null=True, validators=[django.core.validators.MinValueValidator(0)], verbose_name='waiting')),
-                ('destination', models.OneToOneField(help_text='The destination that they are for.', on_delete=django.db.models.deletion.CASCADE, related_name='+', to='destinations.destination', verbose_name='destination')),
+                ('destination', tracsync.common.online_column.CascadingOneToOneField(help_text='The destination that they are for.', on_delete=django.db.models.deletion.CASCADE, related_name='+', to='destinations.destination', verbose_name='destination')),
             ],
             options={
                 'verbose_name': 'limits of notices',

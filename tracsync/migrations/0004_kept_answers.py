@@ -2,6 +2,7 @@
 
 import django.db.models.deletion
 import tracsync.common.encryption
+import tracsync.common.online_column
 from django.db import migrations, models
 
 
@@ -21,7 +22,7 @@ class Migration(migrations.Migration):
                 ('begun_at', models.DateTimeField(db_index=True)),
                 ('status', models.PositiveSmallIntegerField(null=True)),
                 ('answer', tracsync.common.encryption.EncryptedJSONField(null=True)),
-                ('token', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tracsync.apitoken')),
+                ('token', tracsync.common.online_column.CascadingForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tracsync.apitoken')),
             ],
             options={
                 'verbose_name': 'kept answer',

@@ -2,6 +2,7 @@
 
 import django.db.models.deletion
 import tracsync.common.encryption
+import tracsync.common.online_column
 from django.conf import settings
 from django.db import migrations, models
 
@@ -17,7 +18,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='SecondFactor',
             fields=[
-                ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='second_factor', serialize=False, to=settings.AUTH_USER_MODEL)),
+                ('user', tracsync.common.online_column.CascadingOneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='second_factor', serialize=False, to=settings.AUTH_USER_MODEL)),
                 ('seed', tracsync.common.encryption.EncryptedJSONField()),
                 ('mark', models.CharField(max_length=32)),
                 ('set_up_at', models.DateTimeField(auto_now_add=True)),
@@ -31,7 +32,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('digest', models.CharField(max_length=64)),
-                ('factor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='backup_codes', to='tracsync.secondfactor')),
+                ('factor', tracsync.common.online_column.CascadingForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='backup_codes', to='tracsync.secondfactor')),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('factor', 'digest'), name='backup_code_once')],

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from tracsync.common.online_column import CascadingForeignKey
 from tracsync.common.rest import scopes as areas
 
 PREFIX_LENGTH = 8
@@ -53,7 +54,7 @@ class ApiToken(models.Model):
     previous_digest = models.CharField(max_length=64, editable=False, default="", db_default="")
     previous_text_hash = models.CharField(max_length=64, editable=False, default="", db_default="")
     previous_ends_at = models.DateTimeField(null=True, editable=False)
-    owner = models.ForeignKey(
+    owner = CascadingForeignKey(
         settings.AUTH_USER_MODEL,
         models.CASCADE,
         verbose_name=_("owner"),
@@ -64,7 +65,7 @@ class ApiToken(models.Model):
         help_text=_("It may do nothing that they may not. Nobody's: made on the command line."),
     )
     scopes = models.JSONField(_("may"), null=True, editable=False)  # null: made by a release without them
-    destination = models.ForeignKey(
+    destination = CascadingForeignKey(
         "destinations.Destination",
         models.CASCADE,
         verbose_name=_("only for"),

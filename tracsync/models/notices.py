@@ -14,7 +14,8 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from tracsync.common.encryption import EncryptedJSONField
-from tracsync.common.translation import MessageField
+from tracsync.common.online_column import CascadingForeignKey, CascadingOneToOneField
+from tracsync.common.translation import MessageField, seen
 
 
 class Event(models.TextChoices):
@@ -56,7 +57,7 @@ class NoticeChannel(models.Model):
     kind = models.CharField(
         _("kind"), max_length=7, choices=Kind.choices, help_text=_("What it is; fixed from then on.")
     )
-    user = models.OneToOneField(
+    user = CascadingOneToOneField(
         settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+", editable=False
     )
     recipients = models.JSONField(default=list, blank=True)
@@ -102,7 +103,7 @@ class NoticeLimits(models.Model):
     REJECTED_MINUTES = 60
     WAITING_MINUTES = 60.0
 
-    destination = models.OneToOneField(
+    destination = CascadingOneToOneField(
         "destinations.Destination",
         models.CASCADE,
         related_name="+",
@@ -158,7 +159,7 @@ class Incident(models.Model):
 
     key = models.CharField(max_length=200, editable=False)
     event = models.CharField(_("event"), max_length=10, choices=Event.choices, editable=False)
-    destination = models.ForeignKey(
+    destination = CascadingForeignKey(
         "destinations.Destination",
         models.CASCADE,
         null=True,
@@ -195,7 +196,7 @@ class Incident(models.Model):
 
     def __str__(self) -> str:
         language = get_language() or settings.LANGUAGE_CODE
-        return str(self.sentences.get(language) or self.sentences.get("en") or self.key)
+        return seen(str(self.sentences.get(language) or self.sentences.get("en") or self.key))
 
     def is_muted(self, now: datetime) -> bool:
         return self.muted_until is not None and self.muted_until > now
@@ -218,8 +219,8 @@ class Notice(models.Model):
         DROPPED = "dropped", _("dropped")
 
     number = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    incident = models.ForeignKey(Incident, models.CASCADE, related_name="notices")
-    channel = models.ForeignKey(NoticeChannel, models.CASCADE, related_name="notices")
+    incident = CascadingForeignKey(Incident, models.CASCADE, related_name="notices")
+    channel = CascadingForeignKey(NoticeChannel, models.CASCADE, related_name="notices")
     phase = models.CharField(max_length=6, choices=Phase.choices)
     content = models.JSONField(default=dict)
     state = models.CharField(max_length=7, choices=State.choices, default=State.WAITING)

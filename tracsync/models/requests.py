@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.db import models
 
 from tracsync.common.encryption import EncryptedJSONField
+from tracsync.common.online_column import CascadingForeignKey
 from tracsync.models.access import ApiToken
 
 MOST_KEY = 255
@@ -21,7 +22,7 @@ class KeptAnswer(models.Model):
     `answer`: `body`, and the `headers` that a program acts on. Encrypted, as profiles are in it.
     """
 
-    token = models.ForeignKey(ApiToken, models.CASCADE, related_name="+")
+    token = CascadingForeignKey(ApiToken, models.CASCADE, related_name="+")
     key = models.CharField(max_length=MOST_KEY)
     fingerprint = models.CharField(max_length=64)
     begun_at = models.DateTimeField(db_index=True)

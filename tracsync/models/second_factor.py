@@ -8,12 +8,13 @@ from django.conf import settings
 from django.db import models
 
 from tracsync.common.encryption import EncryptedJSONField
+from tracsync.common.online_column import CascadingForeignKey, CascadingOneToOneField
 
 
 class SecondFactor(models.Model):
     """Of one person. `seed` is base32 text, `mark` stands in the sessions in which a code of it was typed."""
 
-    user = models.OneToOneField(
+    user = CascadingOneToOneField(
         settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="second_factor"
     )
     seed = EncryptedJSONField()
@@ -30,7 +31,7 @@ class SecondFactor(models.Model):
 class BackupCode(models.Model):
     """Works once, and is gone."""
 
-    factor = models.ForeignKey(SecondFactor, models.CASCADE, related_name="backup_codes")
+    factor = CascadingForeignKey(SecondFactor, models.CASCADE, related_name="backup_codes")
     digest = models.CharField(max_length=64)
 
     class Meta:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
+from tracsync.common.online_column import CascadingForeignKey
+
 
 class Identity(models.Model):
     """A subject of an issuer is one person here, whatever its e-mail address becomes."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="identities")
+    user = CascadingForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="identities")
     issuer = models.CharField(max_length=255)
     subject = models.CharField(max_length=255)
     linked_at = models.DateTimeField(auto_now_add=True)

@@ -39,7 +39,8 @@ def register() -> None:
     checks.register(check_setting_files, OWN_CHECKS)
     checks.register(check_debug, OWN_CHECKS)
     checks.register(check_scopes, OWN_CHECKS)
-    for check in (check_connections, check_tokens, check_passwords, check_encryption_keys):
+    of_people = (check_tokens, check_passwords, check_second_factors)
+    for check in (check_connections, *of_people, check_encryption_keys):
         checks.register(check, OWN_CHECKS, deploy=True)
 
 
@@ -159,6 +160,22 @@ def check_passwords(**_: Any) -> list[CheckMessage]:
     text = f"superusers with a password that is tried first: {_named(weak)}"
     cure = f"{command('changepassword')} {shlex.quote(weak[0])}"
     return [checks.Warning(text, hint=cure, id="tracsync.W019")]
+
+
+def check_second_factors(**_: Any) -> list[CheckMessage]:
+    """Of those who may do everything, where nobody is asked for one: whose password alone is enough."""
+    if settings.TRACSYNC_SECOND_FACTOR != "optional":
+        return []
+    try:
+        people = get_user_model().objects.filter(is_superuser=True, is_active=True, second_factor=None)
+        alone = [one.get_username() for one in people.order_by("username") if one.has_usable_password()]
+    except DatabaseError:
+        return []
+    if not alone:
+        return []
+    text = f"superusers whose password alone lets in, without a second factor: {_named(alone)}"
+    cure = "set TRACSYNC_SECOND_FACTOR=superusers, which needs pip install 'tracsync[second-factor]'"
+    return [checks.Warning(text, hint=cure, id="tracsync.W021")]
 
 
 def check_encryption_keys(databases: Iterable[str] | None = None, **_: Any) -> list[CheckMessage]:

@@ -25,7 +25,7 @@ from tracsync.common.bounded_lists import BoundedAdmin
 from tracsync.common.numbers import grouped
 from tracsync.common.parts import badge
 from tracsync.common.times import shown
-from tracsync.common.translation import translated
+from tracsync.common.translation import seen, translated
 
 Outcome = DeliveryAttempt.Outcome
 BADGES = {
@@ -59,7 +59,7 @@ class DeliveryAttemptAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
             {
                 "fields": (
                     *("outcome", "said", "code", "field", "status_code"),
-                    *("remote_id", "duration", "waited"),
+                    *("their_id", "duration", "waited"),
                 )
             },
         ),
@@ -131,6 +131,10 @@ class DeliveryAttemptAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
     @admin.display(description=gettext_lazy("reason"))
     def said(self, attempt: DeliveryAttempt) -> str:
         return translated(attempt.reason) or "-"
+
+    @admin.display(description=gettext_lazy("remote ID"))
+    def their_id(self, attempt: DeliveryAttempt) -> str:
+        return seen(attempt.remote_id) or "-"
 
     @admin.display(description=gettext_lazy("outcome"))
     def came_of_it(self, attempt: DeliveryAttempt) -> str:

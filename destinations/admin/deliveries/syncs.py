@@ -30,7 +30,7 @@ from profiles import personal
 from tracsync.common import times
 from tracsync.common.bounded_lists import BetweenDates, BoundedAdmin, NullFilter
 from tracsync.common.parts import badge
-from tracsync.common.translation import translated
+from tracsync.common.translation import seen, translated
 
 SEARCH_HELP = gettext_lazy(
     "The beginning of a name, an e-mail address or an ID, or =ID for exactly that one."
@@ -87,7 +87,7 @@ class ProfileSyncAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
         (None, {"fields": ("of_profile", "at_destination", "state", "explanation")}),
         (
             gettext_lazy("What the destination knows"),
-            {"fields": ("synced_version", "accepted", "removed", "remote_id")},
+            {"fields": ("synced_version", "accepted", "removed", "their_id")},
         ),
         (
             gettext_lazy("What is waiting"),
@@ -178,6 +178,10 @@ class ProfileSyncAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
     @admin.display(description=gettext_lazy("due"))
     def due(self, sync: ProfileSync) -> str:
         return times.shown(sync.due_at, _("nothing is waiting"))
+
+    @admin.display(description=gettext_lazy("remote ID"))
+    def their_id(self, sync: ProfileSync) -> str:
+        return seen(sync.remote_id) or "-"
 
     @admin.display(description=gettext_lazy("last error"))
     def last_problem(self, sync: ProfileSync) -> str:

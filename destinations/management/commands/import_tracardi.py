@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from typing import Any
@@ -17,7 +18,8 @@ from destinations.tracardi.configuring import Options
 from destinations.tracardi.counterparts import Wishes
 from destinations.tracardi.report import Entry, Report
 from profiles.imports.files import UnusableFile
-from tracsync.common import terminal
+from tracsync.common import terminal, trail
+from tracsync.common.trail import Action
 
 DONE = {"created": "created", "changed": "changed", "unchanged": "unchanged"}
 WOULD_BE = {"created": "would be created", "changed": "would be changed", "unchanged": "unchanged"}
@@ -90,6 +92,10 @@ Exit codes: 0 imported, also where something is left to do; 1 nothing is importe
             raise CommandError(f"The database failed ({type(error).__name__}). {AGAIN}") from None
         except KeyboardInterrupt:
             raise CommandError(f"Interrupted. {AGAIN}") from None
+        if report.profiles and not options["dry_run"]:
+            counts = {name: [None, count] for name, count in report.profiles.items()}
+            names = ", ".join(map(os.path.basename, options["files"]))
+            trail.note(Action.IMPORTED, named=names, of="profiles.profile", changes=counts)
         self._show(report, options["dry_run"])
         if report.failures:
             sys.exit(1)

@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from profiles.search import job
 from profiles.search.models import IndexJob
-from tracsync.common import terminal
+from tracsync.common import terminal, trail
 from tracsync.common.jobs import progress
+from tracsync.common.trail import Action
 
 SAY_EVERY = 10_000  # profiles
 ASK_EVERY = 0.1  # seconds
@@ -24,6 +25,7 @@ class Command(terminal.Command):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        trail.note(Action.MAINTAINED)
         job.start()
         for paused in IndexJob.objects.filter(finished_at=None).exclude(paused_at=None):
             paused.resume()

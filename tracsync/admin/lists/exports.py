@@ -28,6 +28,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tracsync.common import trail
 from tracsync.common.trail import Action
+from tracsync.common.translation import read_by, reader
 
 MOST_SAID = 500  # characters of the filters, in the trail
 BATCH = 500  # rows that are made into text at once
@@ -78,8 +79,9 @@ def _columns(model_admin: Any, request: HttpRequest) -> tuple[str, ...]:
 
 
 def _lines(model_admin: Any, columns: tuple[str, ...], rows: Any) -> Iterator[str]:
-    """In the language and zone of the reader, which the request has only while its view is at work."""
-    language, zone = translation.get_language(), timezone.get_current_timezone()
+    """In the language and zone of the reader, which the request has only while its view is at work, and for
+    him or her."""
+    language, zone, may_see = translation.get_language(), timezone.get_current_timezone(), reader()
     # Excel takes UTF-8 for what it is by the mark, and columns by the separator of its language.
     separator = ";" if language == "de" else ","
     heading = _text([[_heading(name, model_admin) for name in columns]], separator)
@@ -87,7 +89,7 @@ def _lines(model_admin: Any, columns: tuple[str, ...], rows: Any) -> Iterator[st
     def batches() -> Iterator[str]:
         source = rows.iterator(chunk_size=BATCH)
         while batch := list(islice(source, BATCH)):
-            with translation.override(language), timezone.override(zone):
+            with translation.override(language), timezone.override(zone), read_by(may_see):
                 text = _text(([cell(row, name, model_admin) for name in columns] for row in batch), separator)
             yield text
 

@@ -109,8 +109,8 @@ class TrailEntryAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
 
     @admin.display(description=gettext_lazy("to what"))
     def what(self, entry: TrailEntry) -> str:
-        if not entry.kind:
-            return "-"
+        if not entry.kind:  # a command, and what it was given
+            return " ".join(filter(None, (translated(entry.said), entry.object))) or "-"
         named = entry.object or entry.object_id
         return format_html('{} <small class="t-quiet">{}</small>', named or "-", kind_words(entry.kind))
 

@@ -23,11 +23,11 @@ class Command(terminal.Command):
 
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["file"]
-        trail.note(Action.EXPORTED, named=path.name)
         try:
             files.save(restoring.database_file(), path)
         except BackupError as error:
             raise CommandError(f"{error}.") from None
+        trail.note(Action.EXPORTED, named=path.name)
         self.stdout.write(
             f"{path} is written, {path.stat().st_size:,} bytes. {command('restore')} brings it back."
         )

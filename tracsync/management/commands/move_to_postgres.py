@@ -7,7 +7,8 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from tracsync.backups import BackupError, moving
-from tracsync.common import terminal
+from tracsync.common import terminal, trail
+from tracsync.common.trail import Action
 
 
 class Command(terminal.Command):
@@ -25,6 +26,7 @@ class Command(terminal.Command):
             moving.move(options["file"], self._say)
         except BackupError as error:
             raise CommandError(f"{error}. Nothing has changed.") from None
+        trail.note(Action.MAINTAINED, named=options["file"].name)
         self.stdout.write("All tables are there and the same. The same keys have to be set here; then start.")
 
     def _say(self, table: moving.Table) -> None:

@@ -51,7 +51,7 @@ class Command(terminal.Command):
         if left := found.total("left"):
             self._tell_left(found)
             cure = (
-                "run this again"
+                f"run {command('rotate_keys')}"
                 if options["check"]
                 else f"a process still writes with one: {AGAIN}, and run this again"
             )

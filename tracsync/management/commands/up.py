@@ -19,7 +19,7 @@ from django.core.management import call_command
 from django.core.management.base import ALL_CHECKS, CommandError, CommandParser
 from django.db import OperationalError, connection
 
-from tracsync.common import terminal
+from tracsync.common import terminal, trail
 from tracsync.common.installation import command
 from tracsync.demo import install, receiver
 from tracsync.processes import exposure, orphans, supervisor, web
@@ -85,7 +85,8 @@ class Command(terminal.Command):
             self.stdout.write(f"Sign in with the admin user you have ({reset} sets a new password).")
             return
         password = secrets.token_urlsafe(12)
-        users.create_superuser(ADMIN, password=password)
+        with trail.acting(trail.shell("up")):
+            users.create_superuser(ADMIN, password=password)
         self.stdout.write(f"Sign in as {ADMIN} with the password {password} (shown only this once).")
 
     def _next_steps(self, host: str, port: int, receiver_port: int | None) -> None:
