@@ -1,4 +1,4 @@
-"""Which kinds of elements pages have, and in what: two pages of the same kinds look alike."""
+"""Which kinds of elements pages have: two pages of the same kinds look alike."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from html.parser import HTMLParser
 from typing import Any
 
-VOID = ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr")
 # Classes that say what something is about, and not how it looks.
 ABOUT = re.compile(r"app-|model-|field-|column-|row|.*\d")
 LOOKS = ("type", "role", "aria-current")
@@ -16,26 +15,16 @@ LOOKS = ("type", "role", "aria-current")
 class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.open: list[tuple[str, Any]] = []
         self.found: set[Any] = set()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
         classes = frozenset(one for one in (given.get("class") or "").split() if not ABOUT.match(one))
-        shape = (tag, classes, *(given.get(name) for name in LOOKS))
-        self.found.add((self.open[-1][1] if self.open else None, shape))
-        if tag not in VOID:
-            self.open.append((tag, shape))
-
-    def handle_endtag(self, tag: str) -> None:
-        for at in reversed(range(len(self.open))):
-            if self.open[at][0] == tag:
-                del self.open[at:]
-                break
+        self.found.add((tag, classes, *(given.get(name) for name in LOOKS)))
 
 
 def shapes(html: str) -> frozenset[Any]:
-    """Each element, by what decides how it looks, and the one that it is in."""
+    """Each element by what decides how it looks."""
     reader = _Reader()
     reader.feed(html)
     return frozenset(reader.found)

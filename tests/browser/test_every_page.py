@@ -1,7 +1,7 @@
 """No barrier of any weight on any page (axe-core), light and dark, at four widths; and no page is too wide.
 
 Which pages there are says `every_page.py`. In the ordinary run those are looked at that have, together, each
-kind of element in each kind of place, each page in one of the eight ways; and all of them, in all ways, by
+kind of element, each page in one of the eight ways; and all of them, in all ways, by
 
     TRACSYNC_TEST_EVERY_PAGE=1 .venv/bin/pytest tests/browser/test_every_page.py
 """
