@@ -3,6 +3,7 @@
 import io
 import json
 import tempfile
+from statistics import median
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -54,6 +55,9 @@ def test_it_measures_in_a_scratch_database(monkeypatch, tmp_path):
     assert [section["title"] for section in report["sections"]] == TITLES
     aims = report["sections"][0]["rows"]
     assert {row["met"] for row in aims} <= {"yes", "no"}
+    admin = next(section for section in report["sections"] if section["title"] == "admin")
+    [usual] = [row["measured"] for row in aims if row["what"] == "the median page of the admin, seconds"]
+    assert usual == median(row["median, s"] for row in admin["rows"])
     assert list(tmp_path.iterdir()) == []
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from collections.abc import Callable
+from statistics import median
 from time import perf_counter
 from typing import Any
 
@@ -84,13 +85,15 @@ def measure(options: dict[str, Any], progress: Callable[[str], None]) -> Report:
 
 
 def _aims(claims: Section, memory: Section, admin: Section) -> Section:
-    ratio, slowest = max(_numbers(claims, 3)), max(_numbers(admin, 2))
+    ratio, pages = max(_numbers(claims, 3)), _numbers(admin, 2)
+    slowest, usual = max(pages), median(pages)
     sizes = _numbers(memory, 1)
     grown = sizes[-1] - sizes[0]
     section = Section("aims", ("what", "aim", "measured", "met"))
     for what, aim, value, met in (
         ("claiming out of many, times out of few", "2 at most", ratio, ratio <= 2),
         ("the slowest page of the admin, seconds", "less than 1", slowest, slowest < 1),
+        ("the median page of the admin, seconds", "less than 0.15", usual, usual < 0.15),
         ("memory that the pushes added, MB", "less than 10", grown, grown < 10),
     ):
         section.rows.append((what, aim, value, "yes" if met else "no"))
