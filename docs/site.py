@@ -15,6 +15,7 @@ BESIDE = {
     "CONTRIBUTING.md": "CONTRIBUTING.md",
     "THREAT_MODEL.md": "THREAT_MODEL.md",
     "SECURITY.md": "SECURITY.md",
+    "tests/access/matrix.md": "access-matrix.md",
     "LICENSE": "LICENSE.txt",
     "tracsync/static/tracsync/third-party.txt": "third-party.txt",
 }
