@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.models import Group, User
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.contrib.auth.views import PasswordResetConfirmView
@@ -139,10 +140,18 @@ def _sent(request: HttpRequest, user: User, address: str, days: int) -> bool:
     return True
 
 
+class JoinView(PasswordResetConfirmView):
+    def form_valid(self, form: Any) -> HttpResponse:
+        """The page to sign in asks for a username, and an invitation by hand has not told it."""
+        text = _("Your password is set. Sign in as %(username)s.")
+        messages.success(self.request, text % {"username": form.user.get_username()})
+        return super().form_valid(form)
+
+
 def join_view(site: Any) -> Any:
     """Where the link leads: nobody is signed in there."""
     shown = {"site_header": site.site_header, "site_title": site.site_title, "has_permission": False}
-    view = PasswordResetConfirmView.as_view(
+    view = JoinView.as_view(
         success_url=reverse_lazy("admin:login"), extra_context=shown, token_generator=tokens
     )
     return transaction.atomic(view)  # with its entry in the trail, or not at all

@@ -29,11 +29,13 @@ from tracsync.common.trail import Action
 class PeopleAdmin(LeanAdmin):
     """Offers and takes only what the person who asks may give; what is not in their hand is read only."""
 
+    labels: dict[str, Any] = {}
     help_texts: dict[str, Any] = {}
     filter_horizontal = ()  # two boxes with arrows between them are little use by keyboard or on a phone
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        return super().get_form(request, obj, change=change, **{**kwargs, "help_texts": self.help_texts})
+        words = {"labels": self.labels, "help_texts": self.help_texts}
+        return super().get_form(request, obj, change=change, **{**kwargs, **words})
 
     def formfield_for_manytomany(
         self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any
@@ -103,7 +105,14 @@ class UserAdmin(PeopleAdmin, auth_admin.UserAdmin):
     actions = (make_link,)
     formfield_overrides = {DateTimeField: date_and_time.FIELD}
     add_fieldsets = ((None, {"fields": ("first_name", "last_name", "email", "role")}),)
+    # In place of Django's words, which speak of groups, staff and "this admin site".
+    labels = {"is_staff": gettext_lazy("May open the admin"), "groups": gettext_lazy("Roles")}
     help_texts = {
+        "is_active": gettext_lazy(
+            "Off: they cannot sign in, and their tokens do nothing. Better than deleting them."
+        ),
+        "is_staff": gettext_lazy("Off: they cannot sign in here, whatever their roles."),
+        "groups": gettext_lazy("They may do what any of their roles may."),
         "first_name": gettext_lazy("How they are greeted at the top of each page."),
         "last_name": gettext_lazy("For people: nothing depends on it."),
         "email": gettext_lazy("Notices go there, where the person is staff and e-mail is set up."),

@@ -70,7 +70,15 @@ class FinishedFilter(NullFilter):
     answers: Any = {"no": (gettext_lazy("On its way"), True), "yes": (gettext_lazy("Finished"), False)}
 
 
-ASKED_BETWEEN = ("created_at", BetweenDates)
+class AskedBetween(BetweenDates):
+    """Called as the column of the lists is, not as the field of all jobs."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.title = gettext_lazy("requested")
+
+
+ASKED_BETWEEN = ("created_at", AskedBetween)
 
 
 @admin.action(description=gettext_lazy("Pause until resumed"), permissions=["act"])

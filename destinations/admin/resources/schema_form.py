@@ -249,8 +249,13 @@ def _rows(leaf: Leaf) -> dict[str, str]:
 
 def _choice(values: Any, blank: list[tuple[str, str]], **common: Any) -> forms.Field:
     names = {str(value).lower() if isinstance(value, bool) else str(value): value for value in values}
-    choices = blank + [(name, name or _("(blank)")) for name in names]
+    choices = blank + [(name, _in_words(value) or _("(blank)")) for name, value in names.items()]
     return forms.TypedChoiceField(choices=choices, coerce=names.__getitem__, empty_value=None, **common)
+
+
+def _in_words(value: Any) -> str:
+    """As a person says it, who knows no Python."""
+    return (_("yes") if value else _("no")) if isinstance(value, bool) else str(value)
 
 
 def _help(leaf: Leaf) -> str:
@@ -266,7 +271,7 @@ def _note(leaf: Leaf, stored: Any) -> str:
     if not is_set(stored):
         default = leaf.schema.get("default")
         if is_set(default) and not leaf.secret:
-            return conditional_escape(_("Not set; then %(default)s.") % {"default": default})
+            return conditional_escape(_("Not set; then %(default)s.") % {"default": _in_words(default)})
         return _("Not set.")
     is_address = leaf.schema.get("format") == "uri" or leaf.path[-1] in ("url", "api_url")
     host = _host(stored) if is_address and not leaf.secret else ""

@@ -250,7 +250,8 @@ def _guessed(source: Source, chosen: dict[str, Any], told: dict[str, str]) -> li
     ]
     columns = csv_reader.columns_of((name, path, told.get(name, kind)) for name, path, kind in named if path)
     if unknown := told.keys() - {column.name for column in columns}:
-        raise ValueError(f"there is no column {min(unknown)} that goes anywhere: add --map for each column")
+        names = ", ".join(column.name for column in columns) or "none"
+        raise ValueError(f"there is no column {min(unknown)} that goes anywhere; those that do: {names}")
     return columns
 
 

@@ -33,6 +33,13 @@ def test_its_pages_call_it_by_its_destination(begun, page, post):
     assert f'/{begun.pk}/change/">Backfill of Business customers</a>' in asked
 
 
+@pytest.mark.parametrize("jobs", ["destinations_backfill", "destinations_replay", "profiles_importjob"])
+def test_the_filter_by_days_is_called_as_the_column_is(page, jobs):
+    text = page(f"{jobs}_changelist")
+    assert 'name="created_at_from"' in text
+    assert "By requested" in text and "created at" not in text
+
+
 def test_one_that_was_done_in_a_single_batch_has_no_rate(begun, page):
     Backfill.objects.update(rated_from=700)
     assert "a second" not in page("destinations_backfill_change", begun.pk)

@@ -45,6 +45,8 @@ def test_who_is_invited_sets_a_password_and_signs_in(invite, with_mail, client):
     assert not user.has_usable_password()
     link = link_in(sent.body)
     assert set_password(client, link).url == reverse("admin:login")
+    shown = client.get(reverse("admin:login")).content.decode()
+    assert "Your password is set. Sign in as jana@mail.example." in shown
     assert client.login(username="jana@mail.example", password=PASSWORD)
     assert client.get(link).status_code == 200
     assert User.objects.get(pk=user.pk).check_password(PASSWORD), "a link works once"

@@ -247,7 +247,7 @@ def test_many_stray_quotes_are_read_in_time(load, last):
         ("id,a,a\n", ["--map", "a=b"], "has several columns named a in its heading"),
         ("id,a\n", ["--map", "c=b"], "has no column named c in its heading"),
         ("note\nx\n", [], "has no column named id in its heading: --map COLUMN=id says"),
-        ("id\n", ["--type", "name=date"], "there is no column name that goes anywhere"),
+        ("id\n", ["--type", "name=date"], "there is no column name that goes anywhere; those that do: id"),
         ("id\n", ["--encoding", "klingon"], "klingon is no encoding: choose one of utf-8"),
         ("id\n", ["--refused", "x.csv"], "--refused is for --on-error skip"),
         ("id\n", ["--map", "a"], "a is not COLUMN=PATH"),
