@@ -174,4 +174,8 @@ class ShortDeletion(admin.ModelAdmin):
             found = count(rows)
             if found:
                 counts[str(relation.related_model._meta.verbose_name_plural)] = found
-        return [*map(str, shown), *map(str, filter(None, [self.delete_note]))], counts, set(), []
+        names = [self.named_in_question(one, request) for one in shown]
+        return [*names, *map(str, filter(None, [self.delete_note]))], counts, set(), []
+
+    def named_in_question(self, obj: Any, request: HttpRequest) -> str:
+        return str(obj)

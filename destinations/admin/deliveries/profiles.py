@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from destinations.admin.base.links import Link, called, link, pair_url, this_pair
+from destinations.admin.base.links import Link, called, link, may_see_names, pair_url, this_pair
 from destinations.admin.base.object_actions import ActingAdmin
 from destinations.admin.base.preview_display import in_a_word, judged, whole_destination
 from destinations.admin.deliveries import resend, why
@@ -126,6 +126,9 @@ class ProfileAtDestinationsAdmin(ActingAdmin, ProfileAdmin):
 
     def title_of(self, obj: Profile) -> str:
         return called(obj)
+
+    def named_in_question(self, obj: Profile, request: HttpRequest) -> str:
+        return called(obj, by_name=may_see_names(request))
 
     def has_act_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return resend.may_send(request) and not (obj and obj.is_deleted)

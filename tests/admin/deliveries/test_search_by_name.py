@@ -71,3 +71,16 @@ def test_a_stored_choice_knows_whether_names_were_meant(named, of):
     rows = selection.pairs if of == "attempts" else selection.syncs
     assert (rows(by_id).count(), rows(by_name).count()) == (0, 1)
     assert selection.read(by_name.as_dict()).found["by_name"]
+
+
+def test_who_is_about_to_be_deleted_is_named_to_who_may_know_names(page, post, named, allow):
+    asked = page("profiles_profile_delete", "c1")
+    assert "Anna Müller (c1)" in asked
+    several = {"action": "delete_selected", "_selected_action": ["c1", "c2"]}
+    asked = post("profiles_profile_changelist", **several)
+    assert "Anna Müller (c1)" in asked
+    assert "Ben Jansen (c2)" in asked
+    deleting = allow("profiles.view_profile", "profiles.delete_profile", sees=False)
+    asked = page("profiles_profile_delete", "c1", client=deleting)
+    assert "c1" in asked
+    assert "Anna" not in asked

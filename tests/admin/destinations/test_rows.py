@@ -177,6 +177,12 @@ def test_only_those_who_may_write_destinations_are_answered(ask, allow, client):
     assert ask(client=allow(WRITER), text="").status_code == 200
 
 
+def test_whose_values_they_are_is_said_by_name(ask, profile):
+    profile.document = {**profile.document, "name": "Anna Müller"}
+    profile.save()
+    assert ask(rows=ask(text="profile@id EXISTS").json()["rows"]).json()["profile"] == "Anna Müller (anna)"
+
+
 def test_profiles_are_shown_only_to_those_who_may_see_them(ask, allow, rows_of):
     writer = allow(WRITER)
     answer = ask(client=writer, rows=rows_of(MISSPELT), profile="anna").json()

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_POST
 
 from destinations.admin.base.filters import profile_named
+from destinations.admin.base.links import called
 from destinations.admin.base.object_actions import ActingAdmin
 from destinations.admin.destinations.editing.editor import drafted_from, need_writer
 from destinations.insight import path_suggestions, row_evidence
@@ -95,7 +96,7 @@ def _written(request: HttpRequest, kind: str, rows: Any) -> dict[str, Any]:
     else:
         text, found = row_evidence.of_mapping(rows, sample, document, drafted_from(request))
     evidence = [dataclasses.asdict(one) for one in found]
-    return {"text": text, "evidence": evidence, "profile": profile.pk if profile else ""}
+    return {"text": text, "evidence": evidence, "profile": called(profile) if profile else ""}
 
 
 def _profile(id: str) -> Profile | None:
