@@ -61,7 +61,10 @@ class ProfileAdmin(BoundedAdmin, ShortDeletion):
     search_help_text = gettext_lazy(
         "The beginning of a name, an e-mail address or an ID, or =ID for exactly that one."
     )
-    readonly_fields = ("shown_id", "called", "address", "version", "created", "changed", "settled", "deleted")
+    readonly_fields = (
+        *("shown_id", "called", "address", "comes_from"),
+        *("version", "created", "changed", "settled", "deleted"),
+    )
     delete_note = gettext_lazy("Destinations remove it where they say so; elsewhere what they hold stays.")
 
     @admin.display(description=gettext_lazy("settled"))
@@ -88,6 +91,10 @@ class ProfileAdmin(BoundedAdmin, ShortDeletion):
         if not profile.name:
             return profile.pk
         return format_html('{} <small class="tracsync-id">{}</small>', profile.name, profile.pk)
+
+    @admin.display(description=gettext_lazy("source"), empty_value="-")
+    def comes_from(self, profile: Profile) -> str | None:
+        return profile.source or None
 
     @admin.display(description=gettext_lazy("name"), empty_value="-")
     def called(self, profile: Profile) -> str | None:
@@ -121,7 +128,7 @@ class ProfileAdmin(BoundedAdmin, ShortDeletion):
             return [(None, {"fields": ["id", "document"]})]
         if obj.is_deleted:
             return [(None, {"fields": ["shown_id", "version", "deleted", "deleted_by"]})]
-        about = ("called", "address", "version", "changed", "settled", "created")
+        about = ("called", "address", "comes_from", "version", "changed", "settled", "created")
         return [(None, {"fields": ["shown_id", "document", "read_version"]}), (_("About"), {"fields": about})]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:

@@ -40,7 +40,13 @@ from tracsync.common.rest.preconditions import (
     failed,
 )
 from tracsync.common.rest.problem import ProblemSerializer
-from tracsync.common.rest.scopes import NOT_ABOUT_DESTINATIONS, PROFILES, OfArea, may_read_profiles
+from tracsync.common.rest.scopes import (
+    NOT_ABOUT_DESTINATIONS,
+    PROFILES,
+    OfArea,
+    may_read_profiles,
+    own_source,
+)
 
 HIDDEN = "The owner of this token may not see personal data"
 RESERVED = ("bulk", "bulk/delete")
@@ -66,9 +72,15 @@ class ProfileFilters(StrictFilters):
         label="Whether the profile is still changing: its changes wait to be handed to the destinations",
     )
 
+    source = django_filters.CharFilter(method="from_source", label="The source that it was made by")
+
     def begins_with(self, profiles: QuerySet[Profile], name: str, value: str) -> QuerySet[Profile]:
         # The first condition finds them by an index, the second one minds the letter case everywhere.
         return profiles.filter(id__startswith=value).filter(Exact(Left("id", len(value)), value))
+
+    def from_source(self, profiles: Any, name: str, value: str) -> QuerySet[Profile]:
+        found: QuerySet[Profile] = profiles.of_source(value)
+        return found
 
     def reached_by(self, profiles: QuerySet[Profile], name: str, value: str) -> QuerySet[Profile]:
         if not personal.may_see(self.request.user):
@@ -115,11 +127,14 @@ class ProfileList(OfArea, generics.ListAPIView[Profile]):
     area = PROFILES
     ingests = ("POST",)
     of_destination = NOT_ABOUT_DESTINATIONS
-    queryset = Profile.objects.only("id", "document")
     serializer_class = DocumentSerializer
     filterset_class = ProfileFilters
     orderings = ("id", "changed_at")
     needs_body = True  # in the description: without one there is nothing to write
+    minds_source = True
+
+    def get_queryset(self) -> QuerySet[Profile]:
+        return Profile.objects.of_source(own_source(self.request)).only("id", "document")
 
     @extend_schema(request=DocumentSerializer, responses={201: DocumentSerializer})
     def post(self, request: Request) -> Response:
@@ -128,7 +143,8 @@ class ProfileList(OfArea, generics.ListAPIView[Profile]):
         id = document["id"]
         if id in RESERVED or id.endswith(("/sync", "/syncs")):
             raise exceptions.ValidationError({"id": [f"{id} is a reserved path: choose another id"]})
-        [written] = changes.write([Change(id, "put", document, expects=lambda tag: not tag)])
+        change = Change(id, "put", document, expects=lambda tag: not tag)
+        [written] = changes.write([change], source=own_source(request))
         if written.conflict:
             hint = "PUT to its address replaces it, PATCH merges into it"
             raise ProfileConflict(f"A profile with this id exists: {hint}")
@@ -141,12 +157,13 @@ class ProfileDetail(OfArea, APIView):
     area = PROFILES
     ingests = ("PUT", "PATCH")
     of_destination = NOT_ABOUT_DESTINATIONS
+    minds_source = True
     needs_body = True
 
     @extend_schema(responses=DocumentSerializer, parameters=[id_parameter], operation_id="profiles_retrieve")
     def get(self, request: Request, id: str) -> Response:
         """The document. ETag stands for its version, Last-Modified the time of its last change."""
-        profile = get_object_or_404(Profile, pk=documents.check_id(id))
+        profile = get_object_or_404(Profile.objects.of_source(own_source(request)), pk=documents.check_id(id))
         tag = changes.tag(profile.version, profile.created_at)
         headers = {"ETag": etag(tag), "Last-Modified": http_date(profile.changed_at.timestamp())}
         if expected(request)(tag):
@@ -184,7 +201,8 @@ class ProfileDetail(OfArea, APIView):
         """Delete the profile. Destinations remove or erase it where they say so (`on_delete`)."""
         is_expected = expected(request)
         with transaction.atomic():
-            profiles = Profile.objects.select_for_update().only("id", "version", "created_at")
+            profiles = Profile.objects.of_source(own_source(request)).select_for_update()
+            profiles = profiles.only("id", "version", "created_at")
             profile = get_object_or_404(profiles, pk=documents.check_id(id))
             if not is_expected(changes.tag(profile.version, profile.created_at)):
                 raise PreconditionFailed
@@ -192,8 +210,8 @@ class ProfileDetail(OfArea, APIView):
         return Response(status=204)
 
     def _write(self, request: Request, change: Change, is_patch: bool = False) -> Response:
-        [written] = changes.write([change])
-        if written.conflict and is_patch and not written.version:
+        [written] = changes.write([change], source=own_source(request))
+        if is_patch and (written.is_foreign or (written.conflict and not written.version)):
             raise exceptions.NotFound("There is no such profile: PUT creates it")
         if written.conflict:
             raise failed(request)
@@ -280,6 +298,7 @@ class BulkView(OfArea, APIView):
     """Reads the records of a body, of whatever size, one by one."""
 
     area = PROFILES
+    minds_source = True
     parser_classes = (ArrayParser, LinesParser, TextParser)
     needs_body = True
 
@@ -317,7 +336,7 @@ class ProfileBulk(BulkView):
     )
     def post(self, request: Request) -> Response:
         """Write many profiles: documents, or `{"id": ..., "set": {...}}` to merge into them."""
-        return self.answer(request, bulk.load)
+        return self.answer(request, lambda records: bulk.load(records, own_source(request)))
 
 
 class ProfileBulkDelete(BulkView):
@@ -332,11 +351,14 @@ class ProfileBulkDelete(BulkView):
     def post(self, request: Request) -> Response:
         """Delete many profiles by their ids, as texts or as `{"id": ...}`. Destinations are told as ever."""
         by = _("API token %s") % request.user
-        return self.answer(request, lambda records: bulk.delete(records, by))
+        among = Profile.objects.of_source(own_source(request))
+        return self.answer(request, lambda records: bulk.delete(records, by, among))
 
 
 def _answer(written: Written, request: Request) -> Response:
     """The document, for who may read it."""
+    if written.is_foreign:
+        raise exceptions.PermissionDenied("A profile with this id exists, and is not of this token's source")
     if written.error:
         raise documents.InvalidDocument(written.error)
     headers = {"ETag": etag(written.tag)}

@@ -11,7 +11,7 @@ from django.conf import settings
 from profiles import changes, documents, request_stream
 from profiles.changes import Change, Written
 from profiles.documents import JSON, InvalidDocument
-from profiles.models import Profile
+from profiles.models import ProfileQuerySet
 from tracsync.common.messages import message
 
 BATCH_BYTES = 2_000_000  # of text, which takes 25 times as much in memory; then fewer records are a batch
@@ -103,20 +103,26 @@ class Batch(ABC, Generic[Taken, Answer]):
 
 
 class Changes(Batch[Change, Counts]):
+    """`source`: the only one whose profiles may be written; None: all."""
+
+    def __init__(self, source: str | None) -> None:
+        super().__init__(Counts())
+        self.source = source
+
     def read(self, record: JSON) -> Change:
         return changes.change_from(record)
 
     def write(self) -> None:
-        for line, written in zip(self.lines, changes.write(self.taken), strict=True):
+        for line, written in zip(self.lines, changes.write(self.taken, source=self.source), strict=True):
             self.counts.add(line, written)
 
 
 class Deletions(Batch[str, Deleted]):
-    """Of ids, as they are or each as the `id` of an object. `by`: who deletes."""
+    """Of ids, as they are or each as the `id` of an object. `by`: who deletes; `among`: what they reach."""
 
-    def __init__(self, by: str) -> None:
+    def __init__(self, by: str, among: ProfileQuerySet) -> None:
         super().__init__(Deleted())
-        self.by = by
+        self.by, self.among = by, among
 
     def read(self, record: JSON) -> str:
         if isinstance(record, dict):
@@ -126,7 +132,7 @@ class Deletions(Batch[str, Deleted]):
         return documents.check_id(record)
 
     def write(self) -> None:
-        deleted, _by_model = Profile.objects.filter(pk__in=self.taken).delete(by=self.by)
+        deleted, _by_model = self.among.filter(pk__in=self.taken).delete(by=self.by)
         self.counts.deleted += deleted
         self.counts.missing += len(self.taken) - deleted
 
@@ -139,14 +145,14 @@ class TooManyRecords(Exception):
         self.counts = counts
 
 
-def load(records: Iterator[request_stream.Item]) -> Counts:
-    """Write the records of a body. Raises TooManyRecords."""
-    return _work(records, Changes(Counts()))
+def load(records: Iterator[request_stream.Item], source: str | None) -> Counts:
+    """Write the records of a body, of one source or any. Raises TooManyRecords."""
+    return _work(records, Changes(source))
 
 
-def delete(records: Iterator[request_stream.Item], by: str) -> Deleted:
-    """Delete the profiles whose ids are the records of a body. Raises TooManyRecords."""
-    return _work(records, Deletions(by))
+def delete(records: Iterator[request_stream.Item], by: str, among: ProfileQuerySet) -> Deleted:
+    """Delete those whose ids are the records of a body. Raises TooManyRecords."""
+    return _work(records, Deletions(by, among))
 
 
 def _work(records: Iterator[request_stream.Item], batch: Batch[Any, Answer]) -> Answer:

@@ -25,6 +25,7 @@ profiles_changed = Signal()
 
 BATCH_SIZE = 500
 CONFLICT = message("the stored version is not the one that this change was made for")
+FOREIGN = message("a profile with this id exists, and is not of the source that this change comes from")
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -66,7 +67,8 @@ class Change:
 class Written:
     """What became of one change. `error` is empty unless it was refused.
 
-    `conflict`: another version is stored than the change expects, and `version` says which.
+    `conflict`: another version is stored than the change expects, and `version` says which. `is_foreign`: it
+    is of another source than the change.
     """
 
     id: str
@@ -75,6 +77,7 @@ class Written:
     version: int = 0
     error: str = ""
     conflict: bool = False
+    is_foreign: bool = False
     document: JSON = None
     created_at: datetime = _EPOCH
 
@@ -100,15 +103,21 @@ def change_from(record: JSON) -> Change:
     return Change(document["id"], "put", document)
 
 
-def write(changes: Sequence[Change], using: str | None = None, stop_at_error: bool = False) -> list[Written]:
+def write(
+    changes: Sequence[Change],
+    using: str | None = None,
+    stop_at_error: bool = False,
+    source: str | None = None,
+) -> list[Written]:
     """Apply the changes in order; one answer per change. A change that is refused stands alone.
 
-    With `stop_at_error` nothing after the first refused change is written, and its answer is the last.
+    With `stop_at_error` nothing after the first refused change is written, and its answer is the last. With a
+    `source` new profiles are of that source, and changes of others are refused; without it none is.
     """
     using = using or router.db_for_write(Profile)
     written: list[Written] = []
     for start in range(0, len(changes), BATCH_SIZE):
-        written += _write_batch(changes[start : start + BATCH_SIZE], using, stop_at_error)
+        written += _write_batch(changes[start : start + BATCH_SIZE], using, stop_at_error, source)
         if stop_at_error and written[-1].error:
             break
     return written
@@ -127,7 +136,7 @@ def write_one(change: Change, using: str | None = None) -> Written:
 def rehearse(changes: Sequence[Change], using: str | None = None) -> list[Written]:
     """What `write` would answer now; nothing is locked and nothing is written."""
     profiles = Profile.with_deleted.using(using or router.db_for_read(Profile))
-    return _apply(changes, _read(changes, profiles), timezone.now(), stop_at_error=False)
+    return _apply(changes, _read(changes, profiles, None), timezone.now(), stop_at_error=False)
 
 
 class _Draft:
@@ -141,12 +150,17 @@ class _Draft:
         created_at: datetime = _EPOCH,
         name: str = "",
         email: str = "",
+        source: str = "",
         document: JSON = None,
+        *,
+        writer: str | None,
     ) -> None:
         self.id = id
+        self.writer = writer  # the source of all changes; None: of any
         self.known = Person(name, email)  # by what it is found so far
         self.is_new = not digest  # a tombstone's is blank
         self.is_stored = digest is not None
+        self.source = (writer or "") if self.is_new else source
         self.digest = digest or None
         self.version = 0 if self.is_new else version
         self.continues = version if self.is_new else 0  # a tombstone's version
@@ -161,13 +175,15 @@ class _Draft:
     @property
     def row(self) -> sql.Row:
         assert self.sealed is not None  # it has changed
-        return sql.Row(self.id, self.sealed, self.version, names.person(self.document))
+        return sql.Row(self.id, self.sealed, self.version, names.person(self.document), self.source)
 
     @property
     def tag(self) -> str:
         return tag(self.version, self.created_at) if self.version else ""
 
     def apply(self, change: Change, now: datetime) -> Written:
+        if self.writer is not None and self.writer != self.source:
+            return Written(self.id, error=FOREIGN, is_foreign=True)
         if change.expects is not any_version and not change.expects(self.tag):
             return Written(self.id, version=self.version, error=CONFLICT, conflict=True)
         try:
@@ -194,11 +210,14 @@ class _Draft:
         )
 
 
-def _write_batch(changes: Sequence[Change], using: str, stop_at_error: bool) -> list[Written]:
+def _write_batch(
+    changes: Sequence[Change], using: str, stop_at_error: bool, source: str | None
+) -> list[Written]:
     while True:
         with transaction.atomic(using=using):
             # Locked in the order of their ids, so that no two batches block each other.
-            drafts = _read(changes, Profile.with_deleted.using(using).select_for_update(no_key=True))
+            locked = Profile.with_deleted.using(using).select_for_update(no_key=True)
+            drafts = _read(changes, locked, source)
             now = timezone.now()
             written = _apply(changes, drafts, now, stop_at_error)
             changed = [draft for draft in drafts.values() if draft.changed]
@@ -221,15 +240,15 @@ def _apply(
     return written
 
 
-def _read(changes: Sequence[Change], profiles: QuerySet[Profile]) -> dict[str, _Draft]:
+def _read(changes: Sequence[Change], profiles: QuerySet[Profile], source: str | None) -> dict[str, _Draft]:
     """The documents are read only where something is merged into them."""
     ids = sorted({change.id for change in changes})
-    columns = ["id", "digest", "version", "created_at", "name", "email"]
+    columns = ["id", "digest", "version", "created_at", "name", "email", "source"]
     if any(change.kind != "put" for change in changes):
         columns.append("document")
     found = profiles.filter(pk__among=ids).order_by("pk").values_list(*columns)
     stored = {row[0]: row for row in found}
-    return {id: _Draft(*stored.get(id, (id,))) for id in ids}
+    return {id: _Draft(*stored.get(id, (id,)), writer=source) for id in ids}
 
 
 def _store(drafts: list[_Draft], now: datetime, using: str) -> bool:

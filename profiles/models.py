@@ -11,7 +11,7 @@ from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from profiles import documents, names, sql
+from profiles import documents, names, sources, sql
 from profiles.documents import InvalidDocument, Sealed
 from profiles.names import Person
 from tracsync.common import lookups  # noqa: F401 - lookups registers `among`
@@ -47,6 +47,11 @@ class ProfileQuerySet(models.QuerySet["Profile"]):
 
     delete.alters_data = True  # type: ignore[attr-defined]
     delete.queryset_only = True  # type: ignore[attr-defined]
+
+    def of_source(self, source: str | None) -> "ProfileQuerySet":
+        """All of them where it is None."""
+        # The first condition is that of the index, which only has profiles with a source.
+        return self if source is None else self.filter(source__gt="", source=source)
 
     def purge(self) -> int:
         """Delete the rows with all that hangs on them, and tell nobody; how many."""
@@ -101,6 +106,8 @@ class Profile(LoadedQuickly):
 
     `name` and `email` are what the document has at the installation's paths, as of `indexed_version`; the
     words that the profile is found by (SearchWord) are those of both, and written with them.
+
+    `source` is where it comes from, blank: nowhere known. A token for one source reaches only its profiles.
     """
 
     id = models.CharField(_("ID"), primary_key=True, max_length=documents.MAX_ID_LENGTH)
@@ -123,6 +130,9 @@ class Profile(LoadedQuickly):
         _("e-mail"), max_length=names.MOST_EMAIL, blank=True, default="", db_default="", editable=False
     )
     indexed_version = models.PositiveBigIntegerField(default=0, db_default=0, editable=False)
+    source = models.CharField(
+        _("source"), max_length=sources.MOST_NAME, blank=True, default="", db_default="", editable=False
+    )
 
     is_masked = False  # for somebody who may not see it: see personal.py
 
@@ -146,6 +156,7 @@ class Profile(LoadedQuickly):
             models.Index(fields=("changed_at",), name="changed"),
             models.Index(fields=("deleted_at",), condition=models.Q(digest=""), name="deleted"),
             models.Index(fields=("id",), condition=UNINDEXED, name="unindexed"),
+            models.Index(fields=("source", "id"), condition=models.Q(source__gt=""), name="of_source"),
         )
 
     def __str__(self) -> str:
@@ -227,7 +238,7 @@ class Profile(LoadedQuickly):
         """Whether the id was free: then this is a new row, or continues a tombstone."""
         now = timezone.now()
         person = names.person(self.document)
-        version = sql.create(sql.Row(self.id, sealed, 1, person), now, using)
+        version = sql.create(sql.Row(self.id, sealed, 1, person, self.source), now, using)
         if version is None:
             return False
         self.version, self.digest = version, sealed.digest

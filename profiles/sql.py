@@ -22,7 +22,7 @@ from tracsync.common.lookups import among
 TABLE = "profiles_profile"
 COLUMNS = (
     *("id", "document", "digest", "version", "created_at", "changed_at", "first_changed_at"),
-    *("name", "email", "indexed_version"),
+    *("name", "email", "indexed_version", "source"),
 )
 _ROW = f"({', '.join(['%s'] * len(COLUMNS))})"
 _INSERT = f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) VALUES "  # noqa: S608 - names of ours
@@ -31,6 +31,7 @@ _NEW_ONLY = " ON CONFLICT (id) DO NOTHING"
 _REPLACE = f""" ON CONFLICT (id) DO UPDATE SET
     document = excluded.document, digest = excluded.digest, version = excluded.version,
     created_at = CASE WHEN {TABLE}.digest = '' THEN excluded.created_at ELSE {TABLE}.created_at END,
+    source = CASE WHEN {TABLE}.digest = '' THEN excluded.source ELSE {TABLE}.source END,
     deleted_at = NULL, deleted_by = '', name = excluded.name, email = excluded.email,
     indexed_version = excluded.indexed_version, changed_at = excluded.changed_at,
     first_changed_at = COALESCE({TABLE}.first_changed_at, excluded.first_changed_at)"""  # nosec B608 - names of ours
@@ -43,7 +44,8 @@ _CREATE = f"""{_INSERT}{_ROW} ON CONFLICT (id) DO UPDATE SET
     document = excluded.document, digest = excluded.digest, version = {TABLE}.version + 1,
     name = excluded.name, email = excluded.email, indexed_version = {TABLE}.version + 1,
     created_at = excluded.created_at, changed_at = excluded.changed_at,
-    first_changed_at = excluded.first_changed_at, deleted_at = NULL, deleted_by = ''
+    first_changed_at = excluded.first_changed_at, deleted_at = NULL, deleted_by = '',
+    source = excluded.source
     WHERE {TABLE}.digest = '' RETURNING version"""  # nosec B608 - names of ours
 # Nothing of the document stays. What was not handed on is not any more: the deletion is told in its place.
 _BURY = f"""UPDATE {TABLE} SET document = %s, digest = '', version = version + 1, changed_at = %s,
@@ -60,12 +62,16 @@ _RENAME = f"UPDATE {TABLE} SET name = %s, email = %s, indexed_version = version 
 
 
 class Row(NamedTuple):
-    """A profile with a change that has to be handed on, as it is to be."""
+    """A profile with a change that has to be handed on, as it is to be.
+
+    `source`: what it comes from where it is new; one that exists keeps its own.
+    """
 
     id: str
     sealed: Sealed
     version: int
     person: Person
+    source: str = ""
 
 
 def insert(rows: Sequence[Row], now: datetime, using: str) -> bool:
@@ -130,7 +136,7 @@ def create(row: Row, now: datetime, using: str) -> int | None:
 def _create(row: Row, now: datetime, using: str) -> int | None:
     at = _moment(now, using)
     with connections[using].cursor() as cursor:
-        cursor.execute(_CREATE, [row.id, *row.sealed, 1, at, at, at, *row.person, 1])
+        cursor.execute(_CREATE, [row.id, *row.sealed, 1, at, at, at, *row.person, 1, row.source])
         found = cursor.fetchone()
     return None if found is None else int(found[0])
 
@@ -174,8 +180,8 @@ def _write(rows: Sequence[Row], on_conflict: str, now: datetime, using: str) -> 
         return 0
     at = _moment(now, using)
     values = [
-        (id, text, digest, version, at, at, at, *person, version)
-        for id, (text, digest), version, person in rows
+        (id, text, digest, version, at, at, at, *person, version, source)
+        for id, (text, digest), version, person, source in rows
     ]
     return _insert_many(_INSERT, _ROW, on_conflict, values, using)
 

@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from destinations.models import Destination
+from profiles import sources
 from tracsync import rights
 from tracsync.common.rest import scopes as areas
 from tracsync.models import ApiToken
@@ -41,7 +42,9 @@ def check_end(expires_at: datetime | None) -> None:
         raise ValidationError({"expires_at": text % {"days": most}})
 
 
-def check_scopes(scopes: Sequence[str], destination: Destination | None, allowed: Iterable[str]) -> None:
+def check_scopes(
+    scopes: Sequence[str], destination: Destination | None, source: str, allowed: Iterable[str]
+) -> None:
     """Whether there are such scopes, and none that is not `allowed` to be given. Raises ValidationError."""
     if not scopes:
         raise ValidationError({"scopes": _("Choose what it may do.")})
@@ -55,6 +58,20 @@ def check_scopes(scopes: Sequence[str], destination: Destination | None, allowed
     if destination and (others := sorted({*scopes} - {*areas.OF_ONE_DESTINATION})):
         text = _("A token for one destination cannot have %(names)s, which reaches all of them.")
         raise ValidationError({"scopes": text % {"names": ", ".join(others)}})
+    if source:
+        _check_source(scopes, destination, source)
+
+
+def _check_source(scopes: Sequence[str], destination: Destination | None, source: str) -> None:
+    if not sources.is_name(source):
+        raise ValidationError({"source": sources.NO_NAME})
+    if destination:
+        raise ValidationError(
+            {"source": _("A token is for one destination or for one source, not for both.")}
+        )
+    if others := sorted({*scopes} - {*areas.OF_ONE_SOURCE}):
+        text = _("A token for one source cannot have %(names)s, which reaches the profiles of all.")
+        raise ValidationError({"scopes": text % {"names": ", ".join(others)}})
 
 
 def prepare(
@@ -64,17 +81,18 @@ def prepare(
     owner: Any,
     expires_at: datetime | None,
     destination: Destination | None = None,
+    source: str = "",
     allowed: Iterable[str] = areas.SCOPES,
 ) -> tuple[ApiToken, str]:
     """A token that is not stored yet, and its text, which is not kept anywhere.
 
     `owner`: whose it is, None for nobody's. `allowed`: what whoever makes it has. Raises ValidationError.
     """
-    check_scopes(scopes, destination, allowed)
+    check_scopes(scopes, destination, source, allowed)
     if owner is not None:
         check_owner(owner, scopes)
     check_end(expires_at)
-    chosen = {"owner": owner, "expires_at": expires_at, "destination": destination}
+    chosen = {"owner": owner, "expires_at": expires_at, "destination": destination, "source": source}
     return ApiToken.generate(name, scopes=in_order(scopes), **chosen)
 
 

@@ -12,7 +12,7 @@ from tracsync.common.prepared import Prepared
 AHEAD = 100  # profiles that are read together
 FRESH = 0.5  # seconds until what was read is read again
 
-_UNREAD = ("created_at", "deleted_by", "name", "email", "indexed_version")
+_UNREAD = ("created_at", "deleted_by", "name", "email", "indexed_version", "source")
 _PROFILES = Prepared(lambda ids: Profile.with_deleted.filter(pk__among=ids).defer(*_UNREAD).order_by())
 
 

@@ -5,6 +5,7 @@ from django.urls import URLResolver, get_resolver
 from drf_spectacular.generators import SchemaGenerator
 
 from destinations.models import ProfileSync, Replay
+from profiles.models import Profile
 from tests.api.conftest import Api, client_with
 from tracsync.common.rest import scopes
 from tracsync.models import ApiToken, Incident, NoticeLimits
@@ -204,6 +205,90 @@ class TestOneDestination:
     def test_it_ends_with_its_destination(self, two, limited):
         two[0].delete()
         assert limited.get("/api/v1/").status_code == 401
+
+
+class TestOneSource:
+    @pytest.fixture
+    def shop(self, make_profile):
+        make_profile("of nobody", secret="PLANTED")
+        Profile.objects.create(id="of crm", document={"secret": "PLANTED"}, source="crm")
+        Profile.objects.create(id="of shop", document=DOCUMENT, source="shop")
+        return with_scopes("profiles:write", source="shop")
+
+    @pytest.mark.parametrize("id", ["of crm", "of nobody"])
+    def test_others_are_not_there(self, shop, id):
+        address = f"/api/v1/profiles/{id}/"
+        assert shop.get(address).status_code == 404
+        assert shop.delete(address).status_code == 404
+        assert shop.patch(address, DOCUMENT).status_code == 404
+        for answer in (shop.put(address, DOCUMENT), shop.post("/api/v1/profiles/", {"id": id, **DOCUMENT})):
+            assert (answer.status_code, "PLANTED" in answer.content.decode()) == (403, False)
+        assert Profile.objects.get(pk=id).version == 1
+
+    def test_lists_have_only_its_own(self, shop):
+        for place in ("", "?id=of", "?search=of", "?source=shop"):
+            rows = shop.get(f"/api/v1/profiles/{place}").json()["results"]
+            assert [row["id"] for row in rows] == ["of shop"], place
+        assert shop.get("/api/v1/profiles/?source=crm").json()["results"] == []
+
+    def test_what_it_makes_is_its_own(self, shop):
+        assert shop.put("/api/v1/profiles/new/", DOCUMENT).status_code == 201
+        assert shop.post("/api/v1/profiles/", {"id": "posted"}).status_code == 201
+        assert shop.get("/api/v1/profiles/new/").json()["id"] == "new"
+        assert shop.patch("/api/v1/profiles/new/", {"more": 1}).status_code == 200
+        assert {one.source for one in Profile.objects.filter(pk__in=("new", "posted"))} == {"shop"}
+        assert shop.delete("/api/v1/profiles/new/").status_code == 204
+
+    def test_one_line_of_others_fails_alone(self, shop):
+        lines = [{"id": "of crm", "own": 1}, {"id": "new"}, {"id": "of nobody", "set": {"own": 1}}]
+        answer = shop.post("/api/v1/profiles/bulk/", [*lines, {"id": "of shop", "set": {"own": 1}}]).json()
+        assert (answer["created"], answer["changed"], answer["failed"]) == (1, 1, 2)
+        assert [error["id"] for error in answer["errors"]] == ["of crm", "of nobody"]
+        assert not Profile.objects.exclude(source="shop").filter(version__gt=1)
+        deleted = shop.post("/api/v1/profiles/bulk/delete/", ["of crm", "of nobody", "new"]).json()
+        assert (deleted["deleted"], deleted["missing"]) == (1, 2)
+        assert Profile.objects.filter(pk__in=["of crm", "of nobody"]).count() == 2
+
+    def test_a_deleted_one_is_of_whoever_makes_it_again(self, shop):
+        Profile.objects.get(pk="of crm").delete()
+        assert shop.put("/api/v1/profiles/of crm/", DOCUMENT).status_code == 201
+        assert Profile.objects.get(pk="of crm").source == "shop"
+        shop.delete("/api/v1/profiles/of crm/")
+        with_scopes_again("profiles:write").put("/api/v1/profiles/of crm/", DOCUMENT)
+        assert Profile.objects.get(pk="of crm").source == ""
+
+    def test_who_is_for_all_changes_it_and_leaves_its_source(self, shop):
+        everybody = with_scopes_again("profiles:write")
+        everybody.put("/api/v1/profiles/of shop/", {"own": 2})
+        everybody.post("/api/v1/profiles/bulk/", [{"id": "of shop", "set": {"own": 3}}])
+        stored = Profile.objects.get(pk="of shop")
+        assert (stored.source, stored.version) == ("shop", 3)
+
+    def test_it_ingests_and_reads_nothing(self, shop):
+        ingest = with_scopes_again("ingest", source="shop")
+        assert ingest.put("/api/v1/profiles/of shop/", {"own": 2}).json() == {"id": "of shop"}
+        assert ingest.get("/api/v1/profiles/of shop/").status_code == 403
+        assert ingest.put("/api/v1/profiles/of crm/", {"own": 2}).status_code == 403
+
+    def test_nothing_else_is_for_it(self, shop, make_destination):
+        """Whatever scopes somebody gave it: what a view does not mind is refused."""
+        make_destination()
+        ApiToken.objects.get().delete()
+        wide = with_scopes(*scopes.SCOPES, source="shop")
+        assert wide.get("/api/v1/").status_code == 200
+        assert wide.get("/api/v1/tokens/current/").json()["source"] == "shop"
+        for place in ("destinations", "syncs", "attempts", "profiles/of shop/syncs", "tokens", "trail"):
+            refused = wide.get(f"/api/v1/{place}/")
+            assert (refused.status_code, "one source" in refused.json()["detail"]) == (403, True), place
+
+    def test_the_release_before_allows_it_nothing(self, shop):
+        """It compares scopes as they are stored, and knows of no source."""
+        assert not {*ApiToken.objects.get().scopes} & {*scopes.SCOPES}
+
+
+def with_scopes_again(*names, **fields):
+    ApiToken.objects.all().delete()
+    return with_scopes(*names, **fields)
 
 
 def test_the_description_says_the_scopes_of_each_operation():

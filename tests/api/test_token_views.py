@@ -263,3 +263,22 @@ def test_the_migration_gives_what_a_token_could_do():
     )
     found = {token.pk: tuple(token.scopes) for token in ApiToken.objects.all()}
     assert found == {everything.pk: scopes.EVERYTHING, reads.pk: scopes.READS, scoped.pk: ("ingest",)}
+
+
+def test_one_for_a_source(person, make_destination):
+    everything = Api(client_with(scopes=[*scopes.SCOPES]))
+    made = everything.post(TOKENS, {"name": "shop", "scopes": ["ingest"], "source": "shop"})
+    assert (made.status_code, made.json()["about"]["source"], made.json()["about"]["scopes"]) == (
+        *(201, "shop"),
+        ["ingest"],
+    )
+    shop = Api(APIClient(HTTP_AUTHORIZATION=f"Bearer {made.json()['token']}"))
+    assert shop.get(f"{TOKENS}current/").json()["source"] == "shop"
+    wrong = [
+        {"scopes": ["ingest"], "source": "No Name"},
+        {"scopes": ["ingest", "operations:read"], "source": "shop"},
+        {"scopes": ["profiles:read"], "source": "shop", "destination": make_destination().pk},
+    ]
+    for number, one in enumerate(wrong):
+        assert everything.post(TOKENS, {"name": f"wrong {number}", **one}).status_code == 400, one
+    assert ApiToken.objects.filter(name__startswith="wrong").count() == 0

@@ -46,6 +46,7 @@ CALLS = {
     + [[f"--{act}", "{replay}"] for act in ("pause", "resume", "cancel")],
     "reset_second_factor": [["ben"]],
     "rotate_keys": [[], ["--new-key"]],
+    "set_source": [["shop", "--begins-with", "an"]],
     "sync_profile": [["anna"]],
     "tokens": [["--rotate", "warehouse"], ["--give", "warehouse", "root"], ["--revoke", "warehouse"]],
 }

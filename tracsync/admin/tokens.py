@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy
 from destinations.admin.base.links import Link
 from destinations.admin.base.object_actions import ActingAdmin
 from destinations.models import Destination
+from profiles import sources
 from tracsync import rights, tokens
 from tracsync.admin import date_and_time
 from tracsync.common import times
@@ -63,6 +64,15 @@ class ApiTokenForm(forms.ModelForm):
         required=False,
         help_text=gettext_lazy("For what cannot be given another one. Whoever finds it has it for good."),
     )
+    source = forms.CharField(
+        label=gettext_lazy("Only for the source"),
+        required=False,
+        max_length=sources.MOST_NAME,
+        help_text=gettext_lazy(
+            "Where the profiles come from, for example shop: those that it makes are of this source, and it"
+            " reaches no others. Blank: all."
+        ),
+    )
     owner = forms.ModelChoiceField(
         User.objects.filter(is_active=True).order_by("username"),
         label=gettext_lazy("Owner"),
@@ -83,6 +93,7 @@ class ApiTokenForm(forms.ModelForm):
             field.choices = [(scope, LABELS[scope]) for scope in offered]
             self.initial["scopes"] = [] if is_new else list(self.instance.granted)
             self.initial["never"] = not is_new and self.instance.expires_at is None
+            self.initial["source"] = self.instance.source
         if "expires_at" in self.fields:  # whoever may only look at tokens has none of these fields
             days = settings.TRACSYNC_TOKEN_DAYS
             self.fields["expires_at"].help_text = _("Blank: %(days)s days from now.") % {"days": days}
@@ -104,7 +115,8 @@ class ApiTokenForm(forms.ModelForm):
             self._check_end(cleaned.get("expires_at"))
         if "scopes" in cleaned:
             with self._noted():
-                tokens.check_scopes(cleaned["scopes"], cleaned.get("destination"), areas.SCOPES)
+                chosen = cleaned.get("destination"), cleaned.get("source", "")
+                tokens.check_scopes(cleaned["scopes"], *chosen, areas.SCOPES)
                 if owner is not None:
                     tokens.check_owner(owner, cleaned["scopes"])
         return cleaned
@@ -200,6 +212,8 @@ class ApiTokenAdmin(ActingAdmin, LeanAdmin):
     def may(self, token: ApiToken) -> str:
         whole = {areas.EVERYTHING: _("everything but tokens"), areas.READS: _("read everything but tokens")}
         said = whole.get(token.granted) or ", ".join(token.granted)
+        if token.source:
+            return _("%(scopes)s of the source %(source)s") % {"scopes": said, "source": token.source}
         return _("%(scopes)s of one destination") % {"scopes": said} if token.destination_id else said
 
     @admin.display(description=gettext_lazy("only for"))
@@ -232,7 +246,9 @@ class ApiTokenAdmin(ActingAdmin, LeanAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: ApiToken | None = None) -> Any:
         may_change = self.may_save(request, obj)
         chosen = (
-            ["scopes", "destination", "expires_at", "never"] if may_change else ["may", "destination_shown"]
+            ["scopes", "destination", "source", "expires_at", "never"]
+            if may_change
+            else ["may", "destination_shown"]
         )
         fields = (None, {"fields": ["name", *chosen]})
         if obj is None:
@@ -269,10 +285,11 @@ class ApiTokenAdmin(ActingAdmin, LeanAdmin):
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
         token = super().save_form(request, form, change)
         if change:
-            token.scopes = tokens.in_order(form.cleaned_data["scopes"])
+            token.grant(tokens.in_order(form.cleaned_data["scopes"]), form.cleaned_data["source"])
             token.owner = token.owner or form.cleaned_data.get("owner")
             return token
-        chosen = {name: form.cleaned_data[name] for name in ("name", "scopes", "destination", "expires_at")}
+        names = ("name", "scopes", "destination", "source", "expires_at")
+        chosen = {name: form.cleaned_data[name] for name in names}
         token, text = tokens.prepare(**chosen, owner=request.user)
         setattr(request, TEXT, text)
         return token

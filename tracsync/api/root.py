@@ -43,6 +43,7 @@ PARTS = {
 class Root(OfArea, APIView):
     area = ANY
     of_destination = NOT_ABOUT_DESTINATIONS
+    minds_source = True
 
     @extend_schema(
         operation_id="root",

@@ -18,6 +18,7 @@ from rest_framework.routers import SimpleRouter
 
 from destinations.api.fields import Number, Reference, StrictSerializer, Text, checked
 from destinations.models import Destination
+from profiles import sources
 from tracsync import rights, tokens
 from tracsync.common.rest import scopes as areas
 from tracsync.common.rest.filters import Contains, IdOrSlug, StrictFilters, TrueFalse
@@ -31,6 +32,9 @@ class TokenSerializer(serializers.ModelSerializer[ApiToken]):
 
     owner = serializers.SerializerMethodField(help_text="A username; null: nobody's.")
     scopes = serializers.SerializerMethodField()
+    source = serializers.SerializerMethodField(  # type: ignore[assignment] # fields are no attributes
+        help_text="The one whose profiles it is for; blank: all."
+    )
     previous_ends_at = serializers.SerializerMethodField(
         help_text="Until when the text before the last rotation works; null: it does not."
     )
@@ -38,13 +42,16 @@ class TokenSerializer(serializers.ModelSerializer[ApiToken]):
     class Meta:
         model = ApiToken
         fields = (
-            *("id", "name", "prefix", "owner", "scopes", "destination"),
+            *("id", "name", "prefix", "owner", "scopes", "destination", "source"),
             *("created_at", "rotated_at", "previous_ends_at", "expires_at", "last_used_at"),
         )
         read_only_fields = fields
 
     def get_owner(self, token: ApiToken) -> str | None:
         return token.owner.get_username() if token.owner else None
+
+    def get_source(self, token: ApiToken) -> str:
+        return token.source
 
     @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(areas.SCOPES)))
     def get_scopes(self, token: ApiToken) -> list[str]:
@@ -64,6 +71,13 @@ class AskTokenSerializer(StrictSerializer):
         required=False,
         allow_null=True,
         help_text="It reaches no other.",
+    )
+    source = Text(  # type: ignore[assignment] # as above
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=sources.MOST_NAME,
+        help_text="It reaches the profiles of no other; those that it makes are of this one.",
     )
     expires_at = serializers.DateTimeField(
         required=False,
@@ -132,6 +146,7 @@ class TokenViews(
             asked["scopes"],
             owner=caller.owner,
             destination=asked.get("destination"),
+            source=asked["source"],
             expires_at=end,
             allowed=caller.granted,
         )
@@ -163,6 +178,7 @@ class TokenViews(
         filterset_class=None,
         area=areas.ANY,
         of_destination=areas.NOT_ABOUT_DESTINATIONS,
+        minds_source=True,
         pagination_class=None,
     )
     def current(self, request: Request) -> Response:

@@ -58,7 +58,7 @@ class InScope(BasePermission):
     """Whether the token has a scope of each kind that the operation needs, and its owner may do as much.
 
     What has not said its area is refused to everybody. A token for one destination gets at what says how it
-    is kept to it; its lists are filtered by `OwnDestination`.
+    is kept to it; its lists are filtered by `OwnDestination`. One for one source gets at what minds sources.
     """
 
     def has_permission(self, request: Request, view: Any) -> bool:
@@ -72,6 +72,8 @@ class InScope(BasePermission):
             self._check(token, one_of)
         if token.destination_id is not None:
             self._check_destination(request, view)
+        if token.source and not getattr(view, "minds_source", False):
+            raise PermissionDenied("This token is for one source, and this is not about its profiles alone")
         return True
 
     def _check(self, token: ApiToken, one_of: tuple[str, ...]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +20,8 @@ PREFIX_LENGTH = 8
 # What scanners find in what was published by mistake. Releases that know no scopes refuse what begins with
 # it: beside them, in a rolling deploy, nothing may do more than its scopes.
 MARK = "tracsync_"
+# `ingest@shop`: a scope for the profiles of one source. Releases that know no sources allow it nothing.
+OF_SOURCE = "@"
 
 
 class ApiToken(models.Model):
@@ -98,12 +101,17 @@ class ApiToken(models.Model):
     is_anonymous = False
 
     @classmethod
-    def generate(cls, name: str, **fields: Any) -> tuple[ApiToken, str]:
+    def generate(cls, name: str, *, source: str = "", **fields: Any) -> tuple[ApiToken, str]:
         """A new, unsaved token and its text, which is not kept anywhere. Without scopes it may do everything
         that there was before there were scopes, or read it."""
         unscoped = areas.READS if fields.get("read_only") else areas.EVERYTHING
-        token = cls(name=name, **{"scopes": list(unscoped), **fields})
+        token = cls(name=name, **fields)
+        token.grant(fields.get("scopes", unscoped), source)
         return token, token.new_text()
+
+    def grant(self, scopes: Iterable[str], source: str = "") -> None:
+        """Let it do this and nothing else, for the profiles of one source only if that is named."""
+        self.scopes = [f"{scope}{OF_SOURCE}{source}" if source else scope for scope in scopes]
 
     def new_text(self) -> str:
         """Be known by a new text from now on."""
@@ -153,7 +161,12 @@ class ApiToken(models.Model):
         """The scopes that it was given."""
         if self.scopes is None:
             return areas.READS if self.read_only else areas.EVERYTHING
-        return tuple(self.scopes)
+        return tuple(scope.partition(OF_SOURCE)[0] for scope in self.scopes)
+
+    @property
+    def source(self) -> str:
+        """The one whose profiles it is for; blank: all."""
+        return self.scopes[0].partition(OF_SOURCE)[2] if self.scopes else ""
 
     @property
     def allowed(self) -> frozenset[str]:

@@ -57,7 +57,7 @@ def _of(rows: Any, profile: Profile) -> Iterable[Any]:
 
 
 def _profile(profile: Profile) -> dict[str, Any]:
-    names = ("version", "name", "email", "created_at", "changed_at", "deleted_at", "deleted_by")
+    names = ("version", "name", "email", "created_at", "changed_at", "deleted_at", "deleted_by", "source")
     return {"document": profile.document, **{name: getattr(profile, name) for name in names}}
 
 

@@ -114,3 +114,21 @@ def test_what_ended_can_be_renamed(db, post, page, fields):
     form = fields(page("tracsync_apitoken_change", token.pk))
     post("tracsync_apitoken_change", token.pk, **{**form, "name": "ERP"})
     assert ApiToken.objects.filter(name="ERP").exists()
+
+
+def test_one_for_a_source(db, post, page, fields):
+    made = {"name": "shop", "scopes": ["profiles:read", "ingest"], "source": "shop"}
+    post("tracsync_apitoken_add", **made)
+    token = ApiToken.objects.get()
+    assert (token.source, token.granted) == ("shop", ("ingest", "profiles:read"))
+    assert "ingest, profiles:read of the source shop" in page("tracsync_apitoken_changelist")
+    form = fields(page("tracsync_apitoken_change", token.pk))
+    assert form["source"] == "shop"
+    post("tracsync_apitoken_change", token.pk, **{**form, "source": "crm"})
+    assert ApiToken.objects.get().source == "crm"
+    wide = post("tracsync_apitoken_change", token.pk, **{**form, "scopes": ["ingest", "deliveries:read"]})
+    assert "cannot have deliveries:read, which reaches the profiles of all" in wide
+    assert "small letters, digits" in post(
+        "tracsync_apitoken_change", token.pk, **{**form, "source": "My@Shop"}
+    )
+    assert ApiToken.objects.get().source == "crm"

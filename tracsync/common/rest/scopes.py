@@ -27,6 +27,9 @@ OF_ONE_DESTINATION = (
     *(f"{area}:{how}" for area in (CONFIGURATION, DELIVERIES, OPERATIONS) for how in ("read", "write")),
 )
 
+# What a token for one source may have: what its profiles became at destinations is of everybody's.
+OF_ONE_SOURCE = (INGEST, f"{PROFILES}:read", f"{PROFILES}:write")
+
 SAFE = ("GET", "HEAD", "OPTIONS")
 NOT_ABOUT_DESTINATIONS = ""
 ANOTHER = "This token is for one destination, and not for this one"
@@ -41,6 +44,7 @@ class OfArea:
     `also`: scopes that are needed besides. `ingests`: methods that an ingest token may use.
     `of_destination`: by which lookup the rows belong to a destination, for tokens of a single one; without it
     they are refused. `narrows`: whether changes without an object in their address mind such a token, too.
+    `minds_source`: whether it keeps a token of one source to the profiles of that source; else it is refused.
     """
 
     area: str | None = None
@@ -48,6 +52,7 @@ class OfArea:
     ingests: tuple[str, ...] = ()
     of_destination: str | None = None
     narrows = False
+    minds_source = False
 
 
 def needs(view: Any, method: str) -> Needs | None:
@@ -73,6 +78,11 @@ def own_destination(request: Any) -> int | None:
     """The only destination that the token of a request is for; None where it is for all."""
     found: int | None = getattr(getattr(request, "auth", None), "destination_id", None)
     return found
+
+
+def own_source(request: Any) -> str | None:
+    """The only source that the token of a request is for; None where it is for all."""
+    return getattr(getattr(request, "auth", None), "source", "") or None
 
 
 def may_read_profiles(request: Any) -> bool:

@@ -48,7 +48,11 @@ name already."""
             help=f"what it may do; several times for several: {', '.join(areas.SCOPES)}",
         )
         may.add_argument("--read-only", action="store_true", help="it may look at all and change nothing")
-        parser.add_argument("--destination", metavar="SLUG", help="it reaches no other destination")
+        only = parser.add_mutually_exclusive_group()
+        only.add_argument("--destination", metavar="SLUG", help="it reaches no other destination")
+        only.add_argument(
+            "--source", metavar="NAME", default="", help="it reaches the profiles of no other source"
+        )
         parser.add_argument(
             "--owner",
             metavar="USERNAME",
@@ -84,6 +88,7 @@ name already."""
                 scopes,
                 owner=find_owner(options["owner"]) if options["owner"] else None,
                 destination=_destination(options["destination"]),
+                source=options["source"],
                 expires_at=_end(options["expires_in_days"], options["never_expires"]),
             )
         except ValidationError as error:

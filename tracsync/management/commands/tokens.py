@@ -62,6 +62,7 @@ class Command(terminal.Command):
         for token in found:
             owner = token.owner.get_username() if token.owner else "nobody"
             only = f" of {token.destination.slug}" if token.destination else ""
+            only = f" of the source {token.source}" if token.source else only
             times = f"used {_said(token.last_used_at)}, ends {_said(token.expires_at)}"
             may = " ".join(token.granted) or "nothing"
             self.stdout.write(f"{token.name} ({token.prefix}), {owner}'s, {times}: {may}{only}")
