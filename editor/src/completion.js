@@ -65,7 +65,7 @@ function inCondition(context, tools, around = aroundCondition(context)) {
   const word = context.matchBefore(WORD);
   if (!word && !context.explicit) return null;
   const options = [...itemWords(around, tools.texts), ...tools.words];
-  return { from: word ? word.from : context.pos, options, validFor: /^[\p{L}\p{N}_.@]*$/u };
+  return { from: word ? word.from : context.pos, options, validFor: /^[\p{L}\p{N}_.]*$/u }; // behind an @ fields follow
 }
 
 function inMapping(context, tools) {

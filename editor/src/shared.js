@@ -23,20 +23,23 @@ export class Tools {
   }
 
   async find(typed) {
-    if (!this.answers.has(typed)) this.answers.set(typed, await this.asked(typed));
-    return this.answers.get(typed);
+    if (this.answers.has(typed)) return this.answers.get(typed);
+    const answer = await this.asked(typed);
+    if (answer) this.answers.set(typed, answer);
+    return answer ?? []; // the server is away: there are just no suggestions, until it is back
   }
 
+  /** Null where the server did not answer. */
   async asked(typed) {
     try {
       const response = await fetch(`${this.vocabulary.paths_url}?${new URLSearchParams({ find: typed })}`);
-      if (!response.ok || response.redirected) return [];
+      if (!response.ok || response.redirected) return null;
       const { paths, profiles } = await response.json();
       for (const one of paths) this.known.set(one.path, one);
       const seen = (one) => (one.everywhere ? [] : [filled(this.vocabulary.texts.seen, { seen: one.seen, profiles })]);
       return paths.map((one) => [one.path, [...one.kinds, ...seen(one)].join(", ")]);
     } catch {
-      return []; // the server is away: there are just no suggestions
+      return null;
     }
   }
 

@@ -213,3 +213,20 @@ def test_fields_of_the_other_system_are_offered_where_they_belong(site, open_pag
     expect(suggested(page)).to_have_text(["golda value that it takes"])
     page.keyboard.press("Tab")
     expect(page.locator("#id_mapping")).to_have_value(re.compile('"plan\\?": "gold'))
+
+
+@pytest.mark.parametrize("delay", [0, 300])
+@pytest.mark.parametrize("where", ["Prerequisites", "Mapping"])
+def test_who_types_slowly_gets_the_same_suggestions(site, open_page, editor, where, delay):
+    """Also where words were suggested while the name before the @ was typed."""
+    page = open_page(site.adding())
+    editor(page, where)
+    lists = {
+        "Prerequisites": "count(filter(profile@orders, ",
+        "Mapping": '{"o": {"$map": "profile@orders", "where": "',
+    }
+    page.keyboard.insert_text(lists[where])
+    page.keyboard.type("item@", delay=delay)
+    expect(suggested(page).nth(1)).to_have_text("item@skutext, in 5 of 6")
+    page.keyboard.type("s", delay=delay)
+    expect(suggested(page).first).to_have_text("item@skutext, in 5 of 6")
