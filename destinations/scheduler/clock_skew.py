@@ -16,7 +16,7 @@ from django.db.models import F
 from django.db.models.functions import Least
 from django.utils import timezone
 
-from destinations.models import AccessToken, Account, Health, ProfileSync
+from destinations.models import AccessToken, Account, Destination, Health, ProfileSync
 from destinations.sync import database, lease
 from destinations.sync.tokens.store import StoredTokens
 from profiles.models import Profile
@@ -65,7 +65,9 @@ def mend(now: datetime) -> int:
     found: int = changing.update_marks(changed_at=now, first_changed_at=Least(F("first_changed_at"), now))
     claimed = ProfileSync.objects.filter(claimed_until__gt=latest + lease.LEASE)
     found += database.update(claimed, skip_locked=True, claimed_until=now)
-    waiting = ProfileSync.objects.filter(due_at__gt=latest, state_since__gt=latest)
+    # Of each destination and kind, as the index has them, it is one look.
+    of_all = {"destination__in": Destination.objects.order_by().values("pk"), "bulk__in": [False, True]}
+    waiting = ProfileSync.objects.filter(**of_all, due_at__gt=latest, state_since__gt=latest)
     found += database.update(waiting, skip_locked=True, due_at=now, state_since=now)
     for noted in (Health, Account):
         found += noted._default_manager.filter(held_since__gt=latest).update(held_until=now, held_since=now)

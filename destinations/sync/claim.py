@@ -10,6 +10,7 @@ statement cost the same for one row and for hundreds.
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,7 +20,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, models, transaction
-from django.db.models import Count, F, Max, QuerySet
+from django.db.models import F, QuerySet
 from django.db.models.functions import Cast
 from django.utils import timezone
 from django_q.tasks import async_task
@@ -153,22 +154,17 @@ def _rooms(
     destinations: Sequence[Destination], health: Mapping[int, Health], now: datetime
 ) -> dict[int, int]:
     """How many rows may be claimed at each, where any: a batch, or one row to probe a sick destination."""
-    found = {pk: (rows, batches) for pk, rows, batches in _IN_FLIGHT.rows(health.keys(), now)}
+    rows: Counter[int] = Counter()
+    batches: Counter[int] = Counter()
+    for batch in turns.in_flight(now):
+        rows[batch.destination_id] += batch.rows
+        batches[batch.destination_id] += 1
     rooms = {
-        one.pk: _room(one, health[one.pk], *found.get(one.pk, (0, 0)), now)
+        one.pk: _room(one, health[one.pk], rows[one.pk], batches[one.pk], now)
         for one in destinations
         if not health[one.pk].is_held(now)
     }
     return {pk: room for pk, room in rooms.items() if room}
-
-
-def _in_flight(ids: Sequence[int], now: datetime) -> QuerySet[Any, Any]:
-    in_flight = ProfileSync.objects.filter(destination__pk__among=ids, claimed_until__gt=now).order_by()
-    by_destination = in_flight.values_list("destination")
-    return by_destination.annotate(rows=Count("pk"), batches=Count("claim_token", distinct=True))
-
-
-_IN_FLIGHT = Prepared(_in_flight)
 
 
 def _room(destination: Destination, health: Health, rows: int, batches: int, now: datetime) -> int:
@@ -189,14 +185,15 @@ def _room(destination: Destination, health: Health, rows: int, batches: int, now
 
 def _under_way(now: datetime, resources: Collection[int]) -> accounts.InFlight:
     """What is in flight at the accounts of these resources: rows, and calls that may be made at once."""
-    in_flight = ProfileSync.objects.filter(destination__resource__in=resources, claimed_until__gt=now)
-    of = ("destination__resource", "destination__use_test_credentials", "destination", "claim_token")
+    batches = turns.in_flight(now)
+    theirs = Destination.objects.filter(pk__in={one.destination_id for one in batches})
+    of_account = theirs.filter(resource__in=resources).only("resource", "use_test_credentials")
+    keys = {one.pk: accounts.key_of(one) for one in of_account}
     found: dict[accounts.Key, Wanted] = {}
-    for resource, use_test, *_, rows, lanes in (
-        in_flight.order_by().values_list(*of).annotate(rows=Count("pk"), at_once=Max("lanes"))
-    ):
-        before = found.get((resource, use_test), Wanted(0, 0))
-        found[resource, use_test] = Wanted(before.pushes + rows, before.lanes + max(1, lanes))
+    for batch in batches:
+        if key := keys.get(batch.destination_id):
+            before = found.get(key, Wanted(0, 0))
+            found[key] = Wanted(before.pushes + batch.rows, before.lanes + max(1, batch.lanes))
     return found
 
 

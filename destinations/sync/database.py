@@ -51,9 +51,10 @@ def update(rows: QuerySet[ProfileSync], *, skip_locked: bool = False, **values: 
 
     Settling inserts and updates in that order: whoever keeps to it waits for others, never in a circle.
     """
-    chosen = rows.order_by("profile_id", "destination_id").select_for_update(
-        no_key=True, skip_locked=skip_locked
-    )
+    chosen = rows.order_by()  # in an order SQLite would look through all rows that there are
+    if connection.features.has_select_for_update:
+        chosen = rows.order_by("profile_id", "destination_id")
+        chosen = chosen.select_for_update(no_key=True, skip_locked=skip_locked)
     with transaction.atomic():
         return ProfileSync.objects.filter(pk__in=chosen.values("pk")).update(**values)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.db import connection, models
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
 
 from destinations.models import DeliveryAttempt, Destination, Health, ProfileSync
 from destinations.sync.limits import accounts, rates
@@ -93,8 +95,11 @@ def has_started_since(moment: datetime) -> bool:
 
 def slow_batches(now: datetime) -> int:
     """How many batches are in flight at destinations that are known to be slow."""
-    slow = ProfileSync.objects.filter(claimed_until__gt=now, destination__health__call_seconds__gte=SLOW_CALL)
-    return slow.aggregate(n=Count("claim_token", distinct=True))["n"] or 0
+    tokens: dict[int, set[UUID]] = {}
+    for batch in in_flight(now):
+        tokens.setdefault(batch.destination_id, set()).add(batch.token)
+    slow = Health.objects.filter(pk__in=tokens.keys(), call_seconds__gte=SLOW_CALL) if tokens else ()
+    return len({token for health in slow for token in tokens[health.pk]})
 
 
 def unstarted(now: datetime) -> int:
@@ -134,15 +139,33 @@ def _earliest(now: datetime, *, bulk: bool) -> Subquery:
 
 def _busy(now: datetime) -> set[int]:
     """Those with all batches in flight that any may have: no lock is taken to find that out."""
-    return {pk for pk, batches in _IN_FLIGHT.rows(now) if batches >= rates.BATCHES}
+    batches = Counter(batch.destination_id for batch in in_flight(now))
+    return {pk for pk, number in batches.items() if number >= rates.BATCHES}
 
 
-def _in_flight(now: datetime) -> QuerySet[Any, Any]:
-    in_flight = ProfileSync.objects.filter(claimed_until__gt=now).order_by().values_list("destination")
-    return in_flight.annotate(batches=Count("claim_token", distinct=True))
+class InFlight(NamedTuple):
+    """What a claim has of one destination's: so many rows, and so many calls at once."""
+
+    destination_id: int
+    token: UUID
+    rows: int
+    lanes: int
 
 
-_IN_FLIGHT = Prepared(_in_flight)
+def in_flight(now: datetime) -> list[InFlight]:
+    """All that somebody pushes, or is about to."""
+    return [InFlight(*row) for row in _IN_FLIGHT.rows(now)]
+
+
+def _claimed(now: datetime) -> QuerySet[Any, Any]:
+    # In groups of both, and of all destinations: else SQLite reads all that destinations know, in their
+    # order, and not the few rows that are claimed.
+    claimed = ProfileSync.objects.filter(claimed_until__gt=now).order_by()
+    batches = claimed.values_list("destination", "claim_token")
+    return batches.annotate(rows=Count("pk"), at_once=Max("lanes"))
+
+
+_IN_FLIGHT = Prepared(_claimed)
 
 
 def open_now(now: datetime) -> QuerySet[Destination]:

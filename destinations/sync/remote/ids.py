@@ -51,7 +51,10 @@ def take_from_others(taken: Owners) -> None:
         by_destination: defaultdict[int, list[str]] = defaultdict(list)
         for destination_id, remote_id in taken:
             by_destination[destination_id].append(remote_id)
-        named = [Q(destination=pk, remote_id__in=remote_ids) for pk, remote_ids in by_destination.items()]
+        # That is the condition of the index: without it all is read that a destination knows.
+        named = [
+            ~Q(remote_id="") & Q(destination=pk, remote_id__in=ids) for pk, ids in by_destination.items()
+        ]
         others = ProfileSync.objects.filter(reduce(or_, named))
         database.update(
             others.exclude(pk__among=taken.values()), skip_locked=True, remote_id="", remote_details=None
