@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from destinations import configuration
+from destinations.configuration import validation
 from destinations.models import Destination, Extension, ProfileSync, Resource
 from destinations.scheduler import loop
 
@@ -34,7 +35,7 @@ def make(server, settings):
 
     def made(**fields):
         destination = Destination(name="crm", resource=resource, quiet_period=0, **fields)
-        configuration.validation.check_destination(destination)
+        validation.check_destination(destination)
         configuration.save(destination)
         return destination
 
