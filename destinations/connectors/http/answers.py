@@ -27,7 +27,7 @@ from destinations.connectors.base import (
     Unknown,
 )
 from destinations.connectors.http import replies
-from destinations.connectors.http.rate_limits import LONGEST_WAIT
+from destinations.connectors.http.rate_limits import LONGEST_WAIT, epoch_seconds
 from destinations.connectors.http.replies import Reply
 from destinations.connectors.http.templates import template
 from destinations.connectors.redaction import Redactor
@@ -55,7 +55,10 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Where an answer says how long to wait: seconds, milliseconds, or the moment in epoch seconds."""
+    """Where an answer says how long to wait: seconds, milliseconds, or the moment in epoch seconds.
+
+    A moment that can only be in milliseconds is read so, as one in the headers about rates is.
+    """
 
     source: Template
     unit: str
@@ -68,7 +71,7 @@ class Wait:
             return None
         factor = UNITS[self.unit]
         if factor is None:
-            number -= time.time() if now is None else now
+            number = epoch_seconds(number) - (time.time() if now is None else now)
         else:
             number *= factor
         return min(number, LONGEST_WAIT) if math.isfinite(number) and number >= 0 else None

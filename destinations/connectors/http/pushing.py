@@ -245,7 +245,19 @@ class Push:
         if answer.rule is not None:
             return answer
         if call is self._is.update and reply.status == 404:
-            return self._sent([replace(delivery, remote={})], self._is.upsert)
+            return self._made_anew(replace(delivery, remote={}))
+        return self._in_conflict(delivery, call, answer, reply)
+
+    def _made_anew(self, delivery: Delivery) -> _Answer:
+        """What is not there any more is created; unless it is there under another id, as after a merge."""
+        call = self._is.upsert
+        answer = self._sent([delivery], call)
+        if answer.reply is None or answer.rule is not None:
+            return answer
+        return self._in_conflict(delivery, call, answer, answer.reply)
+
+    def _in_conflict(self, delivery: Delivery, call: CallTemplate, answer: _Answer, reply: Reply) -> _Answer:
+        """A creation that tells the id of what is there already goes on to the update of that."""
         number = pointed(self._is.conflict_id, reply) if reply.status == 409 else ""
         if number and call is self._is.upsert and self._is.update is not None:
             return self._update(replace(delivery, remote={**delivery.remote, "id": number}), self._is.update)

@@ -123,7 +123,12 @@ def _wait(value: str, now: float) -> float | None:
     number = float(value)
     if number < _FIRST_EPOCH:
         return min(number, LONGEST_WAIT)
-    return _until(number if number < _FIRST_EPOCH_MS else number / 1000, now)
+    return _until(epoch_seconds(number), now)
+
+
+def epoch_seconds(moment: float) -> float:
+    """From epoch seconds or milliseconds: their numbers are far apart."""
+    return moment if moment < _FIRST_EPOCH_MS else moment / 1000
 
 
 def _date(value: str) -> float | None:

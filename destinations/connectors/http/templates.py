@@ -19,7 +19,7 @@ from destinations.connectors.http.client import Request
 from destinations.connectors.http.wire.request_headers import check_header, is_sendable
 from destinations.connectors.redaction import mask_url
 from destinations.notation import NotationError, Template, parse_template
-from tracsync.common.messages import message
+from tracsync.common.messages import Message, message
 
 Sources = Mapping[str, Any]
 
@@ -32,6 +32,8 @@ _WHOLE = re.compile(rf"(?:(?<=\{{\{{)|^`?)\s*(?:{'|'.join(KNOWN)})@(?=\s*(?:\}}\
 _LEFT = re.compile(
     rf"\{{\{{|(?<![\w:.+-])(?:{'|'.join((*SOURCES[:2], 'answer'))})@"
 )  # items@x.example may be an address
+_NO_LIST_IN_PATH: Final = message("%(field)s is a list, and a path needs one value")
+_NO_LIST_IN_HEADER: Final = message("%(field)s is a list, and a header has one value")
 _AS_IT_IS = "/:@!$&'()*+,;=~-._%"  # in the fixed part of a path
 
 
@@ -126,17 +128,14 @@ class CallTemplate:
 
     def _headers(self, sources: Sources) -> Iterator[tuple[str, str]]:
         for one in self.headers:
-            texts = one.texts(sources)
-            if len(texts) > 1:
-                raise one.unusable(message("%(field)s is a list, and a header has one value", field=one.name))
-            for text in texts:
-                if not is_sendable(text):
-                    unusable = message(
-                        "the value of header %(name)s holds characters that a header cannot carry"
-                    )
-                    raise one.unusable(unusable.with_values(name=one.name))
-                if text.strip() or not one.optional:
-                    yield one.name, text.strip()
+            text = one.text(sources, _NO_LIST_IN_HEADER)
+            if text is None:
+                continue
+            if not is_sendable(text):
+                unusable = message("the value of header %(name)s holds characters that a header cannot carry")
+                raise one.unusable(unusable.with_values(name=one.name))
+            if text.strip() or not one.optional:
+                yield one.name, text.strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,16 +154,32 @@ class FieldTemplate:
 
     def texts(self, sources: Sources) -> list[str]:
         """The value as text, of a list each item; none for an optional one that is missing."""
+        value = self._value(sources)
+        if value is None:
+            return []
+        return [self._text(item) for item in value] if isinstance(value, list) else [self._text(value)]
+
+    def text(self, sources: Sources, no_list: Message) -> str | None:
+        """The value as text where there is place for one only; None for an optional one that is missing.
+
+        `no_list` says so of a list, also of one with a single item: another profile has two.
+        """
+        value = self._value(sources)
+        if isinstance(value, list):
+            raise self.unusable(no_list.with_values(field=self.name))
+        return None if value is None else self._text(value)
+
+    def _value(self, sources: Sources) -> JSON:
         if self.fixed is not None:
-            return [self.fixed]
+            return self.fixed
         value = self.template.render(sources)
         missing = [one for one in self.needed if one.render(sources) in (None, "")]
         if value is None or missing:
             if self.optional:
-                return []
+                return None
             field = self._missing(missing or self._referred(sources), sources)
             raise UnusableError(message("%(field)s is missing", field=field), "missing_key", field)
-        return [self._text(item) for item in value] if isinstance(value, list) else [self._text(value)]
+        return value
 
     def _referred(self, sources: Sources) -> list[Template]:
         """What the value is made of, each alone."""
@@ -177,13 +192,11 @@ class FieldTemplate:
 
     def segment(self, sources: Sources) -> str:
         """The value as one segment of a path, percent-encoded."""
-        texts = self.texts(sources)
-        if len(texts) != 1:
-            raise self.unusable(message("%(field)s is a list, and a path needs one value", field=self.name))
-        if not texts[0].strip():
+        text = self.text(sources, _NO_LIST_IN_PATH)
+        if not (text or "").strip():
             raise UnusableError(message("%(field)s is blank", field=self.name), "missing_key", self.name)
         try:
-            return quote(texts[0], safe="")
+            return quote(text or "", safe="")
         except UnicodeEncodeError:
             raise self.unusable(message("%(field)s holds half of a character", field=self.name)) from None
 

@@ -54,6 +54,17 @@ def test_aws_signs_as_its_vectors(vector: dict[str, Any]) -> None:
     assert f"SignedHeaders={vector['signed']}, Signature={vector['signature']}" in authorization
 
 
+def test_aws_sends_blanks_of_a_query_as_they_are_signed() -> None:
+    """Some who check a signature take a + for itself, and others for a blank: %20 is one for all."""
+    given = aws_sigv4.Credentials("AKIDEXAMPLE", SECRET, "us-east-1", "service")
+    one, other = (
+        aws_sigv4.signed(Request("GET", f"https://h.example/a+b?c={blank}d", {}), given, MOMENT)
+        for blank in ("+", "%20")
+    )
+    assert one.url == other.url == "https://h.example/a+b?c=%20d"
+    assert one.headers == other.headers
+
+
 def test_aws_leaves_the_keys_of_s3_as_they_are() -> None:
     """AWS, "Authenticating Requests: Using the Authorization Header", example PUT Object."""
     given = aws_sigv4.Credentials(

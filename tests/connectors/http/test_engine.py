@@ -75,7 +75,7 @@ def test_a_value_in_a_path_is_one_segment(server, loopback, id: Any, path: str) 
     ("value", "code"),
     [
         *((one, "missing_key") for one in (None, "", " ")),
-        *((one, "invalid_field") for one in (".", "..", [1, 2], {"a": 1}, "\ud800")),
+        *((one, "invalid_field") for one in (".", "..", [1, 2], ["a"], [], {"a": 1}, "\ud800")),
     ],
 )
 def test_what_cannot_be_a_segment_is_rejected_and_named(server, loopback, value: Any, code: str) -> None:
@@ -137,6 +137,15 @@ def test_a_value_cannot_become_a_second_header(server, loopback, value: str) -> 
     assert isinstance(outcome, Rejected)
     assert (outcome.code, outcome.field) == ("invalid_field", "X-Name")
     assert value not in outcome.reason
+    assert server.seen == []
+
+
+@pytest.mark.parametrize("value", [["a"], ["a", "b"], []])
+def test_a_list_is_no_value_of_a_header(server, loopback, value: list[str]) -> None:
+    (outcome,) = push(server, loopback, {"headers": {"X-Name": "profile@x"}}, made(x=value))
+    assert outcome == Rejected(
+        "X-Name is a list, and a header has one value", code="invalid_field", field="X-Name"
+    )
     assert server.seen == []
 
 
@@ -294,6 +303,50 @@ def test_a_wait_is_a_day_at_most(server, loopback) -> None:
     server.answers.append((429, {}, b'{"wait": 99999999}'))
     (outcome,) = push(server, loopback, {"answers": [{"is": "retry", "wait": {"from": "answer@wait"}}]})
     assert outcome.after == 86_400
+
+
+@pytest.mark.parametrize("factor", [1, 1000])
+def test_a_moment_is_read_in_seconds_and_in_milliseconds(server, loopback, factor: int) -> None:
+    moment = (datetime.now(UTC).timestamp() + 30) * factor
+    server.answers.append((429, {"X-Reset": str(int(moment))}, b""))
+    rule = {"is": "retry", "wait": {"from": "reply@headers.x-reset", "unit": "epoch"}}
+    (outcome,) = push(server, loopback, {"answers": [rule]})
+    assert isinstance(outcome, Retry)
+    assert outcome.after == pytest.approx(29.5, abs=1)
+
+
+# What is there under another id
+
+
+def test_what_was_merged_into_another_is_updated_under_its_id(server, loopback) -> None:
+    settings = {
+        "path": "/c",
+        "update": {"method": "PATCH", "path": "/c/{{delivery@remote.id}}"},
+        "remote_id": "answer@id",
+        "conflict_id": "answer@id",
+    }
+    server.answers += [(404, {}, b""), (409, {}, b'{"id": 51}'), (200, {}, b"")]
+    (outcome,) = push(server, loopback, settings, replace(made(), remote={"id": "47"}))
+    assert isinstance(outcome, Accepted)
+    assert outcome.remote == {"id": "51"}
+    assert [(one.method, one.path) for one in server.seen] == [
+        ("PATCH", "/in/c/47"),
+        ("POST", "/in/c"),
+        ("PATCH", "/in/c/51"),
+    ]
+
+
+def test_ids_that_lead_in_a_circle_end(server, loopback) -> None:
+    settings = {
+        "path": "/c",
+        "update": {"path": "/c/{{delivery@remote.id}}"},
+        "remote_id": "answer@id",
+        "conflict_id": "answer@id",
+    }
+    server.answers += [(404, {}, b""), (409, {}, b'{"id": 47}'), (404, {}, b"")]
+    (outcome,) = push(server, loopback, settings, replace(made(), remote={"id": "47"}))
+    assert isinstance(outcome, Rejected)
+    assert len(server.seen) == 3
 
 
 # Leaving

@@ -11,7 +11,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit, urlunsplit
 
 from destinations.connectors.http.client import Request
 
@@ -34,8 +34,10 @@ def signed(request: Request, credentials: Credentials, now: datetime) -> Request
     """The request with X-Amz-Date, X-Amz-Security-Token where there is one, and Authorization.
 
     `now` is in UTC. What is signed is the URL as it is sent (`client.normal_url`), its host and all headers
-    of the request; S3 also wants the hash of the body in a header.
+    of the request; S3 also wants the hash of the body in a header. A blank in the query is sent as %20: who
+    checks the signature may read a + as itself.
     """
+    request = replace(request, url=_without_plus(request.url))
     added = {"X-Amz-Date": now.strftime("%Y%m%dT%H%M%SZ")}
     if credentials.session_token:
         added["X-Amz-Security-Token"] = credentials.session_token
@@ -52,6 +54,11 @@ def signed(request: Request, credentials: Credentials, now: datetime) -> Request
         f"SignedHeaders={names}, Signature={signature}"
     )
     return replace(request, headers=headers)
+
+
+def _without_plus(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(query=parts.query.replace("+", "%20"))) if "+" in parts.query else url
 
 
 def _key(credentials: Credentials, scope: str) -> bytes:
