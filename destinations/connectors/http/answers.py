@@ -179,6 +179,14 @@ class Answers:
         return rule.outcome(reply, sources, usual, redactor, sent), rule
 
 
+def if_gone(reply: Reply, rule: Rule | None, operation: Operation) -> Accepted | None:
+    """What is to be taken away and is not there any more is fine; a rule of that operation may say otherwise."""
+    is_decided = rule is not None and rule.operations
+    if operation == "upsert" or reply.status not in replies.GONE or is_decided:
+        return None
+    return Accepted(detail=message("it was not there any more"), exchange=reply.exchange)
+
+
 def sources_of(reply: Reply) -> Sources:
     body = reply.json()
     answer = {"text": reply.text} if body is None else body

@@ -34,6 +34,7 @@ from destinations.connectors.http.auth.oauth2 import Grant
 from destinations.connectors.http.description import Batch, Description, Reading, refer_to_remote
 from destinations.connectors.http.engine import HttpSession
 from destinations.connectors.http.presets import PRESETS
+from destinations.connectors.http.results import Results
 from destinations.connectors.http.templates import Base, CallTemplate
 from destinations.connectors.http.wire.request_headers import checked_headers
 from destinations.connectors.redaction import Redactor, basic, url_secrets
@@ -114,6 +115,10 @@ class HttpApi:
     def answers(self, settings: Value) -> Answers:
         """How answers are read with these settings. Raises ConfigurationError."""
         return Answers(answers.rules(settings.get("answers") or (), "answers"))
+
+    def results(self, settings: Value) -> Sequence[Results]:
+        """What the answer to a batch says of each item, list by list. Raises ConfigurationError."""
+        return _results(settings.get("batch") or {})
 
     def profile_references(self, settings: Value) -> Sequence[str]:
         """What path, query and headers of an upsert take from the profile: the texts of the references."""
@@ -203,9 +208,7 @@ def _batch(options: Value) -> Batch | None:
     given = options.get("batch")
     if not given:
         return None
-    listed = given.get("results") or []
-    lists = [listed] if isinstance(listed, Mapping) else listed
-    found = [results.results(one, "batch.results") for one in lists]
+    found = _results(given)
     identity = given.get("identity")
     made = templates.template(identity, "batch.identity", results.SENT) if identity else None
     item = options.get("body")
@@ -216,6 +219,12 @@ def _batch(options: Value) -> Batch | None:
         identity=made or (found[0].key if found else None),
         results=found,
     )
+
+
+def _results(batch: Value) -> list[Results]:
+    listed = batch.get("results") or []
+    lists = [listed] if isinstance(listed, Mapping) else listed
+    return [results.results(one, "batch.results") for one in lists]
 
 
 def _pointer(options: Value, name: str) -> Template | None:

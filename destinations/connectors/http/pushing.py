@@ -22,7 +22,7 @@ from destinations.connectors.base import (
 )
 from destinations.connectors.http import client as http
 from destinations.connectors.http import jobs, replies, results
-from destinations.connectors.http.answers import Rule, Split, pointed
+from destinations.connectors.http.answers import Rule, Split, if_gone, pointed
 from destinations.connectors.http.description import (
     NOT_MADE,
     Description,
@@ -240,8 +240,8 @@ class Push:
     def _instead(self, delivery: Delivery, call: CallTemplate, answer: _Answer, reply: Reply) -> _Answer:
         """What another call gives where this one turns out to be the wrong one, unless a rule decides."""
         if delivery.operation != "upsert":
-            is_decided = answer.rule is not None and answer.rule.operations
-            return answer if reply.status not in replies.GONE or is_decided else self._gone(reply)
+            gone = if_gone(reply, answer.rule, delivery.operation)
+            return answer if gone is None else self._gone(gone)
         if answer.rule is not None:
             return answer
         if call is self._is.update and reply.status == 404:
@@ -263,9 +263,9 @@ class Push:
             return self._update(replace(delivery, remote={**delivery.remote, "id": number}), self._is.update)
         return answer
 
-    def _gone(self, reply: Reply) -> _Answer:
+    def _gone(self, outcome: Accepted) -> _Answer:
         self._end = None  # a 410 is about this one, and not about all
-        return _Answer(Accepted(detail=message("it was not there any more"), exchange=reply.exchange))
+        return _Answer(outcome)
 
     def _update(self, known: Delivery, call: CallTemplate) -> _Answer:
         """The update of what was there already; its id is kept, if the answer tells no other one."""

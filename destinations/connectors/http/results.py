@@ -79,6 +79,14 @@ class Results:
                 if position is not None:
                     yield position, entry
 
+    def told(self, reply: Reply) -> Iterator[tuple[str, JSON]]:
+        """Each entry of an answer, and by what its item would be found: a key, or its place from 0."""
+        found = value_at(self.at, answers.sources_of(reply))
+        for name, entry in found.items() if isinstance(found, Mapping) else enumerate(listed(found)):
+            told = name if self.match is None else value_at(self.match, {"item": entry})
+            for one in listed(told) if isinstance(told, list) else [told]:
+                yield "" if one is None else answers.as_text(one), entry
+
     def outcome(self, entry: JSON, reply: Reply, sent: Sent, redactor: Redactor) -> Outcome:
         """What an entry says of its item."""
         sources = {"answer": entry, "reply": {"status": reply.status, "headers": {}}}

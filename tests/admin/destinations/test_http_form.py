@@ -127,6 +127,57 @@ def test_answers_of_all_kinds(answer, text, said):
     assert said in answer(text, **{"settings.answers": json.dumps(RULES[:1])}).content.decode()
 
 
+@pytest.mark.parametrize(
+    ("operation", "status", "said"),
+    [
+        ("upsert", 404, "Outcome: rejected</strong> · not_found"),
+        ("remove", 404, "nobody to remove"),
+        ("erase", 404, "it was not there any more"),
+        ("erase", 500, "Outcome: retry"),
+        ("nonsense", 404, "Outcome: rejected</strong> · not_found"),
+    ],
+)
+def test_a_rule_for_one_operation_is_tried_as_its_answer(answer, operation, status, said):
+    rules = [
+        {"when": {"status": [404], "operation": ["remove"]}, "is": "rejected", "says": "nobody to remove"}
+    ]
+    fields = {"settings.answers": json.dumps(rules), "tracsync_operation": operation}
+    text = answer(f"HTTP {status}", **fields).content.decode()
+    assert said in text
+    assert ("yes: it decides" in text) == (operation == "remove")
+
+
+BATCH_RESULTS = {
+    "at": "answer@results",
+    "by": "key",
+    "key": "item@id",
+    "match": "ref",
+    "error": "why",
+    "status": "status",
+    "answers": [{"when": {"if": 'answer@why == "late"'}, "is": "retry", "says": "<b>later</b>"}],
+}
+
+
+def test_what_an_answer_says_of_each_of_a_batch_is_tried(answer):
+    entries = [
+        {"ref": "a"},
+        {"ref": "b", "why": "no"},
+        {"ref": "c", "why": "late"},
+        {"ref": "d", "status": 409},
+    ]
+    batch = {"settings.batch.size": "10", "settings.batch.results": json.dumps(BATCH_RESULTS)}
+    fields = {"settings.answers": "", **batch}
+    told = "HTTP 207\n\n" + json.dumps({"results": entries})
+    text = answer(told, **fields).content.decode()
+    for key, outcome in (("a", "accepted"), ("b", "rejected"), ("c", "retry"), ("d", "rejected · conflict")):
+        assert f"<td><code>{key}</code></td><td>{outcome}</td>" in text
+    assert "&lt;b&gt;later&lt;/b&gt;" in text
+    assert "says nothing of the profiles" in answer("HTTP 200\n\n{}", **fields).content.decode()
+    for other in ({"tracsync_operation": "remove"}, {"settings.batch.results": ""}):
+        assert "<td><code>a</code></td>" not in answer(told, **{**fields, **other}).content.decode()
+    assert "<td><code>a</code></td>" not in answer(told.replace("207", "503"), **fields).content.decode()
+
+
 def test_rules_with_a_mistake_are_said(answer):
     wrong = json.dumps([{"when": {"if": "answer@ok ="}, "is": "retry"}])
     assert "answers.0.when.if" in answer("200", **{"settings.answers": wrong}).content.decode()
@@ -136,7 +187,8 @@ def test_the_last_real_answer_is_taken(destination, make_attempt, profile, admin
     from destinations.models import ProfileSync
 
     sync = ProfileSync.objects.create(profile=profile, destination=destination, state="synced")
-    make_attempt(sync, outcome="accepted", response="HTTP 201\n\n{}")
+    make_attempt(sync, outcome="accepted", operation="remove", response="HTTP 201\n\n{}")
     url = f"{reverse('admin:destinations_destination_live_last_answer')}?destination={destination.pk}"
-    assert admin_client.get(url).json()["answer"] == "HTTP 201\n\n{}"
+    found = admin_client.get(url).json()
+    assert (found["answer"], found["operation"]) == ("HTTP 201\n\n{}", "remove")
     assert allow("destinations.view_destination", "profiles.view_profile").get(url).status_code == 403

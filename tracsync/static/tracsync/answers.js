@@ -6,6 +6,7 @@
   if (!form) return;
 
   const text = document.getElementById("answers-text");
+  const operation = document.getElementById("answers-operation");
   const result = document.getElementById("answers-result");
 
   function say(words) {
@@ -32,9 +33,10 @@
 
   async function takeLast() {
     try {
-      const { answer, nothing } = await (await asked(panel.dataset.last, {})).json();
-      if (nothing) return say(nothing);
-      text.value = answer;
+      const last = await (await asked(panel.dataset.last, {})).json();
+      if (last.nothing) return say(last.nothing);
+      text.value = last.answer;
+      operation.value = last.operation;
       await tryIt();
     } catch (error) {
       say(error.message);

@@ -30,6 +30,7 @@ from destinations.connectors.http.manifests.address import Address
 from destinations.connectors.http.manifests.compiled import compiled
 from destinations.connectors.http.manifests.reading import Manifest
 from destinations.connectors.http.manifests.signing_in import Auth
+from destinations.connectors.http.results import Results
 from destinations.connectors.http.templates import Base, extended
 from destinations.connectors.redaction import Redactor
 from destinations.notation import Template, parse_condition, parse_template
@@ -114,6 +115,10 @@ class ManifestConnector:
     def answers(self, _settings: Mapping[str, JSON]) -> Answers:
         """How answers are read."""
         return self._is.answers
+
+    def results(self, _settings: Mapping[str, JSON]) -> Sequence[Results]:
+        """What the answer to a batch says of each item, list by list."""
+        return self._is.batch.results if self._is.batch else ()
 
     def described(self, credentials: Mapping[str, JSON], settings: Mapping[str, JSON]) -> Description:
         """The file's description with one destination's address, credentials and settings.
