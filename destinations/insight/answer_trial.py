@@ -73,7 +73,8 @@ def try_answer(
 ) -> AnswerTrial:
     """`text`: status line, headers, an empty line, body. `many`: as the answer to a call of several.
 
-    `operation`: what was asked for, which rules may be for. Raises ConnectorError where it cannot be read, and for rules that are wrong.
+    `operation`: what was asked for, which rules may be for. Raises ConnectorError where it cannot be read,
+    and for rules that are wrong.
     """
     reads: Callable[[Mapping[str, Any]], Answers] = connector.answers  # type: ignore[attr-defined]
     answers, reply = reads(settings), read_answer(text)

@@ -180,7 +180,7 @@ class Answers:
 
 
 def if_gone(reply: Reply, rule: Rule | None, operation: Operation) -> Accepted | None:
-    """What is to be taken away and is not there any more is fine; a rule of that operation may say otherwise."""
+    """Taking away what is not there any more is fine, unless a rule for that operation says otherwise."""
     is_decided = rule is not None and rule.operations
     if operation == "upsert" or reply.status not in replies.GONE or is_decided:
         return None
