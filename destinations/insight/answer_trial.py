@@ -11,7 +11,7 @@ from typing import Any, Final
 from requests.structures import CaseInsensitiveDict
 
 from destinations.connectors.base import Accepted, Connector, ConnectorError, Exchange, Operation, Outcome
-from destinations.connectors.http.answers import Answers, Split, if_gone, sources_of
+from destinations.connectors.http.answers import Answers, Rule, Split, if_gone, sources_of
 from destinations.connectors.http.replies import Reply
 from destinations.connectors.http.results import Results, Sent
 from destinations.connectors.redaction import Redactor
@@ -86,7 +86,7 @@ def try_answer(
         RuleTrial(
             number,
             one.meaning,
-            one.condition.text if one.condition else "",
+            _when(one),
             one.holds(reply.status, sources, many, operation),
             one is rule,
         )
@@ -101,6 +101,16 @@ def try_answer(
         entries = tuple(islice(_entries(lists, reply), MOST_ENTRIES)) if lists else None
     name, reason = type(outcome).__name__.lower(), _reason(outcome)
     return AnswerTrial(name, reason, outcome.code, outcome.field, after, shown, entries)
+
+
+def _when(rule: Rule) -> str:
+    """What a rule asks for, in the words of the settings: `409, 4xx · remove · answer@ok == false`."""
+    statuses = [*map(str, sorted(rule.statuses)), *(f"{one}xx" for one in sorted(rule.classes))]
+    many = "many" if rule.many else ""
+    condition = rule.condition.text if rule.condition else ""
+    return " · ".join(
+        filter(None, (", ".join(statuses), ", ".join(sorted(rule.operations)), many, condition))
+    )
 
 
 def _entries(lists: Sequence[Results], reply: Reply) -> Iterator[EntryTrial]:

@@ -145,6 +145,7 @@ def test_a_rule_for_one_operation_is_tried_as_its_answer(answer, operation, stat
     text = answer(f"HTTP {status}", **fields).content.decode()
     assert said in text
     assert ("yes: it decides" in text) == (operation == "remove")
+    assert "<code>404 · remove</code>" in text
 
 
 BATCH_RESULTS = {
