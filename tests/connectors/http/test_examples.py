@@ -14,6 +14,7 @@ import time_machine
 
 from destinations.connectors.base import Accepted, Delivery, MemoryTokenStore, Retry, Token
 from destinations.connectors.http.connector import HttpApi
+from destinations.connectors.http.templates import METHODS
 from tests.connectors.http.test_auth import KEY
 
 PAGE = Path(__file__).parents[3] / "docs" / "http-api.md"
@@ -91,7 +92,8 @@ def told(outcome: Any) -> str:
     """An outcome as the page writes it."""
     said = type(outcome).__name__.lower()
     if isinstance(outcome, Accepted):
-        return f"{said} as {outcome.remote_id}" if outcome.remote_id else said
+        said += f" as {outcome.remote_id}" if outcome.remote_id else ""
+        return said if outcome.after is None else f"{said}, the next one after {outcome.after:g}"
     if isinstance(outcome, Retry) and outcome.after is not None:
         said += f" after {outcome.after:g}"
     return " ".join(filter(None, (said, outcome.code, outcome.field))) + f": {outcome.reason}"
@@ -110,6 +112,26 @@ WITHOUT = {"proxy", "ssl_check"}  # the way to the server: test_client.py has bo
 def test_every_field_is_in_an_example() -> None:
     schemas = (HttpApi.credentials_schema, HttpApi.settings_schema)
     assert set(declared(schemas)) - set(names([example.given for example in EXAMPLES])) == WITHOUT
+
+
+def test_every_choice_is_in_an_example_but_for_what_stands_for_nothing() -> None:
+    """Of methods the tests of the engine have each."""
+    shown = json.dumps([example.given for example in EXAMPLES])
+    schemas = (HttpApi.credentials_schema, HttpApi.settings_schema)
+    found = {one for one in choices(schemas) if f'"{one}"' not in shown}
+    assert found - {*METHODS, ""} == DEFAULTS
+
+
+DEFAULTS = {"client_credentials", "index", "upsert"}
+
+
+def choices(value: Any) -> Iterator[str]:
+    """Of a schema's fields, at any depth."""
+    if isinstance(value, dict) and isinstance(value.get("enum"), list):
+        yield from (one for one in value["enum"] if isinstance(one, str))
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    for one in inner:
+        yield from choices(one)
 
 
 def declared(value: Any) -> Iterator[str]:
