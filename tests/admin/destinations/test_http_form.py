@@ -6,9 +6,11 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from destinations.connectors import registry
 from destinations.connectors.base import Delivery
 from destinations.connectors.http.connector import HttpApi
 from destinations.connectors.http.presets import PRESETS
+from destinations.insight import answer_trial
 from destinations.models import Destination, Extension, Resource
 from destinations.notation import parse_template
 
@@ -177,6 +179,17 @@ def test_what_an_answer_says_of_each_of_a_batch_is_tried(answer):
     for other in ({"tracsync_operation": "remove"}, {"settings.batch.results": ""}):
         assert "<td><code>a</code></td>" not in answer(told, **{**fields, **other}).content.decode()
     assert "<td><code>a</code></td>" not in answer(told.replace("207", "503"), **fields).content.decode()
+
+
+def test_rules_of_every_connector_that_has_some_can_be_tried():
+    connectors = [one for one in registry.all_connectors() if answer_trial.has_rules(one)]
+    assert len(connectors) > 20
+    told = 'HTTP 207\n\n[{"status": 400, "code": "X", "error": {"message": "no"}}]'
+    for one in connectors:
+        for operation in ("upsert", "remove", "erase"):
+            for many in (False, True):
+                trial = answer_trial.try_answer(one, {}, told, many=many, operation=operation)
+                assert trial.outcome
 
 
 def test_rules_with_a_mistake_are_said(answer):
