@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Max, Min
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -87,10 +86,13 @@ def _all_shuffled() -> Iterator[Profile]:
 
 def _picked() -> Iterator[Profile]:
     """From several places in the order of ids, which an index answers however many there are."""
-    ends = Profile.objects.aggregate(low=Min("pk"), high=Max("pk"))
+    # One by one: for both at once SQLite reads the whole table.
+    ends = [Profile.objects.order_by(order).values_list("pk", flat=True).first() for order in ("pk", "-pk")]
+    if not all(ends):  # deleted meanwhile
+        return
     seen: set[str] = set()
     for _time in range(2 * MOST_PROFILES // AT_ONCE):
-        pivot = _between(ends["low"], ends["high"])
+        pivot = _between(*map(str, ends))
         part = list(Profile.objects.filter(pk__gte=pivot).order_by("pk")[:AT_ONCE])
         random.shuffle(part)
         yield from (profile for profile in part if profile.pk not in seen)

@@ -53,7 +53,7 @@ def by_write(document):
 
 
 def by_bulk(document):
-    bulk.load(iter([bulk.request_stream.Item(json.dumps(document).encode())]))
+    bulk.load(iter([bulk.request_stream.Item(json.dumps(document).encode())]), source=None)
 
 
 def by_import(document):
