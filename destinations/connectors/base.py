@@ -67,6 +67,7 @@ class Accepted:
 
     `remote` is kept and comes back with the next delivery of this profile; None keeps what is known. Its
     "id", at most 255 characters, is shown to people and searched for; everything else in it is encrypted.
+    "earlier", a list, is for the ids of other records that are this profile's, too: see earlier.py.
     It is at most 4 KiB as JSON. `after`: seconds the destination asks everyone to wait all the same.
     """
 

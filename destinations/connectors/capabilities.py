@@ -47,6 +47,15 @@ def needs_remote(connector: Connector, settings: Mapping[str, JSON]) -> bool:
     return bool(of(settings)) if of else bool(getattr(connector, "needs_remote", False))
 
 
+def may_make_another(connector: Connector, settings: Mapping[str, JSON]) -> bool:
+    """Whether a push may make another record of a profile whose id is known, so that only its answer tells
+    of that one (`may_make_another` of the class, or `may_make_another_with(settings)`). Then every push is
+    kept until its answer is there, and not only the first ones.
+    """
+    of = getattr(connector, "may_make_another_with", None)
+    return bool(of(settings)) if of else bool(getattr(connector, "may_make_another", False))
+
+
 def batch_size(connector: Connector, settings: Mapping[str, JSON]) -> int:
     """How many deliveries one call of push may be given: `batch_size_of(settings)`, else `batch_size`."""
     of = getattr(connector, "batch_size_of", None)

@@ -162,8 +162,7 @@ class ProfileSync(LoadedQuickly):
     @property
     def in_doubt_there(self) -> Mapping[str, Any] | None:
         """The push that may have arrived, where only its answer tells what the system calls the profile."""
-        is_sought = self.in_doubt and not self.remote_id and self.unanswered
-        return self.unanswered[-1] if is_sought else None
+        return self.unanswered[-1] if self.in_doubt and self.unanswered else None
 
     @property
     def remote(self) -> Mapping[str, Any]:

@@ -14,7 +14,12 @@ from uuid import UUID
 
 from destinations.connectors import registry, schemas
 from destinations.connectors.base import Delivery, Operation
-from destinations.connectors.capabilities import needs_remote, operations_of, profile_references
+from destinations.connectors.capabilities import (
+    may_make_another,
+    needs_remote,
+    operations_of,
+    profile_references,
+)
 from destinations.connectors.redaction import mask_url
 from destinations.models import Destination, ProfileSync
 from destinations.notation import Condition, NotationError, Template, at, parse_condition, parse_template
@@ -157,6 +162,11 @@ class Decider:
     def needs_remote(self) -> bool:
         """Whether only answers tell by what a profile can be taken away."""
         return needs_remote(self.connector, self.destination.settings)
+
+    @cached_property
+    def may_make_another(self) -> bool:
+        """Whether a push may make another record of a profile whose id is known."""
+        return may_make_another(self.connector, self.destination.settings)
 
     @cached_property
     def _condition(self) -> Condition | None:

@@ -8,7 +8,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from uuid import UUID
@@ -33,6 +33,7 @@ from destinations.sync.lease import Claim
 from destinations.sync.limits import accounts, rates
 from destinations.sync.outcomes import Record
 from destinations.sync.remote import doubts
+from destinations.sync.remote import ids as remote_ids
 from profiles.models import Profile
 from tracsync.common.encryption import UndecryptableValue
 from tracsync.common.messages import message
@@ -256,7 +257,7 @@ class Batch:
         session = partial(sessions.borrowed, self.destination, self.decider.connector)
         self.lanes = Lanes(session, most, self.pace.recent_calls)
         if self.decider.needs_remote:
-            doubts.begin(rows)
+            doubts.begin(rows, self.decider.may_make_another)
         # Slices are of one kind: those of a backfill have less time.
         self._push_rows([row for row in rows if not row.bulk])
         self.ends_at = began + BULK_DEADLINE
@@ -327,7 +328,10 @@ class Batch:
         if decision.repeats is not None:
             return Push(row, decision, doubts.repeated(row, decision.repeats), decision.repeats)
         delivery = self.decider.delivery(row, profile, decision, self.shared.epoch, now)
-        may_be_repeated = self.decider.needs_remote and not decision.leaves and not row.remote_id
+        if decision.leaves:
+            return Push(row, decision, replace(delivery, remote=remote_ids.own(row)))
+        is_told_by_id = bool(row.remote_id) and not self.decider.may_make_another
+        may_be_repeated = self.decider.needs_remote and not is_told_by_id
         return Push(row, decision, delivery, doubts.kept(decision, delivery) if may_be_repeated else None)
 
     def _send(self, session: Session, part: list[Push]) -> float:

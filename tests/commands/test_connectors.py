@@ -6,6 +6,8 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
+from destinations.connectors.http.manifests import start
+
 
 def run(*arguments):
     out = io.StringIO()
@@ -102,3 +104,22 @@ def test_what_is_wrong_is_said_with_its_place(tmp_path):
     assert error == "The manifest cannot be used."
     assert f"{path}: line 1: pusch is not a known field" in said
     assert "cannot be read" in run("check_connector", str(tmp_path / "none.json"))[1]
+
+
+def test_it_says_where_a_changed_address_makes_a_second_record(tmp_path):
+    """With an update by id there is one record, and nothing to say."""
+    path = tmp_path / "acme.json"
+    content = json.loads(start.text("acme"))
+    path.write_text(json.dumps(content))
+    assert "second record" not in run("check_connector", str(path))[0]
+    del content["push"]["update"]
+    content["tests"]["cases"] = [
+        one for one in content["tests"]["cases"] if one["name"] != "a known contact is updated"
+    ]
+    path.write_text(json.dumps(content))
+    said, error = run("check_connector", str(path))
+    assert (error, said.splitlines()[-2].startswith("A changed address makes a second record")) == ("", True)
+    content["push"]["request"]["body"] = {"id": "delivery@key", "contact": "delivery@payload"}
+    content["tests"]["cases"][2]["exchanges"][0]["request"].pop("body")
+    path.write_text(json.dumps(content))
+    assert "second record" not in run("check_connector", str(path))[0]

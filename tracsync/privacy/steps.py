@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from destinations.connectors import earlier
 from destinations.models import DeliveryAttempt, ProfileSync
 from destinations.sync.decide import BY_HAND_CODE
 
@@ -88,8 +89,10 @@ def what_to_do(step: Step, remote_id: str = "") -> str:
 
 
 def remote_ids(profile_id: str) -> dict[int, str]:
-    """What the destinations call the profile, as long as they are not done."""
-    return {row.destination_id: row.remote_id for row in _rows(profile_id)} if profile_id else {}
+    """What the destinations call the profile, each of its records, as long as they are not done."""
+    rows = _rows(profile_id) if profile_id else []
+    told = {row.destination_id: [row.remote_id, *earlier.ids_of(row.remote)] for row in rows}
+    return {pk: ", ".join(filter(None, ids)) for pk, ids in told.items()}
 
 
 def _rows(profile_id: str) -> list[ProfileSync]:

@@ -31,7 +31,13 @@ from destinations.connectors.http.auth import (
 from destinations.connectors.http.auth.code_grant import CodeGrant
 from destinations.connectors.http.auth.credentials_schema import CREDENTIALS
 from destinations.connectors.http.auth.oauth2 import Grant
-from destinations.connectors.http.description import Batch, Description, Reading, refer_to_remote
+from destinations.connectors.http.description import (
+    Batch,
+    Description,
+    Reading,
+    names_id,
+    refer_to_remote,
+)
 from destinations.connectors.http.engine import HttpSession
 from destinations.connectors.http.presets import PRESETS
 from destinations.connectors.http.results import Results
@@ -103,6 +109,11 @@ class HttpApi:
     def needs_remote_with(self, settings: Value) -> bool:
         """Whether the calls for profiles that leave are made of what the answers to others told."""
         return refer_to_remote(*(_leaving(settings, name) for name in ("remove", "erase")))
+
+    def may_make_another_with(self, settings: Value) -> bool:
+        """Whether a push may make another record than the known one, by whose id it leaves."""
+        calls = [_leaving(settings, name) for name in ("remove", "erase")]
+        return not settings.get("update") and any(map(names_id, calls))
 
     def abilities_with(self, settings: Value) -> Sequence[Ability]:
         """Reading, where it has a call."""

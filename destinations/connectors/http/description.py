@@ -146,6 +146,21 @@ class Description:
         return refer_to_remote(self.remove, self.erase) and not self.finds_who_leaves
 
     @property
+    def leaves_by_id(self) -> bool:
+        """Whether the calls for profiles that leave are made of what the system calls them."""
+        return any(names_id(call) for call in (self.remove, self.erase))
+
+    @property
+    def keeps_earlier(self) -> bool:
+        """Whether earlier ids are of use: to the calls for who leaves, or to people where there are none."""
+        return self.leaves_by_id or (self.remove is None and self.erase is None)
+
+    @property
+    def may_make_another(self) -> bool:
+        """Whether a push may make another record of a profile whose id is known; only its answer tells."""
+        return self.update is None and self.leaves_by_id and self.needs_remote
+
+    @property
     def authorisation(self) -> CodeGrant | None:
         """How a person lets us in; None where nobody has to."""
         if self.grant is None or self.grant.grant != "authorization_code":
@@ -248,6 +263,13 @@ def refer_to_remote(*calls: CallTemplate | None) -> bool:
     return any(text.startswith("delivery@remote") for text in told)
 
 
+def names_id(call: CallTemplate | None) -> bool:
+    """Whether a call is made of the remote id."""
+    told = () if call is None else call.references("delivery")
+    return any(text.startswith(_OF_AN_ID) for text in told)
+
+
+_OF_AN_ID: Final = ("delivery@remote.id", "delivery@remote...", "delivery@...")
 NOT_MADE: Final = (UnusableError, payload.UnwritableError, NotationError)
 
 

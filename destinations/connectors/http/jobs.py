@@ -1,8 +1,8 @@
 """Systems that take a push as a job and say later what became of it.
 
 What is kept of a push until then is an object: `job` as the system names it, `of` how many items it is, how
-the item's entries in the answer are found (`keys`, `place`), its `id` there as far as that is known, and
-`texts`, what the payload says: reasons are not to repeat it.
+the item's entries in the answer are found (`keys`, `place`), its `id` there as far as that is known, what
+was known of it before (`was`), and `texts`, what the payload says: reasons are not to repeat it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from destinations.connectors import earlier
 from destinations.connectors.base import (
     JSON,
     Accepted,
@@ -42,15 +43,22 @@ Exchange = Callable[[http.Request, str], Reply]
 Kept = Mapping[str, Any]
 
 
-def pending(jobs: Jobs, reply: Reply, sent: Sequence[Sent], outcome: Accepted) -> list[Outcome]:
-    """What the accepted answer to a push means for each of its items; nothing if it names no job."""
+def pending(
+    jobs: Jobs, reply: Reply, sent: Sequence[Sent], outcome: Accepted, known: Sequence[Kept] = ()
+) -> list[Outcome]:
+    """What the accepted answer to a push means for each of its items; nothing if it names no job.
+
+    `known`: what is known of each, where its end has to tell of earlier records.
+    """
     job = _named(jobs, reply)
     if job is None:
         return []
     wait = _wait(jobs, reply, outcome.after)
-    known = {"id": outcome.remote_id} if outcome.remote_id else {}
-    common = {"job": job, "of": len(sent), **known}
-    return [Pending(_kept(common, one), wait, exchange=reply.exchange) for one in sent]
+    told = {"id": outcome.remote_id} if outcome.remote_id else {}
+    common = {"job": job, "of": len(sent), **told}
+    before = [{name: one[name] for name in ("id", earlier.EARLIER) if one.get(name)} for one in known]
+    each = [{**common, **({"was": one} if one else {})} for one in before] or [common] * len(sent)
+    return [Pending(_kept(*one), wait, exchange=reply.exchange) for one in zip(each, sent, strict=True)]
 
 
 def _named(jobs: Jobs, reply: Reply) -> dict[str, JSON] | None:
@@ -180,8 +188,10 @@ class _Asking:
         """The outcome with what is known of this item: its id there, and its job while that goes on."""
         if isinstance(outcome, Pending):
             return replace(outcome, job=kept, after=_wait(self._jobs, reply, outcome.after))
-        if isinstance(outcome, Accepted) and outcome.remote is None and kept.get("id"):
-            return replace(outcome, remote={"id": kept["id"]})
+        if isinstance(outcome, Accepted):
+            if outcome.remote is None and kept.get("id"):
+                outcome = replace(outcome, remote={"id": kept["id"]})
+            return earlier.noted(outcome, kept.get("was", {}))
         return outcome
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from destinations.connectors import earlier
 from destinations.connectors.base import (
     JSON,
     Accepted,
@@ -29,6 +30,7 @@ from destinations.connectors.http.description import (
     Step,
     kept,
     key_of,
+    names_id,
     source_of,
 )
 from destinations.connectors.http.grouping import Group
@@ -37,7 +39,7 @@ from destinations.connectors.http.replies import Reply
 from destinations.connectors.http.results import Results, Sent
 from destinations.connectors.http.templates import CallTemplate, UnusableError
 from destinations.notation import NotationError, Template
-from tracsync.common.messages import message
+from tracsync.common.messages import joined, message
 
 MOST_SPLITS: Final = 24  # more calls than that for one push are left to the next one
 
@@ -60,6 +62,7 @@ class Push:
         self._end: Outcome | None = None  # why the rest need not be tried
         self._has_sent = False
         self._called_for: set[str] = set()  # by their keys, deliveries that a call was made for
+        self._gone: set[str] = set()  # by their keys, deliveries whose record was not there any more
         self._items: dict[int, JSON] = {}  # by the identity of their delivery: each is made once
 
     def outcomes(self, deliveries: Sequence[Delivery]) -> list[Outcome]:
@@ -67,15 +70,47 @@ class Push:
         for group in self._groups(deliveries, found):
             chosen = [deliveries[position] for position in group]
             found.update(zip(group, self._outcomes(chosen), strict=True))
-        outcomes = [found[position] for position in range(len(deliveries))]
-        if self._is.keep is None:
-            return outcomes
-        return [self._kept(self._is.keep, *one) for one in zip(deliveries, outcomes, strict=True)]
+        return [
+            self._ended(delivery, found[position])
+            if delivery.operation == "upsert"
+            else self._left(delivery, found[position])
+            for position, delivery in enumerate(deliveries)
+        ]
 
-    def _kept(self, keep: Template, delivery: Delivery, outcome: Outcome) -> Outcome:
-        """The outcome with what is kept of what was sent."""
-        if not isinstance(outcome, Accepted) or delivery.operation != "upsert":
+    def _ended(self, delivery: Delivery, outcome: Outcome) -> Outcome:
+        """The outcome of an upsert with what is kept of it beside the id."""
+        if not isinstance(outcome, Accepted):
             return outcome
+        if self._is.keep is not None:
+            outcome = self._kept(self._is.keep, delivery, outcome)
+        return earlier.noted(outcome, self._known(delivery)) if self._is.keeps_earlier else outcome
+
+    def _known(self, delivery: Delivery) -> Mapping[str, JSON]:
+        """What is known of a profile and still counts: not the id of what is not there any more."""
+        if delivery.idempotency_key not in self._gone:
+            return delivery.remote
+        return {name: value for name, value in delivery.remote.items() if name != "id"}
+
+    def _left(self, delivery: Delivery, outcome: Outcome) -> Outcome:
+        """The outcome for one that leaves: accepted once all its earlier records have left, too. Each is
+        tried, whatever comes of the others; those that are gone already are no hindrance when it is repeated.
+        """
+        call = self._is.erase if delivery.operation == "erase" else self._is.remove
+        others = earlier.each(delivery) if names_id(call) else []
+        if not others:
+            return outcome
+        found = [outcome, *(one for other in others for one in self._outcomes([other]))]
+        failed = next((one for one in found if not isinstance(one, Accepted)), None)
+        if failed is not None:  # some of it may be done
+            if isinstance(failed, Hold | Stop):
+                return replace(failed, may_be_taken=True)
+            return replace(failed, not_taken=False) if isinstance(failed, Retry) else failed
+        assert isinstance(outcome, Accepted)
+        also = message("earlier records that have left with it: %(number)s", number=len(others))
+        return replace(outcome, detail=joined("; ", filter(None, (outcome.detail, also))))
+
+    def _kept(self, keep: Template, delivery: Delivery, outcome: Accepted) -> Accepted:
+        """The outcome with what is kept of what was sent."""
         try:
             made = keep.render({**self._is.constants, "delivery": source_of(delivery)})
         except NotationError:  # it was sent all the same
@@ -241,10 +276,11 @@ class Push:
         """What another call gives where this one turns out to be the wrong one, unless a rule decides."""
         if delivery.operation != "upsert":
             gone = if_gone(reply, answer.rule, delivery.operation)
-            return answer if gone is None else self._gone(gone)
+            return answer if gone is None else self._is_gone(gone)
         if answer.rule is not None:
             return answer
         if call is self._is.update and reply.status == 404:
+            self._gone.add(delivery.idempotency_key)
             return self._made_anew(replace(delivery, remote={}))
         return self._in_conflict(delivery, call, answer, reply)
 
@@ -263,7 +299,7 @@ class Push:
             return self._update(replace(delivery, remote={**delivery.remote, "id": number}), self._is.update)
         return answer
 
-    def _gone(self, outcome: Accepted) -> _Answer:
+    def _is_gone(self, outcome: Accepted) -> _Answer:
         self._end = None  # a 410 is about this one, and not about all
         return _Answer(outcome)
 
@@ -279,7 +315,8 @@ class Push:
     ) -> list[Outcome]:
         batch, later = self._is.batch, self._is.jobs
         if later is not None and group[0].operation == "upsert":
-            pending = jobs.pending(later, reply, self._sent_items(group, later.results), outcome)
+            known = [one.remote for one in group] if self._is.keeps_earlier else []
+            pending = jobs.pending(later, reply, self._sent_items(group, later.results), outcome, known)
             if pending:
                 return pending
             if rule is None:

@@ -37,6 +37,11 @@ class Command(terminal.Command):
             raise CommandError(f"{wrong} of {len(results)} tests are wrong.")
         if untested := exchanges.untested(connector):
             self.stdout.write(f"No test shows: {', '.join(untested)}.")
+        if exchanges.second_record(connector):
+            self.stdout.write(
+                "A changed address makes a second record: push tells an id and has no update. tracsync keeps"
+                " the earlier ids, so that remove and erase take all of them; with push.update there is one."
+            )
         self.stdout.write(
             self.style.SUCCESS(f"{connector.name} {connector.release} is in order: {len(results)} tests.")
         )

@@ -53,9 +53,16 @@ def repeated(row: ProfileSync, push: Push) -> Delivery:
     )
 
 
-def begin(rows: Iterable[ProfileSync]) -> None:
-    """From now on it can be told what these rows of a claim may have been sent, even after a crash."""
-    fresh = [row for row in rows if not (row.in_doubt or row.remote_id or row.unanswered == [])]
+def begin(rows: Iterable[ProfileSync], may_make_another: bool = False) -> None:
+    """From now on it can be told what these rows of a claim may have been sent, even after a crash.
+
+    `may_make_another`: of those whose id is known, too, since a push may make another record of them.
+    """
+    fresh = [
+        row
+        for row in rows
+        if not (row.in_doubt or (row.remote_id and not may_make_another) or row.unanswered == [])
+    ]
     if fresh:
         database.update(_held(fresh), unanswered=[])
     for row in fresh:

@@ -11,9 +11,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import or_
+from typing import Any
 
 from django.db.models import Q
 
+from destinations.connectors import earlier
 from destinations.connectors.base import Accepted
 from destinations.models import ProfileSync
 from destinations.sync import database
@@ -38,7 +40,7 @@ def taken(rows: Sequence[ProfileSync], entries: Sequence[Entry], known: Mapping[
     }
     for row in named.values():
         if owners.get((row.destination_id, row.remote_id), row.pk) != row.pk:
-            row.remote = {}
+            row.remote = _without_id(row.remote)
     return {key: pk for key, pk in owners.items() if known[pk] != key[1]}
 
 
@@ -55,7 +57,24 @@ def take_from_others(taken: Owners) -> None:
         named = [
             ~Q(remote_id="") & Q(destination=pk, remote_id__in=ids) for pk, ids in by_destination.items()
         ]
-        others = ProfileSync.objects.filter(reduce(or_, named))
-        database.update(
-            others.exclude(pk__among=taken.values()), skip_locked=True, remote_id="", remote_details=None
-        )
+        others = ProfileSync.objects.filter(reduce(or_, named)).exclude(pk__among=taken.values())
+        for row in others.order_by():  # in an order SQLite would look through all rows that there are
+            same = ProfileSync.objects.filter(pk=row.pk, remote_id=row.remote_id)
+            rest = _without_id(row.remote) or None
+            database.update(same, skip_locked=True, remote_id="", remote_details=rest)
+
+
+def own(row: ProfileSync) -> Mapping[str, Any]:
+    """What is known of a row that leaves, without earlier records that are another profile's by now."""
+    remote = row.remote
+    if not (before := earlier.ids_of(remote)):
+        return remote
+    rows = ProfileSync.objects.filter(~Q(remote_id=""), destination=row.destination_id, remote_id__in=before)
+    others = {*rows.exclude(pk=row.pk).order_by().values_list("remote_id", flat=True)}
+    return {**remote, earlier.EARLIER: [one for one in before if one not in others]}
+
+
+def _without_id(remote: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What is still the profile's where its id is another's: its other records."""
+    before = earlier.ids_of(remote)
+    return {earlier.EARLIER: before} if before else {}

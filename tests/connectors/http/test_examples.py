@@ -76,11 +76,12 @@ def delivery(position: int, situation: str) -> Delivery:
     email = f"{NAMES[position]}@x.example"
     profile = {"id": f"p-{position + 1}", "traits": {"email": email, "country": "DE"}}
     known = re.search(r"remote id (\w+)", situation)
+    earlier = re.search(r"earlier (\w+)", situation)
     operation = "remove" if "(remove" in situation else "erase" if "(erase" in situation else "upsert"
     made = Delivery(
         {"email": email, "vip": True},
         f"key-{position + 1}",
-        {"id": known[1]} if known else {},
+        ({"id": known[1]} if known else {}) | ({"earlier": [earlier[1]]} if earlier else {}),
         key=profile["id"],
         version=3,
         profile=profile,

@@ -75,6 +75,7 @@ class ManifestConnector:
         self._auth = Auth(manifest)
         self._is = compiled(manifest)
         self.needs_remote = self._is.needs_remote
+        self.may_make_another = self._is.may_make_another
         self.fields_settings = self._fields_settings()
 
     def _fields_settings(self) -> Collection[str]:

@@ -6,6 +6,7 @@ The engine is the one that pushes; only the network is replaced by the answers o
 from __future__ import annotations
 
 import json
+import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ SHORTEST_SECRET: Final = 4  # characters; what is shorter stands in other words,
 MOST_SHOWN: Final = 300  # characters of a value in a problem
 
 _MISSING: Final = object()
+_ADDRESS: Final = re.compile(r"mail|phone|mobile", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,23 @@ def untested(connector: ManifestConnector) -> list[str]:
         name for name, key in (("fields", "fields"), ("read", "held")) if any(key in case for case in cases)
     }
     return [name for name in (*connector.operations, *connector.abilities) if name not in shown]
+
+
+def second_record(connector: ManifestConnector) -> bool:
+    """Whether a changed address makes a second record: the system tells an id, is not asked to update by it,
+    and finds people by what the payload says of their address."""
+    content = connector.manifest.content
+    push, lists = content["push"], content.get("results", ())
+    lists = [lists] if isinstance(lists, Mapping) else lists
+    tells_id = "remote_id" in content or any("id" in one for one in lists)
+    if not tells_id or "update" in push or "steps" in content:
+        return False
+    keys = [str(content.get("identity", "")), *(str(one.get("key", "")) for one in lists)]
+    if not any(keys):
+        if "delivery@key" in json.dumps(push):
+            return False
+        keys = connector.payload_schema.get("required", [])
+    return any(_ADDRESS.search(one) for one in keys)
 
 
 def delivery_of(given: Mapping[str, Any], number: int) -> Delivery:
