@@ -123,6 +123,14 @@ class ExtensionViews(OfArea, viewsets.ReadOnlyModelViewSet[Extension]):
     orderings = ("slug", "name")
     lookup_value_regex = r"[-\w]+"
 
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        catalogue.refresh()  # files come and go
+        return super().list(request, *args, **kwargs)
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        catalogue.refresh()
+        return super().retrieve(request, *args, **kwargs)
+
     @extend_schema(request=None, responses=ExtensionSerializer)
     @action(detail=True, methods=["post"])
     def install(self, request: Request, pk: str) -> Response:

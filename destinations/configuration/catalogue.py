@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F, Q
 from django.utils import timezone
 
 from destinations.connectors import registry
@@ -12,6 +13,9 @@ from destinations.models import Extension, Resource
 from tracsync.common.messages import message
 
 MOST_NAMED = 10
+NEVER_USABLE = Q(
+    name=F("slug"), description="", installed_at=None
+)  # files that have been wrong from the beginning
 
 
 class ExtensionInUse(Exception):
@@ -67,10 +71,21 @@ def problem(extension: Extension) -> str:
 
 
 def refresh(**_: Any) -> None:
-    """The catalogue lists every connector that is installed on this machine; only what changed is written."""
+    """The catalogue lists every connector that is installed on this machine; only what changed is written.
+
+    A file that is wrong is listed, too, by its slug, so that its problem can be read; once it is gone, and
+    has never been anything else, so is that line.
+    """
     known = Extension.objects.in_bulk()
-    for slug, name, description in registry.titles():
+    found = {slug: (name, description) for slug, name, description in registry.titles()}
+    broken = registry.broken_files()
+    for slug, (name, description) in found.items():
         row = known.get(slug)
         if row is None or (row.name, row.description) != (name, description):
             said = {"name": name, "description": description}
             Extension.objects.update_or_create(slug=slug, defaults=said)
+    for slug in broken - found.keys() - known.keys():
+        Extension.objects.get_or_create(slug=slug, defaults={"name": slug})
+    left = [slug for slug, row in known.items() if slug not in found.keys() | broken and not row.description]
+    if left:
+        Extension.objects.filter(NEVER_USABLE, pk__in=left, resources=None).delete()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -28,6 +29,8 @@ GROUP = "tracsync.connectors"
 _BUILT_IN = "destinations.connectors."
 _PROMISED = ("name", "description", "icon", "batch_size", "open", "describe")
 _SCHEMAS = ("credentials_schema", "settings_schema", "payload_schema")
+
+_SLUG = re.compile(r"[a-z][a-z0-9_]{1,49}")
 
 logger = logging.getLogger(__name__)
 
@@ -141,6 +144,15 @@ def problems() -> Iterator[str]:
         elif loaded.slug in taken:
             yield message("%(file)s is left out: another connector has its slug", file=loaded.file)
         taken.add(loaded.slug)
+
+
+def broken_files() -> set[str]:
+    """The slugs of files in the folder that are wrong; those that no extension can have are left out."""
+    return {
+        slug
+        for slug, loaded in _in_folder().items()
+        if loaded.problem is not None and _SLUG.fullmatch(slug) and _manifest(slug) is loaded
+    } - {*_declared()}
 
 
 def use_folder(path: Path | None) -> None:

@@ -61,6 +61,9 @@ def test_the_api_erases_and_tells_how_far_it_is(api, sent):
         begun.json()["id"]
     ]
     run_all()
+    [listed] = api.get("/api/v1/erasures/?finished=true").json()["results"]  # nobody has looked at it before
+    assert (listed["id"], listed["steps"][0]["state"]) == (begun.json()["id"], "done")
+    assert api.get("/api/v1/erasures/?finished=false").json()["results"] == []
     ended = api.get(address)
     assert (ended.json()["steps"][0]["state"], ended.json()["finished_at"] is not None) == ("done", True)
     assert ID not in ended.content.decode()

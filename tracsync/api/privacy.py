@@ -99,6 +99,11 @@ class ErasureViews(
     ordering = ("-asked_at", "-pk")
     lookup_value_converter = "uuid"
 
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """The newest of those under way are brought up to date first; all of them every ten minutes."""
+        erasing.look_at_newest()
+        return super().list(request, *args, **kwargs)
+
     def get_object(self) -> Erasure:
         return erasing.look(super().get_object())
 

@@ -20,6 +20,7 @@ from tracsync.privacy import steps, traces
 from tracsync.privacy.person import Person
 
 MOST_NAME = 255
+MOST_LOOKED_AT = 25
 
 
 class CannotErase(Exception):
@@ -82,6 +83,12 @@ def look_at_all() -> int:
     """Bring all that are not finished up to date; how many have been finished by it."""
     under_way = Erasure.objects.exclude(profile_id="").order_by("asked_at")
     return sum(not look(one).profile_id for one in under_way)
+
+
+def look_at_newest() -> None:
+    """Bring the last ones that are not finished up to date, as many as people look at."""
+    for one in Erasure.objects.exclude(profile_id="").order_by("-asked_at")[:MOST_LOOKED_AT]:
+        look(one)
 
 
 @transaction.atomic

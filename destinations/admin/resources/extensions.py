@@ -111,6 +111,10 @@ class ExtensionAdmin(ActingAdmin, ReadOnly, LeanAdmin):
         """The table, before the addresses of objects."""
         return [self.route("table/", _table, "table"), *super().get_urls()]
 
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Files that were never usable are told of above the list, and are nothing to install."""
+        return super().get_queryset(request).exclude(catalogue.NEVER_USABLE)
+
     def has_act_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("destinations.change_extension")
 

@@ -104,7 +104,9 @@ def page(request: HttpRequest, model_admin: ActingAdmin) -> HttpResponse:
     """Searched by `q` and narrowed to a `kind`; both may be nonsense."""
     asked, kind = request.GET.get("q", "").strip()[:100], request.GET.get("kind", "")
     words = asked.casefold().split()
-    rows = Extension.objects.annotate(in_use=Count("resources")).order_by("name")
+    rows = (
+        Extension.objects.exclude(catalogue.NEVER_USABLE).annotate(in_use=Count("resources")).order_by("name")
+    )
     found = [one for row in rows if (one := card(row, row.in_use)).fits(words)]
     chosen = kind if kind in KINDS else ""
     shown = [one for one in found if one.kind == chosen] if chosen else found
