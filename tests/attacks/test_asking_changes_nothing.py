@@ -22,7 +22,7 @@ ALLOWED = {
     "tracsync_apitoken": "when a token was used last",
     "destinations_arrival": "what has arrived at the receiver page is forgotten after some minutes",
 }
-# Tables that certain pages and lists bring up to date for whoever looks: the same whoever asks, and how often.
+# Tables that certain pages and lists bring up to date for whoever looks, the same whoever asks and how often.
 BROUGHT_UP_TO_DATE = {
     # a channel of one's own is made when it is first looked at, and the trail says so
     "/admin/notices/": {"tracsync_noticechannel", "tracsync_trailentry"},

@@ -115,7 +115,8 @@ class Rule:
     ) -> Outcome:
         """What the rule makes of an answer, whose outcome without a rule would be `usual`."""
         said = self._reason(sources, redactor, sent)
-        reason = said or replies.reason(reply, redactor, sent)
+        told = replies.in_short(reply) if self.meaning == "retry" else ""
+        reason = said or replies.reason(reply, redactor, sent, told)
         after = self.wait.seconds(sources) if self.wait else None
         if after is None:  # the answer may say it in the usual way all the same
             after = getattr(usual, "after", None)

@@ -33,6 +33,7 @@ RETRYABLE = frozenset({408, 423, 425, 429})
 NOT_TAKEN = frozenset({423, 425, 429})
 GONE = (404, 410)  # of one that was asked for
 CODES = {404: "not_found", 409: "conflict", 413: "too_large"}  # what a status alone says of a rejection
+_MESSAGES = ("message", "error_description", "detail", "error", "title")
 _MARKUP = re.compile(r"<[^<>]*>")
 _SIGN_IN = re.compile(r"(?<![a-z])(log-?in|sign-?in|o?auth2?|sso)(?![a-z])", re.IGNORECASE)
 
@@ -85,7 +86,9 @@ def outcome(reply: Reply, redactor: Redactor, payload: JSON = None) -> Outcome:
         return Hold(message("the proxy refused its credentials (407)"), reply.exchange)
     if status in RETRYABLE or status >= 500 or (status == 403 and after is not None):
         not_taken = status in NOT_TAKEN or status == 403
-        return Retry(reason(reply, redactor, payload), after, reply.exchange, not_taken=not_taken)
+        return Retry(
+            reason(reply, redactor, payload, in_short(reply)), after, reply.exchange, not_taken=not_taken
+        )
     if status in (401, 403):
         return Hold(reason(reply, redactor, payload), reply.exchange)
     if status == 410:
@@ -94,8 +97,19 @@ def outcome(reply: Reply, redactor: Redactor, payload: JSON = None) -> Outcome:
     return Rejected(reason(reply, redactor, payload), reply.exchange, after, code)
 
 
-def reason(reply: Reply, redactor: Redactor, payload: JSON = None) -> str:
-    """Why an answer is a failure, in words."""
+def in_short(reply: Reply) -> str:
+    """The message of an answer that says little else; "" where more has to be shown, or there is none."""
+    body = reply.json()
+    if isinstance(body, Mapping) and isinstance(body.get("error"), Mapping):
+        body = body["error"]
+    if not isinstance(body, Mapping) or any(isinstance(one, Mapping | list) and one for one in body.values()):
+        return ""
+    texts = [body.get(name) for name in _MESSAGES]
+    return next((one for one in texts if isinstance(one, str) and one.strip()), "")
+
+
+def reason(reply: Reply, redactor: Redactor, payload: JSON = None, told: str = "") -> str:
+    """Why an answer is a failure, in words. `told`: what is shown of it in the place of its body."""
     if 300 <= reply.status < 400 and (location := reply.headers.get("Location")):
         target = _target(location)
         redirect = message(
@@ -110,7 +124,7 @@ def reason(reply: Reply, redactor: Redactor, payload: JSON = None) -> str:
     if reply.coding:
         coded = message("what it says is encoded as %(name)s and cannot be read", name=reply.coding)
         return joined(": ", (answered, coded))
-    said = redactor.reason(reply.text, payload)
+    said = redactor.reason(told or reply.text, payload)
     return cut(joined(": ", (answered, said))) if said else answered
 
 

@@ -120,8 +120,8 @@ _RULES: Final[dict[str, Any]] = {
                 "pattern": "^[a-z0-9_]{0,50}$",
                 "hint": message("may hold small letters, digits and _"),
             },
-            "field": {"type": "string"},
-            "says": {"type": "string"},
+            "field": {"type": ["string", "object"]},
+            "says": {"type": ["string", "object"]},
             "wait": {
                 "type": "object",
                 "properties": {

@@ -400,3 +400,32 @@ def test_personal_data_in_a_coding_is_masked_too(server, loopback) -> None:
     server.answers.append(raw(body(gzip.compress(b"ana@example.org is taken"), Content_Encoding="gzip")))
     (outcome,) = push(server, loopback, {"email": "ana@example.org"})
     assert outcome.reason == "answered 422: ******** is taken"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('{"message": "Too Many Attempts."}', "Too Many Attempts."),
+        ('{"code": 20429, "message": "slow down", "errors": []}', "slow down"),
+        ('{"error": {"type": "rate_limit", "message": "slow down"}}', "slow down"),
+        ('{"error": "slow down", "retry_in": 3}', "slow down"),
+        ('{"errors": [{"message": "slow"}]}', '{"errors": [{"message": "slow"}]}'),
+        ('{"message": "bad", "errors": {"a": ["b"]}}', '{"message": "bad", "errors": {"a": ["b"]}}'),
+        ('{"message": " ", "wait": 3}', '{"message": " ", "wait": 3}'),
+        ('["slow down"]', '["slow down"]'),
+        ("slow down", "slow down"),
+    ],
+)
+@pytest.mark.parametrize("rules", [[], [{"when": {"status": [429]}, "is": "retry"}]])
+def test_a_retry_says_the_message_of_an_answer_that_says_little_else(server, loopback, body, said, rules):
+    server.answers.append((429, {"Content-Type": "application/json"}, body.encode()))
+    with HttpApi().open({"url": server.url}, {"answers": rules}, loopback) as session:
+        (outcome,) = session.push([Delivery({"email": "ana@x.example"}, "1:1")])
+    assert outcome.reason == f"answered 429: {said}"
+
+
+def test_a_message_that_repeats_the_payload_or_a_secret_is_masked(server, loopback):
+    server.answers.append((503, {}, json.dumps({"message": 'no ana@x.example, s3cret"tok'}).encode()))
+    with HttpApi().open({"url": server.url, "token": 's3cret"tok'}, {}, loopback) as session:
+        (outcome,) = session.push([Delivery({"email": "ana@x.example"}, "1:1")])
+    assert outcome.reason == "answered 503: no ********, ********"

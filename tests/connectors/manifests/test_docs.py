@@ -36,16 +36,94 @@ def blocks(language: str) -> list[Any]:
 
 
 def test_the_tutorial_makes_a_connector(tmp_path: Path) -> None:
-    content = json.loads(start.text("airtable"))
+    content = json.loads(start.text("mailerlite"))
     for block in blocks("json"):
         content |= block
-    content.pop("remote_id")  # as the text says
-    path = tmp_path / "airtable.json"
+    path = tmp_path / "mailerlite.json"
     path.write_text(json.dumps(content, indent=1), encoding="utf-8")
     out = io.StringIO()
     call_command("check_connector", str(path), stdout=out)
-    said = out.getvalue().strip().splitlines()[-1]
+    note, said = out.getvalue().strip().splitlines()[-2:]
     assert f"`{said}`" in TEXT
+    assert note.startswith("A changed address makes a second record")
+    assert "No test shows" not in out.getvalue()
+
+
+def of_the_tutorial(**more: Any) -> Any:
+    content = json.loads(start.text("mailerlite"))
+    for block in blocks("json"):
+        content |= block
+    return content | more
+
+
+def test_what_comes_later_lists_the_fields_and_reads() -> None:
+    (more,) = blocks("more")
+    content = of_the_tutorial(**more)
+    fields = {"data": [{"name": "City", "key": "city", "type": "text"}]}
+    ana = {"email": "ana@x.example"}
+    content["tests"]["cases"] = [
+        {"name": "fields", "fields": ["fields.city"], "exchanges": [{"answer": {"body": fields}}]},
+        {
+            "name": "held",
+            "deliveries": [{"payload": ana}],
+            "held": [ana],
+            "exchanges": [
+                {"request": {"path": "/api/subscribers/ana%40x.example"}, "answer": {"body": {"data": ana}}}
+            ],
+        },
+    ]
+    made = files.made_of(json.dumps(content).encode(), "mailerlite.json")
+    assert [one.problems for one in exchanges.run(made)] == [[], []]
+
+
+def test_several_profiles_share_a_call() -> None:
+    (batch,) = blocks("batch")
+    text = {"type": "string", "title": "T"}
+    both = {"base": "appA1b2C3", "token": "token-of-tests"}
+    content = of_the_tutorial(**batch)
+    for name in ("remote_id", "erase"):  # as the text says
+        del content[name]
+    content["credentials"] = {"type": "object", "properties": dict.fromkeys(both, text)}
+    content["settings"] = {"type": "object", "properties": {"table": text}}
+    content["base_url"] = "https://api.airtable.com"
+    content["payload"] = {"type": "object", "required": ["Key"]}
+    content["presets"] = []
+    wrong = {"status": 422, "body": {"error": {"message": "Age is no number"}}}
+    asked = {"performUpsert": {"fieldsToMergeOn": ["Key"]}, "typecast": True}
+    asked["records"] = [{"fields": {"Key": "p-1"}}, {"fields": {"Key": "p-2", "Age": "old"}}]
+    content["tests"] = {"credentials": both, "settings": {"table": "Contacts"}}
+    content["tests"]["cases"] = [
+        {
+            "name": "one of two",
+            "deliveries": [{"payload": one["fields"]} for one in asked["records"]],
+            "exchanges": [
+                {
+                    "request": {"method": "PATCH", "path": "/v0/appA1b2C3/Contacts", "body": asked},
+                    "answer": wrong,
+                },
+                {"answer": {"body": {"records": [{"id": "rec1", "fields": {"Key": "p-1"}}]}}},
+                {"answer": wrong},
+            ],
+            "outcomes": [
+                {"is": "accepted", "id": "rec1"},
+                {"is": "rejected", "code": "invalid_field", "says": "Age is no number"},
+            ],
+        },
+        {
+            "name": "too many calls",
+            "deliveries": [{"payload": {"Key": "p-1"}}],
+            "exchanges": [{"answer": {"status": 429}}],
+            "outcomes": [{"is": "retry", "after": 30}],
+        },
+        {
+            "name": "removed",
+            "deliveries": [{"operation": "remove", "remote": {"id": "rec1"}}],
+            "exchanges": [{"request": {"path": "/v0/appA1b2C3/Contacts/rec1"}, "answer": {"status": 200}}],
+            "outcomes": [{"is": "accepted"}],
+        },
+    ]
+    made = files.made_of(json.dumps(content).encode(), "mailerlite.json")
+    assert [one.problems for one in exchanges.run(made)] == [[], [], []]
 
 
 def test_the_double_of_the_tutorial_is_one_for_the_start_that_is_written() -> None:
@@ -107,7 +185,20 @@ def test_every_key_is_explained_as_the_schema_does() -> None:
     for part in schema["$defs"].values():
         expected += rows(part)
     assert len(expected) > 100
-    assert [row for row in expected if row not in TEXT] == []
+    plain = TEXT.replace("`", "")  # values in the sentences stand as code, too
+    assert [row for row in expected if row.replace("`", "") not in plain] == []
+
+
+def test_what_can_be_chosen_is_all_told() -> None:
+    schema = reading.schema()
+    for name, field in (
+        ("kind", schema["properties"]["kind"]),
+        ("type", schema["$defs"]["auth"]["properties"]["type"]),
+    ):
+        (row,) = re.findall(rf"^\| `{name}` \| (.*) \|$", TEXT, re.MULTILINE)
+        assert {*re.findall(r"`(\w+)`", row)} == {*field["enum"]}
+    auth = schema["$defs"]["auth"]["properties"]["type"]["enum"]
+    assert [one for one in auth if not re.search(rf"\b{one}\b", start.EDITS[2])] == []
 
 
 def rows(schema: Any, prefix: str = "") -> Any:

@@ -7,11 +7,11 @@ from typing import Final
 
 # In the order of the comments in start.json.
 EDITS: Final = (
-    "credentials: what a person enters to sign in, and base_url's default",
+    "name, version, description, kind: what people see; credentials: what they enter, base_url's default",
     "payload: what the mapping has to make",
-    "auth: how calls are signed in",
+    "auth: how calls are signed in (none, basic, bearer, header, query, oauth2, jwt, signature, aws, azure)",
     "check: a call that changes nothing",
-    "push, remote_id, remove: the calls for a profile",
+    "push, remote_id: the calls for a profile; remove, erase: for one that leaves, or is to be forgotten",
     "answers: what answers mean where the status does not say it",
     "tests: what the system really answers",
 )
