@@ -36,8 +36,8 @@ class ExtensionInUse(Exception):
 def install(slug: str) -> Extension:
     """Resources may use it from now on. Raises Extension.DoesNotExist, and UnknownConnector where its
     package or file is missing or broken."""
-    if not Extension.objects.filter(pk=slug).exists():
-        refresh()  # a file may have come since the last look
+    if not Extension.objects.filter(pk=slug).exclude(NEVER_USABLE).exists():
+        refresh()  # a file may have come, or been put right, since the last look
     with transaction.atomic():
         extension = Extension.objects.select_for_update().get(pk=slug)
         registry.get(slug)

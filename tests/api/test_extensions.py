@@ -48,6 +48,8 @@ def test_one_that_is_wrong_is_listed_with_its_problem(api, manifests, listed):
     assert "acme.json, line 1" in api.get("/api/v1/extensions/acme/").json()["problem"]
     assert api.post("/api/v1/extensions/acme/install/", {}).status_code == 409
     path.write_text(start.text("acme"), encoding="utf-8")
+    registry.forget()
+    assert api.post("/api/v1/extensions/acme/install/", {}).json()["name"] == "Acme"  # nobody has looked
     assert (listed()["acme"]["name"], listed()["acme"]["problem"]) == ("Acme", "")
 
 
