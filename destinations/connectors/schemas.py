@@ -11,7 +11,8 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -36,6 +37,10 @@ _TYPES = {
 _REFERENCE = re.compile(r"\{\{|(?<![\w:.+-])profile@")
 
 Path = tuple[str | int, ...]
+
+MOST_NAMED = 12  # fields that there are, where one is not known
+MOST_COMPARED = 10  # unknown fields of one object that are compared with these
+LONGEST_COMPARED = 60  # characters
 
 _NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,9})?", re.ASCII)
 _ADDRESS = re.compile(
@@ -319,11 +324,22 @@ def _problems(error: ValidationError) -> Iterator[tuple[Path, str]]:
             yield at, message("%(field)s is required", field=_dotted(at))
     elif error.validator == "additionalProperties" and error.validator_value is False:
         known = error.schema.get("properties", {}) if isinstance(error.schema, Mapping) else {}
-        for extra in sorted(str(key) for key in set(_mapping(error.instance)) - set(known)):
+        for number, extra in enumerate(sorted(map(str, set(_mapping(error.instance)) - set(known)))):
             at = (*path, extra)
-            yield at, message("%(field)s is not a known field", field=_dotted(at))
+            yield at, _unknown(at, list(known), number < MOST_COMPARED)
     else:
         yield path, _complaint(error, _dotted(path) or message("the value"))
+
+
+def _unknown(at: Path, known: Sequence[str], compare: bool) -> Message:
+    field, name = _dotted(at), str(at[-1])
+    near = get_close_matches(name, known, 1) if compare and len(name) <= LONGEST_COMPARED else []
+    if near:
+        return message("%(field)s is not a known field; did you mean %(name)s?", field=field, name=near[0])
+    if not known:
+        return message("%(field)s is not a known field: there are none", field=field)
+    names = joined(", ", [*known[:MOST_NAMED], *(["..."] if len(known) > MOST_NAMED else [])])
+    return message("%(field)s is not a known field: there are %(names)s", field=field, names=names)
 
 
 def _missing(error: ValidationError) -> list[str]:
@@ -334,7 +350,7 @@ def _missing(error: ValidationError) -> list[str]:
 
 
 _COMPLAINTS = {
-    "const": message("%(field)s has another value than required"),
+    "const": message("%(field)s must be %(limit)s"),
     "minimum": message("%(field)s must be at least %(limit)s"),
     "maximum": message("%(field)s must be at most %(limit)s"),
     "exclusiveMinimum": message("%(field)s must be more than %(limit)s"),
@@ -364,6 +380,8 @@ def _complaint(error: ValidationError, field: str) -> Message:
     if keyword == "enum":
         choices = joined(", ", (str(choice) or message("(blank)") for choice in limit))
         return message("%(field)s must be one of %(choices)s", field=field, choices=choices)
+    if keyword == "const":
+        limit = json.dumps(limit, ensure_ascii=False)
     if (keyword, limit) == ("minLength", 1):
         return message("%(field)s %(hint)s", field=field, hint=message("must not be blank"))
     return _COMPLAINTS.get(keyword, _NOT_VALID).with_values(field=field, limit=limit)

@@ -157,7 +157,7 @@ def test_credentials_are_checked_by_their_schema(api, shop):
     response = api.patch(url, {"credentials": {"production": {"url": None, "pasword": SECRET}}})
     assert response.status_code == 400
     assert mistakes(response) == {
-        "credentials/production/pasword": ["pasword is not a known field"],
+        "credentials/production/pasword": ["pasword is not a known field; did you mean password?"],
         "credentials/production/url": ["url is required"],
     }
     assert SECRET not in response.content.decode()

@@ -55,7 +55,7 @@ SCHEMA = {
         ({"email": "a", "list": ["a", "a"]}, ("list", "list must not repeat an item")),
         ({"email": "a", "inner": {}}, ("inner.b", "inner.b is required")),
         ({"email": "a", "inner": {"b": 1, "a": "x"}}, ("inner.a", "inner.a must be a whole number or null")),
-        ({"email": "a", "emial": 1}, ("emial", "emial is not a known field")),
+        ({"email": "a", "emial": 1}, ("emial", "emial is not a known field; did you mean email?")),
         ([], ("", "the value must be an object")),
         ({"email": "a", "key": "********"}, ("key", "key is hidden; type it again")),
     ],

@@ -12,6 +12,7 @@ from destinations.connectors.addresses import Guard
 from destinations.connectors.base import (
     JSON,
     Ability,
+    ConfigurationError,
     Delivery,
     Limits,
     Operation,
@@ -28,12 +29,14 @@ from destinations.connectors.http.description import Description
 from destinations.connectors.http.engine import HttpSession
 from destinations.connectors.http.manifests.address import Address
 from destinations.connectors.http.manifests.compiled import compiled
-from destinations.connectors.http.manifests.reading import Manifest
+from destinations.connectors.http.manifests.members import check_members
+from destinations.connectors.http.manifests.reading import Manifest, check_sources
 from destinations.connectors.http.manifests.signing_in import Auth
 from destinations.connectors.http.results import Results
 from destinations.connectors.http.templates import Base, extended
 from destinations.connectors.redaction import Redactor
 from destinations.notation import Template, parse_condition, parse_template
+from tracsync.common.messages import message
 
 ICON: Final = ("M4 6h16v12H4z", "M4 10h16M8 14h4")
 
@@ -74,6 +77,7 @@ class ManifestConnector:
         self.credentials_schema: Schema = self._address.marked(content["credentials"])
         self._auth = Auth(manifest)
         self._is = compiled(manifest)
+        check_members(manifest)
         self.needs_remote = self._is.needs_remote
         self.may_make_another = self._is.may_make_another
         self.fields_settings = self._fields_settings()
@@ -159,7 +163,9 @@ def _presets(manifest: Manifest, settings_schema: Schema) -> list[Preset]:
             given.get("settings", {}),
         )
         with manifest.at(*at, "mapping"):
+            check_sources(preset.mapping, ("profile",))
             parse_template(preset.mapping)
+            _check_complete(preset.mapping, manifest.content.get("payload", {}))
         with manifest.at(*at, "prerequisites"):
             if preset.prerequisites:
                 parse_condition(preset.prerequisites)
@@ -168,6 +174,16 @@ def _presets(manifest: Manifest, settings_schema: Schema) -> list[Preset]:
             raise manifest.problem(sentence, *at, "settings", *keys)
         found.append(preset)
     return found
+
+
+def _check_complete(mapping: JSON, payload: Schema) -> None:
+    """Raises ConfigurationError for a mapping whose payloads would all be refused."""
+    made = {name.removesuffix("?") for name in mapping} if isinstance(mapping, Mapping) else set()
+    if not made or any(name.startswith("$") for name in made):
+        return  # what it makes is not known before
+    for name in payload.get("required", ()):
+        if name not in made:
+            raise ConfigurationError(message("%(field)s is required by payload", field=name))
 
 
 def _migrations(manifest: Manifest) -> list[dict[str, Template]]:
