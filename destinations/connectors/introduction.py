@@ -50,7 +50,7 @@ def can(connector: Connector) -> list[Ability]:
     found: dict[Ability, bool] = {
         "updates": kind_of(connector) not in _SENT,
         "sends": kind_of(connector) in _SENT,
-        "removes": "remove" in getattr(connector, "operations", ()),
+        "removes": bool({"remove", "erase"} & set(getattr(connector, "operations", ()))),
         "batches": is_batch,
         "reads": "read" in getattr(connector, "abilities", ()),
     }

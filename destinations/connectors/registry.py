@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 
 class UnknownConnector(ConfigurationError, KeyError):
-    """No usable connector has this slug; the message names the known ones, or says what is wrong with it."""
+    """No usable connector has this slug; the message says why, or where it was looked for."""
 
     def __str__(self) -> str:
         return str(self.args[0])  # KeyError would show the quoted form
@@ -69,12 +69,21 @@ def get(slug: str) -> Connector:
             "the connector %(name)s cannot be used: %(reason)s", name=slug, reason=str(loaded.problem)
         )
         raise UnknownConnector(broken)
-    raise UnknownConnector(
-        message(
-            "There is no usable connector %(name)s; known are: %(names)s",
-            name=repr(slug),
-            names=", ".join(slugs()) or message("none"),
+    raise UnknownConnector(_why_not(slug))
+
+
+def _why_not(slug: str) -> str:
+    """Why there is none of this slug, and what would bring it back."""
+    name = repr(slug)
+    if entry := _declared().get(slug):
+        broken = message(
+            "There is no usable connector %(name)s: %(value)s cannot be loaded; the log says why"
         )
+        return broken.with_values(name=name, value=entry.value)
+    return message(
+        "There is no usable connector %(name)s: no installed package has it, and the folder of connectors has"
+        " no file that is called so",
+        name=name,
     )
 
 
