@@ -26,7 +26,7 @@ from destinations.connectors.base import (
     Stop,
     Unknown,
 )
-from destinations.connectors.http import replies
+from destinations.connectors.http import rate_limits, replies
 from destinations.connectors.http.rate_limits import LONGEST_WAIT, epoch_seconds
 from destinations.connectors.http.replies import Reply
 from destinations.connectors.http.templates import template
@@ -129,6 +129,8 @@ class Rule:
             detail = reason if self.says else getattr(usual, "detail", reason)
             return Accepted(detail=detail, after=after, **about)
         if self.meaning == "retry":
+            if after is None:  # of a status that is usually no reason to wait
+                after = rate_limits.retry_after(reply.headers)
             return Retry(reason, after, not_taken=getattr(usual, "not_taken", False), **about)
         if self.meaning == "rejected":
             return Rejected(reason, after=after, **about)

@@ -1,9 +1,10 @@
 """Salesforce's records, and the access tokens of its client credentials flow.
 
 From: developer.salesforce.com api_rest (upsert of sObject Collections: 200 with a list in the order
-of the records, error codes; sObject Rows: a record by its id); segmentio/action-destinations salesforce;
-rudderlabs/rudder-transformer salesforce/README (what passes by). The description of an object and
-the deletion are not from these. Not tried against the live service.
+of the records, error codes; sObject Rows: a record by its id; sObject Basic Information, whose createable
+other programs name); segmentio/action-destinations salesforce; rudderlabs/rudder-transformer
+salesforce/README (what passes by). The description of an object's fields and the deletion are not from
+these. Not tried against the live service.
 """
 
 from __future__ import annotations
@@ -64,6 +65,9 @@ class Salesforce(System):
     def carried_out(self, method: str, path: str, query: str, body: Any) -> Answered:
         if path == "/services/oauth2/token":
             return self._token(body)
+        if path == f"{DATA}/sobjects/Contact" and method == "GET":
+            about = {"name": "Contact", "createable": True, "updateable": True}
+            return said(200, {"objectDescribe": about, "recentItems": []})
         if path == f"{DATA}/sobjects/Contact/describe":
             name = {"name": "LastName", "label": "Last Name", "type": "string", "updateable": True}
             return said(200, {"name": "Contact", "fields": [name]})
