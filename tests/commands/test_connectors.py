@@ -2,11 +2,13 @@
 
 import io
 import json
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from destinations.connectors.http.manifests import start
+from destinations.connectors.http.manifests.reading import SCHEMA
 
 
 def run(*arguments):
@@ -23,6 +25,8 @@ def test_a_start_is_written_and_in_order(tmp_path, manifests):
     path = tmp_path / "new" / "acme_crm.json"
     assert not error
     assert f"check_connector {path}" in said
+    assert f'"$schema": "{SCHEMA}"' in said
+    assert json.loads(Path(str(SCHEMA)).read_text(encoding="utf-8"))["required"]
     edits = [line for line in said.splitlines() if line.startswith("  ")]
     comments = [f"{number}. " for number in range(1, len(edits) + 1)]
     text = path.read_text(encoding="utf-8")
@@ -30,6 +34,10 @@ def test_a_start_is_written_and_in_order(tmp_path, manifests):
     said, error = run("check_connector", str(path))
     assert not error
     assert said.splitlines()[-1] == "Acme crm 0.1.0 is in order: 7 tests."
+    with_schema = text.replace("{", f'{{"$schema": "{SCHEMA}",', 1)
+    path.write_text(with_schema, encoding="utf-8")
+    assert not run("check_connector", str(path))[1]
+    path.write_text(text, encoding="utf-8")
     assert (
         run("new_connector", "acme_crm", "--folder", str(tmp_path / "new"))[1] == f"{path} is there already."
     )

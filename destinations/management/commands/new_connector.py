@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from destinations.connectors import registry
-from destinations.connectors.http.manifests import start
+from destinations.connectors.http.manifests import reading, start
 from tracsync.common import terminal
 
 SLUG = re.compile(r"[a-z][a-z0-9_]{1,49}")
@@ -45,3 +45,4 @@ class Command(terminal.Command):
         for number, edit in enumerate(start.EDITS, 1):
             self.stdout.write(f"  {number}. {edit}")
         self.stdout.write(f"After each step: manage.py check_connector {path}")
+        self.stdout.write(f'Editors complete and check with "$schema": "{reading.SCHEMA}" at its top')

@@ -24,6 +24,7 @@ from destinations.notation import NotationError, Template, line_of, lines_of
 from tracsync.common.messages import joined, message
 
 LARGEST: Final = 256 * 1024  # bytes of a file
+SCHEMA: Final = files(__package__).joinpath("manifest.schema.json")
 DEEPEST: Final = 40  # levels of objects and lists
 MOST_TOLD: Final = 10  # problems of one file
 
@@ -137,8 +138,7 @@ def read(raw: bytes, file: str) -> Manifest:
 @cache
 def schema() -> Mapping[str, Any]:
     """The JSON Schema of a manifest."""
-    text = files(__package__).joinpath("manifest.schema.json").read_text(encoding="utf-8")
-    found: Mapping[str, Any] = json.loads(text)
+    found: Mapping[str, Any] = json.loads(SCHEMA.read_text(encoding="utf-8"))
     return found
 
 
