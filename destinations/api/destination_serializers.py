@@ -138,6 +138,9 @@ class DestinationSerializer(StrictModelSerializer):
     @extend_schema_field(HealthSerializer(allow_null=True))
     def get_health(self, destination: Destination) -> Any:
         health = getattr(destination, "health", None)
+        gone = registry.problem(destination.resource.type_id)
+        if gone and not (health and health.problem):  # nothing was due since
+            return {**HealthSerializer(health or Health(destination=destination)).data, "problem": gone}
         return HealthSerializer(health).data if health else None
 
     @extend_schema_field(WarningSerializer(many=True))

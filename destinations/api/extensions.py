@@ -106,7 +106,7 @@ class ExtensionSerializer(serializers.ModelSerializer[Extension]):
         return found.where if (found := registry.origin(extension.slug)) else ""
 
     def get_problem(self, extension: Extension) -> str:
-        return catalogue.problem(extension)
+        return registry.problem(extension.slug)
 
 
 class ExtensionFilters(StrictFilters):

@@ -61,15 +61,6 @@ def uninstall(slug: str) -> Extension:
     return extension
 
 
-def problem(extension: Extension) -> str:
-    """Why no resource can use it now, such as what is wrong with its file; "" where it can."""
-    try:
-        registry.get(extension.slug)
-    except registry.UnknownConnector as error:
-        return str(error)
-    return ""
-
-
 def refresh(**_: Any) -> None:
     """The catalogue lists every connector that is installed on this machine; only what changed is written.
 

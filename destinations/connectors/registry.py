@@ -87,6 +87,15 @@ def _why_not(slug: str) -> str:
     )
 
 
+def problem(slug: str) -> str:
+    """Why the connector of this slug cannot be used; "" where it can."""
+    try:
+        get(slug)
+    except UnknownConnector as error:
+        return str(error)
+    return ""
+
+
 def slugs() -> list[str]:
     """The slugs of all usable connectors, sorted."""
     return [connector.slug for connector in all_connectors()]

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db.models import IntegerField, OuterRef, QuerySet, Subquery
 
+from destinations.connectors import registry
 from destinations.connectors.base import Rate
 from destinations.models import Destination, Health, ProfileSync
 from destinations.sync.health import is_sick
@@ -109,6 +110,8 @@ def _noted(destination: Destination, health: Health | None, now: datetime) -> It
     yield from sorted(rests, key=lambda one: one.until or now, reverse=True)[:1]  # the longest
     if health is not None and health.problem:
         yield Condition(Kind.BROKEN, health.problem_at, reason=health.problem)
+    elif gone := registry.problem(destination.resource.type_id):  # also while nothing is due
+        yield Condition(Kind.BROKEN, reason=gone)
     if used_up := accounts.used_up(destination, now):
         since, until = used_up.since, used_up.until
         yield Condition(Kind.LIMITED, since, until, rate=used_up.rate, shared=used_up.shared)

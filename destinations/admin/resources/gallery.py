@@ -14,7 +14,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from destinations.admin.base.object_actions import ActingAdmin
-from destinations.configuration import catalogue
 from destinations.connectors import introduction, registry
 from destinations.connectors.introduction import KINDS
 from destinations.models import Extension
@@ -80,7 +79,7 @@ def card(extension: Extension, in_use: int = 0) -> Card:
         can=[ABILITIES[one][0] for one in introduction.can(connector)] if connector else [],
         release=found.release if found else "",
         origin=origin(extension),
-        problem=translated(catalogue.problem(extension)) if connector is None else "",
+        problem="" if connector else translated(registry.problem(extension.pk)),
         installed=extension.installed,
         in_use=in_use,
         url=reverse("admin:destinations_extension_change", args=[extension.pk]),

@@ -6,8 +6,11 @@ from collections import deque
 import pytest
 from django.db import connection
 
+from destinations.api.destination_serializers import DestinationSerializer
+from destinations.connectors import registry
 from destinations.connectors.http.manifests import start
-from destinations.models import Health, ProfileSync
+from destinations.insight import status_words
+from destinations.models import Destination, Health, ProfileSync
 from tests.sync.answers.acme import AcmePeer, installed
 from tests.ticking import run_all
 
@@ -78,6 +81,29 @@ def test_without_its_file_the_destination_says_so_and_goes_on_when_it_is_back(fr
     sync.refresh_from_db()
     assert sync.state == State.SYNCED
     assert Health.objects.get().problem == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [(None, "no file that is called so"), ("{", "acme.json, line 1")],
+)
+def test_without_its_file_it_says_so_also_while_nothing_is_due(frozen, due, server, text, says):
+    created(server, 47)
+    run_all()
+    before = due.read_text(encoding="utf-8")
+    due.unlink()
+    if text is not None:
+        due.write_text(text, encoding="utf-8")
+    frozen.forward(5)
+    destination = Destination.objects.select_related("resource", "health").get()
+    assert destination.health.problem == ""
+    assert says in status_words.problem(destination)
+    assert says in DestinationSerializer().get_health(destination)["problem"]
+    assert registry.problem("acme")
+    due.write_text(before, encoding="utf-8")
+    frozen.forward(5)
+    assert status_words.problem(destination) == ""
+    assert DestinationSerializer().get_health(destination)["problem"] == ""
 
 
 def test_a_changed_file_counts_for_the_next_push(frozen, due, server, make_profile):
