@@ -32,6 +32,7 @@ from destinations.admin.resources.form import (
 )
 from destinations.configuration import history, internal_addresses, revisions, target_fields
 from destinations.configuration.history import LIMITS, Author, Content
+from destinations.connectors import registry
 from destinations.connectors.base import ConnectorError
 from destinations.insight import preview
 from destinations.models import Extension, Resource
@@ -220,7 +221,11 @@ class ResourceAdmin(Versioned, LeanAdmin):
         yield from authorise.buttons(self, obj)
 
     def panel(self, request: HttpRequest, obj: Resource) -> dict[str, Any]:
-        return {"tokens": authorise.shown(obj), "redirect_uri": authorise.redirect_uri(request, self)}
+        return {
+            "gone": translated(registry.problem(obj.type_id)),
+            "tokens": authorise.shown(obj),
+            "redirect_uri": authorise.redirect_uri(request, self),
+        }
 
     def live(self, obj: Resource) -> int:
         return STEADY

@@ -229,6 +229,7 @@ def test_a_resource_of_a_lost_connector_opens_and_keeps_its_credentials(db, page
     resource = Resource.objects.create(name="R", type=gone, production={"key": secret})
     text = page("destinations_resource_change", resource.pk)
     assert secret not in text
+    assert "no file that is called so" in text
     assert "no usable connector" in post("destinations_resource_change", resource.pk, **fields(text))
     resource.refresh_from_db()
     assert resource.production == {"key": secret}
