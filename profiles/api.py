@@ -85,12 +85,14 @@ class ProfileFilters(StrictFilters):
     def reached_by(self, profiles: QuerySet[Profile], name: str, value: str) -> QuerySet[Profile]:
         if not personal.may_see(self.request.user):
             raise exceptions.PermissionDenied(HIDDEN)
-        return profiles.filter(pk__among=finding.with_email(value, finding.MOST_LISTED))
+        return profiles.filter(
+            pk__among=finding.with_email(value, finding.MOST_LISTED, own_source(self.request))
+        )
 
     def found(self, profiles: QuerySet[Profile], name: str, value: str) -> QuerySet[Profile]:
         if not personal.may_see(self.request.user):
             return profiles.filter(id_matches(value.strip(), profiles.db))
-        return profiles.filter(finding.matching(value, profiles.db))
+        return profiles.filter(finding.matching(value, profiles.db, own_source(self.request)))
 
 
 class DocumentSerializer(serializers.Serializer[Profile]):

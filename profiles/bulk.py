@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Generic, TypeVar
 
 from django.conf import settings
+from django.db import transaction
 
 from profiles import changes, documents, request_stream
 from profiles.changes import Change, Written
@@ -132,7 +133,9 @@ class Deletions(Batch[str, Deleted]):
         return documents.check_id(record)
 
     def write(self) -> None:
-        deleted, _by_model = self.among.filter(pk__in=self.taken).delete(by=self.by)
+        with transaction.atomic():  # locked: what somebody else makes again meanwhile is another's
+            found = self.among.filter(pk__in=self.taken).select_for_update(no_key=True)
+            deleted, _by_model = found.delete(by=self.by)
         self.counts.deleted += deleted
         self.counts.missing += len(self.taken) - deleted
 

@@ -342,7 +342,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {
-        "request": {"()": "django_guid.log_filters.CorrelationId", "correlation_id_field": "request_id"}
+        "request": {"()": "django_guid.log_filters.CorrelationId", "correlation_id_field": "request_id"},
+        "without_ids": {"()": "tracsync.common.logs.WithoutIds"},
     },
     "formatters": {
         "text": {
@@ -363,7 +364,7 @@ LOGGING = {
         "console": {
             "class": "logging.StreamHandler",
             "formatter": env.choice("TRACSYNC_LOG_FORMAT", "text", "json"),
-            "filters": ["request"],
+            "filters": ["request", "without_ids"],
         }
     },
     "root": {"handlers": ["console"], "level": env.str("TRACSYNC_LOG_LEVEL", default="INFO")},

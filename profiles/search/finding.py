@@ -44,22 +44,26 @@ def find(text: str, most: int) -> Found:
     return Found(tuple(found[:most]), more or len(found) > most)
 
 
-def matching(text: str, using: str = "default") -> Q:
-    """The same of a list, as a condition; of those by name or e-mail the first MOST_LISTED."""
+def matching(text: str, using: str = "default", source: str | None = None) -> Q:
+    """The same of a list, as a condition; of those by name or e-mail the first MOST_LISTED.
+
+    `source`: of whose profiles; None: of all.
+    """
     term = _clean(text)
     by_id = id_matches(term, using)
     if term.startswith("="):
         return by_id
-    by_name, _more = _by_words(names.asked(term), MOST_LISTED)
+    by_name, _more = _by_words(names.asked(term), MOST_LISTED, source)
     return by_id | Q(pk__among=by_name) if by_name else by_id
 
 
-def with_email(address: str, most: int) -> list[str]:
-    """Ids of profiles with exactly this address, whatever its case."""
+def with_email(address: str, most: int, source: str | None = None) -> list[str]:
+    """Ids of profiles with exactly this address, whatever its case; of a source or all."""
     wanted = _clean(address).casefold()
     words = SearchWord.objects.filter(word=names.fold(wanted)[: names.MOST_WORD]).order_by("profile_id")
     ids = list(words.values_list("profile_id", flat=True).distinct()[:REACH])
-    live = Profile.objects.filter(pk__among=ids).order_by("pk").values_list("pk", "email")
+    live = Profile.objects.of_source(source).filter(pk__among=ids)
+    live = live.order_by("pk").values_list("pk", "email")
     return [id for id, email in live if email.casefold() == wanted][:most]
 
 
@@ -79,19 +83,19 @@ def _by_id(term: str, most: int) -> list[str]:
     return list(ids[:most])
 
 
-def _by_words(prefixes: Sequence[str], most: int) -> tuple[list[str], bool]:
+def _by_words(prefixes: Sequence[str], most: int, source: str | None = None) -> tuple[list[str], bool]:
     """Ids of profiles that have a word for each, in the order of the rarest; whether there may be more."""
     if not prefixes:
         return [], False
     rarest, *others = sorted(prefixes, key=_frequency) if len(prefixes) > 1 else prefixes
-    reach = REACH if others else most * WORDS_EACH
+    reach = REACH if others or source is not None else most * WORDS_EACH
     found = _beginning(rarest).order_by("word", "profile_id").values_list("profile_id", flat=True)
     candidates = list(found[:reach])
     distinct = list(dict.fromkeys(candidates))
     ids: list[str] = []
     for start in range(0, len(distinct), AT_ONCE):
         part = distinct[start : start + AT_ONCE]
-        ids += _having_all(part, others)
+        ids += _having_all(part if source is None else _of_source(part, source), others)
         if len(ids) >= most:
             return ids[:most], True
     return ids, len(candidates) == reach
@@ -108,6 +112,11 @@ def _having_all(ids: list[str], prefixes: Sequence[str]) -> list[str]:
         words = _beginning(prefix).filter(profile__pk__among=list(left)) if left else None
         left = set(words.values_list("profile_id", flat=True)) if words is not None else left
     return [id for id in ids if id in left]
+
+
+def _of_source(ids: list[str], source: str) -> list[str]:
+    own = {*Profile.objects.of_source(source).filter(pk__among=ids).order_by().values_list("pk", flat=True)}
+    return [id for id in ids if id in own]
 
 
 def _beginning(prefix: str) -> QuerySet[SearchWord]:

@@ -1,10 +1,13 @@
 """What a token may do: its scopes, and the one destination that it is for."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import URLResolver, get_resolver
 from drf_spectacular.generators import SchemaGenerator
 
 from destinations.models import ProfileSync, Replay
+from profiles.changes import Change, write
 from profiles.models import Profile
 from tests.api.conftest import Api, client_with
 from tracsync.common.rest import scopes
@@ -263,6 +266,26 @@ class TestOneSource:
         everybody.post("/api/v1/profiles/bulk/", [{"id": "of shop", "set": {"own": 3}}])
         stored = Profile.objects.get(pk="of shop")
         assert (stored.source, stored.version) == ("shop", 3)
+
+    def test_those_of_others_do_not_hide_its_own_in_searches(self, shop, monkeypatch):
+        monkeypatch.setattr("profiles.search.finding.MOST_LISTED", 2)
+        monkeypatch.setattr("profiles.search.finding.WORDS_EACH", 1)
+        everybody = [Change(f"a{n}", "put", {"name": "Ada", "email": "ada@x.example"}) for n in range(9)]
+        write(everybody)
+        write([Change("z", "put", {"name": "Ada", "email": "ada@x.example"})], source="shop")
+        for place in ("?search=ada", "?email=ada@x.example"):
+            rows = shop.get(f"/api/v1/profiles/{place}").json()["results"]
+            assert [row["id"] for row in rows] == ["z"], place
+
+    @pytest.mark.skipif(
+        connection.vendor == "sqlite", reason="where one writes at a time nothing comes between"
+    )
+    def test_nobody_takes_one_over_while_many_are_deleted(self, shop):
+        with CaptureQueriesContext(connection) as asked:
+            shop.post("/api/v1/profiles/bulk/delete/", ["of shop"])
+        found = [one["sql"] for one in asked if '"source" =' in one["sql"]]
+        assert found
+        assert all(sql.endswith("FOR NO KEY UPDATE") for sql in found)
 
     def test_it_ingests_and_reads_nothing(self, shop):
         ingest = with_scopes_again("ingest", source="shop")

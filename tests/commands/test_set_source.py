@@ -58,6 +58,7 @@ def test_by_a_file_that_names_some_who_are_not_there(profiles, tmp_path, monkeyp
         (["shop", "--of", "My Shop"], "small letters"),
         (["shop", "--ids", "/nowhere/ids"], "/nowhere/ids cannot be read"),
         (["shop"], "required"),
+        (["shop", "--begins-with", ""], "all profiles"),
     ],
 )
 def test_what_cannot_be_done_is_said(profiles, words, said):

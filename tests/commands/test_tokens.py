@@ -67,3 +67,11 @@ def test_giving(token, django_user_model):
 def test_what_is_not_there(token, arguments):
     with pytest.raises(CommandError, match=r"no API token named 'x'|nobody named 'nobody'"):
         run(*arguments)
+
+
+@pytest.mark.parametrize("option", ["--source", "--destination", "--owner"])
+def test_a_blank_one_is_no_other_than_all(option, db):
+    """As of a variable that is not set: the token would do more than whoever makes it means."""
+    with pytest.raises(CommandError):
+        call_command("create_token", "shop", "--scope", "ingest", option, "")
+    assert not ApiToken.objects.exists()

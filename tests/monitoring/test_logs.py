@@ -5,6 +5,7 @@ import json
 import logging
 import logging.config
 import uuid
+from urllib.parse import quote
 
 import pytest
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from destinations.connectors.base import Accepted, Hold, Rejected
 from destinations.scheduler import loop
+from tracsync.common import logs
 from tracsync.common.messages import impersonal, joined, message
 from tracsync.environment import Environment
 
@@ -97,6 +99,36 @@ def test_lines_of_a_request_have_its_id(client, lines):
     assert (line["request_id"], line["level"]) == (given, "WARNING")
     other = client.get("/nowhere", headers={"X-Request-ID": "x\x1b[31m"})["X-Request-ID"]
     assert uuid.UUID(other).hex == other
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/api/v1/profiles/{id}/",
+        "/api/profiles/{id}/syncs/",
+        "/api/v1/profiles/of a house/{id}/sync/",
+        "/api/v1/profiles/first\nline {id}/",
+        "/admin/profiles/profile/nobody/{id}",
+        "/sync/admin/profiles/profile/{id}/change/",
+    ],
+)
+def test_no_line_of_a_request_has_the_id_of_a_profile(client, lines, address):
+    address = address.format(id=PERSON)
+    for ask in (client.get, client.put):
+        assert ask(quote(address)).status_code in (302, 401, 404)
+    logging.getLogger("waitress").error("Exception while serving %s", address)
+    written = [line["message"] for line in lines()]
+    assert "Exception while serving" in written[-1]
+    for said in written:
+        assert (PERSON in said, said[-1]) == (False, "…")
+
+
+@pytest.mark.parametrize(
+    "address", ["/api/v1/profiles/", "/api/v1/profiles/bulk/", "/admin/profiles/profile/add/"]
+)
+def test_addresses_of_nobody_are_said_as_they_are(address):
+    assert logs.without_ids(f"Forbidden: {address}") == f"Forbidden: {address}"
 
 
 def test_another_format_is_refused(monkeypatch):

@@ -71,9 +71,11 @@ def _pages(options: dict[str, Any]) -> Iterator[list[str]]:
         return _of_file(options["ids"])
     if options["begins_with"] is not None:
         beginning = options["begins_with"]
+        if not beginning:
+            raise CommandError("--begins-with is blank: that would be all profiles.")
         found = Profile.objects.filter(id__startswith=beginning)
         # The letter case counts everywhere.
-        return _of_rows(found.filter(Exact(Left("id", len(beginning)), beginning)) if beginning else found)
+        return _of_rows(found.filter(Exact(Left("id", len(beginning)), beginning)))
     source = _name(options["of"])
     return _of_rows(Profile.objects.of_source(source) if source else Profile.objects.filter(source=""))
 

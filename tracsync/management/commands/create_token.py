@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from destinations.models import Destination
+from profiles import sources
 from tracsync import tokens
 from tracsync.common import terminal
 from tracsync.common.rest import scopes as areas
@@ -50,9 +51,7 @@ name already."""
         may.add_argument("--read-only", action="store_true", help="it may look at all and change nothing")
         only = parser.add_mutually_exclusive_group()
         only.add_argument("--destination", metavar="SLUG", help="it reaches no other destination")
-        only.add_argument(
-            "--source", metavar="NAME", default="", help="it reaches the profiles of no other source"
-        )
+        only.add_argument("--source", metavar="NAME", help="it reaches the profiles of no other source")
         parser.add_argument(
             "--owner",
             metavar="USERNAME",
@@ -86,9 +85,9 @@ name already."""
             _token, text = tokens.create(
                 name,
                 scopes,
-                owner=find_owner(options["owner"]) if options["owner"] else None,
+                owner=None if options["owner"] is None else find_owner(options["owner"]),
                 destination=_destination(options["destination"]),
-                source=options["source"],
+                source=_source(options["source"]),
                 expires_at=_end(options["expires_in_days"], options["never_expires"]),
             )
         except ValidationError as error:
@@ -104,6 +103,15 @@ def _destination(slug: str | None) -> Destination | None:
     if found is None:
         raise CommandError(f"There is no destination {slug!r}")
     return found
+
+
+def _source(name: str | None) -> str:
+    """A name that is blank, as of a variable that is not set, would be for all profiles."""
+    if name is None:
+        return ""
+    if not sources.is_name(name):
+        raise CommandError(str(sources.NO_NAME))
+    return name
 
 
 def _end(days: int | None, never: bool) -> datetime | None:
