@@ -58,6 +58,19 @@ def masked_text(text: str) -> str:
     return f"{text[0]}{MASK}" if len(text) >= TELLING else MASK if text else ""
 
 
+def masked_keys(value: dict[str, JSON]) -> dict[str, JSON]:
+    """Some documents say of whom something is by a key: an e-mail address is masked there, too."""
+    if not any("@" in key for key in value):
+        return value
+    shown: dict[str, JSON] = {}
+    for key, item in value.items():
+        name, number = masked_text(key) if "@" in key else key, 1
+        while (numbered := name if number == 1 else f"{name} ({number})") in shown:
+            number += 1
+        shown[numbered] = item
+    return shown
+
+
 def _of_names() -> tuple[list[str], list[str]]:
     return settings.TRACSYNC_NAME_PATHS, settings.TRACSYNC_EMAIL_PATHS
 
@@ -69,7 +82,7 @@ def _paths(*kinds: tuple[str, ...]) -> tuple[Path, ...]:
 
 def _all(value: JSON) -> JSON:
     if isinstance(value, dict):
-        return {key: _all(item) for key, item in value.items()}
+        return masked_keys({key: _all(item) for key, item in value.items()})
     if isinstance(value, list):
         return [_all(item) for item in value]
     if value is None:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from destinations.connectors import value_search
 from destinations.connectors.base import JSON
-from tracsync.common.messages import shortened
+from tracsync.common.messages import of_others, shortened
 
 MASK = "********"
 REASON_LIMIT = 500  # characters
@@ -55,7 +55,8 @@ class Redactor:
     def reason(self, text: str, payload: JSON = None) -> str:
         """For an outcome's reason: secrets and what the payload says masked, at most 500 characters.
 
-        `text` is what a server said; servers echo what they were sent, in any letter case.
+        `text` is what a server said; servers echo what they were sent, in any letter case. It is marked
+        as what others say: who may not see personal data is shown nothing of it.
         """
         # A long value in parts, because servers cut what they echo.
         pieces = {value[at : at + PIECE] for value in texts(payload) for at in range(0, len(value), PIECE)}
@@ -63,7 +64,8 @@ class Redactor:
         folded = value_search.folded(text)
         echoed = value_search.spans(folded, value_search.forms(pieces, folded, any_case=True))
         masked = self.text(_masked(text, echoed))
-        return cut(" ".join(_MASKS.sub(MASK, masked).split()))
+        said = cut(" ".join(_MASKS.sub(MASK, masked).split()))
+        return of_others(said) if said else ""
 
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         """Headers with the values of those that carry secrets masked."""

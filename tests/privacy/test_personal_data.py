@@ -17,12 +17,17 @@ from destinations.models import Audit, AuditFinding, Backfill, DeliveryAttempt, 
 from profiles import personal
 from profiles.models import Profile
 from tests.ticking import run_all
+from tracsync.common.messages import joined, message, of_others
 from tracsync.models import ApiToken, Incident
+from tracsync.notices import findings, incidents
 
 pytestmark = pytest.mark.django_db
 ID = "person-1"
 VALUE, EMAIL, NAME = "m4rk3r-city", "m4rk3r.ada@people.example", "M4rk3r Lovelace"
 SAID = "taken by m4rk3r.bob@people.example, see /find?q=m4rk3r.bob%40people.example and profile@data.contact"
+# What a connector gives now, and what releases before stored.
+WORDS = message("answered %(status)s: %(said)s", status=409, said=of_others("M4rk3r Bob has 0171 55 m4rk3r"))
+BEFORE = joined(": ", (message("answered %(status)s", status=409), "M4rk3r Bob has 0171 55 m4rk3r"))
 MARKER = re.compile("m4rk3r", re.IGNORECASE)
 
 
@@ -31,9 +36,11 @@ def person(make_destination, recording, frozen, settings):
     """One profile with values everywhere, sent, and what hangs on it."""
     settings.TRACSYNC_ATTEMPT_BODIES = "all"
     destination = make_destination(mapping={"id": "profile@id", "city": "profile@city"})
-    profile = Profile(document={"id": ID, "name": NAME, "email": EMAIL, "city": VALUE, "visits": 7})
+    profile = Profile(
+        document={"id": ID, "name": NAME, "email": EMAIL, "city": VALUE, "visits": 7, "by": {EMAIL: 1}}
+    )
     profile.save()
-    body = json.dumps({"id": ID, "city": VALUE, "email": EMAIL})
+    body = json.dumps({"id": ID, "city": VALUE, "email": EMAIL, EMAIL: 1})
     exchange = Exchange(
         request=f"POST https://crm.example/{VALUE}\nX: {VALUE}\n\n{body}", response=f"HTTP 200\n\n{body}"
     )
@@ -52,16 +59,21 @@ def said_by_others(destination, now):
     """What a system knows by itself of somebody, wherever such words are kept."""
     audit = Audit.objects.create(destination=destination, paused_at=now, problem=SAID)
     AuditFinding.objects.create(audit=audit, profile_id=ID, kind="unknown", reason=SAID)
-    refused = {"reason": SAID, "code": "", "remote_id": "m4rk3r.bob@people.example"}
-    ProfileSync.objects.update(state="rejected", last_error=SAID, due_at=None, **refused)
-    DeliveryAttempt.objects.update(outcome="rejected", **refused)
+    refused = {"code": "", "remote_id": "m4rk3r.bob@people.example"}
+    ProfileSync.objects.update(state="rejected", last_error=WORDS, due_at=None, reason=SAID, **refused)
+    DeliveryAttempt.objects.update(outcome="rejected", reason=WORDS, **refused)
+    attempt = DeliveryAttempt.objects.get()
+    attempt.pk, attempt.reason = None, BEFORE
+    attempt.save(force_insert=True)
     health, _ = Health.objects.get_or_create(destination=destination)
     health.refusals, health.refusal, health.refused_since = 9, SAID, now
-    health.hold_reason, health.problem, health.problem_at = SAID, SAID, now
+    health.hold_reason, health.problem, health.problem_at = WORDS, BEFORE, now
     health.save()
     Incident.objects.create(
         key="k", event="broken", opened_at=now, destination=destination, sentences={"en": SAID}
     )
+    [finding] = findings.broken(now)
+    incidents.take(finding, None, now)
 
 
 @pytest.fixture
@@ -128,6 +140,11 @@ def test_no_page_shows_a_value(person, role):
     page = client.get(reverse("admin:profiles_profile_change", args=[ID])).content.decode()
     assert "M***" in page
     told = client.get(reverse("admin:destinations_profilesync_changelist")).content.decode()
+    attempts = client.get(reverse("admin:destinations_deliveryattempt_changelist")).content.decode()
+    assert attempts.count("answered 409: ***") >= 2
+    client.cookies["django_language"] = "de"
+    attempts = client.get(reverse("admin:destinations_deliveryattempt_changelist")).content.decode()
+    assert attempts.count("antwortete mit 409: ***") >= 2
     assert "taken by m***@p***, see /find?q=m***@p*** and profile@data.contact" in told
 
 
@@ -176,6 +193,12 @@ def test_paths_of_the_installation(settings):
     }
 
 
+def test_keys_that_are_addresses():
+    document = {"id": "1", "seen": {"ada@x.example": 1, "abe@xy.example": {"zoe@z.example": None}, "b": 2}}
+    masked = {"a***@x***": "***", "a***@x*** (2)": {"z***@z***": None}, "b": "***"}
+    assert personal.masked_document(document) == {"id": "1", "seen": masked}
+
+
 def test_the_api_minds_the_owner_of_the_token(person):
     owner = get_user_model().objects.create_user("owner")
     owner.groups.add(Group.objects.get(name="Editor"))
@@ -184,7 +207,7 @@ def test_the_api_minds_the_owner_of_the_token(person):
     api = Client(headers={"Authorization": f"Bearer {text}"})
     asked = (
         *("/api/v1/profiles/", f"/api/v1/profiles/{ID}/", f"/api/v1/profiles/?search={ID}"),
-        f"/api/v1/attempts/{DeliveryAttempt.objects.get().pk}/",
+        *(f"/api/v1/attempts/{one.pk}/" for one in DeliveryAttempt.objects.all()),
         *("/api/v1/attempts/", "/api/v1/syncs/", f"/api/v1/profiles/{ID}/syncs/", "/api/v1/audits/"),
         f"/api/v1/audits/{Audit.objects.latest('pk').pk}/findings/",
         *(f"/api/v1/destinations/{person.pk}/", f"/api/v1/destinations/{person.pk}/reasons/"),

@@ -65,6 +65,30 @@ def message(template: str, /, **values: object) -> Message:
     return Message(template, texts)
 
 
+SAID = "said"  # the name of a value that is what another system says, in whatever template
+
+
+def of_others(text: str) -> Message:
+    """What another system says: a message that says this and nothing of ours."""
+    return Message(f"%({SAID})s", {SAID: text})
+
+
+def unsaid(text: str, mask: str) -> str:
+    """A message with a mask in the place of what other systems say; plain text is nobody's in particular."""
+    if not isinstance(text, Message):
+        return text
+    if isinstance(text.values, tuple):
+        # Earlier releases stored `answered 422: and why` as a list, in which nothing says whose it is.
+        name = SAID if text.template == ": " else ""
+        return Message(text.template, tuple(_unsaid(name, value, mask) for value in text.values))
+    return Message(text.template, {name: _unsaid(name, value, mask) for name, value in text.values.items()})
+
+
+def _unsaid(name: str, value: str, mask: str) -> str:
+    is_said = name == SAID and not isinstance(value, Message) and not value.isdecimal()
+    return mask if is_said else unsaid(value, mask)
+
+
 def impersonal(text: str) -> str:
     """A message without what others have said, for logs: of its values only numbers and messages stay."""
     if not isinstance(text, Message):

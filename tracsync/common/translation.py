@@ -11,7 +11,7 @@ from typing import Any
 from django.db import models
 from django.utils.translation import get_language, gettext
 
-from tracsync.common.messages import Message, pack, unpack
+from tracsync.common.messages import Message, pack, unpack, unsaid
 
 MaySee = Callable[[], bool]
 _may_see: ContextVar[MaySee | None] = ContextVar("tracsync_may_see", default=None)
@@ -28,6 +28,7 @@ def translated(text: str) -> str:
     Plain text is translated where it is, as a whole, what a template says; what other systems say, and what
     was stored before there were templates, is shown as it is.
     """
+    text = _without_said(text)  # while it is known what is whose
     if text and get_language() not in (None, "en"):
         text = _rendered(text if isinstance(text, Message) else Message(text))
     return seen(text)
@@ -48,16 +49,28 @@ def reader() -> MaySee | None:
     return _may_see.get()
 
 
-def seen(text: str) -> str:
-    """Without the e-mail addresses in it, where the reader may not see personal data: `j***@k***`.
-
-    Connectors cut out of what systems say what these were sent; an address that one knows by itself, of a
-    record that is in the way, say, is left in it.
-    """
+def hides() -> bool:
+    """Whether there is a reader who may not see personal data."""
     may_see = _may_see.get()
-    if may_see is None or ("@" not in text and "%40" not in text) or may_see():
+    return may_see is not None and not may_see()
+
+
+def seen(text: str) -> str:
+    """Where the reader may not see personal data, without what systems say and addresses in the rest.
+
+    Connectors cut out of what systems say what these were sent; whom one knows by itself, of a record that is
+    in the way, say, is left in it. So `answered 422: ***`, and `j***@k***` of an id that is an address there.
+    """
+    text = _without_said(text)
+    if ("@" not in text and "%40" not in text) or not hides():
         return text
     return _ADDRESS.sub(r"\1***@\2***", text)
+
+
+def _without_said(text: str) -> str:
+    if not isinstance(text, Message) or not text.values or not hides():
+        return text
+    return unsaid(text, "***")
 
 
 def _rendered(text: str) -> str:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tracsync.common.encryption import EncryptedJSONField
 from tracsync.common.online_column import CascadingForeignKey, CascadingOneToOneField
-from tracsync.common.translation import MessageField, seen
+from tracsync.common.translation import MessageField, hides, seen
 
 
 class Event(models.TextChoices):
@@ -31,6 +31,7 @@ class Event(models.TextChoices):
 
 PROBLEMS = (Event.BROKEN, Event.REJECTED, Event.WAITING, Event.STALLED, Event.EXPIRING)
 OF_DESTINATIONS = (Event.BROKEN, Event.REJECTED, Event.WAITING)
+UNSAID = "unsaid:"
 ONCE = (Event.ENDED, Event.DAILY, Event.WEEKLY)  # they happen, and are over
 
 
@@ -152,9 +153,10 @@ class NoticeLimits(models.Model):
 class Incident(models.Model):
     """Something that is told: what it is about (`key`), since when, and what came of it.
 
-    `sentences` has the sentence in each language. At most one incident of a key is open; an event that only
-    happens is closed from the start, once for its key and moment. `well_since`: since then it has looked
-    well, and it is closed when it stays so.
+    `sentences` has the sentence in each language, and by UNSAID and the language as it is for whoever may not
+    see what other systems say, where that is another one. At most one incident of a key is open;
+    an event that only happens is closed from the start, once for its key and moment. `well_since`: since then
+    it has looked well, and it is closed when it stays so.
     """
 
     key = models.CharField(max_length=200, editable=False)
@@ -196,7 +198,10 @@ class Incident(models.Model):
 
     def __str__(self) -> str:
         language = get_language() or settings.LANGUAGE_CODE
-        return seen(str(self.sentences.get(language) or self.sentences.get("en") or self.key))
+        for one in (language, "en"):
+            if sentence := (hides() and self.sentences.get(UNSAID + one)) or self.sentences.get(one):
+                return seen(str(sentence))
+        return seen(self.key)
 
     def is_muted(self, now: datetime) -> bool:
         return self.muted_until is not None and self.muted_until > now

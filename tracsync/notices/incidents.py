@@ -11,7 +11,9 @@ from django.utils import timezone, translation
 
 from tracsync.common import trail
 from tracsync.common.trail import Action
+from tracsync.common.translation import read_by
 from tracsync.models import ONCE, Event, Incident, Notice
+from tracsync.models.notices import UNSAID
 from tracsync.notices import channels, words
 from tracsync.notices.findings import Finding
 
@@ -180,9 +182,13 @@ def _drop(incident: Incident) -> None:
 
 
 def _sentences(sentence: Callable[[], str]) -> dict[str, str]:
-    """In each language."""
+    """In each language, and without what other systems say."""
     found = {}
     for language, _name in settings.LANGUAGES:
         with translation.override(language):
             found[language] = sentence()
+            with read_by(lambda: False):
+                unsaid = sentence()
+        if unsaid != found[language]:
+            found[UNSAID + language] = unsaid
     return found

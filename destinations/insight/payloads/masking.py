@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from destinations.connectors.redaction import MASK
+from profiles.personal import masked_keys
 
 
 def masked(exchanged: str) -> str:
@@ -38,5 +39,5 @@ def _body(text: str) -> str:
 
 def _without_values(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_values(item) for key, item in value.items()}
+        return masked_keys({key: _without_values(item) for key, item in value.items()})
     return [_without_values(item) for item in value] if isinstance(value, list) else MASK
