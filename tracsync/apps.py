@@ -1,4 +1,5 @@
 import gc
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -19,7 +20,7 @@ class TracsyncConfig(AppConfig):
         from tracsync.common import loading
         from tracsync.processes import task_serializer
         from tracsync.security import weaknesses
-        from tracsync.trail import signing_in, watched
+        from tracsync.trail import commands, signing_in, watched
 
         weaknesses.register()
         checks.register(_check_second_factor, checks.Tags.security)
@@ -27,6 +28,7 @@ class TracsyncConfig(AppConfig):
         loading.install()
         signing_in.connect()
         watched.connect()
+        commands.follow(sys.argv)
         # What is imported stays: to look for garbage in it, again and again, takes a fifth of a start.
         gc.freeze()
         gc.enable()

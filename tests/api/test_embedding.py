@@ -75,7 +75,9 @@ def test_what_the_project_saves_is_sent(embedded, frozen, recording, make_destin
     assert [delivery.payload for delivery in recording.deliveries] == [{"id": "ada", "orders": 2}]
 
 
-def test_its_settings_are_taken_over(tmp_path):
+@pytest.fixture
+def project(tmp_path):
+    """Another project's folder, and what runs a command of it."""
     (tmp_path / "shop").mkdir()
     for name, text in (("__init__", ""), ("settings", SETTINGS), ("urls", URLS)):
         (tmp_path / "shop" / f"{name}.py").write_text(text)
@@ -85,7 +87,27 @@ def test_its_settings_are_taken_over(tmp_path):
         "DJANGO_SETTINGS_MODULE": "shop.settings",
         "TRACSYNC_DATA_DIR": str(tmp_path / "data"),
     }
-    for command in (["check"], ["makemigrations", "--check", "--dry-run"]):
-        run = [sys.executable, "-m", "django", *command]
-        done = subprocess.run(run, env=environment, capture_output=True, text=True, timeout=PATIENCE)
+
+    def run(*command):
+        asked = [sys.executable, "-m", "django", *command]
+        done = subprocess.run(asked, env=environment, capture_output=True, text=True, timeout=PATIENCE)
         assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+def test_its_settings_are_taken_over(project):
+    for command in (["check"], ["makemigrations", "--check", "--dry-run"]):
+        project(*command)
+
+
+def test_commands_of_django_are_in_the_trail(project):
+    project("migrate", "-v0")
+    eve = ("--username", "eve", "--email", "eve@example.com")
+    project("createsuperuser", "--noinput", *eve)
+    project("axes_reset_username", "eve")
+    said = "from tracsync.models import TrailEntry; print(*TrailEntry.objects.values_list('said', 'object'))"
+    told = project("shell", "-v0", "-c", said)
+    assert "('createsuperuser', 'eve')" in told
+    assert "('axes_reset_username', 'eve')" in told

@@ -1,19 +1,20 @@
 """Every command leaves an entry of what it changes, or says here why not."""
 
 import json
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import pytest
-from django.core.management import get_commands
+from django.core.management import execute_from_command_line, get_commands, load_command_class
 from django.db import connection
 from django.urls import reverse
 
 from destinations.models import Audit, Backfill
 from tests.common.test_terminal import own_commands
-from tracsync import __main__, keys
+from tracsync import keys
 from tracsync.common import trail
 from tracsync.models import Erasure, SecondFactor
 from tracsync.privacy import erasing
+from tracsync.trail import commands
 
 pytestmark = pytest.mark.django_db
 
@@ -84,7 +85,7 @@ def test_every_command_is_known():
     assert set(own_commands()) == {*CALLS, *NO_ENTRY}
     others = set(get_commands()) - set(own_commands())
     assert others == {*CALLS_OF_OTHERS, *NO_ENTRY_OF_OTHERS}
-    assert {*CALLS_OF_OTHERS} == {*__main__.ACCOUNTS, *__main__.OTHERS}
+    assert {*CALLS_OF_OTHERS} == {*commands.ACCOUNTS, *commands.OTHERS}
 
 
 @pytest.fixture
@@ -126,8 +127,20 @@ def called(name, calls, world, folder, entries):
             "receipt": Erasure.objects.values_list("pk", flat=True).first(),
         }
         with suppress(SystemExit):  # some say by it what they found
-            __main__.run(["tracsync", name, *(word.format(**given) for word in call)])
+            words = ["tracsync", name, *(word.format(**given) for word in call)]
+            with followed(words):
+                execute_from_command_line(words)
         yield call, entries()
+
+
+@contextmanager
+def followed(words):
+    """As where a process begins with this line."""
+    command = type(load_command_class(get_commands()[words[1]], words[1]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command, "execute", command.execute)  # to be as before
+        commands.follow(words)
+        yield
 
 
 @pytest.fixture
