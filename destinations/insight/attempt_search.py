@@ -22,6 +22,7 @@ from profiles.models import Profile
 from profiles.search import finding
 from tracsync.common.bounded_lists import id_matches
 from tracsync.common.times import check_years
+from tracsync.common.translation import hides
 
 MOST_IDS = 1000  # rows that are chosen one by one
 REACH = 100_000  # attempts that are searched through
@@ -127,6 +128,13 @@ class AttemptFilters(forms.Form):
     )
     by_name = by_name()
     ids = ChosenIds()
+
+    def clean_error(self) -> str:
+        """What somebody may not see is not to be guessed, either, letter by letter."""
+        text: str = self.cleaned_data["error"]
+        if text and hides():
+            raise forms.ValidationError(_("Only for whoever may see personal data."))
+        return text
 
 
 def profiles(term: str, *, by_name: bool) -> QuerySet[Profile]:

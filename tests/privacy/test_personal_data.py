@@ -80,8 +80,8 @@ def said_by_others(destination, now):
 def role(client):
     """Somebody of the staff who may view everything, and see what `more` says."""
 
-    def role(*more):
-        user = get_user_model().objects.create_user("viewer", is_staff=True)
+    def role(*more, name="viewer"):
+        user = get_user_model().objects.create_user(name, is_staff=True)
         user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
         user.user_permissions.add(*Permission.objects.filter(codename__in=more))
         client.force_login(user)
@@ -191,6 +191,17 @@ def test_paths_of_the_installation(settings):
         "a": [{"b": "***", "c": 2}],
         "consent": {"given": True, "ended": None},
     }
+
+
+def test_what_others_said_is_not_guessed_by_searching(person, role):
+    """In the answer: what is told of it, not whether something has it."""
+    listed = reverse("admin:destinations_deliveryattempt_changelist")
+    client = role()
+    for text in ("m4rk3", "nothing like it"):
+        page = client.get(f"{listed}?error={text}").content.decode()
+        assert ("answered 409" in page, "Only for whoever may see personal data." in page) == (False, True)
+    client = role("see_personal_data", name="knowing")
+    assert "answered 409" in client.get(f"{listed}?error=m4rk3").content.decode()
 
 
 def test_keys_that_are_addresses():
