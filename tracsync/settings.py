@@ -343,7 +343,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "filters": {
         "request": {"()": "django_guid.log_filters.CorrelationId", "correlation_id_field": "request_id"},
-        "without_ids": {"()": "tracsync.common.logs.WithoutIds"},
+        "without_ids": {"()": "tracsync.monitoring.logs.WithoutIds"},
     },
     "formatters": {
         "text": {

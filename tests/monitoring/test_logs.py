@@ -13,9 +13,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from destinations.connectors.base import Accepted, Hold, Rejected
 from destinations.scheduler import loop
-from tracsync.common import logs
 from tracsync.common.messages import impersonal, joined, message
 from tracsync.environment import Environment
+from tracsync.monitoring import logs
 
 PERSON = "ada@example.org"
 

@@ -1,1 +1,1 @@
-"""What is asked from outside: health and metrics."""
+"""What is asked from outside: health and metrics; and what the log leaves out."""
