@@ -27,7 +27,7 @@ CALLS = {
     "check_destination": [["{destination}", "--profile", ESCAPES], [ESCAPES]],
     "config_export": [[], ["--only", ESCAPES]],
     "config_import": [["{folder}/config.yaml", "--dry-run"], [ESCAPES]],
-    "create_token": [[ESCAPES], [ESCAPES], ["x", "--owner", ESCAPES]],
+    "create_token": [[ESCAPES], [ESCAPES], ["x", "--owner", ESCAPES], ["x", "--source", ESCAPES]],
     "erase": [[ESCAPES, "--yes", "--wait", "0"], [ESCAPES + "x"]],
     "export_person": [[PROFILE, "/nowhere/" + ESCAPES], [ESCAPES + "x", "/nowhere/x"]],
     "import_profiles": [["{folder}/people.csv"], ["{folder}/people.csv", "--map", f"{ESCAPES}=x"], [ESCAPES]],
@@ -40,6 +40,10 @@ CALLS = {
     "reset_second_factor": [[ESCAPES]],
     "restore": [["/nowhere/" + ESCAPES]],
     "rotate_keys": [["--check"]],
+    "set_source": [
+        *(["shop", "--begins-with", ESCAPES], [ESCAPES, "--of", "-"], ["shop", "--of", ESCAPES]),
+        ["shop", "--ids", "/nowhere/" + ESCAPES],
+    ],
     "tokens": [[], ["--rotate", ESCAPES], ["--revoke", ESCAPES + "x"], ["--give", ESCAPES, ESCAPES]],
     "sync_profile": [[ESCAPES], [ESCAPES + "x"]],
 }
