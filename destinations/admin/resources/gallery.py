@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from destinations.admin.base.object_actions import ActingAdmin
+from destinations.configuration import catalogue
 from destinations.connectors import introduction, registry
 from destinations.connectors.introduction import KINDS
 from destinations.models import Extension
