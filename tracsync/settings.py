@@ -344,6 +344,7 @@ LOGGING = {
     "filters": {
         "request": {"()": "django_guid.log_filters.CorrelationId", "correlation_id_field": "request_id"},
         "without_ids": {"()": "tracsync.monitoring.logs.WithoutIds"},
+        "without_refusals": {"()": "tracsync.monitoring.logs.WithoutRefusals"},
     },
     "formatters": {
         "text": {
@@ -364,7 +365,7 @@ LOGGING = {
         "console": {
             "class": "logging.StreamHandler",
             "formatter": env.choice("TRACSYNC_LOG_FORMAT", "text", "json"),
-            "filters": ["request", "without_ids"],
+            "filters": ["request", "without_ids", "without_refusals"],
         }
     },
     "root": {"handlers": ["console"], "level": env.str("TRACSYNC_LOG_LEVEL", default="INFO")},

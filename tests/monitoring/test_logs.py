@@ -131,6 +131,13 @@ def test_addresses_of_nobody_are_said_as_they_are(address):
     assert logs.without_ids(f"Forbidden: {address}") == f"Forbidden: {address}"
 
 
+def test_a_request_that_is_refused_is_one_line_without_a_traceback(client, django_user_model, lines):
+    client.force_login(django_user_model.objects.create_user("staff", is_staff=True))
+    assert client.get("/admin/settings/retention/").status_code == 403
+    [line] = [one for one in lines() if one["logger"] == "django.request"]
+    assert (line["level"], "exc_info" in line) == ("WARNING", False)
+
+
 def test_another_format_is_refused(monkeypatch):
     monkeypatch.setenv("TRACSYNC_LOG_FORMAT", "xml")
     with pytest.raises(ImproperlyConfigured, match="TRACSYNC_LOG_FORMAT is none of text, json"):

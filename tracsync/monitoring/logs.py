@@ -1,4 +1,4 @@
-"""What is logged says nothing of people: an address that names a profile is cut off before its id."""
+"""What is left out of the log: ids of people in addresses, and tracebacks of requests that were refused."""
 
 from __future__ import annotations
 
@@ -24,4 +24,13 @@ class WithoutIds(logging.Filter):
         cut = without_ids(text)
         if cut != text:
             record.msg, record.args = cut, ()
+        return True
+
+
+class WithoutRefusals(logging.Filter):
+    """A request that is refused is one line: only what went wrong here has a traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name == "django.request" and record.levelno < logging.ERROR:
+            record.exc_info = record.exc_text = None
         return True
