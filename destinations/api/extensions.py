@@ -124,11 +124,11 @@ class ExtensionViews(OfArea, viewsets.ReadOnlyModelViewSet[Extension]):
     lookup_value_regex = r"[-\w]+"
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        catalogue.refresh()  # files come and go
+        catalogue.keep_up()  # files come and go
         return super().list(request, *args, **kwargs)
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        catalogue.refresh()
+        catalogue.keep_up()
         return super().retrieve(request, *args, **kwargs)
 
     @extend_schema(request=None, responses=ExtensionSerializer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
@@ -59,6 +60,18 @@ def uninstall(slug: str) -> Extension:
         extension.installed_at = None
         extension.save(update_fields=["installed_at"])
     return extension
+
+
+_seen: Mapping[str, Any] | None = None
+
+
+def keep_up() -> None:
+    """Refresh if the folder's files are not those that this process has seen last."""
+    global _seen
+    files = registry.in_folder()
+    if files is not _seen:
+        refresh()
+        _seen = files
 
 
 def refresh(**_: Any) -> None:

@@ -103,7 +103,7 @@ def slugs() -> list[str]:
 
 def all_connectors() -> list[Connector]:
     """All usable connectors by slug; broken ones are logged and left out."""
-    known = sorted({*_declared(), *_packaged(), *_in_folder()})
+    known = sorted({*_declared(), *_packaged(), *in_folder()})
     return [connector for slug in known if (connector := find(slug)) is not None]
 
 
@@ -111,7 +111,7 @@ def titles() -> Iterator[Title]:
     """Of all usable connectors, by slug. Our own manifests are tried by tests, and no more is read of them:
     each `migrate` asks for this, and compiling all of them takes two thirds of a second.
     """
-    for slug in sorted({*_declared(), *_packaged(), *_in_folder()}):
+    for slug in sorted({*_declared(), *_packaged(), *in_folder()}):
         packaged = None if slug in _declared() else _packaged().get(slug)
         if packaged is not None and packaged.package == OURS:
             content = json.loads(packaged.raw())
@@ -156,7 +156,7 @@ def problems() -> Iterator[str]:
     ours = {one.slug for one in _all_packaged() if one.package == OURS}
     others = [_read(one) for one in _all_packaged() if one.package != OURS]
     taken = {*_declared(), *ours}
-    for loaded in [*others, *_in_folder().values()]:
+    for loaded in [*others, *in_folder().values()]:
         if loaded.problem is not None:
             yield str(loaded.problem)
         elif loaded.slug in taken:
@@ -168,7 +168,7 @@ def broken_files() -> set[str]:
     """The slugs of files in the folder that are wrong; those that no extension can have are left out."""
     return {
         slug
-        for slug, loaded in _in_folder().items()
+        for slug, loaded in in_folder().items()
         if loaded.problem is not None and _SLUG.fullmatch(slug) and _manifest(slug) is loaded
     } - {*_declared()}
 
@@ -195,15 +195,17 @@ def add(slug: str, value: str) -> None:
 
 
 _folders: list[Folder] = []  # one or none
+_NO_FILES: Mapping[str, Loaded] = {}
 
 
 def _manifest(slug: str) -> Loaded | None:
     packaged = _packaged().get(slug)
-    return _read(packaged) if packaged else _in_folder().get(slug)
+    return _read(packaged) if packaged else in_folder().get(slug)
 
 
-def _in_folder() -> Mapping[str, Loaded]:
-    return _folders[0].loaded() if _folders else {}
+def in_folder() -> Mapping[str, Loaded]:
+    """What is in the folder, by slug: another object whenever a file has changed."""
+    return _folders[0].loaded() if _folders else _NO_FILES
 
 
 @cache
