@@ -135,6 +135,7 @@ class Profile(LoadedQuickly):
     )
 
     is_masked = False  # for somebody who may not see it: see personal.py
+    is_named = False  # for somebody who may know the name: then it is called by it, with the id
 
     objects = LiveProfiles()
     with_deleted = ProfileQuerySet.as_manager()
@@ -160,7 +161,7 @@ class Profile(LoadedQuickly):
         )
 
     def __str__(self) -> str:
-        return self.id
+        return f"{self.name} ({self.pk})" if self.is_named and self.name else self.id
 
     def save(
         self,

@@ -46,8 +46,14 @@ def row_id(text: str) -> int:
 
 
 def profile_named(id: str) -> Profile | None:
-    """The profile that a form names. PostgreSQL takes no text with a NUL, and no profile has one."""
-    return Profile.objects.filter(pk=id).first() if "\0" not in id else None
+    """The profile that a form of somebody who may see profiles names.
+
+    PostgreSQL takes no text with a NUL, and no profile has one.
+    """
+    found = Profile.objects.filter(pk=id).first() if "\0" not in id else None
+    if found:
+        found.is_named = True
+    return found
 
 
 def search_profiles(rows: QuerySet[Any], term: str, *, by_name: bool) -> QuerySet[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -52,7 +53,16 @@ def profile_url(profile_id: str) -> str:
 
 def called(profile: Profile, *, by_name: bool = True) -> str:
     """A profile in titles and sentences: its name where it has one and the reader may know it, and its id."""
-    return f"{profile.name} ({profile.pk})" if by_name and profile.name else profile.pk
+    profile.is_named = by_name
+    return str(profile)
+
+
+def called_each(ids: Iterable[str], request: HttpRequest) -> dict[str, str]:
+    """By id, what those of the profiles that have a name are called; nothing for who may not know it."""
+    if not may_see_names(request):
+        return {}
+    named = Profile.objects.filter(pk__in=set(ids)).exclude(name="").only("id", "name")
+    return {profile.pk: called(profile) for profile in named}
 
 
 def may_see_names(request: HttpRequest) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlencode
 
@@ -39,12 +40,18 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A ranking with its title; `url` lists the rows of which it is."""
+    """A ranking with its title; `url` lists its rows. `named`: what profiles are called, by id."""
 
     title: str
     url: str
     ranking: reasons.Ranking
     page: str  # the address of a sample, by name
+    named: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def profiles(self) -> list[str]:
+        """The ids of all samples."""
+        return [sample.profile for reason in self.ranking.reasons for sample in reason.samples]
 
     @property
     def rows(self) -> list[Reason]:
@@ -59,7 +66,7 @@ class Shown:
             f"{self.url}&{urlencode(asked)}" if reason.code else "",
             reason.count,
             charts.percent(reason.count / self.ranking.read),
-            [(profile, reverse(self.page, args=[pk])) for pk, profile in reason.samples],
+            [(self.named.get(id, id), reverse(self.page, args=[pk])) for pk, id in reason.samples],
         )
 
     @property

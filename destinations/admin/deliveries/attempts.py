@@ -82,6 +82,12 @@ class DeliveryAttemptAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
     def get_urls(self) -> list[URLPattern]:
         return [self.route("again/<slug:how>/", self.again.page, "again"), *super().get_urls()]
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        found = super().get_object(request, object_id, from_field)
+        if found is not None:
+            found.profile.is_named = may_see_names(request)
+        return found
+
     def has_act_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return resend.may_send(request)
 
@@ -175,7 +181,7 @@ class DeliveryAttemptAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
         return _body(attempt.response and masked(str(attempt.response)))
 
     def title_of(self, obj: DeliveryAttempt) -> str:
-        return f"{obj.profile_id} → {obj.destination}"
+        return f"{obj.profile} → {obj.destination}"
 
     def panel(self, request: HttpRequest, obj: DeliveryAttempt) -> dict[str, Any]:
         return {"tries": list(_tries(obj))}

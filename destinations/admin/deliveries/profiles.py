@@ -124,8 +124,15 @@ class ProfileAtDestinationsAdmin(ActingAdmin, ProfileAdmin):
         own = self.route("<path:object_id>/why/<int:destination_id>/", why.why_page, "why")
         return [self.route("samples/", add_samples, "samples"), own, *super().get_urls()]
 
-    def title_of(self, obj: Profile) -> str:
-        return called(obj)
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        found = super().get_object(request, object_id, from_field)
+        if found is not None:
+            found.is_named = found.is_masked or may_see_names(request)
+        return found
+
+    def save_model(self, request: HttpRequest, obj: Profile, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        obj.is_named = may_see_names(request)
 
     def named_in_question(self, obj: Profile, request: HttpRequest) -> str:
         return called(obj, by_name=may_see_names(request))

@@ -109,6 +109,12 @@ class ProfileSyncAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
     def get_urls(self) -> list[URLPattern]:
         return [self.route("again/<slug:how>/", self.again.page, "again"), *super().get_urls()]
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        found = super().get_object(request, object_id, from_field)
+        if found is not None:
+            found.profile.is_named = may_see_names(request)
+        return found
+
     def has_act_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return resend.may_send(request)
 
@@ -214,7 +220,7 @@ class ProfileSyncAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
         yield Button(_("Replay…"), self.url("replay", obj), replay_help)
 
     def title_of(self, obj: ProfileSync) -> str:
-        return f"{obj.profile_id} → {obj.destination}"
+        return f"{obj.profile} → {obj.destination}"
 
     def links(self, request: HttpRequest, obj: ProfileSync) -> Iterable[Link]:
         if personal.may_view(request.user):

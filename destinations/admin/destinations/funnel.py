@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from destinations.admin.base.links import called_each
 from destinations.admin.base.object_actions import ActingAdmin
 from destinations.admin.dashboard import charts, reasons
 from destinations.admin.dashboard.funnel_stages import stages
@@ -37,7 +39,7 @@ def funnel_page(request: HttpRequest, model_admin: ActingAdmin, destination: Des
         period=period.name,
         periods=charts.titles().items(),
         since=told(since, now),
-        rankings=_rankings(destination, since, listed),
+        rankings=_named(list(_rankings(destination, since, listed)), request),
     )
 
 
@@ -49,6 +51,12 @@ def lately(destination: Destination) -> dict[str, Any]:
         "charts": [charts.chart("lately", period, mine, now) for period, mine in found.items()],
         "delay": charts.delay(found[HOUR]),
     }
+
+
+def _named(shown: list[reasons.Shown], request: HttpRequest) -> list[reasons.Shown]:
+    """With the samples' names, read at once for all of them."""
+    named = called_each([id for one in shown for id in one.profiles], request)
+    return [replace(one, named=named) for one in shown]
 
 
 def _rankings(destination: Destination, since: datetime, listed: list[str]) -> Iterator[reasons.Shown]:

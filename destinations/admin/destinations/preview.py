@@ -152,6 +152,8 @@ def _random(draft: Draft, wanted: bool) -> tuple[Profile | None, str]:
         return None, _("The prerequisites have a mistake: mend them first.")
     try:
         found = sample.random_profile(draft.destination.prerequisites, wanted)
+        if found.profile:
+            found.profile.is_named = True
     except NotationError as error:
         return None, translated(error.message)
     return found.profile, "" if found.profile else found.sentence(wanted)

@@ -76,7 +76,7 @@ def to_receiver(request: HttpRequest, model_admin: ActingAdmin) -> HttpResponse:
     except FAILURES as error:
         return _refused(request, translated(str(error)))
     name = draft.destination.name or _("a new destination")
-    receiver.keep(str(request.user.pk), {"profile": profile.pk, "destination": name, "request": made})
+    receiver.keep(str(request.user.pk), {"profile": str(profile), "destination": name, "request": made})
     return piece(request, "destinations/sent.html", arrived=readable_request(made), profile=profile)
 
 

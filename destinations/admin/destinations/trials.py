@@ -74,7 +74,8 @@ def send(request: HttpRequest, model_admin: ActingAdmin, destination: Destinatio
 
 
 def before_send(request: HttpRequest, _model_admin: ActingAdmin, chosen: Sequence[Destination]) -> Question:
-    return before_sending(request.POST.get("profile", "").strip()[:255], str(chosen[0]))
+    profile, asked = _profile(request, request.POST)
+    return before_sending(str(profile or asked[:255]), str(chosen[0]))
 
 
 TEST, SEND = Act(test), Act(send, before_send)

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from destinations.admin.base.links import pair_url
+from destinations.admin.base.links import called_each, pair_url
 from destinations.admin.jobs.backfills import AtDestination
 from destinations.models import Audit
 from profiles import personal
@@ -59,11 +59,17 @@ class AuditAdmin(AtDestination):
         """Whose data differs is for those who may see profiles."""
         may_see = personal.may_view(request.user)
         found = list(obj.findings.all()[: MOST_SHOWN + 1]) if may_see else []
+        named = called_each([one.profile_id for one in found], request)
         return {
             **super().panel(request, obj),
             "counts": [(label, getattr(obj, name)) for name, label in COUNTS.items()],
             "findings": [
-                (one, pair_url(one.profile_id, obj.destination_id), translated(one.reason))
+                (
+                    one,
+                    named.get(one.profile_id, one.profile_id),
+                    pair_url(one.profile_id, obj.destination_id),
+                    translated(one.reason),
+                )
                 for one in found[:MOST_SHOWN]
             ],
             "more": len(found) > MOST_SHOWN,

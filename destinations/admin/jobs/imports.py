@@ -16,6 +16,7 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from destinations.admin.base.links import called, may_see_names
 from destinations.admin.base.object_actions import Act
 from destinations.admin.jobs import import_columns
 from destinations.admin.jobs.base import ASKED_BETWEEN, FinishedFilter, JobAdmin
@@ -194,7 +195,7 @@ class ImportJobAdmin(JobAdmin):
             "is_ready": is_ready,
             "is_counted": obj.records > 0 or is_ready,
             "importable": obj.records - obj.refused if is_ready and may_act and not obj.problem else 0,
-            "samples": list(_samples(obj)) if is_ready and may_read else [],
+            "samples": list(_samples(obj, request)) if is_ready and may_read else [],
             "start_url": self.url("start", obj),
             "columns_url": self.url("columns", obj) if may_act and _has_columns_to_choose(obj) else "",
         }
@@ -243,7 +244,7 @@ def _has_columns_to_choose(job: ImportJob) -> bool:
     return job.options.get("format") == "csv" and job.finished_at is None and job.phase in phases
 
 
-def _samples(job: ImportJob) -> Iterator[Sample]:
+def _samples(job: ImportJob, request: HttpRequest) -> Iterator[Sample]:
     """How some of the profiles that would change differ from what is stored now."""
     source = uploads.source(job)
     read = (import_jobs.sample(job, source, Place(*place)) for place in job.samples)
@@ -252,7 +253,8 @@ def _samples(job: ImportJob) -> Iterator[Sample]:
     for record in records:
         lines = _difference(record, stored)
         if lines and record.change:
-            yield Sample(record.change.id, record.line, lines)
+            profile = called(stored[record.change.id], by_name=may_see_names(request))
+            yield Sample(profile, record.line, lines)
 
 
 def _difference(record: Record, stored: dict[str, Profile]) -> tuple[diff.Line, ...]:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
+from destinations.admin.base.links import called_each
 from destinations.admin.base.object_actions import Act, ActingAdmin, Button, Question, ReadOnly
 from profiles import personal
 from profiles.models import Profile
@@ -108,7 +109,11 @@ class ErasureAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
         return super().has_view_permission(request, obj) or request.user.has_perm(ERASE)
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        return super().add_view(request, form_url, {"title": _("Erase a person"), **(extra_context or {})})
+        """Whom the address names is said by name: an ID tells nobody whether it is the right person."""
+        id = request.GET.get("profile", "")
+        named = called_each([id], request) if "\0" not in id else {}
+        shown = {"title": _("Erase a person"), "subtitle": named.get(id), **(extra_context or {})}
+        return super().add_view(request, form_url, shown)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ("id", "asked", "asked_by", "finished", "closed_by") if obj else ("profile", "sure")

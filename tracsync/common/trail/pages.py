@@ -45,6 +45,10 @@ class Trailed(admin.ModelAdmin):
         for row in () if watching.is_watched(self.model) else rows:
             recording.note(action, row)
 
+    def title_of(self, obj: Any) -> str:
+        """What people call it."""
+        return str(obj)
+
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         obj = self.get_object(request, unquote(object_id))
         if obj is None:
@@ -56,7 +60,7 @@ class Trailed(admin.ModelAdmin):
             "title": _("History"),
             "opts": self.opts,
             "object": obj,
-            "object_title": str(obj),
+            "object_title": self.title_of(obj),
             **entries_of(request, obj),
             **(extra_context or {}),
         }

@@ -12,6 +12,7 @@
   const send = panel.querySelector(".tracsync-send");
   const texts = panel.dataset; // what is said here, in the reader's language
   let shown = ""; // the profile that the result is about
+  let called = ""; // by its name, where it has one
 
   /** Calls `act` once, a moment after the last of many calls. */
   function later(act, pause) {
@@ -73,8 +74,9 @@
   }
 
   /** What the answer says about itself. */
-  function take({ profile = "", status: text = "" }, pick) {
+  function take({ profile = "", called: name = "", status: text = "" }, pick) {
     shown = profile;
+    called = name;
     if (pick && profile) input.value = profile;
     if (status.textContent !== text) status.textContent = text;
     if (send) send.hidden = !profile;
@@ -126,7 +128,7 @@
   const LOOKS = 120;
 
   function ask(button) {
-    dialog.querySelector("#send-what").textContent = button.dataset.question.replace("{profile}", () => shown);
+    dialog.querySelector("#send-what").textContent = button.dataset.question.replace("{profile}", () => called);
     dialog.returnValue = "";
     dialog.onclose = () => dialog.returnValue === "send" && sendNow(button.dataset.send, shown);
     dialog.showModal();
