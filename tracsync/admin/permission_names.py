@@ -1,16 +1,35 @@
-"""What permissions are called in the reader's language: Django stores their names in English."""
+"""What permissions are called in the reader's language, one by one and by area: Django stores their names in
+English."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth.models import Permission
 from django.forms import ModelMultipleChoiceField
+from django.template.loader import render_to_string
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
+
+from tracsync.admin.navigation import SECTIONS
 
 OF_EVERY_MODEL = {
     "add": _("Can add %(model)s"),
     "change": _("Can change %(model)s"),
     "delete": _("Can delete %(model)s"),
     "view": _("Can view %(model)s"),
+}
+
+IN_A_WORD = {"view": _("see"), "add": _("add"), "change": _("change"), "delete": _("delete")}
+# Of what the engine writes only some are asked for, and then for something else.
+ENGINES = (
+    *("profilesync", "deliveryattempt", "backfill", "replay", "audit", "incident", "extension"),
+    *("importjob", "indexjob", "erasure", "trailentry"),
+)
+MEANS = {
+    "change_profilesync": _("send again"),
+    "change_incident": _("take and close"),
+    "change_extension": _("install and uninstall"),
 }
 
 
@@ -28,3 +47,31 @@ def name(permission: Permission) -> str:
     action = permission.codename.removesuffix(f"_{model._meta.model_name}")
     general = OF_EVERY_MODEL.get(action)
     return str(own or (general and general % {"model": model._meta.verbose_name}) or permission.name)
+
+
+def by_area(permissions: Iterable[Any]) -> str:
+    """What somebody may do who has these, in the words and the order of the sidebar."""
+    by_page: dict[str, list[Any]] = defaultdict(list)
+    for one in permissions:
+        by_page[f"{one.content_type.app_label}_{one.content_type.model}"].append(one)
+    areas = []
+    for section in SECTIONS:
+        lines = [_line(by_page.pop(page.name), page.label) for page in section.pages if page.name in by_page]
+        areas += [(section.label, lines)] if lines else []
+    inner = sorted(str(capfirst(one[0].content_type.name)) for one in by_page.values())
+    return render_to_string("admin/tracsync/site/may.html", {"areas": areas, "inner": inner})
+
+
+def _line(permissions: list[Any], label: Any) -> tuple[Any, str, list[str]]:
+    """Of one page: what is done with its objects, in a word each, and what only they allow, in words."""
+    chosen = {one.codename: one for one in permissions}
+    model = permissions[0].content_type.model
+    general = [action for action in IN_A_WORD if chosen.pop(f"{action}_{model}", None)]
+    words = [_word(action, model) for action in general]
+    return label, ", ".join(filter(None, words)), [name(one) for one in chosen.values()]
+
+
+def _word(action: str, model: str) -> str:
+    """ "" where no page asks for it."""
+    word = MEANS.get(f"{action}_{model}", "" if model in ENGINES and action != "view" else IN_A_WORD[action])
+    return str(word)

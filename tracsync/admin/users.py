@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from tracsync import rights
 from tracsync.admin import date_and_time, invitations
-from tracsync.admin.permission_names import PermissionsField
+from tracsync.admin.permission_names import PermissionsField, by_area
 from tracsync.admin.sign_in import person as sign_in
 from tracsync.common import times, trail
 from tracsync.common.bounded_lists import LeanAdmin
@@ -69,6 +69,20 @@ class GroupAdmin(PeopleAdmin, auth_admin.GroupAdmin):
         "permissions": gettext_lazy("What its members may do."),
     }
 
+    readonly_fields = ("may",)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        count = obj.permissions.count() if obj and obj.pk else 0
+        each = _("Advanced: each permission on its own, %(count)s chosen") % {"count": count}
+        return (
+            (None, {"fields": ("name", "may") if count else ("name",)}),
+            (each, {"classes": ("collapse",) if count else (), "fields": ("permissions",)}),
+        )
+
+    @admin.display(description=gettext_lazy("may"))
+    def may(self, group: Any) -> str:
+        return by_area(group.permissions.select_related("content_type"))
+
     def in_hand(self, person: Any) -> QuerySet[Group]:
         return rights.roles_in_hand(person)
 
@@ -106,6 +120,7 @@ class UserAdmin(PeopleAdmin, auth_admin.UserAdmin):
     formfield_overrides = {DateTimeField: date_and_time.FIELD}
     add_fieldsets = ((None, {"fields": ("first_name", "last_name", "email", "role")}),)
     # In place of Django's words, which speak of groups, staff and "this admin site".
+    readonly_fields = ("may",)
     labels = {"is_staff": gettext_lazy("May open the admin"), "groups": gettext_lazy("Roles")}
     help_texts = {
         "is_active": gettext_lazy(
@@ -141,13 +156,15 @@ class UserAdmin(PeopleAdmin, auth_admin.UserAdmin):
             "Advanced: %(count)s permissions beside those of the roles",
             own,
         ) % {"count": own}
+        may: Any = ("is_active", "is_staff", "groups")
+        may = (*may, "may") if obj.pk else may
         advanced = some if own else _("Advanced: no permission beside those of the roles")
         rare = ["username", "is_superuser", "user_permissions", "last_login", "date_joined"]
         if not request.user.is_superuser:  # only they make others
             rare.remove("is_superuser")
         return (
             (None, {"fields": ("first_name", "last_name", "email")}),
-            (_("What this person may do"), {"fields": ("is_active", "is_staff", "groups")}),
+            (_("What this person may do"), {"fields": may}),
             (advanced, {"classes": ("collapse",), "fields": rare}),
         )
 
@@ -158,6 +175,12 @@ class UserAdmin(PeopleAdmin, auth_admin.UserAdmin):
         person = kwargs.get("obj")
         context |= sign_in.context(person) if person is not None else {}
         return super().render_change_form(request, context, *args, **kwargs)
+
+    @admin.display(description=gettext_lazy("all in all"))
+    def may(self, user: User) -> str:
+        if user.is_superuser:
+            return _("Everything, as a superuser.")
+        return by_area(rights.permissions(user).select_related("content_type"))
 
     @admin.display(description=gettext_lazy("person"), ordering="username")
     def person(self, user: User) -> str:

@@ -3,11 +3,13 @@
 from datetime import UTC, datetime
 
 import pytest
+from django.contrib.admin import site
 from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
 from django.urls import reverse
 from django.utils import translation
 
+from destinations.admin.base.object_actions import ReadOnly
 from tracsync.admin import django_texts, permission_names
 from tracsync.models import ApiToken
 
@@ -88,3 +90,45 @@ def test_a_persons_form_says_what_a_switch_does_and_not_how_django_calls_it(form
     assert "Rollen:" in german
     for text in (english, german):
         assert not any(one in text for one in ("Staff status", "Mitarbeiter-Status", "admin site", "Groups:"))
+
+
+def test_a_roles_page_says_by_area_what_it_may_and_folds_the_permissions(forms):
+    english, german = forms()[0], forms(**GERMAN)[0]
+    said = english[english.index('class="t-may"') : english.index("</dl>")]
+    assert "<dt>Destinations</dt>" in said
+    assert ":</span> see; Can pause, resume and backfill destinations</li>" in said
+    assert "<dt>Activity</dt>" in said
+    assert "change" not in said[said.index("<dt>Resources</dt>") :]
+    assert english.index('class="t-may"') < english.index("<details") < english.index('id="id_permissions"')
+    assert "Advanced: each permission on its own, 25 chosen" in english
+    assert ":</span> ansehen; Kann Ziele anhalten, fortsetzen und nachholen lassen</li>" in german
+
+
+def test_no_role_is_said_to_change_what_only_the_engine_writes(db):
+    for model, page in site._registry.items():
+        if isinstance(page, ReadOnly):
+            assert model._meta.model_name in permission_names.ENGINES
+    assert not {
+        model._meta.model_name for model, page in site._registry.items() if not isinstance(page, ReadOnly)
+    } & {*permission_names.ENGINES}
+    everything = Permission.objects.select_related("content_type")
+    said = permission_names.by_area(everything)
+    log = said[said.index("Delivery log") :]
+    assert log.startswith("Delivery log:</span> see</li>")
+    assert "State of profiles:</span> see, send again</li>" in said
+
+
+def test_a_persons_page_says_what_all_roles_allow_together(admin_client, django_user_model):
+    person = django_user_model.objects.create_user("ben", is_staff=True)
+    person.groups.add(Group.objects.get(name="Viewer"))
+    url = reverse("admin:auth_user_change", args=[person.pk])
+    assert ":</span> see</li>" in admin_client.get(url).content.decode()
+    person.is_superuser = True
+    person.save()
+    assert "Everything, as a superuser." in admin_client.get(url).content.decode()
+
+
+def test_a_new_roles_permissions_are_open(admin_client):
+    text = admin_client.get(reverse("admin:auth_group_add")).content.decode()
+    assert "t-may" not in text
+    assert "<details" not in text[: text.index('id="id_permissions"')].split("<form")[-1]
