@@ -86,6 +86,13 @@ def empty_list(context: Any, changelist: Any) -> dict[str, Any]:
 
 
 @register.filter
+def active_filters(changelist: Any) -> int:
+    """How many of a list's filters leave something out; a search is none."""
+    given = {name for name, values in changelist.get_filters_params().items() if any(values)}
+    return sum(not given.isdisjoint(map(str, spec.expected_parameters())) for spec in changelist.filter_specs)
+
+
+@register.filter
 def moment(value: datetime | None) -> str:
     return times.shown(value)
 

@@ -1,0 +1,46 @@
+"""Lists on phones: the rows come first, and the filters are folded with how many of them are active."""
+
+import pytest
+from playwright.sync_api import expect
+
+# Each with a filter that is active, and what belongs to the filters.
+LISTS = {
+    "destinations/deliveryattempt/?outcome__exact=accepted": "form.tracsync-filters",
+    "destinations/profilesync/?state__exact=synced": "#changelist-filter",
+    "destinations/destination/?enabled__exact=1": "#changelist-filter",
+    "profiles/profile/?changed_at_from=2020-01-01&changed_at_to=2100-01-01": "#changelist-filter",
+    "auth/user/?is_active__exact=1": "#changelist-filter",
+    "destinations/resource/?enabled__exact=1": "#changelist-filter",
+}
+SCREEN = 900  # px
+
+
+@pytest.mark.parametrize("address", LISTS)
+def test_filters_are_folded_and_say_how_many_are_active(site, open_page, address):
+    page = open_page(site.url(address), width=390)
+    filters, fold = page.locator(LISTS[address]), page.locator(".t-filters > summary")
+    expect(filters).not_to_be_visible()
+    expect(fold).to_contain_text("1 active")
+    assert page.locator("#result_list tbody tr").first.bounding_box()["y"] < SCREEN
+    fold.click()
+    expect(filters).to_be_visible()
+    assert filters.bounding_box()["y"] < SCREEN
+
+
+@pytest.mark.parametrize("address", LISTS)
+def test_where_there_is_room_they_are_seen(site, open_page, address):
+    page = open_page(site.url(address), width=1280)
+    expect(page.locator(LISTS[address])).to_be_visible()
+    expect(page.locator(".t-filters > summary")).not_to_be_visible()
+
+
+def test_without_an_active_one_nothing_is_counted(site, open_page):
+    page = open_page(site.url("destinations/profilesync/?q=p1"), width=390)
+    expect(page.locator(".t-filters > summary")).to_have_text("Filter")
+
+
+def test_what_belongs_to_a_value_stands_below_it_and_not_below_its_name(site, open_page):
+    page = open_page(site.url("destinations/deliveryattempt/"), width=390)
+    id = page.locator("#result_list .tracsync-id").first.bounding_box()
+    name = page.locator("#result_list .tracsync-id").first.locator("xpath=../a").bounding_box()
+    assert abs(id["x"] - name["x"]) < 2
