@@ -47,6 +47,7 @@ class Source:
         self.file = file
         self.size = os.fstat(file.fileno()).st_size if file else None
         self.encoding = encoding
+        self.written_in = ""  # where that is another one
         self.can_go_back = file is not None
         self.place = self._read_to = Place()
 
@@ -83,6 +84,7 @@ class Source:
         plain, sixteen = encodings.plain(self.stream, head, encoding)
         if plain is not self.stream:
             self.stream, self.can_go_back = plain, False
+        self.written_in = sixteen
         self.encoding = encodings.UTF8 if sixteen else encoding or encodings.UTF8
 
     def tell_encoding(self) -> None:

@@ -58,6 +58,10 @@ def receive(
         job.options = _choose(job, encoding, kept.encoding, **options)
         if kept.sheets:
             job.options["sheets"] = kept.sheets
+        elif job.options["format"] == "csv" and options.get("delimiter"):
+            import_options.check_delimiter(uploads.source(job), job.options)
+        if kept.written_in:
+            job.options["written_in"] = kept.written_in
     except UnusableFile:
         job.delete()
         raise
@@ -87,8 +91,10 @@ def read_anew(job: ImportJob, encoding: str, delimiter: str, skip: int, merge: b
     source = uploads.source(job)
     source.encoding = encoding
     options = import_options.choose(job.name, source, "csv", delimiter, merge, skip)
-    if "sheets" in job.options:
-        options["sheets"] = job.options["sheets"]
+    kept = {name: job.options[name] for name in ("sheets", "written_in") if name in job.options}
+    if "sheets" not in kept:
+        import_options.check_delimiter(source, options)
+    options |= kept
     values = {**_anew(job, Phase.COLUMNS, job.size), "options": options, "checked": None}
     return _moved(job, [Phase.COLUMNS, Phase.CHECKING, Phase.READY], values)
 

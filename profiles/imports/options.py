@@ -1,8 +1,9 @@
 """How a file is to be read, as JSON: by the command and on the page alike.
 
-`format` is ndjson, json (an array, which begins at the byte `at`) or csv; `encoding` is in encodings.py. Of
-csv also `delimiter`, `skip` (lines above the heading), `merge`, `heading` (the names of the columns), and
-`columns`: name, path and kind of each one that is imported, or null until they are chosen. Of a workbook
+`format` is ndjson, json (an array, which begins at the byte `at`) or csv; `encoding` is in encodings.py, and
+`written_in` what the file was written in where it is kept in another one. Of csv also `delimiter`, `skip`
+(lines above the heading), `merge`, `heading` (the names of the columns), and `columns`: name, path and kind of
+each one that is imported, or null until they are chosen. Of a workbook
 that was uploaded `sheets`: their names, first that of the one that is read.
 """
 
@@ -21,6 +22,7 @@ from tracsync.common.messages import message
 
 FORMATS = ("ndjson", "json", "csv")
 TABLES = (".csv", ".tsv", ".tab", ".txt")
+TAB = message("tab")
 OF_JSON = (".json", ".ndjson", ".jsonl")
 
 
@@ -66,6 +68,30 @@ def _of_csv(source: Source, delimiter: str, merge: bool, skip: int | None) -> di
     except UnusableFile:  # said when it is read
         heading = []
     return {**options, "heading": heading, "columns": None}
+
+
+def check_delimiter(source: Source, options: Any) -> None:
+    """Raises UnusableFile where the delimiter that was said is not in the heading, but another one is."""
+    try:
+        heading = beginning(source, options)[0]
+        told = guess.layout(source.utf8(_lines(source)).decode(errors="replace"))
+        others = beginning(source, {**options, "delimiter": told.delimiter, "skip": told.skip})[0]
+    except UnusableFile:  # said when it is read
+        return
+    if len(heading) > 1 or len(others) < 2:
+        return
+    said, likely = (TAB if one == "\t" else one for one in (options["delimiter"], told.delimiter))
+    raise UnusableFile(
+        message(
+            "has no “%(said)s” in its heading: “%(likely)s” seems to stand between two cells",
+            **{"said": said, "likely": likely},
+        )
+    )
+
+
+def encoding_of(options: Any) -> str:
+    """The name of the encoding that the file was written in."""
+    return encodings.NAMES.get(options.get("written_in") or options.get("encoding", encodings.UTF8), "")
 
 
 def layout(options: Any) -> Layout:

@@ -25,10 +25,12 @@ QUICK = 1  # zlib's level; documents shrink to a fifth with it
 
 
 class Kept(NamedTuple):
-    """The encoding that a file is kept in. `sheets`: of a workbook, that of which the rows are kept first."""
+    """The encoding that a file is kept in. `sheets`: of a workbook, that of which the rows are kept first.
+    `written_in`: where the file itself is in another encoding."""
 
     encoding: str
     sheets: list[str]
+    written_in: str = ""
 
 
 def store(job: ImportJob, file: IO[bytes], encoding: str = "", sheet: str = "") -> Kept:
@@ -38,7 +40,7 @@ def store(job: ImportJob, file: IO[bytes], encoding: str = "", sheet: str = "") 
     written by itself: a large file holds nobody else up. Raises UnusableFile.
     """
     evidence = encodings.Evidence()
-    stream, (encoding, sheets) = _opened(file, encoding, sheet)
+    stream, kept = _opened(file, encoding, sheet)
     for number, piece in enumerate(_pieces(stream)):
         job.size += len(piece)
         if job.size > settings.TRACSYNC_MAX_UPLOAD_BYTES:
@@ -48,7 +50,7 @@ def store(job: ImportJob, file: IO[bytes], encoding: str = "", sheet: str = "") 
         ImportChunk.objects.create(job=job, number=number, data=zlib.compress(piece, QUICK))
     if not job.size:
         raise UnusableFile(message("is empty"))
-    return Kept(encoding or evidence.encoding, sheets)
+    return kept._replace(encoding=kept.encoding or evidence.encoding)
 
 
 def source(job: ImportJob) -> Source:
@@ -75,7 +77,7 @@ def _opened(file: IO[bytes], encoding: str, sheet: str) -> tuple[IO[bytes], Kept
         stream.seek(0)
     check_beginning(head)
     plain, sixteen = encodings.plain(stream, head, encoding)
-    return plain, Kept(encodings.UTF8 if sixteen else encoding, [])
+    return plain, Kept(encodings.UTF8 if sixteen else encoding, [], sixteen)
 
 
 def _pieces(stream: IO[bytes]) -> Iterator[bytes]:

@@ -14,6 +14,7 @@ from profiles.imports import encodings
 from profiles.imports.guess import DELIMITERS
 
 TOLD = gettext_lazy("As the file tells")
+SIXTEEN = gettext_lazy("UTF-16 (Excel, “Unicode text”)")
 ENCODINGS = [
     (encodings.UTF8, gettext_lazy("UTF-8")),
     (encodings.WINDOWS, gettext_lazy("Windows-1252 (Excel, “CSV”)")),
@@ -56,7 +57,7 @@ class UploadForm(forms.Form):
     encoding = forms.ChoiceField(
         label=gettext_lazy("Encoding"),
         required=False,
-        choices=[("", TOLD), *ENCODINGS, (encodings.UTF16, gettext_lazy("UTF-16 (Excel, “Unicode text”)"))],
+        choices=[("", TOLD), *ENCODINGS, (encodings.UTF16, SIXTEEN)],
         help_text=gettext_lazy("Only to be chosen where umlauts look wrong in the next step."),
     )
     delimiter = forms.ChoiceField(
@@ -107,5 +108,7 @@ class ReadingForm(forms.Form):
         if options.get("sheets"):  # there is but one way to read the cells of a workbook
             del self.fields["encoding"], self.fields["delimiter"]
             return
+        if options.get("written_in") == encodings.UTF16:  # sure, and kept as UTF-8
+            self.fields["encoding"].choices = [(encodings.UTF8, SIXTEEN)]  # type: ignore[attr-defined]
         is_usual = delimiter in DELIMITERS
         self.fields["delimiter"].choices = SIGNS if is_usual else [*SIGNS, (delimiter, delimiter)]  # type: ignore[attr-defined]

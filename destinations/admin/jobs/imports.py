@@ -24,8 +24,9 @@ from destinations.admin.jobs.import_forms import ReadingForm, UploadForm
 from destinations.insight.payloads import diff
 from profiles import documents, personal
 from profiles.documents import InvalidDocument
-from profiles.imports import csv_reader, encodings, refused, uploads
+from profiles.imports import csv_reader, refused, uploads
 from profiles.imports import job as import_jobs
+from profiles.imports import options as import_options
 from profiles.imports.files import Place, UnusableFile
 from profiles.imports.models import ImportJob
 from profiles.imports.records import Record
@@ -232,7 +233,7 @@ class ImportJobAdmin(JobAdmin):
             return {"ndjson": "NDJSON", "json": _("a list in JSON")}.get(format, "-")
         if sheets := job.options.get("sheets"):
             return _("the sheet %(name)s of a workbook") % {"name": sheets[0]}
-        encoding = encodings.NAMES.get(job.options.get("encoding", encodings.UTF8), "")
+        encoding = import_options.encoding_of(job.options)
         delimiter = job.options["delimiter"].replace("\t", _("tab"))
         said = _("CSV in %(encoding)s, %(delimiter)s between two cells")
         text = said % {"encoding": encoding, "delimiter": delimiter}

@@ -165,6 +165,9 @@ be used."""
         chosen = import_options.choose(
             name, source, "csv", delimiter, options["merge"], options["skip_lines"]
         )
+        if delimiter:
+            import_options.check_delimiter(source, chosen)
+        chosen["written_in"] = source.written_in
         return chosen, self._columns(source, chosen, options)
 
     def _sheet(
@@ -198,7 +201,7 @@ be used."""
 
     def _say_columns(self, chosen: dict[str, Any], columns: Sequence[Column]) -> None:
         delimiter = {"\t": "tab"}.get(chosen["delimiter"], chosen["delimiter"])
-        encoding = encodings.NAMES[chosen["encoding"]]
+        encoding = import_options.encoding_of(chosen)
         self.stderr.write(f"read as CSV in {encoding}, {delimiter} between two cells")
         for column in columns:
             self.stderr.write(f"  {column.name} -> {csv_reader.path_of(column.keys)} ({column.kind})")

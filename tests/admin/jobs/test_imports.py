@@ -370,3 +370,39 @@ def test_an_upload_is_cut_off_where_it_is_too_large(rf, settings):
     with pytest.raises(SkipFile):
         handler.receive_data_chunk(b"x", 100)
     assert request.upload_too_large
+
+
+def test_the_encoding_that_a_file_is_written_in_is_said_though_it_is_kept_in_another(upload, page, post):
+    asked = upload("id;name\n1;Jürgen\n".encode("utf-16"), "kunden.csv")
+    job = ImportJob.objects.get()
+    [encoding] = re.findall(r'<select name="encoding".*?</select>', asked, re.DOTALL)
+    assert re.findall("<option[^>]*>([^<]+)<", encoding) == ["UTF-16 (Excel, “Unicode text”)"]
+    post("profiles_importjob_columns", job.pk, read="yes", encoding="utf-8", delimiter=";", skip="0")
+    import_jobs.check(job, [["id", "id", "text"], ["name", "name", "text"]])
+    assert "CSV in UTF-16, ; between two cells" in page(CHANGE, job.pk)
+    work()
+    import_jobs.start(ImportJob.objects.get())
+    work()
+    assert Profile.objects.get().document == {"id": "1", "name": "Jürgen"}
+
+
+def test_a_delimiter_that_is_not_in_the_heading_is_said_and_the_likely_one(upload, post):
+    words = "has no “,” in its heading: “;” seems to stand between two cells"
+    assert words in upload("id;name\n1;Jürgen\n", "kunden.csv", delimiter=",")
+    assert not ImportJob.objects.exists()
+    upload("id;name\n1;Jürgen\n", "kunden.csv")
+    job = ImportJob.objects.get()
+    asked = post("profiles_importjob_columns", job.pk, read="yes", encoding="utf-8", delimiter=",", skip="0")
+    assert words[1:] in asked
+    job.refresh_from_db()
+    assert job.options["delimiter"] == ";"
+
+
+def test_a_workbook_of_one_column_may_have_any_sign_in_it(upload):
+    book = openpyxl.Workbook()
+    for cell in ("id;name", "1;Jürgen", "2;Anna"):
+        book.active.append([cell])
+    file = io.BytesIO()
+    book.save(file)
+    upload(file.getvalue(), "kunden.xlsx")
+    assert ImportJob.objects.get().options["heading"] == ["id;name"]

@@ -262,3 +262,38 @@ def test_what_cannot_be_used(load, text, options, reason):
     assert "Ann" not in str(refused.value)
     assert getattr(refused.value, "returncode", 1) == (1 if {"--delimiter", "--encoding"} & {*options} else 2)
     assert not Profile.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "words"),
+    [
+        ("id;mail\n1;a@x.example\n", ",", "has no “,” in its heading: “;” seems to stand between two cells"),
+        (
+            "id\tmail\n1\ta@x.example\n",
+            ";",
+            "has no “;” in its heading: “tab” seems to stand between two cells",
+        ),
+        ("sep=;\nid;mail\n1;a\n", "tab", "has no “tab” in its heading: “;” seems to stand between two cells"),
+    ],
+)
+def test_a_delimiter_that_is_not_in_the_heading(load, text, said, words):
+    for options in ([], ["--map", "id=id"], ["--dry-run"]):
+        with pytest.raises(CommandError) as refused:
+            load(text, "--delimiter", said, *options)
+        assert str(refused.value).endswith(words)
+        assert refused.value.returncode == 2
+
+
+def test_a_table_of_one_column_has_no_delimiter_anywhere(load):
+    assert load("id\n1\n", "--delimiter", ";")[1] == "created 1, changed 0, unchanged 0, failed 0"
+    assert load("id\n1\n2\n", "--delimiter", "tab")[1] == "created 1, changed 0, unchanged 1, failed 0"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name"),
+    [("utf-16", "UTF-16"), ("utf-16-le", "UTF-16"), ("utf-8", "UTF-8"), ("cp1252", "Windows-1252")],
+)
+def test_the_encoding_that_it_is_written_in_is_said(load, encoding, name):
+    text = "id;name\n" + "".join(f"{number};Müller, Jürgen\n" for number in range(30))
+    said = load(text.encode(encoding), "--dry-run")[2]
+    assert f"read as CSV in {name}, ; between two cells" in said
