@@ -2,8 +2,8 @@
 
 `format` is ndjson, json (an array, which begins at the byte `at`) or csv; `encoding` is in encodings.py, and
 `written_in` what the file was written in where it is kept in another one. Of csv also `delimiter`, `skip`
-(lines above the heading), `merge`, `heading` (the names of the columns), and `columns`: name, path and kind of
-each one that is imported, or null until they are chosen. Of a workbook
+(lines above the heading), `merge`, `heading` (the names of the columns), and `columns`: name, path and kind
+of each one that is imported, or null until they are chosen. Of a workbook
 that was uploaded `sheets`: their names, first that of the one that is read.
 """
 

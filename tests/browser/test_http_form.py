@@ -98,3 +98,31 @@ def test_a_preset_fills_in_the_form(page):
     page.get_by_role("link", name="REST: create and update").click()
     expect(page.locator("[name='settings.path']")).to_have_value("/contacts")
     expect(page.locator("summary", has_text="Remote id")).to_have_count(1)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_secret_headers_are_rows_whose_values_are_masked(site, open_page, width):
+    page = open_page(site.url(f"destinations/resource/{site.found['crm']}/change/"), width=width)
+    secret = page.get_by_role("group", name="Secret headers").first
+    typed = page.locator("[name='production.headers']")
+    for name, value in (("X-Key", "one"), ("X-Old", "two")):
+        secret.get_by_role("button", name="Add a row").click()
+        page.keyboard.type(name)
+        secret.get_by_label("Secret headers: Value").last.fill(value)
+    page.get_by_role("button", name="Save and continue").click()
+    expect(page.locator(".messagelist .success")).to_be_visible()
+    names, values = (secret.get_by_label(f"Secret headers: {one}") for one in ("Name", "Value"))
+    expect(typed).to_have_value("")
+    expect(names).to_have_count(2)
+    expect(values.first).to_have_value("********")
+    values.last.click()
+    page.keyboard.type("three")
+    expect(values.last).to_have_value("three")
+    assert json.loads(typed.input_value()) == {"X-Key": "********", "X-Old": "three"}
+    secret.get_by_role("button", name="Remove X-Old").click()
+    secret.get_by_role("button", name="Remove X-Key").click()
+    page.get_by_role("button", name="Save and continue").click()
+    expect(page.locator("#content")).to_contain_text("Secret headers: X-Key (production)")
+    page.get_by_role("button", name="Remove").click()
+    expect(page.locator(".messagelist .success")).to_be_visible()
+    expect(secret.get_by_role("textbox")).to_have_count(0)

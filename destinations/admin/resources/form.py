@@ -125,16 +125,25 @@ def put_older(typed: QueryDict, resource: Resource, content: Mapping[str, Any]) 
 def removed(form: ResourceForm) -> list[str]:
     """What would be removed when the form is saved, in words."""
     ticked = [name for name, value in form.cleaned_data.items() if value and name.endswith(REMOVES)]
+    gone = [(name, str(form.fields[name.removesuffix(".remove")].label)) for name in ticked]
+    gone += [
+        (name, f"{form.fields[name].label}: {one}") for name in form.fields for one in _left_out(form, name)
+    ]
     if REMOVE_TEST in ticked:
-        ticked = [name for name in ticked if not name.startswith("test.")]
-        return [*(_removed(form, name) for name in ticked), _("all test credentials")]
-    return [_removed(form, name) for name in ticked]
+        gone = [(name, what) for name, what in gone if not name.startswith("test.")]
+        return [*(_in_its_set(*one) for one in gone), _("all test credentials")]
+    return [_in_its_set(*one) for one in gone]
 
 
-def _removed(form: ResourceForm, box: str) -> str:
-    field = form.fields[box.removesuffix(".remove")].label
-    which = _("%s (production)") if box.startswith("production.") else _("%s (test)")
-    return which % field
+def _left_out(form: ResourceForm, name: str) -> list[str]:
+    """What an object has stored, and has not any more as it was typed."""
+    typed, known = form.cleaned_data.get(name), getattr(form.fields[name], "stored_names", ())
+    return [one for one in known if one not in typed] if isinstance(typed, dict) else []
+
+
+def _in_its_set(name: str, what: str) -> str:
+    which = _("%s (production)") if name.startswith("production.") else _("%s (test)")
+    return which % what
 
 
 def fieldsets(form: type[ResourceForm]) -> list[tuple[Any, dict[str, Any]]]:

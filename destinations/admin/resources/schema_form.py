@@ -6,6 +6,7 @@ keys, lists and the unusual become JSON text.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -110,6 +111,7 @@ def secret_fields(schema: Mapping[str, Any], prefix: str, stored: Value) -> dict
     for leaf in leaves(schema):
         name, value = f"{prefix}.{leaf.name}", dig(stored, leaf.path)
         fields[name] = _secret_field(leaf, value)
+        fields[name].stored_names = _names(leaf, value)  # type: ignore[attr-defined]
         if is_set(value) and not leaf.required:
             help = _("What is stored, when you save. It asks first.")
             fields[f"{name}.remove"] = forms.BooleanField(required=False, label=_("remove"), help_text=help)
@@ -117,11 +119,16 @@ def secret_fields(schema: Mapping[str, Any], prefix: str, stored: Value) -> dict
 
 
 def secret_value(schema: Mapping[str, Any], prefix: str, cleaned: Value, stored: Value) -> Value:
-    """What is stored, with what was typed in its place and without what is to be removed."""
+    """What is stored, with what was typed in its place and without what is to be removed.
+
+    Of an object a masked value is what is stored under its name.
+    """
     result: Value = {}
     for leaf in leaves(schema):
         name = f"{prefix}.{leaf.name}"
         value = _typed(cleaned.get(name))
+        if isinstance(value, dict):
+            value = schemas.unmask({}, {"": value}, {"": dig(stored, leaf.path)})[""]
         if value in (None, ""):
             value = None if cleaned.get(f"{name}.remove") else dig(stored, leaf.path)
         if value is not None:
@@ -188,6 +195,11 @@ def _settings_field(leaf: Leaf) -> forms.Field:
     return _plain_field(leaf, forms.PasswordInput(render_value=True) if leaf.secret else None, common)
 
 
+def _names(leaf: Leaf, stored: Any) -> list[str]:
+    """Those of an object of texts, which may be seen: their values are not."""
+    return list(stored) if leaf.kind == "object" and isinstance(stored, Mapping) else []
+
+
 class TemplateField(JSONTextField):
     """A template: a text is written as it is, an object or a list as JSON."""
 
@@ -212,9 +224,13 @@ def _secret_field(leaf: Leaf, stored: Any) -> forms.Field:
     if choices:
         return _choice(choices, unchanged, **common)
     # Browsers would fill stored passwords into fields that are called so.
-    if not leaf.secret:
-        return _plain_field(leaf, None, common)
-    return _plain_field(leaf, forms.PasswordInput({"autocomplete": "new-password"}), common, SecretText)
+    field = _plain_field(leaf, None, common) if not leaf.secret else None
+    field = field or _plain_field(
+        leaf, forms.PasswordInput({"autocomplete": "new-password"}), common, SecretText
+    )
+    if "data-rows" in field.widget.attrs and (names := _names(leaf, stored)):
+        field.widget.attrs["data-stored"] = json.dumps(dict.fromkeys(names, MASK))
+    return field
 
 
 def _plain_field(
@@ -236,9 +252,10 @@ def _plain_field(
 
 def _rows(leaf: Leaf) -> dict[str, str]:
     """What rows.js needs to show an object of texts as rows; the words are the reader's."""
-    if leaf.kind != "object" or leaf.secret or not leaf.schema.get("additionalProperties"):
+    if leaf.kind != "object" or not leaf.schema.get("additionalProperties"):
         return {}
     return {
+        "data-mask": MASK,
         "data-rows": ": ".join(leaf.labels),
         "data-name": _("Name"),
         "data-value": _("Value"),
@@ -275,7 +292,8 @@ def _note(leaf: Leaf, stored: Any) -> str:
         return _("Not set.")
     is_address = leaf.schema.get("format") == "uri" or leaf.path[-1] in ("url", "api_url")
     host = _host(stored) if is_address and not leaf.secret else ""
-    note = _("Set (%(host)s); blank keeps it.") % {"host": host} if host else _("Set; blank keeps it.")
+    shown = ", ".join(_names(leaf, stored)) or host
+    note = _("Set (%(host)s); blank keeps it.") % {"host": shown} if shown else _("Set; blank keeps it.")
     return conditional_escape(note)
 
 

@@ -1,5 +1,8 @@
 """Extensions and resources in the admin: what can be chosen, and credentials that go in and never out."""
 
+import json
+import re
+
 import pytest
 
 from destinations.connectors import registry
@@ -300,3 +303,48 @@ def test_what_the_connector_sets_is_said(http_api, page, monkeypatch):
     monkeypatch.setattr(registry.get("http_api"), "limits", declared, raising=False)
     text = page("destinations_resource_add", query=TYPE)
     assert "The connector sets: 5 calls at once, 100 in 10 s." in text
+
+
+def test_secret_headers_can_be_rows_and_show_their_names_alone(resource, page, secret):
+    text = page("destinations_resource_change", resource.pk)
+    field = re.search(r'<textarea name="production.headers"[^>]*>(.*?)</textarea>', text, re.DOTALL)
+    assert not field[1].strip()
+    assert 'data-rows="Secret headers"' in field[0]
+    assert "{&quot;X-Key&quot;: &quot;********&quot;}" in field[0]
+    assert "Set (X-Key); blank keeps it." in text
+    assert secret not in text
+
+
+def test_a_masked_header_stays_beside_a_new_one_and_what_is_left_out_goes(
+    resource, page, post, fields, sealed, secret
+):
+    form = fields(page("destinations_resource_change", resource.pk))
+    rows = {"X-Key": "********", "X-New": "new"}
+    post("destinations_resource_change", resource.pk, **form | {"production.headers": json.dumps(rows)})
+    resource.refresh_from_db()
+    assert resource.production["headers"] == {"X-Key": secret, "X-New": "new"}
+    form = fields(page("destinations_resource_change", resource.pk))
+    form["production.headers"] = json.dumps({"X-New": "********"})
+    asked = post("destinations_resource_change", resource.pk, **form)
+    assert "Secret headers: X-Key (production)" in asked
+    resource.refresh_from_db()
+    assert "X-Key" in resource.production["headers"]
+    post("destinations_resource_change", resource.pk, **sealed(asked))
+    resource.refresh_from_db()
+    assert resource.production["headers"] == {"X-New": "new"}
+
+
+def test_a_masked_header_under_another_name_or_at_another_host_is_refused(resource, page, post, fields):
+    form = fields(page("destinations_resource_change", resource.pk))
+    before = dict(resource.production)
+    renamed = {"production.headers": '{"X-Other": "********"}'}
+    assert "headers is hidden; type it again" in post(
+        "destinations_resource_change", resource.pk, **form | renamed
+    )
+    moved = {
+        "production.url": "https://elsewhere.example.com/",
+        "production.headers": '{"X-Key": "********"}',
+    }
+    assert "enter headers again" in post("destinations_resource_change", resource.pk, **form | moved)
+    resource.refresh_from_db()
+    assert resource.production == before

@@ -5,9 +5,9 @@
   for (const field of document.querySelectorAll("textarea[data-rows]")) show(field);
 
   function show(field) {
-    const entries = read(field.value);
-    if (!entries) return; // not JSON, or no object: it stays as it was typed
     const texts = field.dataset;
+    const entries = read(field.value || texts.stored); // what is stored and not sent back has masked values
+    if (!entries) return; // not JSON, or no object: it stays as it was typed
     const box = document.createElement("div");
     box.className = "tracsync-rows";
     box.setAttribute("role", "group");
@@ -44,6 +44,8 @@
       one.setAttribute("aria-label", `${texts.rows}: ${label}`);
       one.value = value;
       one.addEventListener("input", write);
+      // A masked value is replaced as a whole: a part of it means nothing.
+      one.addEventListener("focus", () => one.value === texts.mask && one.select());
       return one;
     }
 
