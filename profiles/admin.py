@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.http.request import RawPostDataException
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from profiles import personal
 from profiles.forms import ProfileForm
@@ -65,7 +65,22 @@ class ProfileAdmin(BoundedAdmin, ShortDeletion):
         *("shown_id", "called", "address", "comes_from"),
         *("version", "created", "changed", "settled", "deleted"),
     )
-    delete_note = gettext_lazy("Destinations remove it where they say so; elsewhere what they hold stays.")
+    delete_note = gettext_lazy(
+        "Destinations remove it where they say so, and what is known of it there goes once they have;"
+        " elsewhere what they hold stays."
+    )
+    goes_with = {
+        "profiles.SearchWord": "",
+        "destinations.ProfileSync": ngettext_lazy(
+            "what %(count)s destination knows of it", "what %(count)s destinations know of it", "count"
+        ),
+        "destinations.DeliveryAttempt": ngettext_lazy(
+            "%(count)s line of the delivery log", "%(count)s lines of the delivery log", "count"
+        ),
+        "destinations.AuditFinding": ngettext_lazy(
+            "%(count)s finding of audits", "%(count)s findings of audits", "count"
+        ),
+    }
 
     @admin.display(description=gettext_lazy("settled"))
     def settled(self, profile: Profile) -> str:

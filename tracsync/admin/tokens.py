@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from destinations.admin.base.links import Link
 from destinations.admin.base.object_actions import ActingAdmin
@@ -187,6 +187,14 @@ class ApiTokenAdmin(ActingAdmin, LeanAdmin):
         *("may", "destination_shown", "expires"),
     )
     object_views = {"rotate": rotate}
+    delete_note = gettext_lazy("Programs that use it are refused from now on.")
+    goes_with = {
+        "tracsync.KeptAnswer": ngettext_lazy(
+            "%(count)s answer that is kept for a request that is repeated",
+            "%(count)s answers that are kept for requests that are repeated",
+            "count",
+        )
+    }
 
     def for_list(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         return rows.select_related("owner")

@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 
 from tracsync import rights
 from tracsync.admin import date_and_time, invitations
@@ -70,6 +70,12 @@ class GroupAdmin(PeopleAdmin, auth_admin.GroupAdmin):
     }
 
     readonly_fields = ("may",)
+    goes_with = {
+        "auth.Group_permissions": "",
+        "auth.User_groups": ngettext_lazy(
+            "the role of %(count)s person, who stays", "the role of %(count)s people, who stay", "count"
+        ),
+    }
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         count = obj.permissions.count() if obj and obj.pk else 0
@@ -121,6 +127,20 @@ class UserAdmin(PeopleAdmin, auth_admin.UserAdmin):
     add_fieldsets = ((None, {"fields": ("first_name", "last_name", "email", "role")}),)
     # In place of Django's words, which speak of groups, staff and "this admin site".
     readonly_fields = ("may",)
+    goes_with = {
+        **dict.fromkeys(("auth.User_groups", "auth.User_user_permissions", "admin.LogEntry"), ""),
+        "tracsync.ApiToken": ngettext_lazy(
+            "%(count)s API token of theirs", "%(count)s API tokens of theirs", "count"
+        ),
+        "tracsync.KeptAnswer": "",
+        "tracsync.Preferences": gettext_lazy("their preferences"),
+        "tracsync.NoticeChannel": gettext_lazy("what notices they chose"),
+        **dict.fromkeys(("tracsync.NoticeChannel_destinations", "tracsync.Notice"), ""),
+        "tracsync.SavedFilter": ngettext_lazy("%(count)s saved filter", "%(count)s saved filters", "count"),
+        "tracsync.SecondFactor": gettext_lazy("their second factor"),
+        "tracsync.BackupCode": "",
+        "tracsync.Identity": gettext_lazy("their way in by the issuer"),
+    }
     labels = {"is_staff": gettext_lazy("May open the admin"), "groups": gettext_lazy("Roles")}
     help_texts = {
         "is_active": gettext_lazy(

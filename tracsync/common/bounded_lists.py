@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 
+from django.apps import apps
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import SEARCH_VAR, ChangeList
@@ -30,6 +31,13 @@ class AtLeast(int):
 
     def __str__(self) -> str:
         return f"{grouped(int(self))}+"
+
+
+class Grouped(int):
+    """A number that is written in groups of three digits."""
+
+    def __str__(self) -> str:
+        return grouped(int(self))
 
 
 def count(rows: QuerySet[Any], most: int = MOST_COUNTED) -> int:
@@ -126,9 +134,40 @@ class LeanChangeList(ChangeList):
 
 
 class LeanAdmin(Trailed):
-    """Its `for_list` says what a list reads; object pages read everything."""
+    """Its `for_list` says what a list reads; object pages read everything.
+
+    `goes_with`: what is deleted along with one of them, by its model's label: in words for one and many, as
+    `ngettext_lazy` has them, or blank where nobody has to know. `delete_note` stands below it.
+    """
 
     show_facets = admin.ShowFacets.NEVER
+    goes_with: Mapping[str, Any] = {}
+    delete_note: str | Promise = ""
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """In plain words: names, and sentences in place of Django's names of tables."""
+        chosen = list(objs)
+        _all, counts, missing, protected = super().get_deleted_objects(chosen, request)
+        labels = {
+            str(model._meta.verbose_name_plural): model._meta.label
+            for model in apps.get_models(include_auto_created=True)
+        }
+        said: dict[str, int] = {}
+        for name, count in counts.items():
+            label = labels.get(name, name)
+            if label != self.opts.label and (words := self._in_words(label, count)):
+                said[words] = count
+        return [self.named_in_question(one, request) for one in chosen], said, missing, protected
+
+    def _in_words(self, label: str, count: int) -> str:
+        words = self.goes_with.get(label, _("%(name)s: %(count)s"))
+        shown = count if isinstance(count, AtLeast) else Grouped(count)
+        return str(words % {"count": shown, "name": apps.get_model(label)._meta.verbose_name_plural})
+
+    def named_in_question(self, obj: Any, request: HttpRequest) -> str:
+        return self.title_of(obj)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return LeanChangeList
@@ -151,8 +190,6 @@ class ShortDeletion(admin.ModelAdmin):
     What hangs on the object goes with it, so the right to delete the object is enough.
     """
 
-    delete_note: str | Promise = ""
-
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any) -> Any:
         """“Select all” may mean millions, and those are not deleted in one request."""
         asked = (request.POST.get("action"), request.POST.get("select_across"))
@@ -165,17 +202,11 @@ class ShortDeletion(admin.ModelAdmin):
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        shown = list(objs)
-        counts = {str(self.opts.verbose_name_plural): len(shown)}
+        counts: dict[str, int] = {}
         for relation in self.opts.related_objects:
-            if relation.one_to_one:  # a part of the object itself
+            if relation.one_to_one or relation.many_to_many:  # a part of the object itself, or it stays
                 continue
-            rows = relation.related_model._base_manager.filter(**{f"{relation.field.name}__in": shown})
-            found = count(rows)
-            if found:
-                counts[str(relation.related_model._meta.verbose_name_plural)] = found
-        names = [self.named_in_question(one, request) for one in shown]
-        return [*names, *map(str, filter(None, [self.delete_note]))], counts, set(), []
-
-    def named_in_question(self, obj: Any, request: HttpRequest) -> str:
-        return str(obj)
+            rows = relation.related_model._base_manager.filter(**{f"{relation.field.name}__in": objs})
+            if found := count(rows):
+                counts[relation.related_model._meta.label] = found
+        return [], counts, set(), []

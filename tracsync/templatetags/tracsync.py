@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.contrib import admin
 from django.utils.html import format_html
 from django.utils.safestring import mark_safe
 from django.utils.text import capfirst
@@ -83,6 +84,12 @@ def empty_list(context: Any, changelist: Any) -> dict[str, Any]:
     is_narrowed = bool(changelist.has_active_filters or changelist.query)
     may_add = bool(context.get("has_add_permission"))
     return {"narrowed": is_narrowed, "lesson": empty_lists.lesson(changelist, may_add)}
+
+
+@register.simple_tag
+def delete_note(opts: Any) -> str:
+    """What else is to be known before one of these is deleted."""
+    return str(getattr(admin.site.get_model_admin(opts.model), "delete_note", ""))
 
 
 @register.filter

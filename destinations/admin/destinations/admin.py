@@ -12,7 +12,7 @@ from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from destinations import configuration
 from destinations.admin.base import versions
@@ -72,7 +72,29 @@ class DestinationAdmin(Versioned, LeanAdmin, ShortDeletion):
     list_filter = (ResourceFilter, "enabled", TagFilter)
     search_fields = ("name", "slug", "description", "resource__name")
     search_help_text = gettext_lazy("A part of the name, the slug, the description or the resource's name.")
-    delete_note = gettext_lazy("Its history goes with it. What was sent to the external system stays there.")
+    delete_note = gettext_lazy("What was sent to the external system stays there.")
+    goes_with = {
+        "tracsync.NoticeChannel_destinations": "",
+        "destinations.DestinationVersion": ngettext_lazy(
+            "its history: %(count)s version", "its history: %(count)s versions", "count"
+        ),
+        "destinations.Tally": gettext_lazy("what its charts are made of"),
+        "destinations.ProfileSync": ngettext_lazy(
+            "what it knows of %(count)s profile", "what it knows of %(count)s profiles", "count"
+        ),
+        "destinations.DeliveryAttempt": ngettext_lazy(
+            "%(count)s line of the delivery log", "%(count)s lines of the delivery log", "count"
+        ),
+        "destinations.Backfill": ngettext_lazy("%(count)s backfill", "%(count)s backfills", "count"),
+        "destinations.Replay": ngettext_lazy("%(count)s replay", "%(count)s replays", "count"),
+        "destinations.Audit": ngettext_lazy("%(count)s audit", "%(count)s audits", "count"),
+        "tracsync.Incident": ngettext_lazy("%(count)s incident", "%(count)s incidents", "count"),
+        "tracsync.ApiToken": ngettext_lazy(
+            "%(count)s API token that reaches nothing else",
+            "%(count)s API tokens that reach nothing else",
+            "count",
+        ),
+    }
     panel_template = "admin/tracsync/destinations/panel.html"
     restore_note = gettext_lazy(
         "Restoring fills the form from the older version and shows what that would do; nothing is saved"

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDi
 from django.shortcuts import redirect
 from django.urls import URLPattern, reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from destinations import configuration
 from destinations.admin.base import versions
@@ -66,6 +66,20 @@ def check(request: HttpRequest, model_admin: ActingAdmin, resource: Resource) ->
 @admin.register(Resource)
 class ResourceAdmin(Versioned, LeanAdmin):
     change_form_template = "admin/tracsync/resources/form.html"
+    delete_note = gettext_lazy("What was sent to the system stays there.")
+    goes_with = {
+        "destinations.ResourceVersion": ngettext_lazy(
+            "its history: %(count)s version", "its history: %(count)s versions", "count"
+        ),
+        "destinations.Account": gettext_lazy("what is counted for its limits"),
+        "destinations.KnownFields": gettext_lazy("what is known of the system's fields"),
+        "destinations.AccessToken": ngettext_lazy(
+            "%(count)s access token that it was given", "%(count)s access tokens that it was given", "count"
+        ),
+        "destinations.AuthorisationRequest": ngettext_lazy(
+            "%(count)s authorisation under way", "%(count)s authorisations under way", "count"
+        ),
+    }
     list_display = ("name", "type", "enabled", "destination_count", "tag_list", "edited")
     list_filter = ("type", "enabled", TagFilter)
     list_select_related = ("type",)

@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import DateTimeField
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from destinations.admin.base.object_actions import Act, ActingAdmin, Button
 from tracsync.admin import date_and_time
@@ -115,6 +115,14 @@ class NoticeChannelAdmin(ActingAdmin, LeanAdmin):
     search_fields = ("name",)
     search_help_text = gettext_lazy("A part of the name.")
     acts = {"test": Act(send_test)}
+    goes_with = {
+        "tracsync.NoticeChannel_destinations": "",
+        "tracsync.Notice": ngettext_lazy(
+            "%(count)s notice that it sent or was to send",
+            "%(count)s notices that it sent or was to send",
+            "count",
+        ),
+    }
 
     def for_list(self, rows: Any) -> Any:
         return rows.defer("secrets")
