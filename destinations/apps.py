@@ -11,12 +11,13 @@ class DestinationsConfig(AppConfig):
         from django.conf import settings
 
         from destinations.configuration import catalogue, checks, groups, trail
-        from destinations.connectors import registry
+        from destinations.connectors import addresses, registry
         from destinations.models import Installation
         from destinations.operations import triggers
         from destinations.scheduler import qcluster_fallback
 
         registry.use_folder(settings.TRACSYNC_CONNECTORS_DIR)
+        addresses.use_file(str(settings.SETTINGS_FILE))
         checks.register()
         triggers.connect()
         trail.connect()

@@ -19,7 +19,8 @@ env = environment.Environment()
 
 DATA_DIR = Path(env.path("TRACSYNC_DATA_DIR", default=str(installation.data_dir()))()).resolve()
 
-env.read_file(DATA_DIR / "tracsync.env")
+SETTINGS_FILE = DATA_DIR / "tracsync.env"
+env.read_file(SETTINGS_FILE)
 
 # The first of each is used for what is new; what was made with the others is still known.
 _SECRET_KEY = env.str("SECRET_KEY", default="")

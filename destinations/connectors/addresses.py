@@ -21,7 +21,6 @@ from destinations.connectors.special_addresses import IPAddress, IPNetwork, inne
 from tracsync.common.messages import joined, message
 
 SETTING = "TRACSYNC_ALLOWED_INTERNAL_NETWORKS"
-FILE = "tracsync.env"  # in the data folder: settings that the environment does not have
 
 MOST_ADDRESSES = 4  # each may take a whole connect timeout
 LONGEST_NAME = 253  # of a host
@@ -48,7 +47,14 @@ _INTERNAL_NAMES = frozenset(
     }
 )
 _HOME = ".home.arpa"
+_settings_file = "tracsync.env"
 _NUMBER = re.compile(r"\d+|0x[0-9a-f]*")
+
+
+def use_file(path: str) -> None:
+    """Name the file with the settings that the environment does not have, which refusals tell."""
+    global _settings_file
+    _settings_file = path
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +146,10 @@ class Guard:
     def _remedy(self, host: str) -> str:
         """The line that allows it, beside what is allowed already."""
         return message(
-            "If it is meant, write the line %(line)s into the file %(file)s in the data folder (or set it in"
-            " the environment, if it is set there), and restart tracsync",
+            "If it is meant, write the line %(line)s into the file %(file)s (or set it in the environment, if"
+            " it is set there), and restart tracsync",
             line=f"{SETTING}={','.join([*self._entries, normal(host)])}",
-            file=FILE,
+            file=_settings_file,
         )
 
 

@@ -7,8 +7,10 @@ import sys
 import urllib.request
 
 import pytest
+from django.core.management import CommandError
 
-from tests.harness import ROOT, Installation, Receiver, parent, postgres_database, wait_for
+from tests.harness import ROOT, Installation, Receiver, free_port, parent, postgres_database, wait_for
+from tracsync.management.commands import up
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
@@ -121,3 +123,47 @@ def test_with_postgres_there_are_several_and_all_of_them_answer(tmp_path):
                         os.kill(other, signal.SIGCONT)
         finally:
             installation.stop()
+
+
+def test_the_receiver_of_the_demo_takes_the_next_port_that_is_free(tmp_path, monkeypatch):
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port + 1)):
+        monkeypatch.setattr("tests.harness.free_port", lambda: port)
+        installation = Installation(tmp_path)
+        try:
+            installation.start_up([sys.executable, "manage.py", "up", "--demo"], ROOT)
+            code = "from destinations.models import Resource\nprint(Resource.objects.get().production['url'])"
+            url = installation.python(code).strip()
+            assert port + 1 < int(url.strip("/").rpartition(":")[2]) <= port + up.MOST_TRIED
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                assert b"pushes so far" in (text := answer.read()) or b"Nothing yet" in text
+        finally:
+            installation.stop()
+
+
+def test_where_no_port_is_free_for_it_that_is_said(monkeypatch):
+    monkeypatch.setattr(up, "MOST_TRIED", 1)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(CommandError, match=f"listens on all ports from {port} to {port}.*another --port"):
+            up._free_after(port - 1)
+
+
+def test_a_port_that_is_taken_later_is_told_once_and_waited_for(monkeypatch, capfd):
+    monkeypatch.setattr(up, "TRIED_EVERY", 0.0)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port, tries = taken.getsockname()[1], []
+
+        def serve():
+            tries.append(1)
+            if len(tries) == 4:
+                return
+            socket.create_server(("127.0.0.1", port)).close()
+
+        up._once_free(f"127.0.0.1:{port}", serve)
+    said = capfd.readouterr().err
+    assert len(tries) == 4
+    assert said.count("\n") == 1
+    assert f"Cannot listen on 127.0.0.1:{port} (Address already in use)" in said
+    with pytest.raises(OSError, match="no port"):
+        up._once_free("", lambda: (_ for _ in ()).throw(OSError("no port")))

@@ -1,6 +1,7 @@
 """Testing the connection with what is typed, before it is saved; and addresses inside, told of at once."""
 
 import pytest
+from django.conf import settings as django_settings
 from django.urls import reverse
 
 from destinations.connectors.base import ConfigurationError
@@ -111,7 +112,7 @@ def test_saving_an_address_inside_says_the_line_that_allows_it(http_api, post, s
     text = post("destinations_resource_add", query=ADD, **{**TYPED, **inside, "name": "CRM"})
     assert "127.0.0.1 is an internal address" in text
     assert "TRACSYNC_ALLOWED_INTERNAL_NETWORKS=10.1.2.0/24,127.0.0.1" in text
-    assert "tracsync.env" in text
+    assert f"into the file {django_settings.DATA_DIR / 'tracsync.env'} (or" in text
     assert "restart" in text
     assert Resource.objects.exists()
 

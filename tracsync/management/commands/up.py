@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import multiprocessing
 import os
 import secrets
 import signal
 import socket
+import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -26,6 +30,9 @@ from tracsync.processes import exposure, orphans, supervisor, web
 
 GRACE = 40.0  # seconds that each process has to end
 ADMIN = "admin"
+MOST_TRIED = 20  # ports, for the receiver
+TRIED_EVERY = 1.0  # seconds
+TAKEN = (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL)
 
 
 class Command(terminal.Command):
@@ -49,20 +56,22 @@ class Command(terminal.Command):
         host, port = options["host"], options["port"]
         if warning := exposure.warning(host, options["without_https"]):
             self.stderr.write(warning)
-        receiver_port = port + 1 if options["demo"] else None
+        serve = partial(web.run, host, port, settings.TRACSYNC_WEB_PROCESSES, with_notices=False)
         children = [
-            _child(
-                "web server",
-                partial(web.run, host, port, settings.TRACSYNC_WEB_PROCESSES, with_notices=False),
-            ),
+            _child("web server", partial(_once_free, f"{host}:{port}", serve)),
             _child("worker", partial(supervisor.run, with_notices=False)),
             supervisor.notices(),
         ]
         _check_free(host, port)
+        receiver_port = _free_after(port) if options["demo"] else None
         if receiver_port:
-            _check_free("127.0.0.1", receiver_port)
+            if receiver_port > port + 1:
+                self.stdout.write(
+                    f"Something else listens on port {port + 1}: the demo's receiver takes {receiver_port}."
+                )
             _allow_demo()
-            children.append(_child("receiver", partial(receiver.serve, receiver_port)))
+            serve = partial(receiver.serve, receiver_port)
+            children.append(_child("receiver", partial(_once_free, f"127.0.0.1:{receiver_port}", serve)))
         # What this takes in memory would stay with this process, and with all that are forked from it.
         with ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("fork")) as apart:
             try:
@@ -109,6 +118,37 @@ def _check_free(host: str, port: int) -> None:
             probe.bind((host, port))
         except (OSError, OverflowError) as error:
             raise CommandError(f"Cannot listen on {host}:{port} ({error}): choose another --port.") from None
+
+
+def _free_after(port: int) -> int:
+    """The first port after this one that nobody listens on."""
+    tried = range(port + 1, port + 1 + MOST_TRIED)
+    for one in tried:
+        with suppress(CommandError):
+            _check_free("127.0.0.1", one)
+            return one
+    raise CommandError(
+        f"Something else listens on all ports from {tried[0]} to {tried[-1]}, of which the demo's receiver"
+        " needs one: choose another --port."
+    )
+
+
+def _once_free(address: str, serve: Callable[[], None]) -> None:
+    """Serve there. While something else has the port, which has come after it was looked at, say so once."""
+    is_told = False
+    while True:
+        try:
+            return serve()
+        except OSError as error:
+            if error.errno not in TAKEN:
+                raise
+            if not is_told:
+                sys.stderr.write(
+                    f"Cannot listen on {address} ({os.strerror(error.errno)}): end what has taken the port,"
+                    " or start `up` again with another --port.\n"
+                )
+            is_told = True
+            time.sleep(TRIED_EVERY)
 
 
 def _put_in_order() -> None:
