@@ -29,7 +29,7 @@ REACH = 100_000  # attempts that are searched through
 FEW_PROFILES = 500  # whose attempts an index finds, however old they are
 FAILED = "failed"  # any outcome but accepted
 STATUS = RegexValidator(
-    r"^(none|[1-5](xx)?|[1-5]\d\d)$", _("Write a code such as 422, a class such as 4xx, or none.")
+    r"^(none|[1-5](xx)?|[1-5]\d\d)$", _("Write a code such as 422, a class such as 4xx, or “none”.")
 )
 EXACTLY = ("operation", "code", "field")
 ACCEPTED = DeliveryAttempt.Outcome.ACCEPTED
@@ -103,7 +103,7 @@ class AttemptFilters(forms.Form):
         required=False,
         max_length=4,
         validators=[STATUS],
-        help_text=_("422, 4xx, or none."),
+        help_text=_("422, 4xx, or “none” where none came."),
     )
     at__gte = forms.DateTimeField(
         label=pgettext_lazy("time", "From"),

@@ -12,6 +12,7 @@ from django.utils.html import escape
 from rest_framework.test import APIClient
 
 from destinations import configuration
+from destinations.connectors import registry
 from destinations.connectors.base import Rejected, Retry
 from destinations.connectors.http import replies
 from destinations.models import ProfileSync
@@ -279,3 +280,10 @@ class TestRead:
 def test_the_most_frequent_message_is_made_once():
     """Almost every push by HTTP is accepted with it."""
     assert replies._answered(200) is replies._answered(200)
+
+
+def test_the_name_of_a_system_is_no_english_sentence():
+    """It is shown as it is in every language."""
+    english = {"and", "or", "with", "of", "for", "the", "from"}
+    names = {slug: registry.get(slug).name for slug in registry.slugs()}
+    assert {slug: name for slug, name in names.items() if english & {*name.lower().split()}} == {}

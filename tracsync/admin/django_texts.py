@@ -20,8 +20,4 @@ TEXTS = (
     gettext_noop("Set password"),
     gettext_noop("Set password: %s"),
     gettext_noop("This action will <strong>enable</strong> password-based authentication for this user."),
-    gettext_noop(
-        "Whether the user will be able to authenticate using a password or not. If disabled, they may still"
-        " be able to authenticate using other backends, such as Single Sign-On or LDAP."
-    ),
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.auth import admin as auth_admin
+from django.contrib.auth.forms import AdminPasswordChangeForm
 from django.contrib.auth.models import Group, Permission, User
 from django.db import transaction
 from django.db.models import Count, DateTimeField, QuerySet
@@ -114,11 +115,25 @@ def make_link(model_admin: UserAdmin, request: HttpRequest, queryset: QuerySet[U
     return model_admin.send_link(request, user)
 
 
+class PasswordForm(AdminPasswordChangeForm):
+    """In the reader's language: Django's words are put together before anybody reads them."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if field := self.fields.get("usable_password"):
+            field.help_text = format_html(
+                '{} <ul id="id_unusable_warning" class="messagelist"><li class="warning">{}</li></ul>',
+                _("Off: no password lets them in, only the issuer, where one is set up."),
+                _("The password of now is lost."),
+            )
+
+
 class UserAdmin(PeopleAdmin, auth_admin.UserAdmin):
     add_form = invitations.InvitationForm
     add_form_template = None
     change_list_template = "admin/tracsync/site/people_list.html"
     change_form_template = "admin/tracsync/site/person.html"
+    change_password_form = PasswordForm
     list_display = ("person", "roles", "may_sign_in", "last_seen")
     list_filter = ("groups", "is_active")
     search_help_text = gettext_lazy("A part of the name, the e-mail address or the username.")

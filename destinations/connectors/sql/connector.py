@@ -217,7 +217,7 @@ class MySQL(TableConnector):
     """Rows in a table of MariaDB or MySQL."""
 
     slug: ClassVar[str] = "mysql"
-    name: ClassVar[str] = "MariaDB and MySQL"
+    name: ClassVar[str] = "MariaDB / MySQL"  # a name is said in every language
     description: ClassVar[str] = message("Keeps a row for each profile in a table of MariaDB or MySQL.")
     icon: ClassVar[str] = _ICON.format('<path d="M3 4h18v16H3zM3 9h18M3 14.5h18M9 9v11"/>')
     credentials_schema: ClassVar[Schema] = _credentials(3306)

@@ -132,3 +132,12 @@ def test_a_new_roles_permissions_are_open(admin_client):
     text = admin_client.get(reverse("admin:auth_group_add")).content.decode()
     assert "t-may" not in text
     assert "<details" not in text[: text.index('id="id_permissions"')].split("<form")[-1]
+
+
+def test_what_is_said_about_passwords_is_german_too(admin_client, admin_user):
+    url = reverse("admin:auth_user_password_change", args=[admin_user.pk])
+    text = admin_client.get(url, **GERMAN).content.decode()
+    assert "Aus: Kein Passwort lässt die Person ein" in text
+    assert 'id="id_unusable_warning"' in text
+    assert "If disabled" not in text
+    assert "Whether the user" not in text
