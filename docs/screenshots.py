@@ -29,6 +29,8 @@ def mapping(page: Page, base: str) -> None:
     page.get_by_role("link", name="Demo receiver", exact=True).first.click()
     page.get_by_role("button", name="Random that matches").click()
     expect(page.locator(".tracsync-places")).to_contain_text("profile@")
+    chosen = page.locator("#preview-id").input_value()
+    expect(page.locator(".field-mapping")).to_contain_text(f"({chosen})")  # the rows are of the same profile
     page.locator(".field-mapping").evaluate("field => scrollBy(0, field.getBoundingClientRect().top - 150)")
 
 
