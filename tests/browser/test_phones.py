@@ -44,3 +44,8 @@ def test_what_belongs_to_a_value_stands_below_it_and_not_below_its_name(site, op
     id = page.locator("#result_list .tracsync-id").first.bounding_box()
     name = page.locator("#result_list .tracsync-id").first.locator("xpath=../a").bounding_box()
     assert abs(id["x"] - name["x"]) < 2
+
+
+def test_the_buttons_that_save_leave_room_for_what_is_edited(site, open_page):
+    page = open_page(site.url(f"destinations/resource/{site.found['resource']}/change/"), width=390)
+    assert page.locator(".submit-row").bounding_box()["height"] < SCREEN / 6
