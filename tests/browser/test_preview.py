@@ -82,7 +82,7 @@ def test_one_that_is_not_there(page):
 def confirm(page, button, answer):
     page.get_by_role("button", name=button).click()
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("Profile p1 is sent with")
+    expect(dialog).to_contain_text("Profile Name 1 (p1) is sent with")
     expect(dialog.get_by_role("button", name="Do not send")).to_be_focused()
     dialog.get_by_role("button", name=answer, exact=True).click()
     expect(dialog).to_be_hidden()

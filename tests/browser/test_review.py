@@ -69,7 +69,7 @@ def test_without_javascript_it_is_the_same(site, open_page):
     expect(page.locator("#id_mapping")).to_have_value('{"only": "profile@id"}')
     page.goto(site.destination("plain", "preview/?profile=p1"))
     button(page, "Send to production…").click()
-    expect(page.get_by_text("Profile p1 is sent to plain")).to_be_visible()
+    expect(page.get_by_text("Profile Name 1 (p1) is sent to plain")).to_be_visible()
     button(page, "Send it").click()
     expect(page.get_by_text("Handed to the engine")).to_be_visible()
     expect(page).to_have_url(re.compile("/why/"))

@@ -344,7 +344,7 @@ def test_a_test_that_cannot_be_sent_says_why(destination, profile, post, monkeyp
 
 def test_deleting_asks_with_counts(destination, profile, page, post):
     ProfileSync.objects.create(profile=profile, destination=destination)
-    assert "Profile syncs: 1" in page("destinations_destination_delete", destination.pk)
+    assert "what it knows of 1 profile" in page("destinations_destination_delete", destination.pk)
     post("destinations_destination_delete", destination.pk, post="yes")
     assert not Destination.objects.exists()
 
