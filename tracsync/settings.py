@@ -153,8 +153,12 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
 else:
     # Whatever holds a lock or works without an end must not stop everybody: they fail, and try again.
+    # What is asked here are looks into indexes, of rows that are in memory: at the price of a disk's arm for
+    # each of them, the planner reads the whole table for what is in flight.
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
-        "options", "-c lock_timeout=5s -c statement_timeout=120s -c idle_in_transaction_session_timeout=120s"
+        "options",
+        "-c lock_timeout=5s -c statement_timeout=120s -c idle_in_transaction_session_timeout=120s"
+        " -c random_page_cost=1.1",
     )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -12,7 +12,7 @@ import time
 from datetime import datetime, timedelta
 
 from django.db import connection
-from django.db.models import F
+from django.db.models import F, OuterRef, Q, Subquery
 from django.db.models.functions import Least
 from django.utils import timezone
 
@@ -65,13 +65,26 @@ def mend(now: datetime) -> int:
     found: int = changing.update_marks(changed_at=now, first_changed_at=Least(F("first_changed_at"), now))
     claimed = ProfileSync.objects.filter(claimed_until__gt=latest + lease.LEASE)
     found += database.update(claimed, skip_locked=True, claimed_until=now)
-    # Of each destination and kind, as the index has them, it is one look.
-    of_all = {"destination__in": Destination.objects.order_by().values("pk"), "bulk__in": [False, True]}
-    waiting = ProfileSync.objects.filter(**of_all, due_at__gt=latest, state_since__gt=latest)
-    found += database.update(waiting, skip_locked=True, due_at=now, state_since=now)
+    if due_later := _with_something_due_after(latest):
+        waiting = ProfileSync.objects.filter(destination__in=due_later, due_at__gt=latest)
+        too_far = waiting.filter(state_since__gt=latest)
+        found += database.update(too_far, skip_locked=True, due_at=now, state_since=now)
     for noted in (Health, Account):
         found += noted._default_manager.filter(held_since__gt=latest).update(held_until=now, held_since=now)
     for moment in ("claimed_at", "edited_at", "run_ended_at"):
         found += Health.objects.filter(**{f"{moment}__gt": latest}).update(**{moment: now})
     renewing = AccessToken.objects.filter(renewing_until__gt=latest + StoredTokens.RENEWAL)
     return found + renewing.update(renewing_until=None)
+
+
+def _with_something_due_after(moment: datetime) -> list[int]:
+    """The ids of destinations. Of each and each kind the last row is one look into the index, where a search
+    for all that is due so late would read the table."""
+
+    def last(bulk: bool) -> Subquery:
+        due = ProfileSync.objects.filter(destination=OuterRef("pk"), bulk__in=[bulk], due_at__isnull=False)
+        return Subquery(due.order_by("-due_at").values("due_at")[:1])
+
+    destinations = Destination.objects.order_by().annotate(live=last(False), backfilled=last(True))
+    late = destinations.filter(Q(live__gt=moment) | Q(backfilled__gt=moment))
+    return list(late.values_list("pk", flat=True))
