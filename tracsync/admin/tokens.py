@@ -284,9 +284,10 @@ class ApiTokenAdmin(ActingAdmin, LeanAdmin):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Without the buttons beside it that lead to destinations."""
+        """Without the buttons beside the choice that lead to destinations."""
         field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.name == "destination":
+            field.label = _("Only for the destination")
             field.widget = getattr(field.widget, "widget", field.widget)
         return field
 
