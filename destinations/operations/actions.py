@@ -136,7 +136,7 @@ def resume(destination: Destination, *, by: Author | None = None) -> None:
     with transaction.atomic():
         if not _set_paused(destination, False, by):
             trail.note(Action.RESUMED, destination)
-        health.mended(destination)
+        health.resumed(destination)
 
 
 def _set_paused(destination: Destination, paused: bool, by: Author | None) -> bool:

@@ -198,10 +198,32 @@ def unusable(
             accounts.rest(destination_id, retry.retry_after(after), reason)
 
 
-def mended(destination: Destination) -> None:
-    """A person starts the destination again: its problem and its rest, and that of its account, are over."""
-    Health.objects.filter(destination=destination).update(**_WELL)
+def resumed(destination: Destination) -> None:
+    """A person starts the destination again: its problem and its rest, and that of its account, are over.
+
+    A run of equal refusals is not forgotten, else what was refused in it had no second try: it goes on until
+    a push is accepted, and where nothing else waits one of those that were refused is sent now to find out.
+    """
+    with transaction.atomic():
+        health = Health.objects.select_for_update().filter(destination=destination).first()
+        if health is not None:
+            is_sent_no_more = health.stopped_at is not None or health.failures > 0  # and nothing was rejected
+            runs = health.refusals >= settings.TRACSYNC_EQUAL_REJECTIONS and not is_sent_no_more
+            well = {name: value for name, value in _WELL.items() if not (runs and name in _RUN)}
+            Health.objects.filter(pk=health.pk).update(**well)
+            if runs and health.refused_since is not None:
+                _probe_with_one_of(destination, health.refused_since)
     accounts.end_rest(destination)
+
+
+def _probe_with_one_of(destination: Destination, refused_since: datetime) -> None:
+    """Send one that was refused in a run, where nothing else waits that would tell whether it is over."""
+    rows = ProfileSync.objects.filter(destination=destination)
+    if rows.filter(due_at__isnull=False).exists():
+        return
+    now = timezone.now()
+    refused = rows.filter(state=ProfileSync.State.REJECTED, due_at=None, state_since__gte=refused_since)
+    database.update(_first(refused, "-state_since", 1), skip_locked=True, **_again(now))
 
 
 def let_in(destination: Destination) -> None:
@@ -227,6 +249,7 @@ _WELL: dict[str, Any] = {
     "refusal": "",
     "stopped_at": None,
 }
+_RUN = ("refusals", "refused_since", "refusal")
 
 
 def is_sick(health: Health) -> bool:
@@ -345,17 +368,22 @@ def _try_rejected_again(
     rejected = ProfileSync.objects.filter(
         destination=health.pk, state=ProfileSync.State.REJECTED, due_at=None, **which
     )
-    again = {
+    first = _first(rejected, "state_since")
+    moved = database.update(first, skip_locked=True, **_again(now), **fields)
+    if moved == 0 and not rejected.exists():
+        _end(health, since)
+    return moved
+
+
+def _again(now: datetime) -> dict[str, Any]:
+    """What makes rejected rows due."""
+    return {
         "state": ProfileSync.State.PENDING,
         "state_since": now,
         "due_at": now,
         "bulk": True,
         "reason": "",
     }
-    moved = database.update(_first(rejected, "state_since"), skip_locked=True, **again, **fields)
-    if moved == 0 and not rejected.exists():
-        _end(health, since)
-    return moved
 
 
 def _end(health: Health, mark: str) -> None:
@@ -363,6 +391,6 @@ def _end(health: Health, mark: str) -> None:
     Health.objects.filter(pk=health.pk, **{mark: getattr(health, mark)}).update(**{mark: None})
 
 
-def _first(rows: QuerySet[ProfileSync], order: str) -> QuerySet[ProfileSync]:
-    ids = list(rows.order_by(order).values_list("pk", flat=True)[:MOST_ROWS])
+def _first(rows: QuerySet[ProfileSync], order: str, most: int | None = None) -> QuerySet[ProfileSync]:
+    ids = list(rows.order_by(order).values_list("pk", flat=True)[: most or MOST_ROWS])
     return rows.filter(pk__in=ids)

@@ -144,6 +144,37 @@ class TestEqualRefusals:
         run_all()
         assert [one.payload["id"] for one in recording.deliveries[asked:]] == again
 
+    @pytest.mark.parametrize("waits", [True, False], ids=["others wait", "nothing else waits"])
+    def test_who_resumes_it_has_what_was_refused_tried_again(self, frozen, recording, due, waits):
+        recording.script(*[Rejected("answered 422: no field x")] * 100)
+        run_all()
+        while not waits and State.PENDING in states():
+            frozen.forward(3600)
+            run_all()
+        assert (State.PENDING in states()) == waits
+        recording.answers.clear()
+        actions.resume(due)
+        run_all()
+        assert states() == [State.SYNCED] * 12
+        assert Health.objects.get().refusals == 0
+
+    def test_resuming_while_it_refuses_costs_one_push_and_no_chance(self, frozen, recording, due):
+        recording.script(*[Rejected("answered 422: no field x")] * 100)
+        run_all()
+        while State.PENDING in states():
+            frozen.forward(3600)
+            run_all()
+        asked = len(recording.deliveries)
+        for _ in range(3):
+            actions.resume(due)
+            run_all()
+        assert len(recording.deliveries) == asked + 3
+        assert states() == [State.REJECTED] * 12
+        recording.answers.clear()
+        actions.resume(due)
+        run_all()
+        assert states() == [State.SYNCED] * 12
+
     def test_what_was_recorded_first_of_them_has_its_second_chance_too(
         self, recording, make_destination, make_profile
     ):

@@ -52,7 +52,7 @@ def only(destinations: Sequence[Destination], quiet_period: float) -> None:
     on.update(enabled=True, quiet_period=quiet_period)
     for one in destinations:
         one.enabled, one.quiet_period = True, quiet_period
-        health.mended(one)
+        health.resumed(one)
 
 
 def quiet_period(profiles: int) -> float:
