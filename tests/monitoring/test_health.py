@@ -56,6 +56,19 @@ def test_readyz_wants_what_is_due_to_be_pushed(frozen, make_destination, make_pr
 
 
 @pytest.mark.django_db
+def test_what_waited_for_the_end_of_a_rest_is_not_late(frozen, make_destination, make_profile):
+    crm = make_destination(quiet_period=1)
+    make_profile()
+    frozen.forward(2)
+    settle.settle(frozen.now)
+    Health.objects.update_or_create(destination=crm, defaults={"held_until": frozen.now + timedelta(hours=1)})
+    for seconds, ready in ((3601, True), (50, True), (20, False)):  # 1, 51 and 71 after the end of the rest
+        frozen.forward(seconds)
+        Heartbeat.objects.update_or_create(name="here:1", defaults={"at": frozen.now})
+        assert (Client().get("/readyz").status_code == 200) == ready, seconds
+
+
+@pytest.mark.django_db
 def test_a_scheduler_that_cannot_do_its_work_shows_no_sign_of_life(monkeypatch):
     looks = iter([False, False, False, True])
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from destinations.models import Destination
 from destinations.scheduler import loop
 from destinations.sync import turns
 from destinations.sync.limits import accounts
@@ -66,12 +67,22 @@ def _pushes() -> Finding:
     """Whether what is due is pushed: workers that are alive may hang all the same."""
     now = timezone.now()
     due = turns.earliest_due(now)
-    waiting = [one.pk for one in turns.ready(now, due) if not accounts.has_rates(one, now)]
-    oldest = min((moment for pk in waiting for moment in due[pk] if moment is not None), default=now)
+    waiting = [one for one in turns.ready(now, due) if not accounts.has_rates(one, now)]
+    since = [
+        max(moment, _rested_until(one)) for one in waiting for moment in due[one.pk] if moment is not None
+    ]
+    oldest = min(since, default=now)
     if now - oldest < PUSHED_WITHIN or turns.has_started_since(now - PUSHED_WITHIN):
         return True, "what is due is being pushed"
     seconds = round((now - oldest).total_seconds())
     return False, f"a push has been due for {seconds} seconds, and none has begun: restart the workers"
+
+
+def _rested_until(destination: Destination) -> datetime:
+    """When the last rest of a destination or its account was over: nothing was to be sent before."""
+    health, account = turns.health_of(destination), accounts.account_of(destination)
+    rests = [one.held_until for one in (health, account) if one is not None and one.held_until is not None]
+    return max(rests, default=destination.created_at)
 
 
 CHECKS = {"database": _database, "migrations": _migrations, "clock": _scheduler, "pushes": _pushes}
