@@ -223,7 +223,8 @@ def _probe_with_one_of(destination: Destination, refused_since: datetime) -> Non
         return
     now = timezone.now()
     refused = rows.filter(state=ProfileSync.State.REJECTED, due_at=None, state_since__gte=refused_since)
-    database.update(_first(refused, "-state_since", 1), skip_locked=True, **_again(now))
+    any_one = list(refused.order_by().values_list("pk", flat=True)[:1])  # in an order all would be read
+    database.update(refused.filter(pk__in=any_one), skip_locked=True, **_again(now))
 
 
 def let_in(destination: Destination) -> None:
@@ -391,6 +392,6 @@ def _end(health: Health, mark: str) -> None:
     Health.objects.filter(pk=health.pk, **{mark: getattr(health, mark)}).update(**{mark: None})
 
 
-def _first(rows: QuerySet[ProfileSync], order: str, most: int | None = None) -> QuerySet[ProfileSync]:
-    ids = list(rows.order_by(order).values_list("pk", flat=True)[: most or MOST_ROWS])
+def _first(rows: QuerySet[ProfileSync], order: str) -> QuerySet[ProfileSync]:
+    ids = list(rows.order_by(order).values_list("pk", flat=True)[:MOST_ROWS])
     return rows.filter(pk__in=ids)

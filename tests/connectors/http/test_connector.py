@@ -160,6 +160,7 @@ def test_unusable_configuration_is_refused_when_opened(credentials, settings) ->
 OF_THE_CONNECTION = [
     *(
         "Transfer-Encoding",
+        "Content_Length",
         "Content-Length",
         "Connection",
         "Expect",

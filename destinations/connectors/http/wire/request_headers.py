@@ -48,7 +48,7 @@ def check_header(name: str, value: str) -> None:
         raise ConfigurationError(
             message("the value of header %(name)s holds characters that a header cannot carry", name=name)
         )
-    kind = name.lower()
+    kind = name.lower().replace("_", "-")  # which many a server reads as one
     if kind in _OF_THE_CONNECTION:
         raise ConfigurationError(
             message(
