@@ -87,6 +87,7 @@ def test_from_a_search_to_a_profile_that_has_arrived(site, open_page, press, bre
     expect(marked.filter(has_text=re.compile("FIRSTNAME"))).to_have_count(0)
     page.get_by_label("Name:", exact=True).focus()
     page.keyboard.type("Newsletter")
+    page.locator("summary", has_text="as for all").filter(has_text="When").click()
     page.get_by_label("Quiet period").focus()
     page.keyboard.type("0")
     page.keyboard.press("Enter")

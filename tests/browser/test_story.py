@@ -126,6 +126,7 @@ def add_destination(person):
     what.get_by_role("button", name="Add a field").click()
     what.get_by_label("Their field").last.fill("to")
     what.get_by_label("Our field", exact=True).last.fill(BUSINESS)
+    page.locator("summary", has_text="as for all").filter(has_text="When").click()
     page.get_by_label("Quiet period").fill("0.5")
     person.press("Random that matches")
     expect(page.locator(".tracsync-verdict").last).to_contain_text("Would be sent")

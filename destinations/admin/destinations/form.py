@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.utils import ErrorList
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -19,12 +21,15 @@ from destinations.admin.base.links import with_help
 from destinations.admin.base.tags import TagsField
 from destinations.admin.destinations import fields
 from destinations.admin.resources import schema_form
+from destinations.admin.resources.schema_form import as_for_all, with_present
 from destinations.configuration import kept_secrets, validation
 from destinations.connectors import registry, schemas
 from destinations.connectors.base import ConfigurationError, Connector, Preset
 from destinations.connectors.capabilities import presets
+from destinations.insight.explain import in_force
 from destinations.models import TODAYS, Destination, Resource
 from profiles.forms import JSONText, JSONTextField
+from tracsync.common.numbers import short
 from tracsync.common.translation import translated
 
 PREFIX = "settings"
@@ -217,14 +222,35 @@ def fieldsets(form: type[DestinationForm], stored: Destination | None) -> list[F
     gone = _("What becomes of a profile there that is not wanted any more.")
     about = with_help(gone, "concepts#leaving", _("About leaving"))
     sets.append(_fieldset(_("Leaving"), about, "on_leave", "on_delete"))
+    return [*sets, *_advanced(stored or Destination(resource=form.resource_chosen))]
+
+
+def _advanced(destination: Destination) -> Iterator[Fieldset]:
+    """What few need: folded, with what holds at present."""
     waiting = _("How long it waits for the changes of a profile to end.")
-    sets.append(_fieldset(_("When"), waiting, "quiet_period", "max_wait"))
+    own, quiet = destination.quiet_period is not None, _of(destination.effective_quiet_period)
+    said = [_("waits %(time)s") % {"time": quiet if own else as_for_all(quiet)}]
+    if longest := destination.effective_max_wait:
+        most = _of(longest) if destination.max_wait is not None else as_for_all(_of(longest))
+        said.append(_("at most %(time)s") % {"time": most})
+    yield _folded(_fieldset(with_present(_("When"), said), waiting, "quiet_period", "max_wait"))
     limits = _("What the other system can bear.")
-    return [*sets, _fieldset(_("How fast"), limits, "concurrency", ("rate_limit", "rate_period"))]
+    said = in_force(destination, timezone.now())
+    how_fast = with_present(_("How fast"), said)
+    yield _folded(_fieldset(how_fast, limits, "concurrency", ("rate_limit", "rate_period")))
+
+
+def _of(time: timedelta) -> str:
+    return _("%(seconds)s s") % {"seconds": short(time.total_seconds())}
+
+
+def _folded(fieldset: Fieldset) -> Fieldset:
+    title, part = fieldset
+    return title, {**part, "classes": ["collapse", *part["classes"]]}
 
 
 def _how(connector: Connector, settings: Mapping[str, Any]) -> Iterator[Fieldset]:
-    """The fields: the simple ones first, the others folded by topic, with what is set in the title."""
+    """The fields: the simple ones first, the others folded by topic, with what holds in the title."""
     by_topic: dict[str, list[schema_form.Leaf]] = {}
     for leaf in schema_form.leaves(connector.settings_schema):
         by_topic.setdefault(leaf.topic, []).append(leaf)
@@ -234,11 +260,7 @@ def _how(connector: Connector, settings: Mapping[str, Any]) -> Iterator[Fieldset
             its = _("The settings of %(name)s.") % {"name": connector.name}
             yield _fieldset(_("How"), with_help(its, "connectors", _("About connectors")), *names)
             continue
-        are_set = [one for one in leaves if schema_form.is_set(schema_form.dig(settings, one.path))]
-        title = topic
-        if are_set:
-            told = ", ".join(": ".join(leaf.labels) for leaf in are_set)
-            title = _("%(topic)s (set: %(names)s)") % {"topic": topic, "names": told}
+        title = with_present(topic, schema_form.present(leaves, settings))
         yield title, {"fields": names, "classes": ["collapse", "tracsync-topic"]}
 
 

@@ -143,7 +143,7 @@ class ResourceAdmin(Versioned, LeanAdmin):
         return super().add_view(request, form_url, extra_context)
 
     def get_fieldsets(self, request: HttpRequest, obj: Resource | None = None) -> Any:
-        sets = fieldsets(self._form(request, obj))
+        sets = fieldsets(self._form(request, obj), obj)
         return sets if self.may_save(request, obj) else [sets[0], *sets[-2:]]  # without credentials
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from destinations.admin.base.links import with_help
 from destinations.admin.base.tags import TagsField
 from destinations.admin.resources import schema_form
+from destinations.admin.resources.schema_form import with_present
 from destinations.configuration import validation
 from destinations.connectors import registry, schemas
 from destinations.connectors.base import ConfigurationError, Connector
@@ -146,7 +147,8 @@ def _in_its_set(name: str, what: str) -> str:
     return which % what
 
 
-def fieldsets(form: type[ResourceForm]) -> list[tuple[Any, dict[str, Any]]]:
+def fieldsets(form: type[ResourceForm], stored: Resource | None) -> list[tuple[Any, dict[str, Any]]]:
+    resource = stored or Resource(type=form.extension)
     declared = form.base_fields
     what = ["name", "slug", "type_name", "enabled", "tags"]
     about = with_help(WRITE_ONLY, "connectors", _("About connectors"))
@@ -158,21 +160,47 @@ def fieldsets(form: type[ResourceForm]) -> list[tuple[Any, dict[str, Any]]]:
         (TITLES["production"], {"fields": _rows("production", simple[1]), "description": about}),
         *(
             (
-                f"{TITLES['production']}: {topic}",
+                with_present(
+                    f"{TITLES['production']}: {topic}", _names_set(form, resource, "production", topic)
+                ),
                 {"fields": _rows("production", names), "classes": ["collapse"]},
             )
             for topic, names in folds
         ),
-        (TITLES["test"], {"fields": _rows("test", declared), "description": TEST, "classes": ["collapse"]}),
-        (_("How fast"), {"fields": ["concurrency", ("rate_limit", "rate_period")], "description": how_fast}),
         (
-            _("How fast with the test credentials"),
+            with_present(TITLES["test"], _names_set(form, resource, "test")),
+            {"fields": _rows("test", declared), "description": TEST, "classes": ["collapse"]},
+        ),
+        (
+            with_present(_("How fast"), _limits(resource, use_test=False)),
+            {
+                "fields": ["concurrency", ("rate_limit", "rate_period")],
+                "description": how_fast,
+                "classes": ["collapse"],
+            },
+        ),
+        (
+            with_present(_("How fast with the test credentials"), _limits(resource, use_test=True)),
             {
                 "fields": ["test_concurrency", ("test_rate_limit", "test_rate_period")],
                 "classes": ["collapse"],
             },
         ),
     ]
+
+
+def _names_set(form: type[ResourceForm], resource: Resource, which: str, topic: str = "") -> list[str]:
+    """Of one set of credentials; of all topics where none is named."""
+    leaves = schema_form.leaves(form.connector.credentials_schema if form.connector else {})
+    these = (leaf for leaf in leaves if topic in ("", leaf.topic))
+    return schema_form.names_set(these, getattr(resource, which) or {})
+
+
+def _limits(resource: Resource, *, use_test: bool) -> list[str]:
+    """What holds: as set here, else as the connector says."""
+    found = resource.limits(use_test)
+    said = [*([calls(found.concurrency)] if found.concurrency else []), *map(rate, found.rates)]
+    return said or [_("no limit")]
 
 
 def _declared(form: type[ResourceForm]) -> str:

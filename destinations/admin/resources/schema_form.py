@@ -7,20 +7,23 @@ keys, lists and the unusual become JSON text.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django import forms
 from django.utils.html import conditional_escape, format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from destinations.connectors import schemas
 from destinations.connectors.redaction import MASK
 from profiles.forms import JSONText, JSONTextField
+from tracsync.common.numbers import short
 from tracsync.common.translation import translated
 
 Value = dict[str, Any]
+MOST_PRESENT = 3  # values that a fold tells, where they are only defaults
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,50 @@ def secret_value(schema: Mapping[str, Any], prefix: str, cleaned: Value, stored:
         if value is not None:
             bury(result, leaf.path, value)
     return result
+
+
+def present(leaves: Iterable[Leaf], stored: Value) -> list[str]:
+    """What holds of these, in short: what is set, and the defaults of the others that have a plain one.
+
+    Only plain values are told: others are long, or secret.
+    """
+    is_set_here, defaults = [], []
+    for leaf in leaves:
+        label, value, default = ": ".join(leaf.labels), dig(stored, leaf.path), leaf.schema.get("default")
+        if is_set(value) and value != default:
+            told = "" if leaf.secret else _plain(leaf, value)
+            is_set_here.append(f"{label}: {told}" if told else label)
+        elif _counts(leaf, stored) and (told := _plain(leaf, default)):
+            defaults.append(as_for_all(f"{label}: {told}"))
+    return [*is_set_here, *defaults[: max(0, MOST_PRESENT - len(is_set_here))]] or [_("nothing set")]
+
+
+def _counts(leaf: Leaf, stored: Value) -> bool:
+    """Whether its default holds: not where the object that it would be in is not there."""
+    return len(leaf.path) == 1 or isinstance(dig(stored, leaf.path[:-1]), Mapping)
+
+
+def names_set(leaves: Iterable[Leaf], stored: Value) -> list[str]:
+    """What is set of these, by name alone: values that are never shown."""
+    found = [": ".join(leaf.labels) for leaf in leaves if is_set(dig(stored, leaf.path))]
+    return found or [_("nothing set")]
+
+
+def _plain(leaf: Leaf, value: Any) -> str:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, int | float):
+        return short(value)
+    return value if isinstance(value, str) and "enum" in leaf.schema else ""
+
+
+def with_present(title: Any, values: Iterable[str]) -> SafeString:
+    """The title of a fold that says what holds, so that nobody has to open it to know."""
+    return format_html('{} <span class="t-present">{}</span>', title, "; ".join(values))
+
+
+def as_for_all(value: str) -> str:
+    return _("%(value)s, as for all") % {"value": value}
 
 
 def field_for(schema: Mapping[str, Any], prefix: str, path: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -156,6 +157,13 @@ def meaning_for_check(reply: Reply, redactor: Redactor) -> str:
 
 
 def _caution(reply: Reply) -> str:
+    """What is to be known of an answer that shows that somebody is there, and not that a push is accepted."""
+    if reply.status == 429:
+        return _too_often(reply)
+    if reply.status in (405, 501):
+        return message(
+            "it takes no HEAD, with which this only asks: send one profile to see whether it is taken"
+        )
     if reply.status in GONE:
         return message(
             "perhaps there is nothing at this address: compare it with what the service's documentation says"
@@ -164,7 +172,19 @@ def _caution(reply: Reply) -> str:
         return message(
             "it is a web page: if that is a sign-in page, the address or the credentials are wrong"
         )
+    if reply.status >= 400:
+        return message("it did not take a call without a profile: send one to see whether that is taken")
     return ""
+
+
+def _too_often(reply: Reply) -> Message:
+    wait = rate_limits.asked(reply.status, reply.headers)
+    if wait is None:
+        return message("it is asked too often at the moment: test again later, and see How fast")
+    return message(
+        "it is asked too often at the moment: test again in %(seconds)s s, and see How fast",
+        seconds=f"{math.ceil(wait)}",
+    )
 
 
 @lru_cache(maxsize=100)

@@ -1,6 +1,7 @@
 """The form of http_api: folded by topic, beginning with a preset, and trying its answer rules."""
 
 import json
+import re
 
 import pytest
 from django.urls import reverse
@@ -43,9 +44,47 @@ def test_a_fold_says_what_is_set(destination, page):
     destination.settings = {**destination.settings, "timeout": 7, "batch": {"size": 50}}
     destination.save()
     text = page(CHANGE, destination.pk)
-    assert "Batches (set: Batch: Size)" in text
-    assert "Connection (set: Timeout, Cookies)" in text
-    assert "Answers</h2>" in text
+    present = presents(text)
+    assert present["Batches"].startswith("Batch: Size: 50")
+    assert present["Connection"].startswith("Timeout: 7; Cookies")
+    assert present["Answers"] == "nothing set"
+
+
+def test_a_fold_says_what_holds_where_nothing_is_set(resource, page, settings):
+    settings.TRACSYNC_QUIET_PERIOD, settings.TRACSYNC_MAX_WAIT, settings.TRACSYNC_CONCURRENCY = 20, None, 8
+    present = presents(page(ADD, query=f"resource={resource.pk}"))
+    assert present["When"] == "waits 20 s, as for all"
+    assert present["How fast"] == "8 calls at once: as configured for all"
+    assert present["Connection"] == "Timeout: 10, as for all; Verify TLS: yes, as for all"
+    assert present["Batches"] == "nothing set", "what would hold of a batch does not hold without one"
+
+
+def test_a_fold_says_what_holds_for_this_destination(destination, page, settings):
+    settings.TRACSYNC_MAX_WAIT = 300
+    destination.quiet_period, destination.concurrency = 2.5, 3
+    destination.rate_limit, destination.rate_period = 10, "minute"
+    destination.save()
+    present = presents(page(CHANGE, destination.pk))
+    assert present["When"] == "waits 2.5 s; at most 300 s, as for all"
+    fast = "3 calls at once: set for this destination; 10 a minute: set for this destination"
+    assert present["How fast"] == fast
+
+
+def test_the_folds_of_a_resource_say_what_is_set_and_no_value(resource, page):
+    resource.production = {**resource.production, "oauth2": {"client_secret": "hush-marker"}}
+    resource.concurrency, resource.test = 3, {}
+    resource.save()
+    text = page("destinations_resource_change", resource.pk)
+    present = presents(text)
+    assert "Client secret" in present["Production credentials: OAuth 2"]
+    assert present["Production credentials: AWS"] == present["Test credentials"] == "nothing set"
+    assert present["How fast"] == "3 calls at once"
+    assert "hush-marker" not in text
+
+
+def presents(text: str) -> dict[str, str]:
+    """What each fold says, by its title."""
+    return dict(re.findall(r'>\s*([^<>]+?) <span class="t-present">([^<]*)</span>', text))
 
 
 @pytest.mark.parametrize("number", range(len(PRESETS)))

@@ -359,6 +359,12 @@ def test_check_says_what_happened(server, loopback, status: int) -> None:
     [
         (404, {}, "perhaps there is nothing at this address"),
         (200, {"Content-Type": "text/html; charset=utf-8"}, "if that is a sign-in page"),
+        (429, {}, "asked too often at the moment: test again later"),
+        (429, {"Retry-After": "120"}, "asked too often at the moment: test again in 120 s"),
+        (405, {}, "it takes no HEAD, with which this only asks"),
+        (501, {}, "it takes no HEAD, with which this only asks"),
+        (400, {}, "it did not take a call without a profile"),
+        (422, {}, "it did not take a call without a profile"),
     ],
 )
 def test_check_says_what_to_look_at(server, loopback, status: int, headers: dict, meaning: str) -> None:
