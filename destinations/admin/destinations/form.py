@@ -260,7 +260,7 @@ def _how(connector: Connector, settings: Mapping[str, Any]) -> Iterator[Fieldset
             its = _("The settings of %(name)s.") % {"name": connector.name}
             yield _fieldset(_("How"), with_help(its, "connectors", _("About connectors")), *names)
             continue
-        title = with_present(topic, schema_form.present(leaves, settings))
+        title = with_present(topic, schema_form.present(leaves, dict(settings)))
         yield title, {"fields": names, "classes": ["collapse", "tracsync-topic"]}
 
 
