@@ -75,6 +75,11 @@ def _since(moment: datetime | None, now: datetime) -> str:
 
 def state(destination: Destination, oldest: datetime | None = None) -> str:
     """What it is doing, and until when; what is broken stands beside it. `oldest`: as above."""
+    return standing(destination, oldest)[1]
+
+
+def standing(destination: Destination, oldest: datetime | None = None) -> tuple[Kind, str]:
+    """The same, and which it is."""
     now = timezone.now()
     found = next(one for one in conditions(destination, now, oldest) if one.kind != Kind.BROKEN)
     texts = {
@@ -88,7 +93,7 @@ def state(destination: Destination, oldest: datetime | None = None) -> str:
         Kind.BEHIND: _("behind: the oldest change is due since %(time)s"),
         Kind.RUNNING: _("running"),
     }
-    return texts[found.kind] % explain.values(destination, found, now)
+    return found.kind, texts[found.kind] % explain.values(destination, found, now)
 
 
 def problem(destination: Destination) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import islice
 
+from django.apps import apps
 from django.contrib.admin import AdminSite
 from django.contrib.admin.utils import quote
+from django.core.exceptions import FieldDoesNotExist
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.text import capfirst
@@ -43,11 +45,19 @@ def changes(request: HttpRequest, site: AdminSite) -> list[Change]:
 def _change(entry: TrailEntry) -> Change:
     said = str(capfirst(entry.action_words))
     if entry.changes and entry.action == "changed":
-        fields = [*entry.changes]
+        fields = [_field_name(entry.kind, name) for name in entry.changes]
         more = "…" if len(fields) > MOST_FIELDS else ""
         said = f"{said}: {', '.join(fields[:MOST_FIELDS])}{more}"
     who = entry.actor or _("unknown")
     return Change(who, entry.object, url_of(entry), said, times.shown(entry.at))
+
+
+def _field_name(kind: str, name: str) -> str:
+    """In the reader's language; what is no field of the model is told as it is recorded."""
+    try:
+        return str(getattr(apps.get_model(kind)._meta.get_field(name), "verbose_name", name))
+    except (LookupError, ValueError, FieldDoesNotExist):
+        return name
 
 
 def url_of(entry: TrailEntry) -> str:

@@ -128,6 +128,22 @@ class PasswordForm(AdminPasswordChangeForm):
             )
 
 
+class RoleFilter(admin.RelatedFieldListFilter):
+    """In the words of the column, not in Django's."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = _("role")
+
+
+class MaySignInFilter(admin.BooleanFieldListFilter):
+    """In the words of the column, not in Django's."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = _("may sign in")
+
+
 class UserAdmin(PeopleAdmin, auth_admin.UserAdmin):
     add_form = invitations.InvitationForm
     add_form_template = None
@@ -135,7 +151,7 @@ class UserAdmin(PeopleAdmin, auth_admin.UserAdmin):
     change_form_template = "admin/tracsync/site/person.html"
     change_password_form = PasswordForm
     list_display = ("person", "roles", "may_sign_in", "last_seen")
-    list_filter = ("groups", "is_active")
+    list_filter = (("groups", RoleFilter), ("is_active", MaySignInFilter))
     search_help_text = gettext_lazy("A part of the name, the e-mail address or the username.")
     actions = (make_link,)
     formfield_overrides = {DateTimeField: date_and_time.FIELD}

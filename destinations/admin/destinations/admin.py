@@ -22,6 +22,7 @@ from destinations.admin.base.links import Link, link
 from destinations.admin.base.object_actions import Button
 from destinations.admin.base.tags import TagFilter
 from destinations.admin.base.versions import Versioned
+from destinations.admin.dashboard.needs import BADGES
 from destinations.admin.destinations import (
     answers,
     fields,
@@ -63,6 +64,7 @@ from destinations.sync.tokens import state as token_state
 from tracsync.common import times
 from tracsync.common.bounded_lists import LeanAdmin, ShortDeletion
 from tracsync.common.encryption import UndecryptableValue
+from tracsync.common.parts import badge
 
 
 @admin.register(Destination)
@@ -173,7 +175,11 @@ class DestinationAdmin(Versioned, LeanAdmin, ShortDeletion):
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, destination: Any) -> str:
-        return status_words.state(destination, destination.oldest_change)
+        kind, sentence = status_words.standing(destination, destination.oldest_change)
+        word = str(status_words.LABELS[kind])
+        shown = badge(BADGES[kind], word[:1].upper() + word[1:])
+        more = sentence.removeprefix(word).lstrip(": ")  # the badge has said that word
+        return format_html("{} {}", shown, more) if more else shown
 
     @admin.display(description=gettext_lazy("waiting"))
     def waiting(self, destination: Any) -> str:

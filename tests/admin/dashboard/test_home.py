@@ -363,6 +363,13 @@ def test_the_last_failed_attempt_of_each_destination_leads_to_why(page, allow, a
     assert why not in text, "it shows the profile"
 
 
+def test_what_was_changed_is_said_in_the_readers_language(admin_client, pushed):
+    edited = {"action": "changed", "kind": "destinations.destination", "object_id": str(pushed.pk)}
+    TrailEntry.objects.create(**edited, object="x", changes={"quiet_period": [1, 2], "gone": [1, 2]})
+    text = admin_client.get(reverse("admin:index"), HTTP_ACCEPT_LANGUAGE="de").content.decode()
+    assert "Geändert: Ruhezeit, gone" in text
+
+
 def test_changes_are_those_of_what_the_reader_may_see(page, allow, admin_user, pushed, profile):
     who = {"actor_kind": "person", "actor_id": admin_user.pk, "actor": "admin", "face": "admin"}
     paused = {"action": "paused", "kind": "destinations.destination", "object_id": pushed.pk}

@@ -104,6 +104,14 @@ def test_a_roles_page_says_by_area_what_it_may_and_folds_the_permissions(forms):
     assert ":</span> ansehen; Kann Ziele anhalten, fortsetzen und nachholen lassen</li>" in german
 
 
+@pytest.mark.parametrize(
+    ("headers", "titles"), [({}, "role, may sign in"), (GERMAN, "Rolle, darf sich anmelden")]
+)
+def test_people_are_filtered_in_the_words_of_their_columns(admin_client, headers, titles):
+    answer = admin_client.get(reverse("admin:auth_user_changelist"), **headers)
+    assert ", ".join(one.title for one in answer.context["cl"].filter_specs) == titles
+
+
 def test_no_role_is_said_to_change_what_only_the_engine_writes(db):
     for model, page in site._registry.items():
         if isinstance(page, ReadOnly):
