@@ -367,7 +367,8 @@ def test_what_was_changed_is_said_in_the_readers_language(admin_client, pushed):
     edited = {"action": "changed", "kind": "destinations.destination", "object_id": str(pushed.pk)}
     TrailEntry.objects.create(**edited, object="x", changes={"quiet_period": [1, 2], "gone": [1, 2]})
     text = admin_client.get(reverse("admin:index"), HTTP_ACCEPT_LANGUAGE="de").content.decode()
-    assert "Geändert: Ruhezeit, gone" in text
+    said = ("Geändert: Ruhezeit, gone", "Geändert: gone, Ruhezeit")  # JSON has an order on SQLite only
+    assert any(one in text for one in said)
 
 
 def test_changes_are_those_of_what_the_reader_may_see(page, allow, admin_user, pushed, profile):
