@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,6 +29,7 @@ from tracsync.processes import launch
 
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 LOOPBACK = "127.0.0.1"
+PAUSES = (0.05, 0.2, 0.5, 1.0, 2.0, 5.0)  # seconds, in which processes that are told to end do so
 
 
 class NoScratchError(Exception):
@@ -43,13 +46,27 @@ def environment(reachable: Sequence[str] = (LOOPBACK,)) -> Iterator[tuple[str, d
         raise NoScratchError(f"only {' and '.join(DATABASES.values())} can be used for it")
     name = f"tracsync_scratch_{secrets.token_hex(8)}"
     with (
-        tempfile.TemporaryDirectory(prefix="tracsync-scratch-", ignore_cleanup_errors=True) as directory,
+        _directory() as directory,
         _database(name, Path(directory)) as (database, url),
         _queue(name),
     ):
         ours = {**_settings(directory, name, reachable), "DATABASE_URL": url}
         theirs = {one: text for one, text in os.environ.items() if one.removesuffix(FILE) not in ours}
         yield database, {**theirs, **ours}
+
+
+@contextmanager
+def _directory() -> Iterator[str]:
+    """Gone afterwards, also where a process that is about to end writes into it meanwhile."""
+    made = tempfile.mkdtemp(prefix="tracsync-scratch-")
+    try:
+        yield made
+    finally:
+        for pause in PAUSES:
+            shutil.rmtree(made, ignore_errors=True)
+            if not Path(made).exists():
+                break
+            time.sleep(pause)
 
 
 @contextmanager
