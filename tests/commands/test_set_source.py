@@ -6,6 +6,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from profiles.models import Profile
+from tracsync.common import trail
+from tracsync.models import TrailEntry
 
 pytestmark = pytest.mark.django_db
 
@@ -65,3 +67,13 @@ def test_what_cannot_be_done_is_said(profiles, words, said):
     with pytest.raises(CommandError, match=said):
         set_source(*words)
     assert of("shop") == []
+
+
+def test_what_was_done_before_a_file_breaks_off_is_in_the_trail(profiles, tmp_path):
+    file = tmp_path / "ids"
+    # Behind what is read at once, so that the first ids are worked on before.
+    file.write_bytes(b"shop-1\nshop-2\n" + b"x\n" * 10_000 + b"\xff\n")
+    with trail.acting(trail.shell("set_source")), pytest.raises(CommandError, match="cannot be read"):
+        set_source("mine", "--ids", str(file))
+    assert of("mine") == ["shop-1", "shop-2"]
+    assert [entry.object for entry in TrailEntry.objects.all()] == ["2 profiles"]

@@ -47,9 +47,12 @@ class Command(terminal.Command):
                 found = Profile.objects.filter(pk__among=ids).select_for_update(no_key=True)
                 found_ids = list(found.order_by("pk").values_list("pk", flat=True))
                 Profile.objects.filter(pk__among=found_ids).update_marks(source=source)
+                # With each batch: the file may end in what cannot be read.
+                if found_ids:
+                    changes = {"source": [None, source]}
+                    trail.note(Action.MAINTAINED, named=f"{len(found_ids)} profiles", changes=changes)
             given += len(found_ids)
             missing += len(ids) - len(found_ids)
-        trail.note(Action.MAINTAINED, named=f"{given} profiles", changes={"source": [None, source]})
         self.stdout.write(
             f"{given:,} profiles are of {f'the source {source}' if source else 'no source'} now."
         )
