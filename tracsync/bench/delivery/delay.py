@@ -18,6 +18,7 @@ from .shared import Run
 from .traffic import Traffic, bodies
 
 PER_SECOND = 100  # saves, one by one
+WARM_UP = 3.0  # seconds of such saves before: each process of a worker does what it does but once
 QUIET = 1.0  # seconds
 MANY = 200  # destinations of one profile
 BARE, ENGINE = "as many bare requests, one process", "engine"
@@ -25,6 +26,9 @@ BARE, ENGINE = "as many bare requests, one process", "engine"
 
 def measure(run: Run) -> Section:
     engine.only([engine.destination("punctual", run.receiver.path("punctual"))], QUIET)
+    unmeasured = Traffic("punctual-warm-up", max(2, round(PER_SECOND * min(WARM_UP, run.seconds))))
+    warm_up, _ = save_steadily(unmeasured, PER_SECOND)
+    run.receiver.wait_for(dict.fromkeys(warm_up, 1))
     traffic = Traffic("punctual", max(2, round(PER_SECOND * run.seconds)))
     run.receiver.forget()
     due, pace = save_steadily(traffic, PER_SECOND)
