@@ -7,6 +7,7 @@ into an index: most of what a push costs that comes alone.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Collection
 from copy import copy
 from datetime import UTC, datetime
@@ -56,6 +57,7 @@ class _Built:
         self._sql, params = self._compiler.as_sql()
         known = [_param(one) for one in stand_ins]
         self._params = [(param, known.index(param) if param in known else None) for param in params]
+        self._of_thread = threading.local()  # what makes values of the columns: that of a thread's connection
 
     def compiler(self, given: tuple[Given, ...]) -> Any:
         values = [_param(one) for one in given]
@@ -63,6 +65,10 @@ class _Built:
         compiler = copy(self._compiler)
         compiler.connection = connections[DEFAULT_DB_ALIAS]  # each thread has its own
         compiler.as_sql = lambda *_, **__: (self._sql, params)
+        if not hasattr(self._of_thread, "converters"):
+            columns = [column for column, *_ in compiler.select]
+            self._of_thread.converters = compiler.get_converters(columns)
+        compiler.get_converters = lambda _: self._of_thread.converters
         return compiler
 
 
