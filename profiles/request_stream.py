@@ -111,10 +111,11 @@ class Array:
 
     `end`: where in the last piece the last element ended, a comma included. One that is `resumed` there goes
     on with the next element; of one that `is_within` something else what comes after its end is not its own.
+    `may_follow`: after its end there may be others, one behind the other.
     """
 
-    def __init__(self, resumed: bool = False, is_within: bool = False) -> None:
-        self.is_within = is_within
+    def __init__(self, resumed: bool = False, is_within: bool = False, may_follow: bool = False) -> None:
+        self.is_within, self.may_follow = is_within, may_follow
         self.depth = int(resumed)
         self.has_begun = resumed
         self.has_ended = self.has_items = False
@@ -129,8 +130,10 @@ class Array:
         start, self.escaped = kept + self.escaped, False
         for mark in _MARKS.finditer(piece, start):
             if self.has_ended:
-                break
-            if self._is_border(mark.group(), at_end=mark.end() == len(piece)):
+                if not self._is_next(piece[kept : mark.end()]):
+                    break
+                kept = mark.end()
+            elif self._is_border(mark.group(), at_end=mark.end() == len(piece)):
                 self.item.add(piece[kept : mark.start()])
                 self.end = mark.start() if self.has_ended else mark.end()
                 yield from self._finished()
@@ -140,6 +143,13 @@ class Array:
             self.item.add(rest)
         elif rest.strip(_BLANK) and not self.is_within:
             raise BrokenArray(message("there is more text after the end of the array"))
+
+    def _is_next(self, text: bytes) -> bool:
+        """Whether another array begins."""
+        if self.may_follow and text.strip(_BLANK) == b"[":
+            self.has_ended = self.has_items = False
+            self.depth = 1
+        return not self.has_ended
 
     def _begin(self, piece: bytes) -> int:
         """Where the elements begin: after the first bracket."""

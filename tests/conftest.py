@@ -27,6 +27,7 @@ from destinations.sync.concurrency import pace, parts
 from profiles.models import Profile
 from profiles.search import job as indexing
 from tests.harness import drop_migrated_postgres, migrated_sqlite
+from tracsync.common import jobs
 
 AT_ONCE = min(3 * (os.cpu_count() or 1), 16)
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -152,6 +153,7 @@ def nothing_is_done_every_ten_seconds():
 @pytest.fixture(autouse=True)
 def nothing_known_of_a_destination_outlives_a_test():
     yield
+    jobs._resting.clear()
     sessions.close_all()
     pace.paces.clear()
     RecordingConnector.reset()

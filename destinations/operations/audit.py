@@ -19,6 +19,7 @@ from destinations.operations import batches, selection
 from profiles import random_rows
 from profiles.models import Profile
 from tracsync.common import trail
+from tracsync.common.jobs import take_turns
 from tracsync.common.messages import message
 from tracsync.common.trail import Action
 
@@ -63,7 +64,7 @@ def send_everything(destination: Destination, over: timedelta, asked_by: str = "
 
 def advance(now: datetime) -> int:
     """Wake a worker for each audit that may go on; for how many."""
-    return sum([_begin_step(audit, now) for audit in _ready(now)])
+    return take_turns(_ready(now), lambda audit: _begin_step(audit, now))
 
 
 def _ready(now: datetime) -> list[Audit]:

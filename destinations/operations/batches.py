@@ -15,7 +15,7 @@ from django.db import connection, transaction
 
 from destinations.models import Backfill, Destination, ProfileSync, Replay
 from destinations.sync import settle
-from tracsync.common.jobs import NOTED
+from tracsync.common.jobs import NOTED, take_turns
 
 BATCH_SIZE = settle.BATCH_SIZE
 MOST_WAITING = 2 * BATCH_SIZE
@@ -33,8 +33,8 @@ def advance(
 
     `has_time`: whether it is time for the job's next batch.
     """
-    running = _running(model).filter(destination__enabled=True).values_list("pk", flat=True)
-    return sum([_advance_one(model, pk, hand_over, now, has_time) for pk in list(running)])
+    running = _running(model).filter(destination__enabled=True).only("pk")
+    return take_turns(list(running), lambda job: _advance_one(model, job.pk, hand_over, now, has_time))
 
 
 def _running(model: type[T]) -> Any:

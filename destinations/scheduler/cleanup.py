@@ -1,7 +1,9 @@
 """Deleting what is only kept for a while."""
 
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.apps import apps
@@ -31,6 +33,7 @@ from profiles.imports import job
 from profiles.imports.models import ImportJob
 from profiles.models import Profile
 from profiles.search.models import IndexJob
+from tracsync.common.jobs import attempt
 
 EVERY = 600.0  # seconds
 BATCH_SIZE = 5000
@@ -55,42 +58,55 @@ def prune_sometimes() -> None:
 
 
 def prune() -> int:
-    """Delete one batch of attempts that are older than wanted, and old failed tasks; how many.
+    """Delete one batch of each kind of rows that are older than wanted; how many. A kind that fails holds up
+    none of the others.
 
-    And what other floors keep for a while: an app's `prune(now)` deletes a batch and says how many. And old
-    counts, which are so few that they take no batches. Rows that the release before has stored during
-    a rolling deploy get their slugs.
+    And what other floors keep for a while: an app's `prune(now)` deletes a batch and says how many. Rows that
+    the release before has stored during a rolling deploy get their slugs.
     """
     now = timezone.now()
-    old = DeliveryAttempt.objects.filter(at__lt=now - timedelta(days=settings.TRACSYNC_ATTEMPT_DAYS))
-    ids = list(old.order_by("at").values_list("pk", flat=True)[:BATCH_SIZE])
-    deleted, _ = DeliveryAttempt.objects.filter(pk__in=ids).delete()
-    failed, _ = Failure.objects.filter(stopped__lt=now - timedelta(days=FAILED_TASK_DAYS)).delete()
-    receiver.forget_old()
-    counters.forget(now - timedelta(days=TALLY_DAYS))
-    slugs.give_missing(Resource, Destination)
-    job.expire(now)
-    others = sum(app.prune(now) for app in apps.get_app_configs() if hasattr(app, "prune"))
-    return deleted + failed + others + _prune_history(now)
+    deleted = sum([attempt(f"deleting old {name}", prune) for name, prune in _kinds(now).items()])
+    for name, tidy in _uncounted(now).items():
+        attempt(name, tidy)
+    return deleted
 
 
-def _prune_history(now: datetime) -> int:
-    """One batch each of tombstones, of ended jobs, of versions but the newest, of the admin's log of
-    earlier releases, of expired sessions, and of authorisations that nobody ended; how many."""
+def _kinds(now: datetime) -> dict[str, Callable[[], int]]:
+    """What is deleted in batches, and is looked for again at once where a batch was full."""
     old = now - timedelta(days=settings.TRACSYNC_HISTORY_DAYS)
-    found: list[QuerySet[Any]] = [
-        Backfill.objects.filter(finished_at__lt=old),
-        Replay.objects.filter(finished_at__lt=old),
-        Audit.objects.filter(finished_at__lt=old),
-        ImportJob.objects.filter(finished_at__lt=old),
-        IndexJob.objects.filter(finished_at__lt=old).exclude(pk=Subquery(IndexJob.objects.values("pk")[:1])),
-        _but_the_newest(DestinationVersion, "destination").filter(at__lt=old),
-        _but_the_newest(ResourceVersion, "resource").filter(at__lt=old),
-        LogEntry.objects.filter(action_time__lt=old),
-        Session.objects.filter(expire_date__lt=now),
-        AuthorisationRequest.objects.filter(expires_at__lt=now - timedelta(days=AUTHORISATION_DAYS)),
-    ]
-    return sum(_delete_batch(rows) for rows in found) + _prune_tombstones(old)
+    attempts = DeliveryAttempt.objects.filter(at__lt=now - timedelta(days=settings.TRACSYNC_ATTEMPT_DAYS))
+    indexed = IndexJob.objects.filter(finished_at__lt=old)
+    expired = now - timedelta(days=AUTHORISATION_DAYS)
+    rows: dict[str, QuerySet[Any]] = {
+        "failed tasks": Failure.objects.filter(stopped__lt=now - timedelta(days=FAILED_TASK_DAYS)),
+        "backfills": Backfill.objects.filter(finished_at__lt=old),
+        "replays": Replay.objects.filter(finished_at__lt=old),
+        "audits": Audit.objects.filter(finished_at__lt=old),
+        "imports": ImportJob.objects.filter(finished_at__lt=old),
+        "indexing": indexed.exclude(pk=Subquery(IndexJob.objects.values("pk")[:1])),
+        "versions of destinations": _but_the_newest(DestinationVersion, "destination").filter(at__lt=old),
+        "versions of resources": _but_the_newest(ResourceVersion, "resource").filter(at__lt=old),
+        "entries of the admin's log": LogEntry.objects.filter(action_time__lt=old),
+        "sessions": Session.objects.filter(expire_date__lt=now),
+        "authorisations": AuthorisationRequest.objects.filter(expires_at__lt=expired),
+    }
+    others = [app for app in apps.get_app_configs() if hasattr(app, "prune")]
+    return {
+        "attempts": partial(_delete_batch, attempts, "at"),
+        **{name: partial(_delete_batch, one) for name, one in rows.items()},
+        "tombstones": partial(_prune_tombstones, old),
+        **{f"rows of {app.label}": partial(app.prune, now) for app in others},
+    }
+
+
+def _uncounted(now: datetime) -> dict[str, Callable[[], Any]]:
+    """What is so little that it takes no batches."""
+    return {
+        "forgetting what the receiver got": receiver.forget_old,
+        "forgetting old counts": partial(counters.forget, now - timedelta(days=TALLY_DAYS)),
+        "giving slugs": partial(slugs.give_missing, Resource, Destination),
+        "ending imports that are left alone": partial(job.expire, now),
+    }
 
 
 def _but_the_newest(versions: Any, of: str) -> QuerySet[Any]:
@@ -107,7 +123,7 @@ def _prune_tombstones(old: datetime) -> int:
     return Profile.with_deleted.filter(pk__in=ids, digest="").purge() if ids else 0
 
 
-def _delete_batch(rows: QuerySet[Any]) -> int:
-    ids = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH_SIZE])
+def _delete_batch(rows: QuerySet[Any], by: str = "pk") -> int:
+    ids = list(rows.order_by(by).values_list("pk", flat=True)[:BATCH_SIZE])
     deleted, _ = rows.model._default_manager.filter(pk__in=ids).delete() if ids else (0, {})
     return deleted

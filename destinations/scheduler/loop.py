@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connections
@@ -21,6 +22,7 @@ from destinations.scheduler import cleanup, clock_skew
 from destinations.sync import claim, health, push, settle, turns
 from profiles.imports import job as imports
 from profiles.search import job as indexing
+from tracsync.common.jobs import attempt
 from tracsync.common.prepared import Prepared
 
 logger = logging.getLogger(__name__)
@@ -48,6 +50,16 @@ class Look:
     next_at: datetime | None = None
 
 
+_ASKED_FOR: dict[str, Callable[[datetime], int]] = {
+    "backfills": backfill.advance,
+    "replays": replay.advance,
+    "what waits for a destination that is well again": health.bring_forward,
+    "imports": imports.advance,
+    "indexing": indexing.advance,
+    "audits": audit.advance,
+}
+
+
 def tick(now: datetime | None = None) -> bool:
     """One look at everything that may be due; whether anything was done."""
     now = now or timezone.now()
@@ -57,8 +69,7 @@ def tick(now: datetime | None = None) -> bool:
 
 def _jobs(now: datetime) -> Look:
     """Go on with what people have asked for."""
-    found = backfill.advance(now) + replay.advance(now) + health.bring_forward(now)
-    found += imports.advance(now) + indexing.advance(now) + audit.advance(now)
+    found = sum([attempt(name, partial(go_on, now)) for name, go_on in _ASKED_FOR.items()])
     return Look(bool(found), more=bool(found))
 
 

@@ -31,6 +31,7 @@ from destinations.models import Destination, Health, ProfileSync
 from destinations.sync import database, retry
 from destinations.sync.decide import Refuse
 from destinations.sync.limits import accounts, rates
+from tracsync.common.jobs import take_turns
 from tracsync.common.messages import impersonal, message
 from tracsync.common.prepared import Prepared
 
@@ -340,17 +341,20 @@ def bring_forward(now: datetime) -> int:
     What is locked at this moment is being settled or changed by a person: a rejected row of these has its
     turn when it is free.
     """
-    found = 0
     waiting = Q(recovered_at__isnull=False) | Q(edited_at__isnull=False) | Q(chance_since__isnull=False)
-    for health in Health.objects.filter(waiting):
-        if health.recovered_at is not None:
-            found += _bring_retries_forward(health, now)
-        if health.edited_at is not None:
-            before = {"state_since__lte": health.edited_at}
-            found += _try_rejected_again(health, "edited_at", before, now, attempts=0)
-        if health.chance_since is not None:
-            of_the_run = {"state_since__gte": health.chance_since, "second_chance": False}
-            found += _try_rejected_again(health, "chance_since", of_the_run, now, second_chance=True)
+    return take_turns(Health.objects.filter(waiting), lambda health: _bring_one_forward(health, now))
+
+
+def _bring_one_forward(health: Health, now: datetime) -> int:
+    found = 0
+    if health.recovered_at is not None:
+        found += _bring_retries_forward(health, now)
+    if health.edited_at is not None:
+        before = {"state_since__lte": health.edited_at}
+        found += _try_rejected_again(health, "edited_at", before, now, attempts=0)
+    if health.chance_since is not None:
+        of_the_run = {"state_since__gte": health.chance_since, "second_chance": False}
+        found += _try_rejected_again(health, "chance_since", of_the_run, now, second_chance=True)
     return found
 
 

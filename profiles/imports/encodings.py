@@ -34,6 +34,7 @@ _PIECE = 65_536
 _BROKEN = re.compile("[\udc80-\udcff]")
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 _ASCII_OF_A_TABLE = 0.05  # digits, delimiters and line ends, in whatever script it is
+_CAPITAL_WITHIN = re.compile("(?<=[^\\W\\d_])[ÄÖÜÉÈÁÀÓØÅŒ](?=[a-zäöüß])")
 _AROUND = 3  # bytes before and after one beyond ASCII that are kept with it
 # Letters that are common in the languages whose files come in that encoding.
 _WESTERN = frozenset("äöüÄÖÜßéèêëàâáçñóíôîïûùúåøæÅØœ€\u2013\u2019\u201c\u201d\u201e")
@@ -99,8 +100,9 @@ class Evidence:
 
 
 def _sense(text: bytes, encoding: str) -> int:
-    common = _COMMON[encoding]
-    return sum(character in common for character in text.decode(encoding, "replace"))
+    """How many letters are common, but for capitals within a word: those are what another encoding makes."""
+    common, decoded = _COMMON[encoding], text.decode(encoding, "replace")
+    return sum(letter in common for letter in decoded) - 2 * len(_CAPITAL_WITHIN.findall(decoded))
 
 
 def sixteen(head: bytes) -> str:

@@ -7,11 +7,12 @@ batch itself: killed at any point, nothing is left out and nothing is counted tw
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import IO, Any
 
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, DataError, IntegrityError, connection, connections, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -24,7 +25,7 @@ from profiles.imports.models import ImportChunk, ImportJob, RefusedRecords
 from profiles.imports.records import Record
 from profiles.imports.refused import Refused
 from tracsync.common import trail
-from tracsync.common.jobs import NOTED
+from tracsync.common.jobs import NOTED, take_turns
 from tracsync.common.messages import message, pack
 from tracsync.common.trail import Action
 
@@ -36,7 +37,10 @@ BATCH_BYTES = 2_000_000  # a batch of large documents ends before it has all its
 MOST_ERRORS = 1000
 MOST_SAMPLES = 20
 KEPT = timedelta(days=1)
+LEASE = timedelta(minutes=2)  # of whoever reads a large workbook, from piece to piece
+MOST_TRIES = 3  # to read one
 MOST_REMEMBERED = 200  # imports that are asked how their columns were chosen
+OF_THE_CONTENT = ("sheets", "written_in", "first_piece")  # options that hold however it is read
 COUNTED = ("created", "changed", "unchanged", "refused", "errors", "mistakes", "samples")
 READING = ("phase", "total", "done", "offset", "number", "checked", "problem", *COUNTED)
 SAVED = (*READING, *NOTED, "cancelled_at")
@@ -45,32 +49,42 @@ SAVED = (*READING, *NOTED, "cancelled_at")
 def receive(
     file: IO[bytes], name: str, asked_by: str = "", encoding: str = "", sheet: str = "", **options: Any
 ) -> ImportJob:
-    """Keep an uploaded file, and have it checked as soon as it is known how to read it.
+    """Keep an uploaded file, and have it checked as soon as it is known how to read it: a large workbook
+    after a scheduler has read it.
 
     Raises UnusableFile, after which nothing of it is left.
     """
     storable = name.replace("\0", "").encode(errors="replace").decode()[-200:]
     job = ImportJob.objects.create(name=storable or "file", asked_by=asked_by)
     try:
-        kept = uploads.store(job, file, encoding, sheet)
-        if kept.sheets:
-            options |= {"format": "csv", "delimiter": workbook.DELIMITER}
-        job.options = _choose(job, encoding, kept.encoding, **options)
-        if kept.sheets:
-            job.options["sheets"] = kept.sheets
-        elif job.options["format"] == "csv" and options.get("delimiter"):
-            import_options.check_delimiter(uploads.source(job), job.options)
-        if kept.written_in:
-            job.options["written_in"] = kept.written_in
+        if uploads.is_large_workbook(file):
+            uploads.store_packed(job, file)
+            job.options = {"workbook": {"sheet": sheet, "merge": options.get("merge", False), "tries": 0}}
+        else:
+            kept = uploads.store(job, file, encoding, sheet)
+            _tell(job, kept, encoding, **options)
     except UnusableFile:
         job.delete()
         raise
-    job.phase = Phase.COLUMNS if job.options["format"] == "csv" else Phase.CHECKING
-    job.total = job.size
     with transaction.atomic():
         job.save()
         trail.note(Action.UPLOADED, job)
     return job
+
+
+def _tell(job: ImportJob, kept: uploads.Kept, said: str, **options: Any) -> None:
+    """How to read what is kept, and what comes next. Raises UnusableFile."""
+    if kept.sheets:
+        options |= {"format": "csv", "delimiter": workbook.DELIMITER}
+    job.options = _choose(job, said, kept.encoding, **options)
+    if kept.sheets:
+        job.options["sheets"] = kept.sheets
+    elif job.options["format"] == "csv" and options.get("delimiter"):
+        import_options.check_delimiter(uploads.source(job), job.options)
+    if kept.written_in:
+        job.options["written_in"] = kept.written_in
+    job.phase = Phase.COLUMNS if job.options["format"] == "csv" else Phase.CHECKING
+    job.total = job.size
 
 
 def _choose(job: ImportJob, said: str, told: str, **options: Any) -> dict[str, Any]:
@@ -91,7 +105,7 @@ def read_anew(job: ImportJob, encoding: str, delimiter: str, skip: int, merge: b
     source = uploads.source(job)
     source.encoding = encoding
     options = import_options.choose(job.name, source, "csv", delimiter, merge, skip)
-    kept = {name: job.options[name] for name in ("sheets", "written_in") if name in job.options}
+    kept = {name: job.options[name] for name in OF_THE_CONTENT if name in job.options}
     if "sheets" not in kept:
         import_options.check_delimiter(source, options)
     options |= kept
@@ -152,30 +166,106 @@ def _moved(job: ImportJob, phases: list[Phase], values: dict[str, Any]) -> bool:
 
 def advance(now: datetime) -> int:
     """Go on with every import that is under way, by one batch; how many went on."""
-    under_way = _under_way().order_by("pk").defer("errors", "mistakes", "samples")
-    return sum([_advance_one(job, now) for job in list(under_way)])
+    under_way = _under_way(Phase.RECEIVING, *UNDER_WAY).order_by("pk").defer("errors", "mistakes", "samples")
+    return take_turns(list(under_way), lambda job: _advance_one(job, now))
 
 
-def _under_way() -> QuerySet[ImportJob]:
-    return ImportJob.objects.filter(finished_at=None, paused_at=None, phase__in=UNDER_WAY)
+def _under_way(*phases: Phase) -> QuerySet[ImportJob]:
+    return ImportJob.objects.filter(finished_at=None, paused_at=None, phase__in=phases)
 
 
 def _advance_one(job: ImportJob, now: datetime) -> bool:
+    if job.phase == Phase.RECEIVING:
+        return _have_read(job, now)
     try:
         return _do_batch(job, now)
-    except DatabaseError:
-        raise
-    except UnusableFile as error:
-        problem = message("The file %(reason)s.", reason=str(error))
-    except Exception as error:  # one bad file must not stop the scheduler, and its text may repeat the file's
-        logger.error("import %s failed (%s)", job.pk, type(error).__name__)
-        problem = message("It failed: %(kind)s.", kind=type(error).__name__)
+    except Exception as error:
+        problem = _problem(job, error)
     with transaction.atomic():
         locked = _lock(job)
         if locked is not None:
             _give_up(locked, problem, now)
             _save(locked)
     return locked is not None
+
+
+def _problem(job: ImportJob, error: Exception) -> str:
+    """What is wrong with the file. Raises the error where it says nothing about the file."""
+    if isinstance(error, UnusableFile):
+        return message("The file %(reason)s.", reason=str(error))
+    if isinstance(error, DatabaseError) and not isinstance(error, DataError | IntegrityError):
+        raise error
+    # Its text may repeat the file's.
+    logger.error("import %s failed (%s)", job.pk, type(error).__name__)
+    return message("It failed: %(kind)s.", kind=type(error).__name__)
+
+
+def _have_read(job: ImportJob, now: datetime) -> bool:
+    """Begin to read a large workbook where nobody does; whether this scheduler does."""
+    asked = job.options.get("workbook")
+    if asked is None or (job.advanced_at is not None and now - job.advanced_at < LEASE):
+        return False
+    mine = _under_way(Phase.RECEIVING).filter(pk=job.pk, advanced_at=job.advanced_at)
+    if asked["tries"] >= MOST_TRIES:
+        return bool(mine.update(phase=Phase.READY, problem=_GIVEN_UP))
+    tries = asked["tries"] + 1
+    if not mine.update(advanced_at=now, options={"workbook": {**asked, "tries": tries}}):
+        return False
+    _begin_to_read(job.pk, tries)
+    return True
+
+
+def _begin_to_read(pk: int, tries: int) -> None:
+    """Beside the scheduler's work, which does not wait for it."""
+
+    def run() -> None:
+        try:
+            read_workbook(pk, tries)
+        except DatabaseError as error:  # the text may repeat the values of a row
+            logger.error("import %s could not be read (%s), trying again", pk, type(error).__name__)
+        finally:
+            connections.close_all()
+
+    threading.Thread(target=run, name="workbook", daemon=True).start()
+
+
+class _NotWanted(Exception):
+    """It was cancelled, or another scheduler has taken it over."""
+
+
+def read_workbook(pk: int, tries: int) -> None:
+    """Put the rows of a large workbook in its place, as the table that it is from then on.
+
+    Whoever dies with it, or takes too long for a piece, is followed by the next one, `MOST_TRIES` times.
+    """
+    mine = ImportJob.objects.filter(
+        pk=pk, phase=Phase.RECEIVING, finished_at=None, options__workbook__tries=tries
+    )
+    job = mine.first()
+    if job is None:
+        return
+
+    def renew() -> None:
+        if not mine.update(advanced_at=timezone.now()):
+            raise _NotWanted
+
+    asked, first, values = job.options["workbook"], 0, {}
+    try:
+        first, job.size, sheets = uploads.unpack(job, asked["sheet"], renew)
+        job.options = {"first_piece": first}
+        _tell(job, uploads.Kept(encodings.UTF8, sheets), "", merge=asked["merge"])
+        options = {**job.options, "first_piece": first}
+        values = {"options": options, "size": job.size, "phase": job.phase, "total": job.total}
+    except _NotWanted:
+        return
+    except Exception as error:
+        values = {"phase": Phase.READY, "problem": _problem(job, error)}
+    with transaction.atomic():
+        if mine.update(**values, advanced_at=None):
+            job.chunks.filter(number__lt=first).delete()
+
+
+_GIVEN_UP = message("The workbook could not be read here. Save it as CSV UTF-8, and import that file.")
 
 
 def _do_batch(read: ImportJob, now: datetime) -> bool:
@@ -206,7 +296,7 @@ def _do_batch(read: ImportJob, now: datetime) -> bool:
 
 def _lock(read: ImportJob) -> ImportJob | None:
     """The same row, locked; None where it is not as it was read: another scheduler or a person came first."""
-    under_way = _under_way().filter(pk=read.pk, phase=read.phase, offset=read.offset)
+    under_way = _under_way(Phase(read.phase)).filter(pk=read.pk, offset=read.offset)
     if connection.features.has_select_for_update_skip_locked:
         under_way = under_way.select_for_update(skip_locked=True)
     job = under_way.first()
@@ -258,7 +348,7 @@ def _end(job: ImportJob, now: datetime) -> None:
 
 
 def _give_up(job: ImportJob, problem: str, now: datetime) -> None:
-    """Nothing more can be read: checked, it waits to be discarded; half imported, it ends."""
+    """Nothing more can be read: checked, it waits to be cancelled; half imported, it ends."""
     job.problem = problem
     if job.phase == Phase.IMPORTING:
         job.finished_at = job.cancelled_at = now
@@ -275,7 +365,7 @@ def sample(job: ImportJob, source: Source, place: Place) -> Record | None:
 
 
 def expire(now: datetime | None = None) -> int:
-    """Discard what nobody has imported within a day, or has paused for a day; how many."""
+    """Cancel what nobody has imported within a day, or has paused for a day; how many."""
     before = (now or timezone.now()) - KEPT
     waiting = Q(created_at__lt=before) & ~Q(phase=Phase.IMPORTING)
     old = list(ImportJob.objects.filter(waiting | Q(paused_at__lt=before), finished_at=None).only("pk"))

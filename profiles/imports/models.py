@@ -18,7 +18,7 @@ class ImportJob(Job):
     """
 
     class Phase(models.TextChoices):
-        RECEIVING = "receiving", _("being uploaded")
+        RECEIVING = "receiving", _("being read")
         COLUMNS = "columns", _("columns missing")
         CHECKING = "checking", _("dry run")
         READY = "ready", _("dry run done")

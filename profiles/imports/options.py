@@ -4,7 +4,9 @@
 `written_in` what the file was written in where it is kept in another one. Of csv also `delimiter`, `skip`
 (lines above the heading), `merge`, `heading` (the names of the columns), and `columns`: name, path and kind
 of each one that is imported, or null until they are chosen. Of a workbook
-that was uploaded `sheets`: their names, first that of the one that is read.
+that was uploaded `sheets`: their names, first that of the one that is read; of a large one `first_piece`, the
+number of the first piece of what is kept of it, and until its rows are read nothing but `workbook`: what was
+asked for, and how often it was tried.
 """
 
 from __future__ import annotations

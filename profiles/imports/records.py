@@ -19,6 +19,7 @@ from tracsync.common.messages import message
 
 BATCH_BYTES = 2_000_000  # of text, which takes 25 times as much in memory; then fewer records are a batch
 TOO_LONG = message("the line is too long")
+_CUT_OFF = message("the list has no end, as the file was probably cut off here")
 NAMESPACE = uuid.UUID("5b1a64f5-3c43-4d5c-9c0e-6f5d5a3f1c7e")
 
 
@@ -48,23 +49,42 @@ def read_ndjson(source: Source) -> Iterator[Record]:
 
 
 def read_array(source: Source, start: Place, is_within: bool = False) -> Iterator[Record]:
-    """One record per element of a JSON array, numbered from 1. Raises UnusableFile where it is broken.
+    """One record per element of a JSON array, and of others behind it, numbered from 1. Raises UnusableFile
+    where it is broken before the first one ends; behind that what is left of it is one record refused.
 
     `is_within`: the array begins at `start` within an object, of which the rest is left out.
     """
-    array, begun = request_stream.Array(resumed=start.number > 0, is_within=is_within), start.offset
+    is_resumed = start.number > 0
+    if is_resumed and _is_beyond_end(source, start):
+        return
+    array, begun = request_stream.Array(is_resumed, is_within, may_follow=not is_within), start.offset
     source.skip_to(start)
+    reason: str = _CUT_OFF
     try:
-        while not array.has_ended and (piece := source.read(CHUNK_SIZE)):
+        while not (array.has_ended and is_within) and (piece := source.read(CHUNK_SIZE)):
+            last, begun = begun, begun + len(piece)
             for item in array.feed(piece):
-                source.place = Place(begun + array.end, source.place.number + 1)
+                source.place = Place(last + array.end, source.place.number + 1)
                 number, text = source.place.number, source.utf8(bytes(item))
                 yield Record(number, 0, None, TOO_LONG) if item.too_long else _record(number, text)
-            begun += len(piece)
+        if array.has_ended:
+            return
     except request_stream.BrokenArray as error:
-        raise UnusableFile(message("is not a JSON array: %(reason)s", reason=str(error))) from None
-    if not array.has_ended:
-        raise UnusableFile(message("is not a JSON array: it has no end"))
+        reason = str(error)
+    number = source.place.number + 1
+    if number == 1:
+        raise UnusableFile(message("is not a JSON array: %(reason)s", reason=reason))
+    while piece := source.read(CHUNK_SIZE):
+        begun += len(piece)
+    source.place = Place(begun + 1, number)
+    reason = message("the list cannot be read from here on: %(reason)s", reason=reason)
+    yield Record(number, 0, None, reason, source.utf8(bytes(array.item)))
+
+
+def _is_beyond_end(source: Source, place: Place) -> bool:
+    """Whether nothing is before it: there reading has come to where an array is broken."""
+    source.skip_to(Place(place.offset - 1, place.number))
+    return not source.read(1)
 
 
 def _record(number: int, line: bytes) -> Record:
@@ -92,7 +112,7 @@ class Import:
     """
 
     def __init__(
-        self, on_error: Callable[[Record, str], None], stop: bool = True, is_rehearsal: bool = False
+        self, on_error: Callable[[Record, str], None], stop: bool = False, is_rehearsal: bool = False
     ) -> None:
         self.on_error = on_error
         self.stop = stop

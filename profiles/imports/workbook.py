@@ -53,7 +53,7 @@ def read(file: IO[bytes], sheet: str = "") -> Table:
 
     with _reading(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of styles that are missing, and the like
-        _check_size(file)
+        unpacked_size(file)
         book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
         all_sheets = [one.title for one in book.worksheets]
         name, rows = _chosen(book.worksheets, sheet)
@@ -75,14 +75,16 @@ def _reading() -> Iterator[None]:
         raise UnusableFile(reason) from None
 
 
-def _check_size(file: IO[bytes]) -> None:
-    """By what the archive says: no more than that is unpacked of it."""
-    parts = zipfile.ZipFile(file).infolist()
+def unpacked_size(file: IO[bytes]) -> int:
+    """Bytes, by what the archive says: no more than that is unpacked of it. Raises UnusableFile."""
+    with _reading():
+        parts = zipfile.ZipFile(file).infolist()
     beside = sum(one.file_size for one in parts if not one.filename.startswith("xl/worksheets/"))
-    most = settings.TRACSYNC_MAX_UPLOAD_BYTES
-    if beside > MOST_IN_MEMORY or sum(one.file_size for one in parts) > most:
+    size = sum(one.file_size for one in parts)
+    if beside > MOST_IN_MEMORY or size > settings.TRACSYNC_MAX_UPLOAD_BYTES:
         reason = message("is too large for a workbook: save it as CSV UTF-8, and import that file")
         raise UnusableFile(reason)
+    return size
 
 
 def _chosen(sheets: Iterable[Any], name: str) -> tuple[str, Iterable[list[str]]]:

@@ -68,7 +68,7 @@ def test_a_file_is_uploaded_checked_imported_and_its_profiles_are_there(site, op
     page.goto(site.url("profiles/importjob/add/"))
     choose(page, "again.ndjson", documents(3, town="Oslo"))
     expect(page.get_by_role("group", name="The difference").first).to_contain_text('+   "town": "Oslo"')
-    page.get_by_role("button", name="Discard").click()
+    page.get_by_role("button", name="Cancel…").click()
     page.get_by_role("button", name="Yes, cancel").click()
     expect(page.locator(".tracsync-progress")).to_contain_text("cancelled")
 
@@ -208,7 +208,7 @@ def test_no_barriers(view, site, open_page, barriers):
     choose(page, "b.ndjson", '{"id": "p1", "name": "other"}\n{oops')
     expect(page.get_by_role("heading", name="Dry run")).to_be_visible()
     assert barriers(page) == []
-    page.get_by_role("button", name="Discard").click()
+    page.get_by_role("button", name="Cancel…").click()
     expect(page.get_by_role("button", name="Yes, cancel")).to_be_visible()
     assert barriers(page) == []
     page.goto(site.url("work/"))

@@ -54,7 +54,7 @@ def test_the_credentials_are_entered_again_in_the_admin(lost, admin_client):
     assert "Enter again (production, test)" in admin_client.get(path).content.decode()
     form = {"name": "memory", "enabled": "on", "tags": "", "production.token": "new"}
     answer = admin_client.post(path, form, follow=True)
-    assert "was changed successfully" in answer.content.decode()
+    assert "is saved" in answer.content.decode()
     assert Resource.objects.get().production == {"token": "new"}
 
 

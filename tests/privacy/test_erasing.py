@@ -388,6 +388,13 @@ def test_an_import_that_would_bring_the_person_back_is_ended_first(save):
     assert erasing.request(ID, "ana").finished_at is not None
 
 
+def test_a_workbook_that_is_not_read_yet_may_name_anybody(save):
+    save()
+    job = ImportJob.objects.create(name="people.xlsx", options={"workbook": {"sheet": "", "tries": 0}})
+    with pytest.raises(erasing.CannotErase, match=f"import {job.pk} is not finished"):
+        erasing.request(ID, "ana")
+
+
 def test_a_replay_that_names_the_person_is_ended_first(make_destination, save):
     replay = Replay.objects.create(destination=make_destination(), choice={"of": "syncs", "q": ID})
     save()

@@ -58,7 +58,7 @@ def test_failed_tasks_are_deleted_by_age(frozen):
     assert Failure.objects.get().id == "1"
 
 
-def test_an_import_that_nobody_starts_is_discarded(frozen):
+def test_an_import_that_nobody_starts_is_cancelled(frozen):
     job = import_jobs.receive(io.BytesIO(b'{"id": "a"}'), "a.ndjson")
     frozen.forward(2 * 86_400)
     cleanup.prune()

@@ -1,8 +1,10 @@
-"""The German catalogue: what has to be in it, and the files that it is made of.
+"""The German catalogue: what has to be in it, and the files that it is made of; and an English one of the few
+sentences of Django that are said in other words.
 
     .venv/bin/python tests/translations/catalogue.py
 
-brings django.po up to date with the strings of the code, and django.mo with django.po. It needs no gettext.
+brings django.po up to date with the strings of the code, and django.mo of both languages with django.po. It
+needs no gettext.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from django.utils.translation.template import templatize
 ROOT = Path(__file__).resolve().parents[2]
 PO = ROOT / "tracsync" / "locale" / "de" / "LC_MESSAGES" / "django.po"
 MO = PO.with_suffix(".mo")
+ENGLISH = ROOT / "tracsync" / "locale" / "en" / "LC_MESSAGES" / "django.po"  # is written by hand
 ROOMS = ("tracsync", "profiles", "destinations")
 KEYWORDS: dict[str, Any] = {
     **dict.fromkeys(("_", "gettext", "gettext_lazy", "gettext_noop", "message", "MismatchError")),
@@ -85,9 +88,11 @@ def _calls(code: str) -> str:
     return "\n".join(line.strip() for line in code.splitlines())
 
 
-def stored() -> Catalog:
-    with PO.open("rb") as file:
-        return pofile.read_po(file, locale="de", domain="django")
+def stored(path: Path = PO) -> Catalog:
+    with path.open("rb") as file:
+        catalog = pofile.read_po(file, locale=path.parts[-3], domain="django")
+    catalog.creation_date = catalog.revision_date = MADE
+    return catalog
 
 
 def update() -> Catalog:
@@ -113,6 +118,7 @@ def compiled(catalog: Catalog) -> bytes:
 if __name__ == "__main__":
     updated = update()
     MO.write_bytes(compiled(updated))
+    ENGLISH.with_suffix(".mo").write_bytes(compiled(stored(ENGLISH)))
     missing = sum(
         1 for one in updated if one.id and not all(one.string if one.pluralizable else [one.string])
     )

@@ -65,19 +65,31 @@ def test_nothing_is_kept_that_the_code_no_longer_says(stored, wanted):
     assert [one.id for one in stored if one.id and key(one) not in said] == [], AGAIN
 
 
-def test_the_compiled_catalogue_is_that_of_the_text(stored):
-    now = gettext.GNUTranslations(io.BytesIO(catalogue.compiled(stored)))
-    there = gettext.GNUTranslations(io.BytesIO(catalogue.MO.read_bytes()))
+@pytest.mark.parametrize("path", [catalogue.PO, catalogue.ENGLISH], ids=["de", "en"])
+def test_the_compiled_catalogue_is_that_of_the_text(path):
+    now = gettext.GNUTranslations(io.BytesIO(catalogue.compiled(catalogue.stored(path))))
+    there = gettext.GNUTranslations(io.BytesIO(path.with_suffix(".mo").read_bytes()))
     without = {"": ""}
     assert there._catalog | without == now._catalog | without, AGAIN
+
+
+def test_what_django_says_is_in_our_words_in_both_languages():
+    english, german = catalogue.stored(catalogue.ENGLISH), catalogue.stored()
+    for one in (one for one in english if one.id):
+        assert one.id in german
+        for language in ("en", "de"):
+            with translation.override(language):
+                said = translation.ngettext(*one.id, 1) if one.pluralizable else translation.gettext(one.id)
+                assert said not in one.id
 
 
 def test_nothing_is_marked_as_doubtful(stored):
     assert [one.id for one in stored if one.fuzzy] == []
 
 
-def test_placeholders_and_tags_are_the_same(stored):
-    for one in stored:
+@pytest.mark.parametrize("path", [catalogue.PO, catalogue.ENGLISH], ids=["de", "en"])
+def test_placeholders_and_tags_are_the_same(path):
+    for one in catalogue.stored(path):
         english = texts(one.id)[-1]
         for german in texts(one.string) if one.id else []:
             if "%(count)s" not in PLACEHOLDER.findall(german):  # one of something needs no number

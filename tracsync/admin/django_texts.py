@@ -1,9 +1,10 @@
-"""What Django says in the admin and has no German translation for: our catalogue, which comes first, has it.
+"""What Django says in the admin and our catalogues, which come first, say in its place.
 
-Django's own catalogues follow its releases slowly; what they have in the meantime can go from here.
+First what has no German translation: Django's own catalogues follow its releases slowly, and what they have
+in the meantime can go from here. Then what is said in other words: in English those of `locale/en`.
 """
 
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, ngettext_lazy
 
 TEXTS = (
     gettext_noop("After you’ve created a user, you’ll be able to edit more user options."),  # noqa: RUF001
@@ -20,4 +21,19 @@ TEXTS = (
     gettext_noop("Set password"),
     gettext_noop("Set password: %s"),
     gettext_noop("This action will <strong>enable</strong> password-based authentication for this user."),
+)
+IN_OUR_WORDS = (
+    gettext_noop("Password changed successfully."),
+    ngettext_lazy("Please correct the error below.", "Please correct the errors below."),
+    gettext_noop(
+        "Please enter the correct %(username)s and password for a staff account. Note that both fields may be"
+        " case-sensitive."
+    ),
+    gettext_noop("Successfully deleted %(count)d %(items)s."),
+    gettext_noop("The %(name)s “%(obj)s” was deleted successfully."),
+    gettext_noop("The {name} “{obj}” was added successfully."),
+    gettext_noop("The {name} “{obj}” was added successfully. You may add another {name} below."),
+    gettext_noop("The {name} “{obj}” was changed successfully."),
+    gettext_noop("The {name} “{obj}” was changed successfully. You may add another {name} below."),
+    gettext_noop("The {name} “{obj}” was changed successfully. You may edit it again below."),
 )

@@ -27,6 +27,34 @@ AROUND = 90  # characters of a snippet before and after the first word that was 
 
 _WHOLE_IN_TITLE, _WHOLE_IN_HEADING, _MOST_MENTIONS = 20, 40, 3
 _WORD = re.compile(r"\w[\w.@$-]*")
+# Beginnings of words, in small letters without accents, that people ask by and pages are written with.
+# Who asks by one finds the others.
+_ALIKE = (
+    ("spreadsheet", "excel", "csv", "xlsx", "tabellenkalkulation"),
+    (
+        "delet",
+        "eras",
+        "remov",
+        "forget",
+        "forgot",
+        "gdpr",
+        "dsgvo",
+        "privacy",
+        "losch",
+        "vergess",
+        "datenschutz",
+    ),
+    ("retry", "retries", "tried again", "try again", "replay", "resend", "send again", "sending again"),
+    ("wiederhol", "erneut", "noch einmal", "nachsend", "nachhol"),
+    ("slow", "how fast", "delay", "langsam", "wie schnell", "verzoger"),
+    ("login", "log in", "logon", "sign in", "signing in", "einlog", "anmeld"),
+    ("token", "api key", "api-key", "api-schlussel", "zugriffsschlussel"),
+    ("unsubscrib", "opt out", "opt-out", "leaving", "leave", "abmeld", "abbestell", "verlass"),
+    ("duplicat", "twice", "doppelt", "zweimal"),
+    ("user", "role", "permission", "may do what", "benutzer", "rolle", "wer was darf"),
+    ("upload", "import", "hochlad"),
+    ("undo", "restor", "revert", "ruckgangig", "wiederherstell", "zurucknehm"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +80,32 @@ def view(request: HttpRequest, **context: Any) -> HttpResponse:
 def find(asked: str) -> list[Result]:
     """The parts of pages in which all words of `asked` are, best first.
 
-    A word is found at the beginning of words, whatever its case and accents. In a heading it counts more than
-    below it. The title of a page is part of all its parts, yet does not suffice.
+    A word, or another one for it, is found at the beginning of words, whatever its case and accents. In a
+    heading it counts more than below it. The title of a page is part of all its parts, yet does not suffice.
     """
-    words = list(dict.fromkeys(_WORD.findall(_folded(asked))))[:MOST_WORDS]
-    if not words:
+    patterns = [_pattern(word) for word in _words(_folded(asked))]
+    if not patterns:
         return []
-    patterns = [re.compile(rf"(?<!\w){re.escape(word)}(?P<rest>\w*)") for word in words]
     ranked = sorted(
         _matches(patterns), key=lambda match: match[0], reverse=True
     )  # stable: equals in reading order
     return [_result(name, page, heading, patterns) for _, name, page, heading in ranked[:MOST_RESULTS]]
+
+
+def _words(asked: str) -> list[str]:
+    """What has a meaning together is one word."""
+    together = [
+        phrase for group in _ALIKE for phrase in group if " " in phrase and f" {phrase}" in f" {asked}"
+    ]
+    for phrase in together:
+        asked = asked.replace(phrase, " ")
+    return list(dict.fromkeys([*together, *_WORD.findall(asked)]))[:MOST_WORDS]
+
+
+def _pattern(word: str) -> re.Pattern[str]:
+    alike = [one for group in _ALIKE if any(map(word.startswith, group)) for one in group]
+    beginnings = "|".join(map(re.escape, [word, *alike]))
+    return re.compile(rf"(?<!\w)(?:{beginnings})(?P<rest>\w*)")
 
 
 def _matches(

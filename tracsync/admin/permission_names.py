@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth.models import Permission
 from django.forms import ModelMultipleChoiceField
+from django.forms.models import ModelChoiceIterator
 from django.template.loader import render_to_string
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
@@ -26,6 +27,7 @@ ENGINES = (
     *("profilesync", "deliveryattempt", "backfill", "replay", "audit", "incident", "extension"),
     *("importjob", "indexjob", "erasure", "trailentry"),
 )
+BEHIND = _("Behind the pages")
 MEANS = {
     "change_profilesync": _("send again"),
     "change_incident": _("take and close"),
@@ -33,9 +35,24 @@ MEANS = {
 }
 
 
+class _ByArea(ModelChoiceIterator):
+    """Boxes in the order of the sidebar, those of an area together; last those that no page asks for."""
+
+    def __iter__(self) -> Any:
+        by_page = _by_page(self.queryset)
+        for section in SECTIONS:
+            chosen = [one for page in section.pages for one in by_page.pop(page.name, ())]
+            if chosen:
+                yield section.label, [self.choice(one) for one in chosen]
+        if by_page:
+            yield BEHIND, [self.choice(one) for chosen in by_page.values() for one in chosen]
+
+
 class PermissionsField(ModelMultipleChoiceField):
+    iterator = _ByArea
+
     def label_from_instance(self, permission: Any) -> str:
-        return f"{permission.content_type.app_labeled_name} | {name(permission)}"
+        return name(permission)
 
 
 def name(permission: Permission) -> str:
@@ -51,15 +68,22 @@ def name(permission: Permission) -> str:
 
 def by_area(permissions: Iterable[Any]) -> str:
     """What somebody may do who has these, in the words and the order of the sidebar."""
-    by_page: dict[str, list[Any]] = defaultdict(list)
-    for one in permissions:
-        by_page[f"{one.content_type.app_label}_{one.content_type.model}"].append(one)
+    by_page = _by_page(permissions)
     areas = []
     for section in SECTIONS:
         lines = [_line(by_page.pop(page.name), page.label) for page in section.pages if page.name in by_page]
         areas += [(section.label, lines)] if lines else []
     inner = sorted(str(capfirst(one[0].content_type.name)) for one in by_page.values())
-    return render_to_string("admin/tracsync/site/may.html", {"areas": areas, "inner": inner})
+    return render_to_string(
+        "admin/tracsync/site/may.html", {"areas": areas, "inner": inner, "behind": BEHIND}
+    )
+
+
+def _by_page(permissions: Iterable[Any]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = defaultdict(list)
+    for one in permissions:
+        found[f"{one.content_type.app_label}_{one.content_type.model}"].append(one)
+    return found
 
 
 def _line(permissions: list[Any], label: Any) -> tuple[Any, str, list[str]]:

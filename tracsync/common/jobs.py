@@ -6,11 +6,14 @@ resumed and cancelled while a scheduler works on it, and tells how far it is and
 
 from __future__ import annotations
 
+import logging
+import time
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db import models, transaction
+from django.db import DatabaseError, connection, models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -19,9 +22,49 @@ from tracsync.common import trail
 from tracsync.common.times import at, duration
 from tracsync.common.trail import Action
 
+logger = logging.getLogger(__name__)
+
+AGAIN_AFTER = 10.0  # seconds until that of which a turn has failed has the next one
 STALLED = timedelta(minutes=10)  # without a batch; the rate before it says nothing about the one after
 CHANGING = ("done", "rated_since", "rated_from", "advanced_at", "paused_at", "cancelled_at", "finished_at")
 NOTED = ("rated_since", "rated_from", "advanced_at", "done", "finished_at")
+
+
+Row = TypeVar("Row", bound=models.Model)
+_resting: dict[Hashable, float] = {}  # until when, by the clock that only goes on
+
+
+def take_turns(rows: Iterable[Row], go_on: Callable[[Row], int]) -> int:
+    """Go on with each job, or whatever a row stands for; what all of them have done. See `attempt`."""
+    return sum([attempt((type(row), row.pk), lambda row=row: go_on(row)) for row in rows])  # type: ignore[misc]
+
+
+def attempt(key: Hashable, go_on: Callable[[], int]) -> int:
+    """What a turn has done. One that fails ends itself and no other: it is logged, and tried again a moment
+    later; until then nothing is done.
+
+    Raises only where the database is away, which nobody else gets further with.
+    """
+    if time.monotonic() < _resting.get(key, 0.0):
+        return 0
+    _resting.pop(key, None)
+    try:
+        return go_on()
+    except Exception as error:
+        if isinstance(error, DatabaseError) and not connection.is_usable():
+            raise
+        # The text of a database error may repeat the values of a row.
+        detail = "" if isinstance(error, DatabaseError) else f": {error}"
+        logger.error("%s could not go on (%s%s), trying again", _name(key), type(error).__name__, detail)
+        _resting[key] = time.monotonic() + AGAIN_AFTER
+        return 0
+
+
+def _name(key: Hashable) -> str:
+    if not isinstance(key, tuple):
+        return str(key)
+    model, pk = key
+    return f"{model._meta.model_name} {pk}"
 
 
 class JobEnded(Exception):

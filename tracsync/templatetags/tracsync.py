@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -10,11 +11,13 @@ from django.contrib import admin
 from django.utils.html import format_html
 from django.utils.safestring import mark_safe
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 
 from tracsync.admin import documentation, empty_lists, navigation
 from tracsync.common import messages, numbers, parts, times, translation
 from tracsync.common.bounded_lists import AtLeast
 from tracsync.common.installation import command
+from tracsync.common.parts import badge
 
 register = template.Library()
 register.simple_tag(command)
@@ -47,8 +50,19 @@ def labelled(cells: list[str], headers: list[Any]) -> str:
 
 def _labelled(cell: str, name: Any) -> str:
     """Django makes the cell, whose values are escaped."""
+    cell = _ICON.sub(_yes_or_no, cell)
     is_named = cell.startswith("<td") and 'class="action-checkbox"' not in cell
     return cell.replace("<td", format_html('<td data-label="{}"', capfirst(name)), 1) if is_named else cell
+
+
+_ICON = re.compile(r'<img src="[^"]*/icon-(yes|no|unknown)\.svg" alt="(?:True|False|None)">')
+
+
+def _yes_or_no(found: re.Match[str]) -> str:
+    """A badge, as all states have, in place of a coloured picture that says True."""
+    if found[1] == "unknown":
+        return "-"
+    return badge("fine", _("Yes")) if found[1] == "yes" else badge("off", _("No"))
 
 
 @register.simple_tag(takes_context=True)

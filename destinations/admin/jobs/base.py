@@ -178,9 +178,6 @@ class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
         """What somebody is to do before it goes on, and where; blank where it needs nobody."""
         return "", ""
 
-    def cancel_label(self, job: Any) -> str:
-        return _("Cancel…")
-
     def cancel_title(self, count: int) -> str:
         """The question whether to cancel so many."""
         raise NotImplementedError
@@ -208,7 +205,7 @@ class JobAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
         labels = {
             "pause": (_("Pause"), str(self.pause_help)),
             "resume": (_("Resume"), _("Go on where it was paused.")),
-            "cancel": (self.cancel_label(job), _("It asks first.")),
+            "cancel": (_("Cancel…"), _("It asks first.")),
         }
         label, help = labels[name]
         return Button(label, self.url(name, job), help)

@@ -1,4 +1,4 @@
-"""Imports: a file is uploaded and checked, its dry run is looked at, then it is imported or discarded."""
+"""Imports: a file is uploaded and checked, its dry run is looked at, then it is imported or cancelled."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from destinations.admin.base.links import called, may_see_names
+from destinations.admin.base.live import WORKING
 from destinations.admin.base.object_actions import Act
 from destinations.admin.jobs import import_columns
 from destinations.admin.jobs.base import ASKED_BETWEEN, FinishedFilter, JobAdmin
@@ -125,7 +126,7 @@ class ImportJobAdmin(JobAdmin):
     acts = {**JobAdmin.acts, "start": Act(start)}
     object_views = {"columns": columns_page, "refused": refused_lines}
     about = gettext_lazy(
-        "Files of profiles. Each is first read without changing anything; then you import or discard it."
+        "Files of profiles. Each is first read without changing anything; then you import it or cancel."
     )
     pause_help = gettext_lazy("Read and import nothing more until it is resumed.")
     cancel_note = gettext_lazy("What was imported already stays. The uploaded file is deleted.")
@@ -145,8 +146,9 @@ class ImportJobAdmin(JobAdmin):
 
     def progress_of(self, job: ImportJob) -> jobs.Progress:
         waits = {
+            Phase.RECEIVING: _("the rows of the workbook are being read"),
             Phase.COLUMNS: _("somebody has to choose its columns"),
-            Phase.READY: _("somebody has to import or discard it"),
+            Phase.READY: _("somebody has to import or cancel it"),
         }
         return jobs.progress(job, waits.get(Phase(job.phase), "") if job.finished_at is None else "")
 
@@ -164,6 +166,9 @@ class ImportJobAdmin(JobAdmin):
     def moves(self, job: ImportJob) -> bool:
         return job.phase in import_jobs.UNDER_WAY
 
+    def live(self, job: Any) -> int:
+        return WORKING if job.phase == Phase.RECEIVING and job.finished_at is None else super().live(job)
+
     def offered(self, job: ImportJob) -> Iterable[str]:
         offered = super().offered(job)
         return offered if self.moves(job) else ("cancel",) if offered else ()
@@ -174,9 +179,6 @@ class ImportJobAdmin(JobAdmin):
         if job.finished_at is None and job.phase == Phase.READY:
             return _("Look at the dry run"), self.url("change", job)
         return "", ""
-
-    def cancel_label(self, job: ImportJob) -> str:
-        return _("Cancel…") if job.phase == Phase.IMPORTING else _("Discard…")
 
     def cancel_title(self, count: int) -> str:
         return ngettext("Cancel this import?", "Cancel these %(count)s imports?", count) % {"count": count}

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -46,8 +46,10 @@ With --map only the columns that it names are imported:
 Blank lines and blank cells are left out, and .gz files are unpacked. It is safe to import a file again:
 a document that is already stored as it is counts as unchanged, and nothing is sent because of it.
 
-Exit codes: 0 all lines are imported, 1 lines failed or it stopped early, 2 the file or an option cannot
-be used."""
+A line that cannot be imported is refused, said with its number, and costs nothing but itself.
+
+Exit codes: 0 all lines are imported, 1 lines were refused or it stopped early, 2 the file or an option
+cannot be used."""
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
         parser = super().create_parser(prog_name, subcommand, **kwargs)
@@ -73,13 +75,15 @@ be used."""
         parser.add_argument(
             "--refused",
             metavar="FILE",
-            help="with --on-error skip: write the lines that fail to this file, to be mended and imported",
+            help="write the lines that are refused to this file, to be mended and imported",
         )
         parser.add_argument(
             "--on-error",
-            choices=["stop", "skip"],
-            default="stop",
-            help="at a line that cannot be imported: stop (default), or report it and go on",
+            choices=["continue", "stop", "skip"],
+            default="continue",
+            metavar="{continue,stop}",
+            help="at a line that is refused: report it and go on (default; `skip` is the earlier word for"
+            " it), or stop",
         )
         rows = parser.add_argument_group("CSV and workbooks")
         rows.add_argument(
@@ -122,7 +126,7 @@ be used."""
     def handle(self, *args: Any, **options: Any) -> None:
         started = time.monotonic()
         if options["refused"] and options["on_error"] == "stop":
-            raise CommandError("--refused is for --on-error skip: otherwise it stops there", returncode=2)
+            raise CommandError("--refused is not for --on-error stop, which ends at the first", returncode=2)
         try:
             with files.open_source(options["file"]) as source:
                 run, code = self._import(source, *self._read_as(source, options), options)
@@ -214,28 +218,24 @@ be used."""
             terminal_progress.shown_on(self.stderr, source) as shown,
             _refused_to(options["refused"], chosen) as keep,
         ):
-            mistakes: list[dict[str, Any]] = []
-
-            def fail(record: Record, error: str) -> None:
-                keep(record, error)
-                if refused.group(mistakes, record, error)["count"] <= MOST_SAID:
-                    shown.say(f"line {record.line}: {error}")
-
-            run = Import(fail, options["on_error"] == "stop", options["dry_run"])
+            refusals = _Refusals(shown.say, keep)
+            run = Import(refusals.add, options["on_error"] == "stop", options["dry_run"])
             records = import_options.records(source, chosen, Place(), columns)
+            ended, last, code = "", 0, 0
             try:
                 run.run(records, lambda: shown.update(run.line))
             except (UnusableFile, KeyboardInterrupt, DatabaseError) as error:
                 if isinstance(error, UnusableFile) and not run.line:
                     raise
-                shown.say(f"{_reason(error)}. {self._written(run.line, options)}.")
-                return run, 2 if isinstance(error, UnusableFile) else 1
-            for one in mistakes:
-                if one["count"] > MOST_SAID:
-                    shown.say(_summed_up(one))
-            if run.failed and run.stop:
-                shown.say(f"Stopped at line {run.line}. {self._written(run.line - 1, options)}.")
-            return run, 1 if run.failed else 0
+                ended, last, code = _reason(error), run.line, 2 if isinstance(error, UnusableFile) else 1
+            else:
+                if run.failed:
+                    ended, last, code = f"Stopped at line {run.line}" * run.stop, run.line - 1, 1
+            if run.failed and not run.stop:
+                refusals.sum_up(run.failed, options["refused"])
+            if ended:
+                shown.say(f"{ended}. {self._written(last, options)}.")
+            return run, code
 
     def _written(self, line: int, options: dict[str, Any]) -> str:
         if options["dry_run"]:
@@ -258,9 +258,30 @@ def _guessed(source: Source, chosen: dict[str, Any], told: dict[str, str]) -> li
     return columns
 
 
-def _summed_up(mistake: dict[str, Any]) -> str:
-    lines = ", ".join(f"{line:,}" for line in mistake["lines"])
-    return f"{mistake['count']:,} lines (the first are {lines}): {unpack(mistake['reason'])}"
+class _Refusals:
+    """What is refused, as it is told: line by line, then how many lines that were, and where they are."""
+
+    def __init__(self, say: Callable[[str], None], keep: Callable[[Record, str], None]) -> None:
+        self.say, self.keep = say, keep
+        self.mistakes: list[dict[str, Any]] = []
+        self.first: list[int] = []
+
+    def add(self, record: Record, error: str) -> None:
+        self.keep(record, error)
+        if len(self.first) < MOST_SAID:
+            self.first.append(record.line)
+        if refused.group(self.mistakes, record, error)["count"] <= MOST_SAID:
+            self.say(f"line {record.line}: {error}")
+
+    def sum_up(self, count: int, kept_in: str | None) -> None:
+        for one in self.mistakes:
+            if one["count"] > MOST_SAID:
+                lines = ", ".join(f"{line:,}" for line in one["lines"])
+                self.say(f"{one['count']:,} lines (the first are {lines}): {unpack(one['reason'])}")
+        were = "line was" if count == 1 else "lines were"
+        lines = ", ".join(f"{line:,}" for line in self.first) + ", …" * (count > len(self.first))
+        where = f"{kept_in} has" if kept_in else "With --refused FILE that file has"
+        self.say(f"{count:,} {were} refused: {lines}. {where} what is to be mended and imported.")
 
 
 @contextmanager

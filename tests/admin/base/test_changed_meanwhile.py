@@ -48,7 +48,7 @@ def told(text):
 
 
 def test_nothing_is_asked_where_nobody_was_faster(row, name, form, post):
-    assert "was changed successfully" in post(name, row.pk, **{**form, "name": "mine"})
+    assert "is saved" in post(name, row.pk, **{**form, "name": "mine"})
     assert (stored(row).name, stored(row).revision) == ("mine", row.revision + 1)
 
 
@@ -68,7 +68,7 @@ def test_it_says_who_has_changed_what_and_saves_nothing(row, name, form, post):
 def test_it_is_saved_over_by_who_knows(row, name, form, post, sealed):
     edit(row, tags=["theirs"])
     asked = post(name, row.pk, **{**form, "name": "mine"})
-    assert "was changed successfully" in post(name, row.pk, **sealed(asked), _over="yes")
+    assert "is saved" in post(name, row.pk, **sealed(asked), _over="yes")
     assert (stored(row).name, stored(row).tags) == ("mine", [])
 
 
@@ -77,7 +77,7 @@ def test_back_in_the_form_it_is_adapted_and_saved(row, name, form, post, sealed,
     asked = post(name, row.pk, **{**form, "name": "mine"})
     again = fields(post(name, row.pk, **sealed(asked), _back="yes"))
     assert (again["name"], again["tags"]) == ("mine", "")
-    assert "was changed successfully" in post(name, row.pk, **{**again, "tags": "theirs"})
+    assert "is saved" in post(name, row.pk, **{**again, "tags": "theirs"})
     assert (stored(row).name, stored(row).tags) == ("mine", ["theirs"])
 
 
@@ -111,7 +111,7 @@ def test_what_nobody_decided_is_no_reason_to_ask(plain, page, post, fields):
     configuration.save(Destination.objects.get(pk=plain.pk))  # as it was
     actions.pause(Destination.objects.get(pk=plain.pk))
     answer = post("destinations_destination_change", plain.pk, **{**form, "name": "mine"})
-    assert "was changed successfully" in answer
+    assert "is saved" in answer
     assert stored(plain).paused_at is not None
 
 
@@ -167,7 +167,7 @@ def test_what_is_sent_is_reviewed_after_it(plain, page, post, fields, sealed):
 def test_a_form_of_an_older_page_is_saved_as_it_was(row, name, form, post):
     edit(row, tags=["theirs"])
     del form[REVISION]
-    assert "was changed successfully" in post(name, row.pk, **{**form, "name": "mine"})
+    assert "is saved" in post(name, row.pk, **{**form, "name": "mine"})
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "x", "9" * 100, "٣", "1\0"])

@@ -75,6 +75,19 @@ def test_histories_open(name, everything, page):
     page(f"{name}_history", everything[name].pk)
 
 
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", {True: "Yes", False: "No"}), ("de", {True: "Ja", False: "Nein"})]
+)
+def test_yes_and_no_are_badges_in_the_readers_language(everything, admin_client, language, words):
+    url = reverse("admin:destinations_resource_changelist")
+    for enabled, word in words.items():
+        Resource.objects.update(enabled=enabled)
+        text = admin_client.get(url, headers={"accept-language": language}).content.decode()
+        assert f"</svg>{word}</span>" in text
+        assert "icon-yes" not in text
+        assert "icon-no" not in text
+
+
 def test_the_brokers_own_pages_are_left_out(admin_client, page):
     assert "django_q" not in page("index").lower()
     assert admin_client.get("/admin/django_q/schedule/").status_code == 404

@@ -236,17 +236,17 @@ def test_without_a_file_nothing_happens(post):
 @pytest.mark.parametrize(
     "data", [b"a\x00b,id\n1,2\n", b"\xff\xfa,id\n1,2", b"\n\n\n", b'"open', b",,,\n", b"id," * 500]
 )
-def test_a_hostile_heading_is_an_answer_and_can_be_discarded(upload, page, post, data):
-    assert "Discard…" in upload(data, "a.csv")
+def test_a_hostile_heading_is_an_answer_and_can_be_cancelled(upload, page, post, data):
+    assert "Cancel…" in upload(data, "a.csv")
     job = ImportJob.objects.get()
     post("profiles_importjob_columns", job.pk, **{"path-0": "id", "path-1": "a\0"})
     work()
-    assert "Discard" in page(CHANGE, job.pk)
+    assert "Cancel…" in page(CHANGE, job.pk)
     post("profiles_importjob_cancel", job.pk, confirmed="yes")
     assert ImportChunk.objects.count() == 0
 
 
-def test_pause_resume_and_discard_with_a_question(upload, page, post):
+def test_pause_resume_and_cancel_with_a_question(upload, page, post):
     upload(lines(*({"id": f"p{n}"} for n in range(3))))
     job = ImportJob.objects.get()
     assert "Paused: file.ndjson." in post("profiles_importjob_pause", job.pk)

@@ -69,6 +69,53 @@ def test_it_reads_the_pages_of_the_reader_s_language(docs):
     assert found("kunde") == []
 
 
+def test_another_word_for_it_is_found_too(docs):
+    docs(a="# A\n\n## Erasing a person\n\nFor good.\n\n## How fast\n\nIn seconds.\n\n## Signing in\n\nSo.\n")
+    assert found("GDPR") == ["Erasing a person"]
+    assert found("delete person") == ["Erasing a person"]
+    assert found("deletion") == found("löschen")
+    assert found("slow") == ["How fast"]
+    assert found("log in") == found("login") == ["Signing in"]
+
+
+ASKED = {
+    "en": {
+        "spreadsheet": "import",
+        "CSV": "import",
+        "delete": "privacy",
+        "GDPR": "privacy",
+        "retry": "admin",
+        "slow": "concepts",
+        "token": "api",
+        "login": "access",
+        "log in": "access",
+        "users": "admin",
+    },
+    "de": {
+        "Tabellenkalkulation": "import",
+        "Excel": "import",
+        "löschen": "privacy",
+        "DSGVO": "privacy",
+        "wiederholen": "admin",
+        "langsam": "concepts",
+        "Token": "api",
+        "Login": "access",
+        "einloggen": "access",
+        "Benutzer": "admin",
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "asked", "page"),
+    [(language, asked, page) for language, all in ASKED.items() for asked, page in all.items()],
+)
+def test_a_person_s_own_word_leads_to_the_page(language, asked, page):
+    with translation.override(language):
+        first = documentation_search.find(asked)[:3]
+    assert any(f"/docs/{page}/" in one.url for one in first), [one.heading for one in first]
+
+
 def test_every_question_has_an_answer(admin_client):
     def ask(text):
         return admin_client.get(reverse("admin:documentation_search"), {"q": text}).content.decode()

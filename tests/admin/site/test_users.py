@@ -1,5 +1,6 @@
 """Users and groups in the reader's language: what Django leaves in English is said in German, too."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -30,12 +31,21 @@ def forms(admin_client, admin_user):
 
 def test_permissions_are_named_in_the_readers_language(forms):
     for text in forms():
-        assert "Outbound traffic | destination | Can view destination<" in text
-        assert "Outbound traffic | destination | Can pause, resume and backfill destinations<" in text
+        assert "Can view destination<" in text
+        assert "Can pause, resume and backfill destinations<" in text
     for text in forms(**GERMAN):
-        assert "Ausgehender Verkehr | Ziel | Kann Ziel ansehen<" in text
-        assert "Ausgehender Verkehr | Ziel | Kann Ziele anhalten, fortsetzen und nachholen lassen<" in text
-        assert "| Can " not in text
+        assert "Kann Ziel ansehen<" in text
+        assert "Kann Ziele anhalten, fortsetzen und nachholen lassen<" in text
+        assert "Can " not in text
+
+
+def test_permissions_stand_together_by_area_in_the_order_of_the_sidebar(forms):
+    areas = ["Destinations", "Profiles", "Activity", "Resources", "Settings", "Behind the pages"]
+    for text in forms():
+        boxes = text[re.search('id="id_(user_)?permissions"', text).start() :]
+        at = [boxes.index(f"<label>{area}</label>") for area in areas]
+        assert at == sorted(at)
+        assert at[0] < boxes.index("Can view destination<") < at[1] < boxes.index("Can view profile<") < at[2]
 
 
 def test_in_english_the_names_are_those_that_are_stored(db):

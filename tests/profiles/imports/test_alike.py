@@ -9,9 +9,11 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
+from profiles import changes
 from profiles.imports import job as import_jobs
 from profiles.imports import options as import_options
 from profiles.imports import uploads
+from profiles.imports.models import ImportJob
 from profiles.models import Profile
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +27,7 @@ def by_command(name, data, tmp_path):
     path.write_bytes(data)
     stdout = io.StringIO()
     with suppress(SystemExit):
-        call_command("import_profiles", str(path), "--on-error", "skip", stdout=stdout, stderr=io.StringIO())
+        call_command("import_profiles", str(path), stdout=stdout, stderr=io.StringIO())
     return stdout.getvalue().partition(" in ")[0]
 
 
@@ -114,6 +116,39 @@ def test_a_dump_of_elasticsearch(load):
         "created 0, changed 0, unchanged 2, failed 0",
         expected,
     )
+
+
+@pytest.mark.parametrize(
+    ("rest", "reason"),
+    [
+        ('{"id": "c", "n"', "cut off"),
+        ("", "cut off"),
+        ('{"id": "c"}] and more', "more text after the end"),
+    ],
+)
+@pytest.mark.parametrize("batch", [2, 500])
+def test_a_list_that_breaks_off_counts_up_to_there(load, monkeypatch, rest, reason, batch):
+    """What is left of it is one line that is refused, also where a batch ends right before it."""
+    monkeypatch.setattr(changes, "BATCH_SIZE", batch)
+    summary, stored = load("list.json", f'[{{"id": "a"}}, {{"id": "b"}}, {rest}'.encode())
+    ids = ["a", "b", "c"] if "]" in rest else ["a", "b"]
+    assert summary == f"created {len(ids)}, changed 0, unchanged 0, failed 1"
+    assert [one["id"] for one in stored] == ids
+    for job in ImportJob.objects.all():
+        [[line, said]] = job.errors
+        assert line == len(ids) + 1
+        assert reason in said
+
+
+@pytest.mark.parametrize("between", ["\n", "", " \r\n\r\n"])
+@pytest.mark.parametrize("batch", [2, 500])
+def test_lists_behind_each_other(load, monkeypatch, between, batch):
+    """As who fetches an API page by page puts them into a file."""
+    monkeypatch.setattr(changes, "BATCH_SIZE", batch)
+    text = between.join(['[{"id": "a"}, {"id": "b"}]', "[]", '[{"id": "c"}]'])
+    summary, stored = load("pages.json", text.encode())
+    assert summary == "created 3, changed 0, unchanged 0, failed 0"
+    assert [one["id"] for one in stored] == ["a", "b", "c"]
 
 
 def test_an_answer_around_a_list(load):

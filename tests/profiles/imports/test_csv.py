@@ -105,10 +105,10 @@ def test_rows_replace_or_merge(load):
 
 def test_types(load):
     text = "id,visits,vip\na,3,Yes\nb, 2.50 ,0\nc,,\nd,07,no\ne,1,maybe\nf,true,no\n"
-    options = ["--map", "visits=stats.visits", "--map", "vip=vip", "--on-error", "skip"]
+    options = ["--map", "visits=stats.visits", "--map", "vip=vip"]
     code, summary, said = load(text, *options, "--type", "visits=number", "--type", "vip=boolean")
     assert (code, summary) == (1, "created 3, changed 0, unchanged 0, failed 3")
-    assert said == [
+    assert said[:-1] == [
         "line 5: column visits: not a number",
         "line 6: column vip: not a boolean",
         "line 7: column visits: not a number",
@@ -122,8 +122,8 @@ def test_types(load):
 
 def test_cells_with_line_breaks_quotes_and_delimiters(load):
     text = 'id;note\na;"one\r\n""two""; three"\nb;x;y\nc;last;\n'
-    _code, _, said = load(text, "--map", "note=note", "--delimiter", ";", "--on-error", "skip")
-    assert said == ["line 4: 3 cells, the heading has 2"]
+    _code, _, said = load(text, "--map", "note=note", "--delimiter", ";")
+    assert said[:-1] == ["line 4: 3 cells, the heading has 2"]
     assert stored() == [{"id": "a", "note": 'one\r\n"two"; three'}, {"id": "c", "note": "last"}]
 
 
@@ -163,17 +163,17 @@ def test_tabs_and_another_name(load):
 )
 def test_bad_rows(load, row, reason):
     text = b"id,note\na,x\n" + row + b"\nc,x\n"
-    assert load(text, "--map", "note=note", "--on-error", "skip")[2] == [f"line 3: {reason}"]
+    assert load(text, "--map", "note=note")[2][:-1] == [f"line 3: {reason}"]
     assert [document["id"] for document in stored()] == ["a", "c"]
-    code, _, said = load(text, "--map", "note=note")
+    code, _, said = load(text, "--map", "note=note", "--on-error", "stop")
     assert code == 1
     assert said[1] == "Stopped at line 3. Everything up to line 2 is imported, nothing after it."
 
 
 def test_lines_that_are_not_of_their_encoding(load):
     text = b"id,note\na,x\nb\xff,x\nc,x\n"
-    options = ["--map", "note=note", "--on-error", "skip"]
-    assert load(text, *options, "--encoding", "utf-8")[2] == ["line 3: not UTF-8"]
+    options = ["--map", "note=note"]
+    assert load(text, *options, "--encoding", "utf-8")[2][:-1] == ["line 3: not UTF-8"]
     assert [document["id"] for document in stored()] == ["a", "c"]
 
 
@@ -185,7 +185,7 @@ def test_large_cells(load):
 def test_overlong_rows(load, settings):
     settings.TRACSYNC_MAX_DOCUMENT_BYTES = 10
     long, tall = "b," + "x" * 100, 'c,"' + "x\n" * 60 + '"'
-    options = ["--map", "id=id", "--map", "note=note", "--on-error", "skip"]
+    options = ["--map", "id=id", "--map", "note=note"]
     _code, summary, said = load(f"id,note\na,\n{long}\n{tall}\nd,\n", *options)
     assert said[:2] == [
         "line 3: the line is too long",
@@ -196,8 +196,8 @@ def test_overlong_rows(load, settings):
 
 
 def test_a_quote_that_never_ends_costs_its_line(load):
-    _code, summary, said = load('id,note\na,x\nb,"x\nc,x\nd,x\n', "--map", "note=note", "--on-error", "skip")
-    assert said == ["line 3: column note: a quote begins and has no end in this line"]
+    _code, summary, said = load('id,note\na,x\nb,"x\nc,x\nd,x\n', "--map", "note=note")
+    assert said[:-1] == ["line 3: column note: a quote begins and has no end in this line"]
     assert [document["id"] for document in stored()] == ["a", "c", "d"]
     assert summary == "created 3, changed 0, unchanged 0, failed 1"
 
@@ -214,9 +214,9 @@ def test_a_quote_that_never_ends_costs_its_line(load):
     ],
 )
 def test_a_stray_quote_costs_one_line(load, rows, refused, ids):
-    load("id,n,m\n" + rows, "--map", "n=n", "--on-error", "skip")
-    said = load("id,n,m\n" + rows, "--map", "n=n", "--on-error", "skip")[2]
-    assert [int(line.split()[1].rstrip(":")) for line in said] == refused
+    load("id,n,m\n" + rows, "--map", "n=n")
+    said = load("id,n,m\n" + rows, "--map", "n=n")[2]
+    assert [int(line.split()[1].rstrip(":")) for line in said if line.startswith("line")] == refused
     assert [document["id"] for document in stored()] == ids
 
 
@@ -232,9 +232,7 @@ def test_many_stray_quotes_are_read_in_time(load, last):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(csv_rows.Rows, "__next__", counted)
-        _code, summary, _said = load(
-            "id,n\n" + ('x","\n' * 999 + (last or 'x","\n')) * 5, "--map", "n=n", "--on-error", "skip"
-        )
+        _code, summary, _said = load("id,n\n" + ('x","\n' * 999 + (last or 'x","\n')) * 5, "--map", "n=n")
     assert summary == "created 0, changed 0, unchanged 0, failed 5000"
     assert len(taken) < 30_000
 
@@ -249,7 +247,7 @@ def test_many_stray_quotes_are_read_in_time(load, last):
         ("note\nx\n", [], "has no column named id in its heading: --map COLUMN=id says"),
         ("id\n", ["--type", "name=date"], "there is no column name that goes anywhere; those that do: id"),
         ("id\n", ["--encoding", "klingon"], "klingon is no encoding: choose one of utf-8"),
-        ("id\n", ["--refused", "x.csv"], "--refused is for --on-error skip"),
+        ("id\n", ["--refused", "x.csv", "--on-error", "stop"], "--refused is not for --on-error stop"),
         ("id\n", ["--map", "a"], "a is not COLUMN=PATH"),
         ("id\n", ["--map", "a=b", "--delimiter", "ab"], "one character, or tab"),
         ("id\n", ["--format", "ndjson", "--map", "a=b"], "--map is for CSV: add --format csv"),

@@ -31,6 +31,7 @@ def told(data, size=7):
         (GERMAN, "mac-roman"),
         ("id;Name\n1;Müller\n", "cp1252"),
         ("id;Name\n1;Müller\n", "cp850"),
+        ("id;Name\n1;Jörg\n2;Käthe\n", "mac-roman"),  # in another one letters, too: JÜrg, Kèthe
         ("id;Preis\n1;5 €\n", "cp1252"),
         (POLISH, "cp1250"),
         ("id,name\n1,Renée\n2,\u201cZed\u201d\n", "cp1252"),

@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.db import DataError, IntegrityError, OperationalError
 from django.utils import timezone
 
 from profiles import changes
@@ -14,6 +15,7 @@ from profiles.imports import uploads
 from profiles.imports.files import UnusableFile
 from profiles.imports.models import ImportChunk, ImportJob
 from profiles.models import Profile
+from tracsync.common import jobs
 from tracsync.common.jobs import JobEnded, progress
 
 pytestmark = pytest.mark.django_db
@@ -236,9 +238,9 @@ def test_a_file_that_cannot_be_used_leaves_nothing_behind(data, name, words, set
 @pytest.mark.parametrize(
     ("data", "name", "words"),
     [
-        (b"[1, 2", "file.json", "it has no end"),
-        (b'[{"id": "a"}] x', "file.json", "more text after the end"),
-        (b"[{]", "file.json", "no end"),
+        (b"[1", "file.json", "the list has no end"),
+        (b"[] x", "file.json", "more text after the end"),
+        (b"[{]", "file.json", "the list has no end"),
         (b"[]", "file.json", "holds no profiles"),
         (b"\n \n", "file.ndjson", "holds no profiles"),
         (b"a,b\n1,2\n", "file.csv", "has no column named id in its heading"),
@@ -246,7 +248,7 @@ def test_a_file_that_cannot_be_used_leaves_nothing_behind(data, name, words, set
         (b"\n\n", "file.csv", "has no heading"),
     ],
 )
-def test_a_file_that_is_broken_as_a_whole_can_only_be_discarded(data, name, words):
+def test_a_file_that_is_broken_as_a_whole_can_only_be_cancelled(data, name, words):
     job = upload(data, name)
     if job.phase == "columns":
         import_jobs.check(job, [["a", "a", "text"]] if b"a" in data else [["id", "id", "text"]])
@@ -310,7 +312,35 @@ def test_what_fails_unexpectedly_ends_and_does_not_stop_the_others(monkeypatch, 
     assert "secret-name" not in caplog.text
 
 
-def test_what_nobody_imports_is_discarded_after_a_day():
+@pytest.mark.parametrize(
+    ("error", "problem"),
+    [
+        (DataError("secret-name"), "It failed: DataError."),
+        (IntegrityError("secret-name"), "It failed: IntegrityError."),
+        (OperationalError("disk full: secret-name"), ""),  # nothing about the file: it is tried again
+    ],
+)
+def test_a_batch_that_the_database_refuses_does_not_stop_the_others(monkeypatch, caplog, error, problem):
+    bad, good = upload(ndjson({"id": "secret-name"})), upload(ndjson(*numbered(3)))
+    rehearse = changes.rehearse
+
+    def failing(chosen):
+        if chosen and chosen[0].id == "secret-name":
+            raise error
+        return rehearse(chosen)
+
+    monkeypatch.setattr(changes, "rehearse", failing)
+    assert work(good).created == 3
+    bad.refresh_from_db()
+    assert (bad.problem, bad.phase) == (problem, "ready" if problem else "checking")
+    assert "secret-name" not in caplog.text
+    monkeypatch.setattr(changes, "rehearse", rehearse)
+    assert import_jobs.advance(timezone.now()) == 0  # not at every look
+    jobs._resting.clear()
+    assert work(bad).created == (0 if problem else 1)
+
+
+def test_what_nobody_imports_is_cancelled_after_a_day():
     job, paused, running = (upload(ndjson(*numbered(25))) for _ in range(3))
     work(job)
     for one in (paused, running):

@@ -105,7 +105,7 @@ BAD = [
 @pytest.mark.parametrize(("line", "reason"), BAD, ids=[reason for _, reason in BAD])
 def test_stop_at_a_bad_line(load, line, reason):
     text = b'{"id": "one"}\n\n' + line + b'\n{"id": "two"}\n'
-    code, summary, said = load(text)
+    code, summary, said = load(text, "--on-error", "stop")
     assert (code, summary) == (1, "created 1, changed 0, unchanged 0, failed 1")
     assert said == [
         f"line 3: {reason}",
@@ -115,37 +115,57 @@ def test_stop_at_a_bad_line(load, line, reason):
 
 
 @pytest.mark.parametrize(("line", "reason"), BAD, ids=[reason for _, reason in BAD])
-def test_skip_a_bad_line(load, line, reason):
+def test_a_bad_line_costs_one_line(load, line, reason):
     text = b'{"id": "one"}\n\n' + line + b'\n{"id": "two"}\n'
-    code, summary, said = load(text, "--on-error", "skip")
+    code, summary, said = load(text)
     assert (code, summary) == (1, "created 2, changed 0, unchanged 0, failed 1")
-    assert said == [f"line 3: {reason}"]
+    assert said == [
+        f"line 3: {reason}",
+        "1 line was refused: 3. With --refused FILE that file has what is to be mended and imported.",
+    ]
     assert set(stored()) == {"one", "two"}
 
 
 def test_errors_are_told_in_the_order_of_the_lines(load):
     text = '{"id": "a", "set": {"id": "b"}}\n{\n{"id": "a", "set": {"id": "b"}}\n'
-    said = load(text, "--on-error", "skip")[2]
-    assert [line.partition(":")[0] for line in said] == ["line 1", "line 2", "line 3"]
+    said = load(text)[2]
+    assert [line.partition(":")[0] for line in said[:-1]] == ["line 1", "line 2", "line 3"]
+
+
+@pytest.mark.parametrize("word", ["continue", "skip"])
+def test_going_on_has_a_word_and_an_earlier_one(load, word):
+    assert load('{\n{"id": "a"}\n', "--on-error", word)[:2] == load('{\n{"id": "b"}\n')[:2]
+
+
+def test_many_refused_lines_are_summed_up(load):
+    said = load("{\n" * 1_200 + '{"id": "a"}\n')[2]
+    lines = ", ".join(str(number) for number in range(1, 21))
+    assert said[-2:] == [
+        "1,200 lines (the first are 1, 2, 3, 4, 5): not JSON: Expecting property name enclosed in double"
+        " quotes at column 2",
+        f"1,200 lines were refused: {lines}, …. With --refused FILE that file has what is to be mended and"
+        " imported.",
+    ]
+    assert len(said) == 22
 
 
 def test_the_first_line_is_bad(load):
-    assert load("{\n")[2][1] == "Stopped at line 1. Nothing is imported."
+    assert load("{\n", "--on-error", "stop")[2][1] == "Stopped at line 1. Nothing is imported."
 
 
 def test_nothing_personal_is_repeated(load):
     text = (
         b'{"id": "zoe@example.com", "n": Zoe}\n{"id": "zoe@example.com", "n": "Zoe\xff"}\n"zoe@example.com"\n'
     )
-    said = load(text, "--on-error", "skip")[2]
-    assert len(said) == 3
+    said = load(text)[2]
+    assert len(said) == 4
     assert "zoe" not in " ".join(said).lower()
 
 
 def test_batches_before_the_bad_line_stay(load, monkeypatch):
     monkeypatch.setattr(changes, "BATCH_SIZE", 2)
     text = lines(*({"id": f"p{n}"} for n in range(5))) + "{\n" + lines({"id": "after"})
-    _code, summary, said = load(text)
+    _code, summary, said = load(text, "--on-error", "stop")
     assert summary == "created 5, changed 0, unchanged 0, failed 1"
     assert said[1] == "Stopped at line 6. Everything up to line 5 is imported, nothing after it."
     assert set(stored()) == {f"p{n}" for n in range(5)}
@@ -164,9 +184,9 @@ def test_an_overlong_line_is_never_held(load, settings, monkeypatch):
     monkeypatch.setattr(files, "CHUNK_SIZE", 64)
     monkeypatch.setattr(files.Source, "_read", watch)
     text = lines({"id": "a"}, {"id": "b", "n": "x" * 10_000}, {"id": "c"}, {"id": "d", "n": "x" * 200})
-    _code, summary, said = load(text, "--on-error", "skip")
+    _code, summary, said = load(text)
     assert summary == "created 2, changed 0, unchanged 0, failed 2"
-    assert said == [
+    assert said[:-1] == [
         "line 2: the line is too long",
         "line 4: the document has 217 bytes, at most 100 are allowed",
     ]

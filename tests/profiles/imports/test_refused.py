@@ -133,7 +133,7 @@ def test_they_are_kept_for_a_day_after_the_import(checked, frozen):
     assert RefusedRecords.objects.count() == 0
 
 
-def test_what_is_discarded_is_forgotten(checked):
+def test_what_is_cancelled_is_forgotten(checked):
     job = checked(TEXT)
     job.cancel()
     assert RefusedRecords.objects.count() == 0
@@ -172,12 +172,13 @@ def command(tmp_path):
 
 def test_the_command_writes_them_too(command, tmp_path, checked):
     file = tmp_path / "refused.csv"
-    command(TEXT, "--on-error", "skip", "--type", "n=number:comma", "--refused", str(file))
+    _, said = command(TEXT, "--type", "n=number:comma", "--refused", str(file))
+    assert said[-1].endswith(f" refused: 3, 4, 5, 6, 7. {file} has what is to be mended and imported.")
     assert file.read_bytes() == file_of(checked(TEXT))
 
 
 def test_a_dry_run_of_the_command_writes_nothing_and_shows_how_it_reads(command):
-    summary, said = command("id;seit;n\n1;31/12/1999;1,5\n2;x;2\n", "--dry-run", "--on-error", "skip")
+    summary, said = command("id;seit;n\n1;31/12/1999;1,5\n2;x;2\n", "--dry-run")
     assert summary == "dry run, nothing is written: created 1, changed 0, unchanged 0, failed 1"
     assert said == [
         "read as CSV in UTF-8, ; between two cells",
@@ -185,14 +186,15 @@ def test_a_dry_run_of_the_command_writes_nothing_and_shows_how_it_reads(command)
         "  seit -> traits.seit (date:dmy)",
         "  n -> traits.n (number:comma)",
         "line 3: column seit: not a date",
+        "1 line was refused: 3. With --refused FILE that file has what is to be mended and imported.",
     ]
     assert not Profile.objects.exists()
-    assert command("id,n\n1,x\n", "--dry-run", "--type", "n=number")[1][-1] == (
+    assert command("id,n\n1,x\n", "--dry-run", "--type", "n=number", "--on-error", "stop")[1][-1] == (
         "Stopped at line 2. Nothing is written."
     )
 
 
 def test_the_command_tells_many_equal_mistakes_together(command):
-    _, said = command("id,n\n" + "1,x\n" * 25, "--on-error", "skip", "--map", "n=n", "--type", "n=number")
-    assert len(said) == 21
-    assert said[-1] == "25 lines (the first are 2, 3, 4, 5, 6): column n: not a number"
+    _, said = command("id,n\n" + "1,x\n" * 25, "--map", "n=n", "--type", "n=number")
+    assert len(said) == 22
+    assert said[-2] == "25 lines (the first are 2, 3, 4, 5, 6): column n: not a number"

@@ -14,6 +14,7 @@ from profiles.imports import job as import_jobs
 from profiles.imports import options as import_options
 from profiles.imports import uploads, workbook
 from profiles.imports.files import UnusableFile
+from profiles.imports.models import ImportJob
 from profiles.models import Profile
 
 HEADING = ["Kundennummer", "Vorname", "Umsatz", "Newsletter", "Geburtstag", "Zuletzt am", "Notiz"]
@@ -246,3 +247,85 @@ def test_the_command_reads_the_same(load):
 def test_what_the_command_refuses(load, data, options, reason):
     with pytest.raises(CommandError, match=reason):
         load(data, *options)
+
+
+@pytest.fixture
+def large(monkeypatch):
+    """Any workbook is; reading it is part of the turn, as a thread has a connection of its own."""
+    monkeypatch.setattr(uploads, "LARGE", 0)
+    monkeypatch.setattr(import_jobs, "_begin_to_read", import_jobs.read_workbook)
+
+
+def read_in_background(data, **options):
+    job = import_jobs.receive(io.BytesIO(data), "Kunden.xlsx", **options)
+    assert job.phase == "receiving"
+    import_jobs.advance(timezone.now())
+    job.refresh_from_db()
+    return job
+
+
+@pytest.mark.django_db
+def test_a_large_workbook_is_read_in_the_background(large, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(openpyxl, "load_workbook", None)  # not while somebody waits for the page
+        import_jobs.receive(io.BytesIO(CUSTOMERS), "Kunden.xlsx").delete()
+    monkeypatch.setattr(uploads, "CHUNK_SIZE", 1000)
+    job = read_in_background(CUSTOMERS, merge=True)
+    assert (job.phase, job.options["sheets"], job.options["merge"]) == ("columns", ["Kunden", "Orte"], True)
+    assert uploads.source(job).read(100_000) == "\n".join(lines(CUSTOMERS)).encode()
+    assert job.chunks.count() == -(-job.size // 1000)
+    assert import_jobs.read_anew(job, "utf-8", ",", 1, False)
+    import_jobs.check(job, guessed(job))
+    while import_jobs.advance(timezone.now()):
+        pass
+    job.refresh_from_db()
+    assert import_jobs.start(job)
+    while import_jobs.advance(timezone.now()):
+        pass
+    assert stored() == DOCUMENTS
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("data", "sheet", "problem"),
+    [
+        (changed(CUSTOMERS, SHEET, lambda text: text[:-300]), "", "ParseError"),
+        (CUSTOMERS, "Plan", "has no sheet Plan: it has Kunden, Orte"),
+    ],
+)
+def test_what_is_wrong_with_a_large_workbook_is_said(large, data, sheet, problem):
+    job = read_in_background(data, sheet=sheet)
+    assert job.phase == "ready"
+    assert problem in job.problem
+    assert not import_jobs.start(job)
+
+
+@pytest.mark.django_db
+def test_a_large_workbook_that_is_cancelled_meanwhile_leaves_nothing(large, monkeypatch):
+    read = workbook.read
+
+    def cancel(*args):
+        ImportJob.objects.get().cancel()
+        return read(*args)
+
+    monkeypatch.setattr(workbook, "read", cancel)
+    job = read_in_background(CUSTOMERS)
+    assert (job.state, job.chunks.count()) == ("cancelled", 0)
+
+
+@pytest.mark.django_db
+def test_whoever_dies_with_a_large_workbook_is_followed_a_few_times(large, monkeypatch, frozen):
+    begun = []
+    monkeypatch.setattr(import_jobs, "_begin_to_read", lambda pk, tries: begun.append(tries))
+    job = read_in_background(CUSTOMERS)
+    assert import_jobs.advance(frozen.now) == 0
+    for _ in range(3):
+        frozen.forward(import_jobs.LEASE.total_seconds())
+        import_jobs.advance(frozen.now)
+    assert begun == [1, 2, 3]
+    import_jobs.read_workbook(job.pk, 1)  # it was not dead, only slow
+    job.refresh_from_db()
+    assert (job.phase, job.problem) == (
+        "ready",
+        "The workbook could not be read here. Save it as CSV UTF-8, and import that file.",
+    )
