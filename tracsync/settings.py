@@ -145,7 +145,7 @@ DATABASES["default"].update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     environment.make_private(DATA_DIR)
     # One writer at a time: take the write lock when a transaction begins, and wait for it, instead of
-    # failing when a reader turns writer.
+    # failing when a reader turns writer. Requests wait less: tracsync/processes/handler.py.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 30,

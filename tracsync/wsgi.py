@@ -4,9 +4,9 @@ import os
 
 import django
 
-from tracsync.processes.handler import Handler
+from tracsync.processes import handler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tracsync.settings")
 os.umask(0o077)  # what is written, such as the database, is for this user only
 django.setup(set_prefix=False)
-application = Handler()
+application = handler.application()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Final, Literal, Protocol
 
 from tracsync.common.messages import message
 
@@ -21,6 +21,8 @@ Schema = Mapping[str, Any]
 Operation = Literal["upsert", "remove", "erase"]
 Part = Literal["credentials", "settings"]
 Ability = Literal["fields", "read"]
+
+LONGEST_ID: Final = 255  # characters of what a system calls a profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,9 @@ class Accepted:
     """The destination holds the payload now, or the profile no more.
 
     `remote` is kept and comes back with the next delivery of this profile; None keeps what is known. Its
-    "id", at most 255 characters, is shown to people and searched for; everything else in it is encrypted.
-    "earlier", a list, is for the ids of other records that are this profile's, too: see earlier.py.
+    "id", at most LONGEST_ID characters, is shown to people and searched for; everything else in it is
+    encrypted. A longer one is not kept: what is cut would be the id of somebody else. "earlier", a list, is
+    for the ids of other records that are this profile's, too: see earlier.py.
     It is at most 4 KiB as JSON. `after`: seconds the destination asks everyone to wait all the same.
     """
 

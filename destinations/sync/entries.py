@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 
+from destinations.connectors import earlier
 from destinations.connectors.base import (
+    LONGEST_ID,
     Accepted,
     Delivery,
     Exchange,
@@ -27,12 +29,21 @@ from destinations.models import DeliveryAttempt, ProfileSync
 from destinations.sync import retry
 from destinations.sync.decide import Decision, Deliver, Refuse
 from profiles.models import Profile
-from tracsync.common.messages import message, pack, shortened, unpack
+from tracsync.common.messages import joined, message, pack, shortened, unpack
 
 STATUS_CODES = range(100, 1000)
 MOST_TEXT = 10_000  # characters of what a destination may say about one push
 MOST_REMOTE = 4096  # characters, as JSON, of what is kept of an answer
-LONGEST_ID = LONGEST_FIELD = 255  # characters
+LONGEST_FIELD = 255  # characters
+NO_ID = message(
+    "what the system calls it is not kept, as it is longer than %(number)s characters or holds some that"
+    " cannot be stored: for tracsync it has no remote ID",
+    number=LONGEST_ID,
+)
+TOO_MUCH = message(
+    "what the system told to be kept is not, as it is longer than %(number)s characters or no JSON",
+    number=MOST_REMOTE,
+)
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,49}", re.ASCII)
 
 
@@ -92,9 +103,11 @@ def delivered(push: Push, outcome: Outcome, began: datetime, seconds: float) -> 
         if awaited is not None:
             return Entry(sync, version, outcome, *began_with, *told, awaited=awaited, **more)
         outcome = Unknown(message("what it calls its work cannot be kept: too long, or no JSON"))
+    if isinstance(outcome, Accepted):
+        outcome = _keepable(outcome, sync)
     exchange = outcome.exchange or Exchange()
     said = outcome.detail if isinstance(outcome, Accepted) else outcome.reason
-    remote = _remote(outcome.remote) if isinstance(outcome, Accepted) else None
+    remote = outcome.remote if isinstance(outcome, Accepted) else None
     attempt = DeliveryAttempt(
         profile_id=sync.profile_id,
         destination_id=sync.destination_id,
@@ -109,7 +122,7 @@ def delivered(push: Push, outcome: Outcome, began: datetime, seconds: float) -> 
         field=field_of(outcome),
         status_code=exchange.status if exchange.status in STATUS_CODES else None,
         reason=shortened(said, MOST_TEXT),
-        remote_id=outcome.remote_id if remote and isinstance(outcome, Accepted) else "",
+        remote_id=outcome.remote_id if isinstance(outcome, Accepted) else "",
     )
     if _keeps_bodies(sync, outcome):
         attempt.request, attempt.response = exchange.request, exchange.response
@@ -182,15 +195,45 @@ def field_of(result: Outcome | Refuse) -> str:
     return shortened(str(result.field), LONGEST_FIELD)
 
 
-def _remote(said: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """What is too long to be kept, or no JSON, tells nothing: what was known stays."""
-    if not isinstance(said, Mapping) or len(str(said.get("id", ""))) > LONGEST_ID:
+def _keepable(outcome: Accepted, sync: ProfileSync) -> Accepted:
+    """The outcome with what of its `remote` can be kept, and a word about what cannot.
+
+    An id is kept whole or not at all, as a part of it would be the id of somebody else; the one that was
+    known until then stays as that of an earlier record.
+    """
+    told, lost = outcome.remote, []
+    if told is None:
+        return outcome
+    number = str(told.get("id", "")) if isinstance(told, Mapping) else ""
+    least: dict[str, Any] | None = {"id": number} if number not in ("", sync.remote_id) else None
+    if not _is_storable(number):
+        lost.append(NO_ID)
+        least = {earlier.EARLIER: [sync.remote_id]} if sync.remote_id else {}
+        told = {**least, **{name: value for name, value in told.items() if name != "id"}}
+    kept = _as_json(told)
+    if kept is None:
+        lost.append(TOO_MUCH)
+        kept = least
+    detail = joined("; ", filter(None, (outcome.detail, *lost))) if lost else outcome.detail
+    return replace(outcome, remote=kept, detail=detail)
+
+
+def _is_storable(number: str) -> bool:
+    """Whether a remote id is stored as it is: databases take no null characters and no halves of any."""
+    is_text = number.isascii() or number.encode("utf-8", "ignore").decode() == number
+    return is_text and len(number) <= LONGEST_ID and "\0" not in number
+
+
+def _as_json(told: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """None for what is too long to be kept, no JSON, or no object."""
+    if not isinstance(told, Mapping):
         return None
     try:
-        text = json.dumps(dict(said), allow_nan=False)
+        text = json.dumps(dict(told), allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         return None
-    return json.loads(text) if len(text) <= MOST_REMOTE else None
+    kept: Mapping[str, Any] = json.loads(text)
+    return kept if len(text) <= MOST_REMOTE else None
 
 
 def _keeps_bodies(sync: ProfileSync, outcome: Outcome) -> bool:

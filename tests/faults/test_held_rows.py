@@ -1,5 +1,8 @@
 """Somebody leaves a transaction open that holds a row: what needs this row waits, and nothing else does."""
 
+import sqlite3
+from contextlib import closing
+
 import psycopg
 import pytest
 import requests
@@ -41,3 +44,29 @@ def test_one_held_row_stops_neither_the_others_nor_the_api(url, installation, re
         assert requests.get(f"{base}/healthz", timeout=60).status_code == 200
         assert len(arrived(2)) == 29
     wait_for(lambda: len(arrived(2)) == 30, "the one that was held")
+
+
+def test_requests_are_told_soon_that_somebody_holds_sqlite(tmp_path):
+    """Its lock is of the whole file; workers wait for it for longer than anybody waits for an answer."""
+    installation = Installation(tmp_path)
+    base = installation.start_web()
+    token = installation.manage("create_token", "test").stdout.split()[-1]
+    headers = {"Authorization": f"Bearer {token}"}
+
+    def ask(method, path, **more):
+        return requests.request(method, f"{base}{path}", headers=headers, timeout=20, **more)
+
+    try:
+        assert ask("PUT", "/api/profiles/p1/", json={"id": "p1"}).status_code == 201
+        installation.python(
+            "from tracsync.models import ApiToken; ApiToken.objects.update(last_used_at=None)"
+        )
+        with closing(sqlite3.connect(tmp_path / "tracsync.sqlite3", isolation_level=None)) as somebody:
+            somebody.execute("BEGIN IMMEDIATE")
+            refused = ask("PUT", "/api/profiles/p1/", json={"id": "p1", "name": "Ana"})
+            assert (refused.status_code, refused.headers["Retry-After"]) == (503, "2")
+            assert ask("GET", "/api/profiles/p1/").status_code == 200
+            assert ask("GET", "/healthz").status_code == 200
+        assert ask("PUT", "/api/profiles/p1/", json={"id": "p1", "name": "Ana"}).status_code == 200
+    finally:
+        installation.stop()

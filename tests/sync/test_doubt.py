@@ -5,7 +5,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from destinations import configuration
-from destinations.connectors.base import Accepted, Rejected, Retry, Unknown
+from destinations.connectors.base import Accepted, Exchange, Rejected, Retry, Unknown
 from destinations.models import DeliveryAttempt, Destination, Installation, ProfileSync
 from destinations.operations import actions, backfill, replay, selection
 from destinations.scheduler import loop
@@ -259,6 +259,32 @@ class TestWhatNoColumnTakes:
         assert DeliveryAttempt.objects.count() == 15
         assert len(recording.deliveries) == 15
 
+    @pytest.mark.parametrize("text", ["x" * 256, "a\0b", "a\ud800b", "\0" * 300])
+    def test_whatever_a_system_says_of_one_the_others_are_recorded(
+        self, frozen, recording, make_destination, make_profile, text, settings
+    ):
+        """And nothing of it is an id but what is kept as it is."""
+        settings.TRACSYNC_ATTEMPT_BODIES = "all"
+        make_destination()
+        for n in range(15):
+            make_profile(f"p{n:02}")
+        exchange = Exchange(f"POST /\nX: {text}\n\n{text}", f"{text}\n\n{text}", 10**30)
+        about = {"code": text, "field": text, "exchange": exchange}
+        said = [
+            Accepted({"id": text, "more": text, "number": 10**400}, text, after=float("nan"), **about),
+            Rejected(text, **about),
+            Unknown(text, **about),
+            Retry(text, after=float("inf"), **about),
+        ]
+        recording.script(*[said[n - 7] if 7 <= n < 11 else None for n in range(15)])
+        frozen.forward(20)
+        run_all()
+        rows = ProfileSync.objects.filter(state=State.SYNCED)
+        assert rows.count() == 12
+        assert DeliveryAttempt.objects.count() == 15
+        assert rows.get(profile="p07").remote == {"more": text, "number": 10**400}
+        assert DeliveryAttempt.objects.get(profile="p07").remote_id == ""
+
     def test_what_cannot_be_stored_at_all_is_parked_alone(
         self, frozen, recording, make_destination, make_profile, monkeypatch
     ):
@@ -285,8 +311,6 @@ class TestWhatNoColumnTakes:
 
     @pytest.mark.parametrize("status", [-1, 99999, 10**30])
     def test_impossible_status_codes(self, frozen, recording, make_destination, make_profile, status):
-        from destinations.connectors.base import Exchange
-
         make_destination()
         make_profile()
         recording.script(Rejected("no", exchange=Exchange(status=status)))

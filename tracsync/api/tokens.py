@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.cache import cache
+from django.db import OperationalError
 from django.db.models import Q
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
@@ -47,7 +48,11 @@ class BearerAuthentication(BaseAuthentication):
         rate_limit.count(request, token.pk)
         if token.owner is not None and not token.owner.is_active:
             raise PermissionDenied("The owner of this token may no longer sign in")
-        _note_use(token, text)
+        try:
+            _note_use(token, text)
+        except OperationalError:  # somebody holds the database: whoever only reads can do so all the same
+            if request.method not in scopes.SAFE:
+                raise
         return token, token
 
     def authenticate_header(self, request: Request) -> str:

@@ -24,7 +24,7 @@ from waitress.server import TcpWSGIServer
 
 from tracsync.notices import loop as notices
 from tracsync.processes import orphans, supervisor
-from tracsync.processes.handler import Handler
+from tracsync.processes.handler import application
 
 logger = logging.getLogger(__name__)
 
@@ -51,14 +51,14 @@ def run(host: str, port: int, processes: int, with_notices: bool = True) -> None
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     both = host == "::" and socket.has_dualstack_ipv6()
     listener = socket.create_server((host, port), family=family, backlog=1024, dualstack_ipv6=both)
-    application = Handler()
+    answering = application()
     if processes == 1:
         with _notices() if with_notices else nullcontext():
-            _Server(application, listener).run()
+            _Server(answering, listener).run()
         return
 
     def serve(beat: Any) -> None:
-        _Server(application, listener).run(beat)
+        _Server(answering, listener).run(beat)
 
     servers = [supervisor.Child(f"web {n + 1}", serve, SILENT_FOR) for n in range(processes)]
     supervisor.keep([*servers, supervisor.notices()] if with_notices else servers)

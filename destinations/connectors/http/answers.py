@@ -248,8 +248,19 @@ def as_text(value: JSON) -> str:
     return made
 
 
+def pointer(value: JSON, place: str, sources: Sequence[str] = SOURCES) -> Template:
+    """A template of what an answer tells. Raises ConfigurationError for what would be the same of every one,
+    as it is where only the status is asked."""
+    made = template(value, place, sources)
+    if not set(made.references) - {"reply@status"}:
+        raise ConfigurationError(
+            message("%(name)s has to point into an answer, such as answer@id", name=place)
+        )
+    return made
+
+
 def pointed(made: Template | None, reply: Reply) -> str:
-    """The id that an answer tells, "" for none. At most 255 characters are kept."""
+    """The id that an answer tells, "" for none."""
     if made is None:
         return ""
     try:
@@ -257,7 +268,7 @@ def pointed(made: Template | None, reply: Reply) -> str:
     except NotationError:
         return ""
     is_one = isinstance(value, str | int) and not isinstance(value, bool)
-    return str(value)[:255] if is_one else ""
+    return str(value) if is_one else ""
 
 
 def rendered(made: Template | None, sources: Sources) -> str:

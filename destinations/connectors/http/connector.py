@@ -162,8 +162,8 @@ def described(credentials: Value, settings: Value) -> Description:
         reading=_reading(options, base),
         batch=_batch(options),
         answers=HttpApi().answers(options),
-        remote_id=_pointer(options, "remote_id"),
-        conflict_id=_pointer(options, "conflict_id"),
+        remote_id=_told(options, "remote_id"),
+        conflict_id=_told(options, "conflict_id"),
         grant=grant_of(given["oauth2"]) if given.get("oauth2") else None,
         signer=_signer(given, options),
         aws=aws_sigv4.Credentials(**given["aws"]) if given.get("aws") else None,
@@ -222,6 +222,7 @@ def _batch(options: Value) -> Batch | None:
     found = _results(given)
     identity = given.get("identity")
     made = templates.template(identity, "batch.identity", results.SENT) if identity else None
+    results.check_varies(made, "batch.identity", "item@email")
     item = options.get("body")
     return Batch(
         size=given["size"],
@@ -238,8 +239,8 @@ def _results(batch: Value) -> list[Results]:
     return [results.results(one, "batch.results") for one in lists]
 
 
-def _pointer(options: Value, name: str) -> Template | None:
-    return templates.template(options[name], name, answers.SOURCES) if options.get(name) else None
+def _told(options: Value, name: str) -> Template | None:
+    return answers.pointer(options[name], name) if options.get(name) else None
 
 
 def grant_of(oauth: Value) -> Grant:

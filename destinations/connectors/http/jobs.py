@@ -15,6 +15,7 @@ from typing import Any, Final
 from destinations.connectors import earlier
 from destinations.connectors.base import (
     JSON,
+    LONGEST_ID,
     Accepted,
     ConfigurationError,
     ConnectorError,
@@ -54,7 +55,8 @@ def pending(
     if job is None:
         return []
     wait = _wait(jobs, reply, outcome.after)
-    told = {"id": outcome.remote_id} if outcome.remote_id else {}
+    number = outcome.remote_id
+    told = {"id": number} if 0 < len(number) <= LONGEST_ID else {}
     common = {"job": job, "of": len(sent), **told}
     before = [{name: one[name] for name in ("id", earlier.EARLIER) if one.get(name)} for one in known]
     each = [{**common, **({"was": one} if one else {})} for one in before] or [common] * len(sent)

@@ -9,6 +9,7 @@ from typing import Any, Final
 from destinations.connectors import earlier
 from destinations.connectors.base import (
     JSON,
+    LONGEST_ID,
     Accepted,
     ConfigurationError,
     Delivery,
@@ -197,7 +198,7 @@ class Push:
         outcome = done.otherwise if isinstance(done, Split) else done[0]
         if found and isinstance(outcome, Accepted) and delivery.operation == "upsert":
             return replace(outcome, remote=outcome.remote or {"id": found})
-        if found and isinstance(outcome, Pending):
+        if 0 < len(found) <= LONGEST_ID and isinstance(outcome, Pending):
             return replace(outcome, job={"id": found, **outcome.job})
         return outcome
 

@@ -114,7 +114,7 @@ class Results:
             field = redactor.reason(_text(self.field, entry)[:100], sent.item)
             return Rejected(reason, reply.exchange, code=_word(code), field=field)
         number = _text(self.id, entry)
-        return Accepted({"id": number[:255]} if number else None, exchange=reply.exchange)
+        return Accepted({"id": number} if number else None, exchange=reply.exchange)
 
 
 def read(lists: Sequence[Results], reply: Reply, sent: Sequence[Sent], redactor: Redactor) -> list[Outcome]:
@@ -141,10 +141,14 @@ def results(given: Mapping[str, JSON], place: str) -> Results:
             )
         )
     pointed = {name: pointer(given.get(name), f"{place}.{name}") for name in _POINTERS}
+    for name in ("match", "id"):
+        check_varies(pointed[name], f"{place}.{name}", "item@id")
+    key = template(given["key"], f"{place}.key", SENT) if given.get("key") else None
+    check_varies(key, f"{place}.key", "item@email")
     return Results(
         at=template(given.get("at") or "answer@", f"{place}.at", answers.SOURCES),
         by=by,
-        key=template(given["key"], f"{place}.key", SENT) if given.get("key") else None,
+        key=key,
         rules=answers.rules(given.get("answers") or (), f"{place}.answers"),
         unlisted=given.get("unlisted") or "unknown",
         **pointed,
@@ -160,6 +164,18 @@ def pointer(path: JSON, place: str) -> Template | None:
         return None
     is_path = isinstance(path, str) and not path.startswith(("item@", "`item@")) and "{{" not in path
     return template(f"item@{path}" if is_path else path, place, _ENTRY)
+
+
+def check_varies(made: Template | None, place: str, example: str) -> None:
+    """Raises ConfigurationError for what is to tell one from another, and would be the same of all."""
+    if made is not None and not made.references:
+        raise ConfigurationError(
+            message(
+                "%(name)s would be the same of all: it has to point at what differs, such as %(example)s",
+                name=place,
+                example=example,
+            )
+        )
 
 
 def _unlisted(meaning: str, reply: Reply) -> Outcome:

@@ -86,6 +86,23 @@ def test_a_database_that_is_away(browser, broken):
     assert response.headers["Retry-After"]
 
 
+def test_what_was_typed_is_not_lost_while_the_database_is_held(admin_user, broken):
+    browser = Client(raise_request_exception=False, headers={"accept": "text/html"})
+    browser.force_login(admin_user)
+    broken(OperationalError("PLANTED"))
+    response = browser.post(f"{reverse('admin:preferences')}?a=1", {"note": 'typed "so"', "tags": ["a", "b"]})
+    text = seen(response, 503)
+    assert "The database does not answer now" in text
+    assert "What you typed is still here" in text
+    assert f'action="{reverse("admin:preferences")}?a=1"' in text
+    assert '<input type="hidden" name="note" value="typed &quot;so&quot;">' in text
+    assert text.count('name="tags"') == 2
+    assert response.headers["Retry-After"]
+    assert "no-store" in response.headers["Cache-Control"]
+    response = browser.post(reverse("admin:preferences"), {"new_password1": "typed"})
+    assert "typed" not in seen(response, 503)
+
+
 def test_a_name_that_is_not_ours_gets_no_links():
     response = Client().get("/admin/", headers={"host": "elsewhere.example"})
     assert response.status_code == 400

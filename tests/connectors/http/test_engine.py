@@ -173,6 +173,24 @@ def test_a_blank_header_is_left_out_where_it_may_be_missing(server, loopback) ->
             "either update or batch",
         ),
         ({"update": {"path": "/c"}}, "update needs remote_id"),
+        *(
+            ({name: same}, f"{name} has to point into an answer, such as answer@id")
+            for name in ("remote_id", "conflict_id")
+            for same in ("$.id", "id", {"$formula": "lowercase('A')"}, "reply@status", "\\answer@id")
+        ),
+        *(
+            (
+                {"batch": {"size": 2, "results": {name: same}}},
+                f"batch.results.{name} would be the same of all",
+            )
+            for name in ("id", "match")
+            for same in ({"$formula": "lowercase('A')"}, {"$literal": "x"})
+        ),
+        (
+            {"batch": {"size": 2, "results": {"by": "key", "key": "email", "match": "email"}}},
+            "batch.results.key would be the same of all: it has to point at what differs, such as item@email",
+        ),
+        ({"batch": {"size": 2, "identity": "email"}}, "batch.identity would be the same of all"),
         ({"updat": {}}, "updat is not a known field"),
         ({"remove": {"pfad": "/c"}}, "remove.pfad is not a known field"),
         ({"answers": [{"when": {"if": "answer@a ="}, "is": "retry"}]}, "answers.0.when.if"),
@@ -313,6 +331,32 @@ def test_a_moment_is_read_in_seconds_and_in_milliseconds(server, loopback, facto
     (outcome,) = push(server, loopback, {"answers": [rule]})
     assert isinstance(outcome, Retry)
     assert outcome.after == pytest.approx(29.5, abs=1)
+
+
+# Ids of any length
+
+
+LONG = "x" * 300
+
+
+def test_an_id_is_never_cut(server, loopback) -> None:
+    """Half of one could be the id of somebody else."""
+    settings = {
+        "path": "/c",
+        "update": {"path": "/c/{{delivery@remote.id}}"},
+        "remote_id": "answer@id",
+        "conflict_id": "answer@id",
+    }
+    server.answers += [(409, {}, json.dumps({"id": LONG}).encode()), (200, {}, b"")]
+    (outcome,) = push(server, loopback, settings)
+    assert outcome.remote_id == LONG
+    assert server.seen[1].path == f"/in/c/{LONG}"
+    server.answers.append((201, {}, json.dumps({"id": LONG}).encode()))
+    assert push(server, loopback, settings)[0].remote_id == LONG
+    server.answers.append((200, {}, json.dumps([{"id": LONG}, {"id": 7}]).encode()))
+    batch = {"batch": {"size": 2, "results": {"at": "answer@", "id": "id"}}}
+    found = push(server, loopback, batch, made(number=1), made(number=2))
+    assert [one.remote_id for one in found] == [LONG, "7"]
 
 
 # What is there under another id

@@ -101,6 +101,9 @@ def test_the_start_is_in_order() -> None:
         ),
         ("/remote_id", DELETED, "/push/update", "needs remote_id"),
         ("/remote_id", "contact.id", "/remote_id", "has to point into an answer, such as answer@id"),
+        ("/remote_id", "reply@status", "/remote_id", "has to point into an answer, such as answer@id"),
+        ("/remote_id", {"$formula": "lowercase('A')"}, "/remote_id", "has to point into an answer"),
+        ("/conflict_id", "$.id", "/conflict_id", "has to point into an answer, such as answer@id"),
         (
             "/steps",
             [{"find": {"path": "/a"}, "id": "data.0.id"}],

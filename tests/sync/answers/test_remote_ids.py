@@ -6,8 +6,10 @@ from django.test.utils import CaptureQueriesContext
 
 from destinations.connectors.base import Accepted, Retry
 from destinations.insight import preview
-from destinations.models import ProfileSync
+from destinations.models import DeliveryAttempt, ProfileSync
+from destinations.operations import actions
 from destinations.scheduler import loop
+from destinations.sync import entries
 from profiles.models import Profile
 from tests.ticking import run_all
 
@@ -61,6 +63,50 @@ def test_of_one_batch_the_last_one_has_it(make_destination, accepted_as):
     assert remote_ids() == {"p1": "", "p2": "47", "p3": "49"}
     accepted_as(p1="47", p2="47")  # the one that had it already is the last one
     assert remote_ids() == {"p1": "", "p2": "47", "p3": "49"}
+
+
+NOT_KEPT = [pytest.param(text, id=name) for name, text in (
+    ("long", "x" * 256), ("null", "4\0" "7"), ("half", "4\ud8007")
+)]  # fmt: skip
+
+
+@pytest.mark.parametrize("told", NOT_KEPT)
+def test_an_id_that_cannot_be_kept_whole_is_none_and_that_is_said(
+    make_destination, accepted_as, told, recording
+):
+    make_destination(on_delete="remove")
+    accepted_as(p1=told, p2="48")
+    assert remote_ids() == {"p1": "", "p2": "48"}
+    row, attempt = ProfileSync.objects.get(profile="p1"), DeliveryAttempt.objects.get(profile="p1")
+    assert (row.remote, attempt.remote_id) == ({}, "")
+    assert row.reason == attempt.reason == entries.NO_ID
+    accepted_as(p1="47")
+    assert remote_ids() == {"p1": "47", "p2": "48"}
+
+
+@pytest.mark.parametrize("told", NOT_KEPT)
+def test_an_id_that_was_known_stays_as_that_of_an_earlier_record(
+    make_destination, accepted_as, told, recording
+):
+    make_destination()
+    accepted_as(p1="47")
+    accepted_as(p1=told)
+    assert ProfileSync.objects.get().remote == {"earlier": ["47"]}
+    accepted_as(p1="47")
+    assert [one.remote for one in recording.deliveries] == [{}, {"id": "47"}, {"earlier": ["47"]}]
+
+
+@pytest.mark.parametrize("more", ["x" * 5000, float("nan"), {1}])
+def test_what_is_told_beside_the_id_does_not_take_the_id_along(
+    make_destination, accepted_as, recording, more
+):
+    make_destination()
+    accepted_as(p1="47")
+    recording.script(Accepted({"id": "48", "more": more}))
+    actions.replay(ProfileSync.objects.all())
+    run_all()
+    row = ProfileSync.objects.get()
+    assert (row.remote, row.reason) == ({"id": "48"}, entries.TOO_MUCH)
 
 
 def test_an_id_of_another_destination_is_another_one(make_destination, accepted_as, recording):
@@ -141,14 +187,15 @@ def test_nothing_new_keeps_what_is_known_and_an_empty_one_forgets_it(
 
 
 @pytest.mark.parametrize(
-    "said", [{"id": "x" * 300}, {"id": "1", "a": "x" * 5000}, {"a": object()}, {"a": float("nan")}, ["47"]]
+    "said", [{"id": "47", "a": "x" * 5000}, {"a": "x" * 5000}, {"a": object()}, {"a": float("nan")}, ["47"]]
 )
 def test_what_cannot_be_kept_tells_nothing(make_destination, accepted_as, recording, remote, said):
     make_destination()
     recording.script(Accepted({"id": "47"}), Accepted(said))
     accepted_as(p1="-")
     accepted_as(p1="-")
-    assert ProfileSync.objects.get().state == "synced"
+    row = ProfileSync.objects.get()
+    assert (row.state, row.reason) == ("synced", entries.TOO_MUCH)
     assert remote() == {"id": "47"}
 
 

@@ -1,4 +1,5 @@
-"""Forms that come from nobody, because a session has ended: they are given back, to be sent again.
+"""Forms that come from nobody, because a session has ended, or while the database does not answer: they are
+given back, to be sent again.
 
 Where scripts run, session.js asks before it sends. Where they do not, the form is put into the page that says
 so, encrypted, for the same browser and a day. Once somebody is signed in, it is a form again, which is sent
@@ -16,14 +17,17 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import AdminSite
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 
+from tracsync.api import errors
 from tracsync.common import encryption
 from tracsync.common.encryption import UndecryptableValue
 
@@ -41,17 +45,24 @@ def giving_back(site: AdminSite, view: View) -> View:
 
     @wraps(view)
     def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if (
-            request.method == "POST"
-            and request.user.is_anonymous
-            and "text/html" in request.headers.get("Accept", "")
-        ):
-            fields = [(name, text) for name, texts in request.POST.lists() for text in texts if name != OWN]
-            if sum(len(name) + len(text) for name, text in fields) <= MOST:
-                return _give_back(request, site, fields)
-        return view(request, *args, **kwargs)
+        is_form = request.method == "POST" and "text/html" in request.headers.get("Accept", "")
+        if is_form and request.user.is_anonymous and (fields := _typed(request)) is not None:
+            return _give_back(request, site, fields)
+        try:
+            return view(request, *args, **kwargs)
+        except OperationalError:
+            fields = _typed(request) if is_form else None
+            if fields is None or any("password" in name for name, _text in fields):
+                raise
+            return _give_again(request, site, fields)
 
     return inner
+
+
+def _typed(request: HttpRequest) -> list[tuple[str, str]] | None:
+    """What a form says; None where that is too much to be put into a page."""
+    fields = [(name, text) for name, texts in request.POST.lists() for text in texts if name != OWN]
+    return fields if sum(len(name) + len(text) for name, text in fields) <= MOST else None
 
 
 def view(request: HttpRequest, site: AdminSite) -> HttpResponse:
@@ -63,16 +74,31 @@ def view(request: HttpRequest, site: AdminSite) -> HttpResponse:
         messages.warning(request, text)
         return redirect("admin:index")
     if not site.has_permission(request):
-        return _page(request, site, "signed_out", {"sealed": sealed, "files": kept["files"]})
-    return _page(request, site, "send_kept", kept)
+        return _signed_out(request, site, sealed, kept["files"])
+    return _page(request, site, "send_kept", _("Send what you typed?"), kept)
+
+
+def _give_again(request: HttpRequest, site: AdminSite, fields: list[tuple[str, str]]) -> HttpResponse:
+    """To who is signed in, while the database does not answer, or somebody holds it."""
+    kept = {"address": request.get_full_path(), "fields": fields, "files": _files(request)}
+    title = _("The database does not answer now")
+    page = _page(request, site, "send_kept", title, {**kept, "is_unavailable": True})
+    page.status_code = 503
+    page["Retry-After"] = str(errors.TRY_AGAIN_AFTER)
+    add_never_cache_headers(page)
+    return page
+
+
+def _files(request: HttpRequest) -> list[str]:
+    return [str(file.name) for files in request.FILES.lists() for file in files[1]]
 
 
 def _give_back(request: HttpRequest, site: AdminSite, fields: list[tuple[str, str]]) -> HttpResponse:
     browser = request.COOKIES.get(COOKIE) or secrets.token_urlsafe(16)
-    files = [file.name for files in request.FILES.lists() for file in files[1]]
+    files = _files(request)
     content = {"browser": browser, "at": timezone.now().isoformat(), "address": request.get_full_path()}
     sealed = encryption.encrypt({**content, "fields": fields, "files": files})
-    page = _page(request, site, "signed_out", {"sealed": sealed, "files": files})
+    page = _signed_out(request, site, sealed, files)
     page.status_code = 403
     page.set_cookie(
         COOKIE,
@@ -99,9 +125,13 @@ def _opened(request: HttpRequest, sealed: str) -> dict[str, Any] | None:
     return kept if is_same and not is_old else None
 
 
-def _page(request: HttpRequest, site: AdminSite, name: str, context: dict[str, Any]) -> TemplateResponse:
-    title = (
-        _("You are signed out, so nothing was sent") if name == "signed_out" else _("Send what you typed?")
-    )
+def _signed_out(request: HttpRequest, site: AdminSite, sealed: str, files: list[str]) -> TemplateResponse:
+    title = _("You are signed out, so nothing was sent")
+    return _page(request, site, "signed_out", title, {"sealed": sealed, "files": files})
+
+
+def _page(
+    request: HttpRequest, site: AdminSite, name: str, title: str, context: dict[str, Any]
+) -> TemplateResponse:
     context = {**site.each_context(request), "title": title, "field": FIELD, **context}
     return TemplateResponse(request, f"admin/tracsync/site/{name}.html", context)

@@ -243,6 +243,8 @@ def _batch(manifest: Manifest, limits: Mapping[str, Any], push: Mapping[str, Any
         manifest.template(content[name], results.SENT, name) if name in content else None
         for name in ("identity", "together")
     )
+    with manifest.at("identity"):
+        results.check_varies(identity, "identity", "item@email")
     lists = _results(manifest, "results")
     keyed = lists or _results(manifest, "poll", "results")
     return Batch(
@@ -309,8 +311,6 @@ def _told(
     manifest: Manifest, value: JSON, *keys: str | int, sources: Sequence[str] = answers.SOURCES
 ) -> Template:
     """Something that an answer tells. Raises ManifestError for what would be the same of every answer."""
-    told = manifest.template(value, sources, *keys)
-    if not told.references:
-        pointing = message("%(name)s has to point into an answer, such as answer@id", name=str(keys[-1]))
-        raise manifest.problem(pointing, *keys)
-    return told
+    with manifest.at(*keys):
+        check_sources(value, sources)
+        return answers.pointer(value, str(keys[-1]), sources)
