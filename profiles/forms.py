@@ -13,6 +13,9 @@ from django.utils.translation import gettext_lazy
 from profiles import documents
 from profiles.documents import InvalidDocument
 from profiles.models import Profile
+from tracsync.common.times import told
+from tracsync.common.trail.models import TrailEntry
+from tracsync.common.trail.words import Action
 from tracsync.common.translation import translated
 
 NOT_UTF8 = gettext_lazy("What was sent is not UTF-8. Nothing was saved.")
@@ -116,10 +119,13 @@ class ProfileForm(forms.ModelForm):
             self.data = {**dict(self.data.items()), self.add_prefix("read_version"): str(now)}
             text = _(
                 "Somebody else has changed this profile since you opened it: you read version %(read)s, it is"
-                " now at version %(now)s. Nothing was saved and your text is below. Compare it with the"
-                " stored document (open this page in another tab), then save again to replace that."
+                " now at version %(now)s, saved at %(time)s by %(who)s. Nothing was saved and your text is"
+                " below. Compare it with the stored document (open this page in another tab), then save again"
+                " to replace that."
             )
-            raise ValidationError(text % {"read": read, "now": now}, code="conflict")
+            moment = told(self.instance.changed_at)
+            said = {"read": read, "now": now, "time": moment, "who": _changed_by(self.instance)}
+            raise ValidationError(text % said, code="conflict")
 
     def _post_clean(self) -> None:
         """The model's checks need a document that could be read."""
@@ -129,3 +135,10 @@ class ProfileForm(forms.ModelForm):
         is_new = self.instance._state.adding and not self.errors
         if is_new and Profile.objects.filter(pk=self.instance.pk).exists():
             self.add_error("id", _("There is a profile with this ID already."))
+
+
+def _changed_by(profile: Profile) -> str:
+    """Who has saved the version of now. Only what people save by hand has an entry in the trail."""
+    saved = TrailEntry.objects.filter(kind=profile._meta.label_lower, object_id=profile.pk)
+    saved = saved.filter(action=Action.CHANGED, at__gte=profile.changed_at)
+    return saved.values_list("actor", flat=True).first() or _("an import or the API")

@@ -41,6 +41,7 @@ _LETTERS = str.maketrans(
 )
 _WORD = re.compile(r"[^\W_]+")
 _LONG_WORD = re.compile(r"[^\W_]{2,}")
+_DOMAIN = re.compile(r"[^\W_][\w.-]+")
 _AROUND = "<>()[]\"',;:"  # what mail programs put around an address
 
 
@@ -126,6 +127,15 @@ def asked(text: str) -> list[str]:
     """The beginnings of words that a search asks for; none where it has no word."""
     found = dict.fromkeys(_asked(fold(text[:LONGEST_SEARCH]).split()))
     return [word[:MOST_WORD] for word in found][:MOST_ASKED]
+
+
+def asked_of_address(text: str) -> list[str]:
+    """The same of a part of an address: of what stands before and behind its @, or behind it alone."""
+    if "@" in text:
+        is_whole = _WORD.search(text.rpartition("@")[2])
+        return asked(text[:LONGEST_SEARCH].replace("@", " @")) if is_whole else []
+    domain = fold(text[:LONGEST_SEARCH]).strip(_AROUND)
+    return [f"@{domain}"[:MOST_WORD]] if _DOMAIN.fullmatch(domain) else []
 
 
 def _asked(parts: Sequence[str]) -> Iterator[str]:

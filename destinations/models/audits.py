@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
-from django.utils.translation import gettext as gettext_now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from destinations.models.destinations import Destination
@@ -47,7 +47,7 @@ class Audit(Job):
         default_permissions = ("view",)
 
     def __str__(self) -> str:
-        return gettext_now("audit %(number)s of destination %(id)s") % {
+        return gettext("audit %(number)s of destination %(id)s") % {
             "number": self.pk,
             "id": self.destination_id,
         }
@@ -58,7 +58,7 @@ class Audit(Job):
 
     @property
     def amount(self) -> str:
-        return gettext_now("%(done)s of %(total)s compared") % {
+        return gettext("%(done)s of %(total)s compared") % {
             "done": grouped(self.done),
             "total": grouped(self.total),
         }

@@ -36,8 +36,9 @@ def find(text: str, most: int) -> Found:
     term = _clean(text)
     if not term:
         return Found(())
-    by_name, more = _by_words(names.asked(term), most + 1)
-    ids = list(dict.fromkeys([term, *by_name, *_by_id(term, most + 1)]))
+    by_name, more = _by_name(term, most + 1)
+    by_id = [*_by_id(term, most + 1), *_by_id_in_other_case(term, most + 1)]
+    ids = list(dict.fromkeys([term, *by_name, *by_id]))
     live = Profile.objects.filter(pk__among=ids).only(*SHOWN)
     rows = {profile.pk: profile for profile in live.order_by()}
     found = [rows[id] for id in ids if id in rows]
@@ -45,7 +46,7 @@ def find(text: str, most: int) -> Found:
 
 
 def matching(text: str, using: str = "default", source: str | None = None) -> Q:
-    """The same of a list, as a condition; of those by name or e-mail the first MOST_LISTED.
+    """The same of a list, as a condition; of those not by the id as it is the first MOST_LISTED.
 
     `source`: of whose profiles; None: of all.
     """
@@ -53,8 +54,9 @@ def matching(text: str, using: str = "default", source: str | None = None) -> Q:
     by_id = id_matches(term, using)
     if term.startswith("="):
         return by_id
-    by_name, _more = _by_words(names.asked(term), MOST_LISTED, source)
-    return by_id | Q(pk__among=by_name) if by_name else by_id
+    by_name, _more = _by_name(term, MOST_LISTED, source)
+    ids = [*by_name, *_by_id_in_other_case(term, MOST_LISTED, source)]
+    return by_id | Q(pk__among=ids) if ids else by_id
 
 
 def with_email(address: str, most: int, source: str | None = None) -> list[str]:
@@ -78,9 +80,26 @@ def _clean(text: str) -> str:
     )
 
 
-def _by_id(term: str, most: int) -> list[str]:
-    ids = Profile.objects.filter(id_matches(term)).order_by("pk").values_list("pk", flat=True)
-    return list(ids[:most])
+def _by_id(term: str, most: int, source: str | None = None) -> list[str]:
+    rows = Profile.objects.of_source(source).filter(id_matches(term))
+    return list(rows.order_by("pk").values_list("pk", flat=True)[:most])
+
+
+def _by_id_in_other_case(term: str, most: int, source: str | None = None) -> list[str]:
+    """Those that begin so in capitals, and in small letters: ids are rarely of both."""
+    others = {term.upper(), term.lower()} - {term}
+    if term.startswith("="):
+        return []
+    return [id for other in sorted(others) for id in _by_id(other, most, source)]
+
+
+def _by_name(term: str, most: int, source: str | None = None) -> tuple[list[str], bool]:
+    """By the words of names and addresses; behind them, by a part of the address."""
+    ids, more = _by_words(names.asked(term), most, source)
+    if len(ids) >= most or (ids and "@" in term):
+        return ids, more
+    others, more_others = _by_words(names.asked_of_address(term), most, source)
+    return list(dict.fromkeys([*ids, *others]))[:most], more or more_others
 
 
 def _by_words(prefixes: Sequence[str], most: int, source: str | None = None) -> tuple[list[str], bool]:

@@ -49,3 +49,53 @@ def test_what_belongs_to_a_value_stands_below_it_and_not_below_its_name(site, op
 def test_the_buttons_that_save_leave_room_for_what_is_edited(site, open_page):
     page = open_page(site.url(f"destinations/resource/{site.found['resource']}/change/"), width=390)
     assert page.locator(".submit-row").bounding_box()["height"] < SCREEN / 6
+
+
+FOCUSED = """() => {
+    const box = document.activeElement.getBoundingClientRect();
+    const top = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+    const seen = document.activeElement.contains(top) || top?.contains(document.activeElement);
+    return box.bottom <= 0 || Boolean(seen);
+}"""
+
+
+@pytest.mark.parametrize("address", ["destinations/destination/", "profiles/profile/", "form"])
+def test_what_the_keyboard_comes_to_is_seen(site, open_page, address):
+    """Neither in the headings, which cards have none of, nor behind the buttons that save."""
+    page = open_page(site.destination("plain") if address == "form" else site.url(address), width=390)
+    hidden = []
+    for _stop in range(60):
+        page.keyboard.press("Tab")
+        if not page.evaluate(FOCUSED):
+            hidden.append(page.evaluate("document.activeElement.outerHTML.slice(0, 120)"))
+    assert hidden == []
+
+
+LONG = """
+from destinations.models import Resource
+from profiles.models import Profile
+Resource.objects.filter(name="Receiver").update(name="R" * 100)
+Profile(document={"id": "i" * 255, "name": "N" * 200, "email": f"{'e' * 180}@{'d' * 60}.example"}).save()
+"""
+FORGET = """
+from destinations.models import Resource
+from profiles.models import Profile
+Resource.objects.filter(name="R" * 100).update(name="Receiver")
+Profile.objects.filter(pk="i" * 255).delete()
+"""
+WIDER = """[document.documentElement, ...document.querySelectorAll("#changelist .module")]
+    .map(one => one.scrollWidth - one.clientWidth)"""
+
+
+@pytest.mark.parametrize("width", [390, 768, 1280])
+def test_long_words_without_blanks_stay_in_the_window(site, open_page, width):
+    site.python(LONG)
+    try:
+        lists = ("profiles/profile/?q=iii", "destinations/destination/", "destinations/resource/")
+        for path in (f"profiles/profile/{'i' * 255}/change/", *lists, "search/?q=NNN"):
+            page = open_page(site.url(path), width=width)
+            assert max(page.evaluate(WIDER)) <= 0, path
+            cells = page.locator("#result_list tbody td:not(.action-checkbox)")
+            assert all(cells.nth(at).bounding_box()["width"] > 40 for at in range(cells.count())), path
+    finally:
+        site.python(FORGET)

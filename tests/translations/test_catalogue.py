@@ -52,6 +52,14 @@ def test_no_two_things_have_one_name(language):
     assert [[one for one in names if names.count(one) > 1] for names in lists] == [[], [], []]
 
 
+def test_gettext_has_no_other_name_in_the_code():
+    """Strings are found by the name that they are called with: those of another one stay English."""
+    imported = re.compile(r"from django\.utils\.translation import .*gettext\w* as (\w+)")
+    files = chain(*((catalogue.ROOT / room).rglob("*.py") for room in catalogue.ROOMS))
+    names = {name for path in files for name in imported.findall(path.read_text())}
+    assert names <= set(catalogue.KEYWORDS)
+
+
 def test_every_string_of_the_code_has_a_translation(stored, wanted):
     known = {key(one): one for one in stored if one.id}
     missing = [one.id for one in wanted if one.id and key(one) not in known]

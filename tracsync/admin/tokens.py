@@ -28,6 +28,7 @@ from tracsync.admin import date_and_time
 from tracsync.common import times
 from tracsync.common.bounded_lists import LeanAdmin, NullFilter
 from tracsync.common.rest import scopes as areas
+from tracsync.common.trail.meanwhile import SaysWhoWasFaster
 from tracsync.models import ApiToken
 
 TEXT = "tracsync_token_text"  # of the request that makes a token: kept nowhere else
@@ -175,7 +176,7 @@ class OwnerFilter(NullFilter):
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(ActingAdmin, LeanAdmin):
+class ApiTokenAdmin(SaysWhoWasFaster, ActingAdmin, LeanAdmin):
     form = ApiTokenForm
     formfield_overrides = {DateTimeField: date_and_time.FIELD}
     list_display = ("name", "prefix", "whose", "may", "last_used", "expires")

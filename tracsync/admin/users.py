@@ -25,9 +25,10 @@ from tracsync.common import times, trail
 from tracsync.common.bounded_lists import LeanAdmin
 from tracsync.common.parts import badge
 from tracsync.common.trail import Action
+from tracsync.common.trail.meanwhile import SaysWhoWasFaster
 
 
-class PeopleAdmin(LeanAdmin):
+class PeopleAdmin(SaysWhoWasFaster, LeanAdmin):
     """Offers and takes only what the person who asks may give; what is not in their hand is read only."""
 
     labels: dict[str, Any] = {}

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from tracsync.common.encryption import EncryptedJSONField
@@ -147,7 +147,7 @@ class NoticeLimits(models.Model):
         verbose_name_plural = _("limits of notices")
 
     def __str__(self) -> str:
-        return f"limits of destination {self.destination_id}"
+        return gettext("limits of %(destination)s") % {"destination": self.destination.name}
 
 
 class Incident(models.Model):

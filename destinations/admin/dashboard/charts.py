@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from math import ceil, inf
 
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from destinations.insight.statistics import Figures, Period, sent
+from destinations.admin.base.live import is_look
+from destinations.insight.statistics import DAY, PERIODS, Figures, Period, sent
 from tracsync.common.numbers import grouped, short
 from tracsync.common.times import at
 
@@ -18,6 +20,7 @@ WIDTH, HEIGHT = 336, 56  # units of the drawing; every number of bars divides th
 BELOW = 16  # of the height, for what was not accepted, where there was any
 LEAST = 2  # what was few is still seen
 GAP = 2
+CHOSEN = "tracsync_span"  # in the session
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,16 @@ class Chart:
     line: float
     width: int = WIDTH
     height: int = HEIGHT
+
+
+def chosen(request: HttpRequest, parameter: str) -> Period:
+    """What the address names, or else what was chosen last on any page, as long as the session lasts."""
+    named, kept = request.GET.get(parameter, ""), request.session.get(CHOSEN, "")
+    if named not in PERIODS:
+        return PERIODS.get(kept, DAY)
+    if named != kept and not is_look(request):  # two open pages do not outdo each other
+        request.session[CHOSEN] = named
+    return PERIODS[named]
 
 
 def chart(key: str, period: Period, figures: Figures, now: datetime) -> Chart:

@@ -24,7 +24,7 @@ from destinations.admin.jobs.base import ShownJob, unfinished_jobs
 from destinations.connectors import introduction, registry
 from destinations.insight import destination_status, statistics, status_words
 from destinations.insight.destination_status import MOST_WAITING, Kind
-from destinations.insight.statistics import DAY, PERIODS, Figures, Period
+from destinations.insight.statistics import Figures, Period
 from destinations.insight.status_words import Status, status
 from destinations.models import Destination, ProfileSync
 from destinations.scheduler import worker_status
@@ -64,7 +64,7 @@ class Card:
 def context(request: HttpRequest, others: Iterable[Need] = ()) -> dict[str, Any]:
     """Health is for those who may look at destinations, work under way for whoever may see it.
 
-    `others`: what else needs a person. `span` of the address says over which time is counted.
+    `others`: what else needs a person. `span` of the address says over which time is counted, also next time.
     """
     user, now = request.user, timezone.now()
     jobs = unfinished_jobs(request)
@@ -77,7 +77,7 @@ def context(request: HttpRequest, others: Iterable[Need] = ()) -> dict[str, Any]
 
 def _health(request: HttpRequest, found: list[Need], jobs: list[ShownJob], now: datetime) -> dict[str, Any]:
     user = request.user
-    period = PERIODS.get(request.GET.get("span", ""), DAY)
+    period = charts.chosen(request, "span")
     destinations = list(_destinations())
     counted = statistics.by_destination(period, now)
     sees_syncs = user.has_perm("destinations.view_profilesync")

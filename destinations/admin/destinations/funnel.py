@@ -16,7 +16,7 @@ from destinations.admin.base.object_actions import ActingAdmin
 from destinations.admin.dashboard import charts, reasons
 from destinations.admin.dashboard.funnel_stages import stages
 from destinations.insight import statistics
-from destinations.insight.statistics import DAY, HOUR, PERIODS
+from destinations.insight.statistics import HOUR, PERIODS
 from destinations.models import Destination
 from tracsync.common.times import told
 
@@ -24,7 +24,7 @@ LISTED = ("profilesync", "deliveryattempt")
 
 
 def funnel_page(request: HttpRequest, model_admin: ActingAdmin, destination: Destination) -> HttpResponse:
-    period = PERIODS.get(request.GET.get("period", ""), DAY)
+    period = charts.chosen(request, "period")
     now = timezone.now()
     found, since = statistics.for_destination(destination, period, now), period.since(now)
     listed = [name for name in LISTED if request.user.has_perm(f"destinations.view_{name}")]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from destinations.admin.base.links import may_see_names, pair_url, profile_url
 from destinations.admin.deliveries import why
 from destinations.models import Destination, ProfileSync
+from profiles import names
 from profiles.models import Profile
 from profiles.names import LONGEST_SEARCH
 from profiles.search import finding
@@ -86,17 +87,23 @@ def _find(request: HttpRequest, text: str, most: int) -> Found:
     if not text:
         return Found(text)
     profiles = finding.find(text, most) if may_see_names(request) else finding.Found(())
-    destinations: tuple[Destination, ...] = ()
-    if _may_see_destinations(request) and "\0" not in text:
-        named = Destination.objects.filter(Q(name__icontains=text) | Q(slug__icontains=text))
-        named = named.order_by("name").only("id", "name")
-        destinations = tuple(named[:MOST_DESTINATIONS])
+    destinations = _destinations(text) if _may_see_destinations(request) else ()
     return Found(text, _hits(request, profiles.profiles), profiles.more, destinations)
 
 
+def _destinations(text: str) -> tuple[Destination, ...]:
+    """By a part of name or slug, as people are found: no database folds case and accents alike."""
+    part = names.fold(text)
+    if not part:  # accents alone
+        return ()
+    rows = Destination.objects.order_by("name").only("id", "name", "slug")
+    found = (one for one in rows if part in names.fold(one.name) or part in names.fold(one.slug))
+    return tuple(islice(found, MOST_DESTINATIONS))
+
+
 def _may_see_destinations(request: HttpRequest) -> bool:
-    names = ("destinations.view_destination", "destinations.change_destination")
-    return any(map(request.user.has_perm, names))
+    either = ("destinations.view_destination", "destinations.change_destination")
+    return any(map(request.user.has_perm, either))
 
 
 def _hits(request: HttpRequest, profiles: tuple[Profile, ...]) -> tuple[Hit, ...]:

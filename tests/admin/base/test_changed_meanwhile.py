@@ -1,14 +1,19 @@
 """Whoever saves what somebody else has saved meanwhile is told so, loses nothing typed, and decides."""
 
 import re
+from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import Group, User
+from django.utils import timezone
 
 from destinations import configuration
 from destinations.admin.base.confirm_before_save import REVISION, AsksBeforeSaving
 from destinations.configuration.history import Author
 from destinations.models import Destination, Resource
 from destinations.operations import actions
+from tracsync import tokens
+from tracsync.models import Event, NoticeChannel, NoticeLimits
 
 ANN = Author("ann")
 KEPT = "What you typed is kept, and is not saved yet."
@@ -173,3 +178,46 @@ def test_a_form_of_an_older_page_is_saved_as_it_was(row, name, form, post):
 @pytest.mark.parametrize("text", ["0", "-1", "x", "9" * 100, "٣", "1\0"])
 def test_nonsense_for_a_revision_fails_nothing(row, name, form, post, text):
     post(name, row.pk, **{**form, "name": "mine", REVISION: text})
+
+
+# What has no revisions
+
+
+def a_person(_destination):
+    return User.objects.create_user("marie", is_staff=True), "first_name"
+
+
+def a_role(_destination):
+    return Group.objects.create(name="Crew"), "name"
+
+
+def a_token(_destination):
+    given = {"owner": None, "expires_at": timezone.now() + timedelta(days=9)}
+    return tokens.create("shop", ["profiles:read"], **given)[0], "name"
+
+
+def a_channel(_destination):
+    kind = {"kind": "email", "recipients": ["a@mail.example"], "events": [Event.BROKEN]}
+    return NoticeChannel.objects.create(name="Mail", **kind), "name"
+
+
+def limits(destination):
+    return NoticeLimits.objects.create(destination=destination), "rejected_count"
+
+
+@pytest.mark.parametrize("make", [a_person, a_role, a_token, a_channel, limits])
+def test_what_has_no_revisions_is_refused_once_and_named(make, plain, page, post, fields):
+    row, field = make(plain)
+    name = f"{row._meta.app_label}_{row._meta.model_name}_change"
+    form = fields(page(name, row.pk))
+    theirs, mine = ("7", "8") if field == "rejected_count" else ("theirs", "mine")
+    assert "was changed successfully" in post(name, row.pk, **{**form, field: theirs})
+    slower = post(name, row.pk, **{**form, field: mine})
+    assert re.search(r"admin has saved this since you opened it, at [\d:]+ \([^)]*\)", slower)
+    row.refresh_from_db()
+    assert str(getattr(row, field)) == theirs
+    again = fields(slower)
+    assert again[field] == mine
+    assert "was changed successfully" in post(name, row.pk, **again)
+    row.refresh_from_db()
+    assert str(getattr(row, field)) == mine

@@ -395,6 +395,23 @@ def test_a_span_of_time_is_chosen(page, home, alive, pushed, span, accepted):
     assert page("index", query=f"span={span}").count('aria-current="true"') == 1
 
 
+def test_the_span_that_was_chosen_is_kept_on_home_and_in_funnels(admin_client, alive, pushed):
+    home, funnel = "/admin/", reverse("admin:destinations_destination_funnel", args=[pushed.pk])
+
+    def shown(url, **options):
+        text = admin_client.get(url, **options).text
+        return re.search(r'<a href="\?(?:span|period)=(\w+)" aria-current', text)[1]
+
+    assert shown(home) == "day"
+    assert shown(f"{home}?span=week") == "week"
+    assert (shown(home), shown(funnel)) == ("week", "week")
+    assert shown(f"{funnel}?period=hour") == "hour"
+    assert (shown(home), shown(funnel)) == ("hour", "hour")
+    # A page that was opened before goes on showing its own, and changes nothing.
+    assert shown(f"{home}?span=week", headers={"X-Tracsync-Live": "1"}) == "week"
+    assert shown(home) == "hour"
+
+
 def test_many_destinations_are_shown_to_a_limit_those_in_trouble_first(page, alive, pushed, monkeypatch):
     monkeypatch.setattr("destinations.admin.dashboard.home.MOST_SHOWN", 2)
     for number in range(3):

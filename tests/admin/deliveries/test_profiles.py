@@ -1,6 +1,7 @@
 """Editing profiles: strictly read, nothing half saved, nobody's change lost; and their state everywhere."""
 
 import json
+import re
 
 import pytest
 from cryptography.fernet import Fernet
@@ -11,6 +12,7 @@ from destinations.admin.deliveries import profiles as profile_pages
 from destinations.models import DeliveryAttempt, Destination, ProfileSync
 from destinations.sync.decide import Decider
 from profiles.models import Profile
+from tracsync.common.times import at
 from tracsync.models import TrailEntry
 
 BIG = json.dumps({"id": "big", "text": "x" * 1_100_000})
@@ -112,6 +114,17 @@ def test_a_conflict_keeps_the_text_and_says_so(profile, page, post, fields):
     post("profiles_profile_change", "anna", **fields(answer))
     profile.refresh_from_db()
     assert (profile.document["by"], profile.version) == ("me", 3)
+
+
+def test_a_conflict_says_who_was_faster_and_when(profile, page, post, fields):
+    form = fields(page("profiles_profile_change", "anna"))
+    post("profiles_profile_change", "anna", **{**form, "document": '{"id": "anna", "by": "an admin"}'})
+    moment = at(Profile.objects.get().changed_at)
+    slower = post("profiles_profile_change", "anna", **{**form, "document": '{"id": "anna"}'})
+    assert re.search(rf"at version 2, saved at {moment} \([^)]*\) by admin\.", slower)
+    Profile(document={"id": "anna", "by": "a program"}).save()
+    slower = post("profiles_profile_change", "anna", **{**form, "document": '{"id": "anna"}'})
+    assert re.search(r"at version 3, saved at [\d:]+ \([^)]*\) by an import or the API\.", slower)
 
 
 def test_a_form_without_its_version_is_a_conflict(profile, post):

@@ -39,12 +39,24 @@ def test_the_same_name_again_is_the_same_filter(save):
     assert [one.query for one in SavedFilter.objects.all()] == ["q=ben"]
 
 
+def test_one_is_renamed_but_not_as_another_is_called(save, page, profile):
+    save()
+    save(name="Other", query="q=ben")
+    assert '<input type="hidden" name="renamed" value="Mine">' in page(LIST, query="q=anna")
+    save(name="New", renamed="Mine")
+    assert {one.name: one.query for one in SavedFilter.objects.all()} == {"New": "q=anna", "Other": "q=ben"}
+    save(name="Other", renamed="New")
+    assert "Another of your filters here is called “Other”." in page(LIST, query="q=anna")
+    assert {one.name: one.query for one in SavedFilter.objects.all()} == {"New": "q=anna", "Other": "q=ben"}
+
+
 def test_each_has_their_own(save, page, allow, profile):
     save()
     other = allow("profiles.view_profile")
     assert "Mine" not in page(LIST, client=other)
     save(client=other, forget="yes")
-    assert SavedFilter.objects.count() == 1
+    save(client=other, name="New", renamed="Mine")
+    assert [one.name for one in SavedFilter.objects.all()] == ["Mine"]
 
 
 def test_pages_of_the_list_are_the_same_filter():

@@ -50,6 +50,12 @@ def test_a_destination_is_found_by_a_part_of_its_name(admin_client, destination)
     assert f"/admin/destinations/destination/{destination.pk}/change/" in text
 
 
+@pytest.mark.parametrize("text", ["KÄUFER", "kaeufer", "für kauf"])
+def test_case_and_accents_of_destinations_do_not_matter_either(admin_client, destination, text):
+    Destination.objects.filter(pk=destination.pk).update(name="Rundbrief für Käufer")
+    assert f"/admin/destinations/destination/{destination.pk}/change/" in search(admin_client, text)
+
+
 def test_a_destination_is_found_by_its_slug_everywhere(admin_client, destination, resource):
     Destination.objects.filter(pk=destination.pk).update(slug="b2b")
     Resource.objects.filter(pk=resource.pk).update(slug="b2b-system")

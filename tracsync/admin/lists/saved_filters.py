@@ -14,6 +14,7 @@ from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.contrib.admin.views.main import ALL_VAR, ERROR_FLAG, PAGE_VAR
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
@@ -59,7 +60,7 @@ def shown(request: HttpRequest, changelist: Any) -> Shown:
 
 
 def view(request: HttpRequest, site: AdminSite, app: str, model: str) -> HttpResponse:
-    """Saves what is filtered under a name, or forgets it; both lead back to the list as it was."""
+    """Saves what is filtered under a name, renames it or forgets it; all lead back to the list as it was."""
     if not page_of(site, app, model).has_view_or_change_permission(request):
         raise PermissionDenied
     if request.method != "POST":
@@ -71,6 +72,8 @@ def view(request: HttpRequest, site: AdminSite, app: str, model: str) -> HttpRes
         mine.filter(name=request.POST.get("name", "")).delete()
     elif not form.is_valid():
         messages.warning(request, _("It was not saved: a name has 1 to 60 characters."))
+    elif "renamed" in request.POST:
+        _rename(request, mine, request.POST["renamed"], form.cleaned_data["name"])
     elif mine.exclude(name=form.cleaned_data["name"]).count() >= MOST:
         messages.warning(
             request, _("You have saved %(most)s filters here. Forget one first.") % {"most": MOST}
@@ -84,3 +87,10 @@ def view(request: HttpRequest, site: AdminSite, app: str, model: str) -> HttpRes
     response = redirect(f"{site.name}:{app}_{model}_changelist")
     response["Location"] += f"?{query}" if query else ""
     return response
+
+
+def _rename(request: HttpRequest, mine: QuerySet[SavedFilter], old: str, new: str) -> None:
+    if mine.exclude(name=old).filter(name=new).exists():
+        messages.warning(request, _("Another of your filters here is called “%(name)s”.") % {"name": new})
+    else:
+        mine.filter(name=old).update(name=new)

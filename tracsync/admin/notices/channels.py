@@ -19,6 +19,7 @@ from destinations.admin.base.object_actions import Act, ActingAdmin, Button
 from tracsync.admin import date_and_time
 from tracsync.common import times
 from tracsync.common.bounded_lists import LeanAdmin
+from tracsync.common.trail.meanwhile import SaysWhoWasFaster
 from tracsync.common.translation import translated
 from tracsync.models import Event, NoticeChannel
 from tracsync.notices import checking, outbox
@@ -107,7 +108,7 @@ def send_test(request: HttpRequest, model_admin: ActingAdmin, channel: NoticeCha
 
 
 @admin.register(NoticeChannel)
-class NoticeChannelAdmin(ActingAdmin, LeanAdmin):
+class NoticeChannelAdmin(SaysWhoWasFaster, ActingAdmin, LeanAdmin):
     form = ChannelForm
     formfield_overrides = {DateTimeField: date_and_time.FIELD}
     list_display = ("name", "kind", "enabled", "last_sent", "last_problem")

@@ -7,11 +7,12 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 
 from tracsync.common.bounded_lists import LeanAdmin
+from tracsync.common.trail.meanwhile import SaysWhoWasFaster
 from tracsync.models import NoticeLimits
 
 
 @admin.register(NoticeLimits)
-class NoticeLimitsAdmin(LeanAdmin):
+class NoticeLimitsAdmin(SaysWhoWasFaster, LeanAdmin):
     list_display = ("name", "rejected_count", "rejected_percent", "rejected_minutes", "waiting_minutes")
     fields = ("destination", "rejected_count", "rejected_percent", "rejected_minutes", "waiting_minutes")
     search_fields = ("destination__name", "destination__slug")
