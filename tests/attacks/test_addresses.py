@@ -3,11 +3,13 @@
 A place is found by what the schemas say of it, so one of a new connector is tried from its first day.
 """
 
+import itertools
 import json
 import socket
 import time
 import uuid
 from contextlib import suppress
+from functools import cache
 
 import pytest
 
@@ -48,6 +50,9 @@ NONE = {
     "queue_url": "stands in what is sent to SQS",
 }
 C_LIBRARIES = {"kafka", "postgresql"}  # only the trap sees them connect
+OTHER_PROTOCOLS = {"rabbitmq", "kafka", "mqtt", "nats", "redis", "postgresql", "mysql"}
+MANIFESTS = sorted(registry._packaged())
+SLUGS = sorted({*registry._declared(), *MANIFESTS})
 
 
 def opened(slug):
@@ -58,14 +63,18 @@ def opened(slug):
     return tests["credentials"], tests.get("settings", {})
 
 
-def places():
-    """Slug, part and dotted path of all that is entered and connected to."""
-    for connector in registry.all_connectors():
-        given = zip(PARTS, schemas_of(connector), opened(connector.slug), strict=True)
-        for part, schema, values in given:
-            for path, field, _value in schemas._fields(schema, schemas.with_defaults(schema, values)):
-                if schemas._is_address(path, field) and path not in NONE:
-                    yield connector.slug, part, path
+@cache
+def places(slug):
+    """Part and dotted path of all that is entered and connected to. Not looked for before a test asks: to
+    compile all manifests takes as long as many tests, and each process collects all tests.
+    """
+    given = zip(PARTS, schemas_of(registry.get(slug)), opened(slug), strict=True)
+    return sorted(
+        (part, path)
+        for part, schema, values in given
+        for path, field, _value in schemas._fields(schema, schemas.with_defaults(schema, values))
+        if schemas._is_address(path, field) and path not in NONE
+    )
 
 
 def schemas_of(connector):
@@ -73,17 +82,11 @@ def schemas_of(connector):
 
 
 PARTS = ("credentials", "settings")
-PLACES = sorted(places())
 
 
-def each(some):
-    return pytest.mark.parametrize(("slug", "part", "path"), some, ids=[f"{one[0]} {one[2]}" for one in some])
-
-
-def hosts_for(slug, part, path):
+def hosts_for(slug, at):
     """All of them for what has a client of its own. Manifests share one: each tries some, all of them all."""
-    at = PLACES.index((slug, part, path))
-    return addresses.HOSTS if slug in OPENED else addresses.HOSTS[at % 12 :: 12]
+    return addresses.HOSTS if slug in OPENED else addresses.HOSTS[(MANIFESTS.index(slug) + at) % 12 :: 12]
 
 
 def with_host(slug, part, path, host, port):
@@ -137,31 +140,35 @@ def use(connector, credentials, settings, allowed=(), tokens=None):
                 asked()
 
 
-@each(PLACES)
-def test_a_place_is_one(slug, part, path, trap, connections):
+@pytest.mark.parametrize("slug", SLUGS)
+def test_a_place_is_one(slug, trap, connections):
     """What is tried below would connect, if it might."""
-    with connections() as seen:
-        tokens = tokens_for(slug, path)
-        use(*with_host(slug, part, path, "127.0.0.1", trap.port), ("127.0.0.0/8",), tokens)
-    assert seen.tried == ({"the trap"} if slug in C_LIBRARIES else {"127.0.0.1"})
-
-
-@each(PLACES)
-def test_no_host_leads_inside(slug, part, path, trap, connections):
-    found = {}
-    tokens = tokens_for(slug, path)
-    for host in hosts_for(slug, part, path):
+    assert places(slug)
+    for part, path in places(slug):
         with connections() as seen:
-            use(*with_host(slug, part, path, host, trap.port), tokens=tokens)
-        if inside := seen.tried - {addresses.PUBLIC}:
-            found[host] = inside
+            tokens = tokens_for(slug, path)
+            use(*with_host(slug, part, path, "127.0.0.1", trap.port), ("127.0.0.0/8",), tokens)
+        assert seen.tried == ({"the trap"} if slug in C_LIBRARIES else {"127.0.0.1"}), path
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_no_host_leads_inside(slug, trap, connections):
+    found = {}
+    for at, (part, path) in enumerate(places(slug)):
+        tokens = tokens_for(slug, path)
+        for host in hosts_for(slug, at):
+            with connections() as seen:
+                use(*with_host(slug, part, path, host, trap.port), tokens=tokens)
+            if inside := seen.tried - {addresses.PUBLIC}:
+                found[path, host] = inside
     assert found == {}
 
 
-@each(PLACES)
-def test_a_name_that_leads_elsewhere_the_second_time(slug, part, path, trap, connections, monkeypatch):
+@pytest.mark.parametrize("slug", SLUGS)
+def test_a_name_that_leads_elsewhere_the_second_time(slug, trap, connections, monkeypatch):
     """Only what was checked is connected to, however the name is answered later (DNS rebinding)."""
-    for first, later in (("127.0.0.1", addresses.PUBLIC), (addresses.PUBLIC, "127.0.0.1")):
+    both = (("127.0.0.1", addresses.PUBLIC), (addresses.PUBLIC, "127.0.0.1"))
+    for (part, path), (first, later) in itertools.product(places(slug), both):
         answers = iter([first])
 
         def getaddrinfo(host, port, *args, answers=answers, later=later, **kwargs):
@@ -173,7 +180,7 @@ def test_a_name_that_leads_elsewhere_the_second_time(slug, part, path, trap, con
             monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
             tokens = tokens_for(slug, path)
             use(*with_host(slug, part, path, "rebinding.example", trap.port), tokens=tokens)
-        assert not seen.tried - {addresses.PUBLIC}
+        assert not seen.tried - {addresses.PUBLIC}, path
 
 
 class Elsewhere(HttpPeer):
@@ -212,13 +219,12 @@ def elsewhere():
         yield peer
 
 
-OVER_HTTP = [one for one in PLACES if one[2].endswith("url")]
-
-
-@each(OVER_HTTP)
-def test_no_answer_leads_elsewhere(slug, part, path, trap, elsewhere, connections):
+@pytest.mark.parametrize("slug", sorted({*SLUGS} - OTHER_PROTOCOLS))
+def test_no_answer_leads_elsewhere(slug, trap, elsewhere, connections):
     port = int(elsewhere.url.rpartition(":")[2])
-    for elsewhere.status in (200, 202, 302, 307):
+    over_http = [(part, path) for part, path in places(slug) if path.endswith("url")]
+    assert over_http
+    for (part, path), elsewhere.status in itertools.product(over_http, (200, 202, 302, 307)):
         # One that is refused, and one that may be reached, and that nobody has asked for.
         for host in ("169.254.169.254", addresses.OURS):
             elsewhere.where = f"http://{host}:{trap.port}/latest"
@@ -227,7 +233,7 @@ def test_no_answer_leads_elsewhere(slug, part, path, trap, elsewhere, connection
                 use(*given, [addresses.OURS], tokens_for(slug, path))
             seen.tried.discard(addresses.PUBLIC)  # once a token was asked for
             # Salesforce says where to go on with the token; that is checked as any other address.
-            assert not seen.tried or (slug, host) == ("salesforce", addresses.OURS)
+            assert not seen.tried or (slug, host) == ("salesforce", addresses.OURS), path
 
 
 def test_the_address_that_comes_with_a_token_is_checked(trap, elsewhere, connections):
