@@ -63,7 +63,7 @@ def test_a_broken_destination_is_found_on_home_and_cured_in_three_clicks(visitor
     token.focus()
     page.keyboard.type(TOKEN)
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text("is saved")).to_be_visible()
+    expect(page.locator(".messagelist").get_by_text("is saved")).to_be_visible()
 
     wait_for(lambda: len(receiver.last()) == 3, "what waited")
     page.goto(visitor.url(""))

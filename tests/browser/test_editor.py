@@ -37,7 +37,7 @@ def test_a_broken_condition_is_mended_with_the_editors_help(site, open_page, edi
     page.get_by_role("button", name="Save and continue editing").click()
     page.get_by_role("button", name="Save only").click()
     expect(page.locator("#id_prerequisites")).to_have_value("profile@stats.visits > 3")
-    expect(page.get_by_text("is saved")).to_be_visible()
+    expect(page.locator(".messagelist").get_by_text("is saved")).to_be_visible()
 
 
 def test_a_mapping_is_coloured_completed_and_checked(site, open_page, editor):
@@ -163,7 +163,7 @@ def test_without_javascript_the_plain_fields_work(site, open_page):
     expect(page.locator(".field-prerequisites .errorlist")).to_contain_text("line 1, column 9")
     page.locator("#id_prerequisites").fill("profile@mail EXISTS")
     page.get_by_role("button", name="Save and continue editing").click()
-    expect(page.get_by_text("is saved")).to_be_visible()
+    expect(page.locator(".messagelist").get_by_text("is saved")).to_be_visible()
     page.get_by_label("Preview with profile").fill("p2")
     page.get_by_role("button", name="Preview").click()
     expect(page.locator(".tracsync-verdict")).to_contain_text("profile@mail is missing")

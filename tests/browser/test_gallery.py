@@ -91,7 +91,7 @@ def test_from_a_search_to_a_profile_that_has_arrived(site, open_page, press, bre
     page.get_by_label("Quiet period").focus()
     page.keyboard.type("0")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("is saved")).to_be_visible()
+    expect(page.locator(".messagelist").get_by_text("is saved")).to_be_visible()
     site.python(PROFILE)
     wait_for(lambda: brevo.stored, "the contact")
     assert brevo.stored["carla"]["attributes"] == {"FIRSTNAME": "Carla", "LASTNAME": "Conti"}

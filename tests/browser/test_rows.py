@@ -103,7 +103,7 @@ def test_a_destination_is_made_by_rows_alone(site, rows_page):
     expect(what.locator(".tracsync-evidence").nth(1)).to_have_text('"gold"')
     expect(what.locator(".tracsync-evidence").nth(2)).to_have_text('"rarely"')
     page.get_by_role("button", name="Save and continue editing").click()
-    expect(page.get_by_text("is saved")).to_be_visible()
+    expect(page.locator(".messagelist").get_by_text("is saved")).to_be_visible()
     expect(page.locator("#id_prerequisites")).to_have_value(text)
     expect(page.locator("#id_mapping")).to_have_value(
         re.compile(r'"email\?": "profile@mail",\s+"plan": \{\s+"\$lookup": "profile@name"')

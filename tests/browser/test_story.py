@@ -139,7 +139,7 @@ def add_destination(person):
     expect(opened.value.get_by_role("heading", name="for Readers")).to_be_visible()
     opened.value.close()
     person.press("Save")
-    expect(page.get_by_text("is saved")).to_be_visible()
+    expect(page.locator(".messagelist").get_by_text("is saved")).to_be_visible()
 
 
 def send_to_all(person):
