@@ -17,6 +17,9 @@ from destinations.models import Destination, ProfileSync, Resource
 from destinations.notation import NotationError, parse_condition, parse_template
 from destinations.sync.remote import doubts
 from destinations.sync.sessions import trial_runtime, typed_runtime
+from profiles import documents
+from profiles.documents import InvalidDocument
+from profiles.models import Profile
 from tracsync.common.messages import joined, message
 
 
@@ -178,8 +181,9 @@ def _stand_in(schema: Any) -> dict[str, Any]:
 def _delivery(destination: Destination, document: dict[str, Any], payload: Any) -> Delivery:
     """With what the destination calls the profile, which may decide what is sent, and to where."""
     sync = _known(destination, document)
-    id = str(document.get("id", ""))
-    return Delivery(payload, "preview", sync.remote if sync else {}, key=id, profile=document)
+    remote = sync.remote if sync else {}
+    id, version = str(document.get("id", "")), _version(document)
+    return Delivery(payload, "preview", remote, key=id, version=version, profile=document)
 
 
 def _removal(destination: Destination, document: dict[str, Any]) -> Delivery | None:
@@ -190,7 +194,17 @@ def _removal(destination: Destination, document: dict[str, Any]) -> Delivery | N
     if sync.in_doubt_there:
         return doubts.repeated(sync, sync.in_doubt_there)
     operation = cast(Operation, destination.on_leave)
-    return Delivery(None, "preview", sync.remote, operation, key=sync.profile_id)
+    return Delivery(None, "preview", sync.remote, operation, key=sync.profile_id, version=_version(document))
+
+
+def _version(document: dict[str, Any]) -> int:
+    """That of the stored profile, or the one that storing this document would make of it."""
+    stored = Profile.with_deleted.filter(pk=str(document.get("id", "")))
+    version, digest = stored.values_list("version", "digest").first() or (0, "")
+    try:
+        return version if documents.digest(document) == digest else version + 1
+    except InvalidDocument:
+        return version + 1
 
 
 def _known(destination: Destination, document: dict[str, Any]) -> ProfileSync | None:
