@@ -102,7 +102,7 @@ def send_test(
     began = time.monotonic()
     runtime = trial_runtime(destination.resource, use_test)
     with connector.open(credentials, destination.settings, runtime) as session:
-        [outcome] = session.push([Delivery(payload, key, key=str(document.get("id", "")), profile=document)])
+        [outcome] = session.push([_trial_delivery(document, payload, key)])
     exchange = outcome.exchange
     return Trial(
         accepted=isinstance(outcome, Accepted),
@@ -121,8 +121,7 @@ def as_it_would_leave(destination: Destination, document: dict[str, Any], key: s
     Secrets are masked. Raises ConnectorError and NotationError when there is nothing to send.
     """
     connector, payload = _payload(destination, document)
-    delivery = Delivery(payload, key, key=str(document.get("id", "")), profile=document)
-    request = _request(connector, destination, delivery)
+    request = _request(connector, destination, _trial_delivery(document, payload, key))
     if set(request) == {"problem"}:
         raise ConnectorError(request["problem"])
     return request
@@ -197,14 +196,25 @@ def _removal(destination: Destination, document: dict[str, Any]) -> Delivery | N
     return Delivery(None, "preview", sync.remote, operation, key=sync.profile_id, version=_version(document))
 
 
+def _trial_delivery(document: dict[str, Any], payload: Any, key: str) -> Delivery:
+    """With the version that is stored, so that a system which has that takes this and the next push."""
+    version, _digest = _stored(document)
+    return Delivery(payload, key, key=str(document.get("id", "")), version=version, profile=document)
+
+
 def _version(document: dict[str, Any]) -> int:
     """That of the stored profile, or the one that storing this document would make of it."""
-    stored = Profile.with_deleted.filter(pk=str(document.get("id", "")))
-    version, digest = stored.values_list("version", "digest").first() or (0, "")
+    version, digest = _stored(document)
     try:
         return version if documents.digest(document) == digest else version + 1
     except InvalidDocument:
         return version + 1
+
+
+def _stored(document: dict[str, Any]) -> tuple[int, str]:
+    """Version and digest of the profile of this id; 0 and a blank where none was ever stored."""
+    rows = Profile.with_deleted.filter(pk=str(document.get("id", "")))
+    return rows.values_list("version", "digest").first() or (0, "")
 
 
 def _known(destination: Destination, document: dict[str, Any]) -> ProfileSync | None:

@@ -57,3 +57,13 @@ def test_a_document_that_is_not_stored_is_shown_as_if_it_were(make_destination, 
     assert shown({**stored, "more": 1}).version == 2
     Profile.objects.get().delete()
     assert shown(stored).version == 3
+
+
+def test_a_trial_has_the_version_that_is_stored(make_destination, change, recording):
+    """A table takes no lower one than it has; after a higher one it would not take the next push."""
+    destination = make_destination()
+    for expected, stored in ((0, None), (1, 1), (2, 2)):
+        document = {"id": "p1"} if stored is None else change(stored)
+        for tried in (document, {**document, "more": 1}):
+            preview.send_test(destination, tried, "test:1", use_test=False)
+            assert recording.deliveries[-1].version == expected
