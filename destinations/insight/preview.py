@@ -17,6 +17,9 @@ from destinations.models import Destination, ProfileSync, Resource
 from destinations.notation import NotationError, parse_condition, parse_template
 from destinations.sync.remote import doubts
 from destinations.sync.sessions import trial_runtime, typed_runtime
+from profiles import documents
+from profiles.documents import InvalidDocument
+from profiles.models import Profile
 from tracsync.common.messages import joined, message
 
 
@@ -99,7 +102,7 @@ def send_test(
     began = time.monotonic()
     runtime = trial_runtime(destination.resource, use_test)
     with connector.open(credentials, destination.settings, runtime) as session:
-        [outcome] = session.push([Delivery(payload, key, key=str(document.get("id", "")), profile=document)])
+        [outcome] = session.push([_trial_delivery(document, payload, key)])
     exchange = outcome.exchange
     return Trial(
         accepted=isinstance(outcome, Accepted),
@@ -118,8 +121,7 @@ def as_it_would_leave(destination: Destination, document: dict[str, Any], key: s
     Secrets are masked. Raises ConnectorError and NotationError when there is nothing to send.
     """
     connector, payload = _payload(destination, document)
-    delivery = Delivery(payload, key, key=str(document.get("id", "")), profile=document)
-    request = _request(connector, destination, delivery)
+    request = _request(connector, destination, _trial_delivery(document, payload, key))
     if set(request) == {"problem"}:
         raise ConnectorError(request["problem"])
     return request
@@ -178,8 +180,9 @@ def _stand_in(schema: Any) -> dict[str, Any]:
 def _delivery(destination: Destination, document: dict[str, Any], payload: Any) -> Delivery:
     """With what the destination calls the profile, which may decide what is sent, and to where."""
     sync = _known(destination, document)
-    id = str(document.get("id", ""))
-    return Delivery(payload, "preview", sync.remote if sync else {}, key=id, profile=document)
+    remote = sync.remote if sync else {}
+    id, version = str(document.get("id", "")), _version(document)
+    return Delivery(payload, "preview", remote, key=id, version=version, profile=document)
 
 
 def _removal(destination: Destination, document: dict[str, Any]) -> Delivery | None:
@@ -190,7 +193,28 @@ def _removal(destination: Destination, document: dict[str, Any]) -> Delivery | N
     if sync.in_doubt_there:
         return doubts.repeated(sync, sync.in_doubt_there)
     operation = cast(Operation, destination.on_leave)
-    return Delivery(None, "preview", sync.remote, operation, key=sync.profile_id)
+    return Delivery(None, "preview", sync.remote, operation, key=sync.profile_id, version=_version(document))
+
+
+def _trial_delivery(document: dict[str, Any], payload: Any, key: str) -> Delivery:
+    """With the version that is stored, so that a system which has that takes this and the next push."""
+    version, _digest = _stored(document)
+    return Delivery(payload, key, key=str(document.get("id", "")), version=version, profile=document)
+
+
+def _version(document: dict[str, Any]) -> int:
+    """That of the stored profile, or the one that storing this document would make of it."""
+    version, digest = _stored(document)
+    try:
+        return version if documents.digest(document) == digest else version + 1
+    except InvalidDocument:
+        return version + 1
+
+
+def _stored(document: dict[str, Any]) -> tuple[int, str]:
+    """Version and digest of the profile of this id; 0 and a blank where none was ever stored."""
+    rows = Profile.with_deleted.filter(pk=str(document.get("id", "")))
+    return rows.values_list("version", "digest").first() or (0, "")
 
 
 def _known(destination: Destination, document: dict[str, Any]) -> ProfileSync | None:

@@ -442,3 +442,19 @@ def test_certificates_are_verified(postgres, tmp_path) -> None:
     with postgres.session(credentials={**secure, "authorities": line.certificate}) as session:
         assert kinds(session.push([upsert("a", 1, name="n")])) == [Accepted]
     line.close()
+
+
+@pytest.mark.parametrize("settings", [{}, {"json_column": "extra"}])
+def test_the_row_that_is_shown_is_the_one_that_is_written(server, settings) -> None:
+    given = {"table": "customers", **settings}
+    server.run("ALTER TABLE customers ALTER COLUMN name SET DEFAULT 'none'")
+    payload: dict[str, Any] = {"name": "Žofie", "age": 47, "email": None, "extra": {"list": [1, None, True]}}
+    delivery = upsert("p 1/ž", 9, **payload)
+    told = server.connector().describe(server.credentials(), given, delivery)
+    with server.session(**settings) as session:
+        assert kinds(session.push([delivery])) == [Accepted]
+        [held] = session.read([delivery])
+    row = told["row"]
+    plain = [name for name in row if name != "extra"]
+    assert server.rows(", ".join(plain)) == [tuple(row[name] for name in plain)]
+    assert (held.payload if settings else held.payload["extra"]) == row["extra"]

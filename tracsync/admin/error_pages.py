@@ -1,6 +1,7 @@
 """What people see where something goes wrong: what it means, what was not lost, and a way back.
 
-Programs are answered by the API's own errors. Nothing here asks the database, which may be what is wrong.
+Programs are answered by the API's own errors. Nothing here asks the database, which may be what is wrong;
+only of a form that is out of date it has to be known whose it is.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from math import ceil
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.contrib import admin
 from django.core.exceptions import DisallowedHost
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
@@ -22,6 +24,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.csrf import requires_csrf_token
 
+from tracsync.admin.sessions import kept_forms
 from tracsync.api import errors
 from tracsync.sign_in import throttle
 
@@ -49,11 +52,10 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """The form was made before somebody signed in or out in this browser, or cookies are off."""
     if errors.is_api(request):
         return errors.forbidden()
-    said = (
-        _("It was open while somebody signed in or out in another tab, or your browser keeps no cookies."),
-        _go_back(),
-    )
-    return _page(request, 403, _("This page is out of date, and nothing was saved"), said)
+    title = _("This page is out of date, and nothing was saved")
+    why = _("It was open while somebody signed in or out in another tab, or your browser keeps no cookies.")
+    given_back = kept_forms.out_of_date(request, admin.site, title, why)
+    return given_back or _page(request, 403, title, (why, _go_back()))
 
 
 def too_many_sign_ins(
@@ -116,7 +118,8 @@ def _unavailable(request: HttpRequest) -> HttpResponse:
 
 
 def _go_back() -> str:
-    return _("Go back with your browser: what you typed is still there. Then try once more.")
+    """Not every browser has what was typed, as our pages are not to be kept by any."""
+    return _("Go back with your browser, which may still have what you typed, and try once more.")
 
 
 def _page(

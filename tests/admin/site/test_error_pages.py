@@ -1,5 +1,7 @@
 """What people see where something goes wrong: in words, in their language, with a way back."""
 
+import re
+
 import pytest
 from django.db import OperationalError
 from django.test import Client
@@ -65,10 +67,36 @@ def test_whoever_may_not_is_told_who_they_are(allow):
     assert "operator" in text
 
 
-def test_a_form_that_is_out_of_date_says_that_nothing_is_lost(browser):
-    text = seen(browser.post(reverse("admin:preferences"), {"language": "de"}), 403)
+@pytest.mark.parametrize("origin", [None, "null", "https://elsewhere.example"])
+def test_a_form_that_is_out_of_date_says_that_nothing_was_saved(browser, origin):
+    """Another site may have made it: one click on our page must not send it."""
+    headers = {"origin": origin} if origin else {}
+    text = seen(browser.post(reverse("admin:preferences"), {"language": "de"}, headers=headers), 403)
     assert "nothing was saved" in text
-    assert "what you typed is still there" in text
+    assert "may still have what you typed" in text
+    assert 'name="language"' not in text
+
+
+def test_a_form_of_ours_that_is_out_of_date_still_has_what_was_typed(browser):
+    """It cannot be told whether a browser goes back to it: none keeps these pages."""
+    address = reverse("admin:preferences")
+    answer = browser.post(address, {"language": "de", "time_zone": ""}, headers={"origin": HERE})
+    text = seen(answer, 403)
+    assert "nothing was saved" in text
+    assert "What you typed is still here" in text
+    assert '<input type="hidden" name="language" value="de">' in text
+    token = re.search('name="csrfmiddlewaretoken" value="([^"]+)"', text)[1]
+    again = browser.post(address, {"language": "de", "time_zone": "", "csrfmiddlewaretoken": token})
+    assert again.status_code == 302
+
+
+def test_a_password_is_in_no_page_that_gives_back(browser):
+    answer = browser.post(
+        reverse("admin:preferences"), {"password1": "s3cr3t-word"}, headers={"origin": HERE}
+    )
+    text = seen(answer, 403)
+    assert "nothing was saved" in text
+    assert "s3cr3t-word" not in text
 
 
 def test_a_failure_says_where_its_reason_is_and_not_what_it_is(browser, broken):

@@ -101,6 +101,21 @@ def test_a_bucket_has_an_object_for_each_profile() -> None:
         assert "Contents" not in peer.client.list_objects_v2(Bucket="customers")
 
 
+def test_the_object_that_is_shown_is_the_one_that_is_there() -> None:
+    with S3() as peer:
+        told: Any = registry.get(peer.slug).describe(peer.credentials, peer.settings, SENT)
+        pushed(peer, SENT)
+        there = peer.client.get_object(Bucket="customers", Key="profiles/p-1.json")
+        assert told["body"].encode() == there["Body"].read()
+    assert told["url"].endswith("/customers/profiles/p-1.json")
+    headers = {key.lower(): value for key, value in told["headers"].items()}
+    assert headers["content-type"] == there["ContentType"]
+    prefix = "x-amz-meta-"
+    meta = {key.removeprefix(prefix): text for key, text in headers.items() if key.startswith(prefix)}
+    assert meta == there["Metadata"]
+    assert meta["version"] == "3"
+
+
 @pytest.mark.parametrize("key", ["p-1", "a/b", "Zoë +%~?", "user@x.example"])
 @pytest.mark.parametrize("token", ["", "session-t0ken"])
 def test_a_call_to_s3_is_signed_as_by_aws_own_client(key: str, token: str) -> None:

@@ -1,5 +1,5 @@
-"""Forms that come from nobody, because a session has ended, or while the database does not answer: they are
-given back, to be sent again.
+"""Forms that come from nobody, because a session has ended, that are out of date, or come while the database
+does not answer: they are given back, to be sent again.
 
 Where scripts run, session.js asks before it sends. Where they do not, the form is put into the page that says
 so, encrypted, for the same browser and a day. Once somebody is signed in, it is a form again, which is sent
@@ -51,12 +51,24 @@ def giving_back(site: AdminSite, view: View) -> View:
         try:
             return view(request, *args, **kwargs)
         except OperationalError:
-            fields = _typed(request) if is_form else None
-            if fields is None or any("password" in name for name, _text in fields):
+            page = _unavailable(request, site) if is_form else None
+            if page is None:
                 raise
-            return _give_again(request, site, fields)
+            return page
 
     return inner
+
+
+def out_of_date(request: HttpRequest, site: AdminSite, title: str, why: str) -> HttpResponse | None:
+    """A form whose token is not right, as somebody has signed in in another tab meanwhile.
+
+    None where that cannot be given back, or another site may have filled it in.
+    """
+    own = f"{request.scheme}://{request.get_host()}"
+    is_ours = request.headers.get("Origin") in (own, *settings.CSRF_TRUSTED_ORIGINS)
+    if not is_ours or not site.has_permission(request):
+        return None
+    return _give_again(request, site, 403, title, why)
 
 
 def _typed(request: HttpRequest) -> list[tuple[str, str]] | None:
@@ -78,13 +90,25 @@ def view(request: HttpRequest, site: AdminSite) -> HttpResponse:
     return _page(request, site, "send_kept", _("Send what you typed?"), kept)
 
 
-def _give_again(request: HttpRequest, site: AdminSite, fields: list[tuple[str, str]]) -> HttpResponse:
-    """To who is signed in, while the database does not answer, or somebody holds it."""
-    kept = {"address": request.get_full_path(), "fields": fields, "files": _files(request)}
-    title = _("The database does not answer now")
-    page = _page(request, site, "send_kept", title, {**kept, "is_unavailable": True})
-    page.status_code = 503
-    page["Retry-After"] = str(errors.TRY_AGAIN_AFTER)
+def _unavailable(request: HttpRequest, site: AdminSite) -> HttpResponse | None:
+    """Where the database does not answer, or somebody holds it."""
+    text = _("Nothing was changed. Try again in a moment; if it stays like this, /readyz says what is wrong.")
+    page = _give_again(request, site, 503, _("The database does not answer now"), text)
+    if page is not None:
+        page["Retry-After"] = str(errors.TRY_AGAIN_AFTER)
+    return page
+
+
+def _give_again(
+    request: HttpRequest, site: AdminSite, status: int, title: str, why: str
+) -> HttpResponse | None:
+    """To who is signed in. None for what is not to be put into a page."""
+    fields = _typed(request)
+    if fields is None or any("password" in name for name, _text in fields):
+        return None
+    kept = {"address": request.get_full_path(), "fields": fields, "files": _files(request), "why": why}
+    page = _page(request, site, "send_kept", title, kept)
+    page.status_code = status
     add_never_cache_headers(page)
     return page
 
