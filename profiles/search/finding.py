@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 from django.db.models import Q, QuerySet
 
@@ -37,7 +39,7 @@ def find(text: str, most: int) -> Found:
     if not term:
         return Found(())
     by_name, more = _by_name(term, most + 1)
-    by_id = [*_by_id(term, most + 1), *_by_id_in_other_case(term, most + 1)]
+    by_id = [id for one in (term, *_in_other_case(term)) for id in _by_id(one, most + 1)]
     ids = list(dict.fromkeys([term, *by_name, *by_id]))
     live = Profile.objects.filter(pk__among=ids).only(*SHOWN)
     rows = {profile.pk: profile for profile in live.order_by()}
@@ -46,17 +48,16 @@ def find(text: str, most: int) -> Found:
 
 
 def matching(text: str, using: str = "default", source: str | None = None) -> Q:
-    """The same of a list, as a condition; of those not by the id as it is the first MOST_LISTED.
+    """The same of a list, as a condition; of those by name or e-mail the first MOST_LISTED.
 
     `source`: of whose profiles; None: of all.
     """
     term = _clean(text)
-    by_id = id_matches(term, using)
     if term.startswith("="):
-        return by_id
+        return id_matches(term, using)
+    by_id = reduce(or_, [id_matches(one, using) for one in (term, *_in_other_case(term))])
     by_name, _more = _by_name(term, MOST_LISTED, source)
-    ids = [*by_name, *_by_id_in_other_case(term, MOST_LISTED, source)]
-    return by_id | Q(pk__among=ids) if ids else by_id
+    return by_id | Q(pk__among=by_name) if by_name else by_id
 
 
 def with_email(address: str, most: int, source: str | None = None) -> list[str]:
@@ -80,17 +81,14 @@ def _clean(text: str) -> str:
     )
 
 
-def _by_id(term: str, most: int, source: str | None = None) -> list[str]:
-    rows = Profile.objects.of_source(source).filter(id_matches(term))
-    return list(rows.order_by("pk").values_list("pk", flat=True)[:most])
+def _by_id(term: str, most: int) -> list[str]:
+    ids = Profile.objects.filter(id_matches(term)).order_by("pk").values_list("pk", flat=True)
+    return list(ids[:most])
 
 
-def _by_id_in_other_case(term: str, most: int, source: str | None = None) -> list[str]:
-    """Those that begin so in capitals, and in small letters: ids are rarely of both."""
-    others = {term.upper(), term.lower()} - {term}
-    if term.startswith("="):
-        return []
-    return [id for other in sorted(others) for id in _by_id(other, most, source)]
+def _in_other_case(term: str) -> list[str]:
+    """The beginning of an id in capitals, and in small letters: ids are rarely of both."""
+    return [] if term.startswith("=") else sorted({term.upper(), term.lower()} - {term})
 
 
 def _by_name(term: str, most: int, source: str | None = None) -> tuple[list[str], bool]:

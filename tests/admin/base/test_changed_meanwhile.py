@@ -211,13 +211,13 @@ def test_what_has_no_revisions_is_refused_once_and_named(make, plain, page, post
     name = f"{row._meta.app_label}_{row._meta.model_name}_change"
     form = fields(page(name, row.pk))
     theirs, mine = ("7", "8") if field == "rejected_count" else ("theirs", "mine")
-    assert "was changed successfully" in post(name, row.pk, **{**form, field: theirs})
+    assert "is saved" in post(name, row.pk, **{**form, field: theirs})
     slower = post(name, row.pk, **{**form, field: mine})
     assert re.search(r"admin has saved this since you opened it, at [\d:]+ \([^)]*\)", slower)
     row.refresh_from_db()
     assert str(getattr(row, field)) == theirs
     again = fields(slower)
     assert again[field] == mine
-    assert "was changed successfully" in post(name, row.pk, **again)
+    assert "is saved" in post(name, row.pk, **again)
     row.refresh_from_db()
     assert str(getattr(row, field)) == mine

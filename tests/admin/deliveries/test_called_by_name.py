@@ -37,10 +37,10 @@ def attempt(anna, plain):
 def test_after_saving_adding_and_deleting(anna, page, post, fields):
     typed = fields(page("profiles_profile_change", "c1"))
     typed["document"] = json.dumps({"id": "c1", "name": "Anna Schmidt"})
-    assert "Anna Schmidt (c1)</a>” was changed" in post("profiles_profile_change", "c1", **typed)
+    assert "Anna Schmidt (c1)</a>” is saved" in post("profiles_profile_change", "c1", **typed)
     added = post("profiles_profile_add", id="c2", document='{"name": "Ben Jansen"}')
-    assert "Ben Jansen (c2)</a>” was added" in added
-    assert "“Anna Schmidt (c1)” was deleted" in post("profiles_profile_delete", "c1", post="yes")
+    assert "Ben Jansen (c2)</a>” is saved" in added
+    assert "“Anna Schmidt (c1)” is deleted" in post("profiles_profile_delete", "c1", post="yes")
     assert not [
         entry for entry in TrailEntry.objects.all() if "Anna" in entry.object or "Ben" in entry.object
     ]
