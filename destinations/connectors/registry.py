@@ -246,16 +246,16 @@ def _loaded(entry: EntryPoint) -> Connector | None:
     slug = entry.name
     try:
         connector: Connector = entry.load()()
-        if not entry.value.startswith(_BUILT_IN):  # ours are tried by tests, and it takes a tenth of a second
-            verify(connector, slug)
+        # Those of our own are tried by tests, and it takes a tenth of a second in each process.
+        verify(connector, slug, schemas=not entry.value.startswith(_BUILT_IN))
     except Exception:  # a foreign module may raise anything while it is imported
         logger.exception("connector %s (%s) cannot be used and is left out", slug, entry.value)
         return None
     return connector
 
 
-def verify(connector: Connector, slug: str) -> None:
-    """Raises TypeError or SchemaError where the class does not say what it must."""
+def verify(connector: Connector, slug: str, *, schemas: bool = True) -> None:
+    """Raises TypeError where the class does not say what it must, and SchemaError where its schemas are none."""
     if connector.slug != slug:
         raise TypeError(f"its slug is {connector.slug!r}, its entry point's name is {slug!r}")
     missing = [name for name in (*_PROMISED, *_SCHEMAS) if not hasattr(connector, name)]
@@ -263,5 +263,5 @@ def verify(connector: Connector, slug: str) -> None:
         raise TypeError(f"it lacks {', '.join(missing)}")
     if version(connector) != 1 and not hasattr(connector, "migrate"):
         raise TypeError(f"its version is {version(connector)}, and it has no migrate for earlier ones")
-    for name in _SCHEMAS:
+    for name in _SCHEMAS if schemas else ():
         Draft202012Validator.check_schema(getattr(connector, name))
