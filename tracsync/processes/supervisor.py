@@ -23,8 +23,10 @@ logger = logging.getLogger(__name__)
 
 LOOK_EVERY = 0.2  # seconds
 GRACE = 30.0  # seconds
-# Set by whoever runs the worker and starts it again: then nobody else has to.
+# Set by whoever runs the worker and starts it again: then nobody else has to. With `BY` and its number, the
+# worker ends with it also where it has ended before the worker could ask who that is.
 SUPERVISED = "TRACSYNC_SUPERVISED"
+BY = "pid:"
 
 _fork = multiprocessing.get_context("fork")
 
@@ -47,7 +49,7 @@ def keep(children: Sequence[Child]) -> None:
     """Keep them running until SIGTERM or Ctrl-C, then let them finish."""
     stopping = Signals()
     gc.freeze()  # what all of them share stays shared
-    parent = orphans.parent_pid()
+    parent = _parent()
     while not stopping.asked:
         for child in children:
             child.keep_running()
@@ -58,6 +60,12 @@ def keep(children: Sequence[Child]) -> None:
         child.ask_to_stop()
     for child in children:
         child.wait()
+
+
+def _parent() -> int:
+    """Who began this process."""
+    told = os.environ.get(SUPERVISED, "")
+    return int(told.removeprefix(BY)) if told.startswith(BY) else orphans.parent_pid()
 
 
 class Signals:

@@ -17,7 +17,7 @@ from typing import IO, Any
 from django.conf import settings
 
 from tracsync.processes import launch
-from tracsync.processes.supervisor import SUPERVISED
+from tracsync.processes.supervisor import BY, SUPERVISED
 
 GRACE = 40.0  # seconds
 PROC = Path("/proc")
@@ -72,7 +72,7 @@ class Workers:
     def _start(self) -> subprocess.Popen[bytes]:
         process = launch.module(
             *self.command,
-            environment={**os.environ, SUPERVISED: "1"},
+            environment={**os.environ, SUPERVISED: f"{BY}{os.getpid()}"},
             stdout=self.log,
             stderr=self.log,
             start_new_session=True,
