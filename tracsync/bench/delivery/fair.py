@@ -99,7 +99,9 @@ def _reached(run: Run, healthy: Sequence[Destination], name: str) -> Reached:
 def _burst(receiver: Receiver, traffic: Traffic, paths: Sequence[str]) -> float:
     receiver.forget()
     states, documents = traffic.next_round()
-    due = engine.write(documents).timestamp() + QUIET
+    quiet = engine.quiet_period(len(documents))  # else the first would be pushed while others are written
+    Destination.objects.filter(enabled=True).update(quiet_period=quiet)
+    due = engine.write(documents).timestamp() + quiet
     moments = completed(states, receiver.wait_for(states, paths))
     last = max(at for (path, _), at in moments.items() if path in paths)
     return len(states) * len(paths) / (last - due)
