@@ -255,7 +255,7 @@ def _loaded(entry: EntryPoint) -> Connector | None:
 
 
 def verify(connector: Connector, slug: str, *, schemas: bool = True) -> None:
-    """Raises TypeError where the class does not say what it must, and SchemaError for a schema that is none."""
+    """Raises TypeError where the class does not say what it must, SchemaError for a schema that is none."""
     if connector.slug != slug:
         raise TypeError(f"its slug is {connector.slug!r}, its entry point's name is {slug!r}")
     missing = [name for name in (*_PROMISED, *_SCHEMAS) if not hasattr(connector, name)]
