@@ -28,7 +28,7 @@ from tracsync.admin import date_and_time
 from tracsync.common import times
 from tracsync.common.bounded_lists import LeanAdmin, NullFilter
 from tracsync.common.rest import scopes as areas
-from tracsync.common.trail.meanwhile import SaysWhoWasFaster
+from tracsync.common.trail.edit_conflicts import SaysWhoWasFaster
 from tracsync.models import ApiToken
 
 TEXT = "tracsync_token_text"  # of the request that makes a token: kept nowhere else

@@ -25,7 +25,7 @@ from tracsync.common import times, trail
 from tracsync.common.bounded_lists import LeanAdmin
 from tracsync.common.parts import badge
 from tracsync.common.trail import Action
-from tracsync.common.trail.meanwhile import SaysWhoWasFaster
+from tracsync.common.trail.edit_conflicts import SaysWhoWasFaster
 
 
 class PeopleAdmin(SaysWhoWasFaster, LeanAdmin):

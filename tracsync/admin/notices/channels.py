@@ -19,7 +19,7 @@ from destinations.admin.base.object_actions import Act, ActingAdmin, Button
 from tracsync.admin import date_and_time
 from tracsync.common import times
 from tracsync.common.bounded_lists import LeanAdmin
-from tracsync.common.trail.meanwhile import SaysWhoWasFaster
+from tracsync.common.trail.edit_conflicts import SaysWhoWasFaster
 from tracsync.common.translation import translated
 from tracsync.models import Event, NoticeChannel
 from tracsync.notices import checking, outbox

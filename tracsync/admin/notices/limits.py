@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 
 from tracsync.common.bounded_lists import LeanAdmin
-from tracsync.common.trail.meanwhile import SaysWhoWasFaster
+from tracsync.common.trail.edit_conflicts import SaysWhoWasFaster
 from tracsync.models import NoticeLimits
 
 
