@@ -11,6 +11,10 @@ from django.contrib.admin.checks import check_admin_app, check_dependencies
 from django.core import checks
 from django.utils.translation import gettext_lazy as _
 
+GARBAGE_AFTER = (
+    20_000  # new objects: a batch has as many of its own, and to look through them all costs a tenth
+)
+
 
 class TracsyncConfig(AppConfig):
     name = "tracsync"
@@ -31,6 +35,7 @@ class TracsyncConfig(AppConfig):
         commands.follow(sys.argv)
         # What is imported stays: to look for garbage in it, again and again, takes a fifth of a start.
         gc.freeze()
+        gc.set_threshold(GARBAGE_AFTER, *gc.get_threshold()[1:])
         gc.enable()
 
     def prune(self, now: datetime) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from django.db import (
     connections,
     transaction,
 )
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import (
     BigAutoField,
     BooleanField,
@@ -70,23 +71,38 @@ def insert(instances: Sequence[Model], update: Sequence[str] = ()) -> None:
     database, meta = connections[DEFAULT_DB_ALIAS], type(instances[0])._meta
     is_new = instances[0].pk is None
     fields = [field for field in meta.concrete_fields if not (is_new and field.primary_key)]
-    prepare = [(str(field.column), field.attname, *_writer(field)) for field in fields]
-    rows = [
-        {
-            column: value
-            if (value := getattr(instance, name)).__class__ in as_it_is
-            else write(value, database)
-            for column, name, as_it_is, write in prepare
-        }
-        for instance in instances
-    ]
-    columns = [column for column, *_ in prepare]
-    sql = f"INSERT INTO {meta.db_table} ({', '.join(columns)}) {_from_json(meta.db_table, columns)}"
+    same, each = _columns(instances, fields, database)
+    rows = [dict(zip(each, values, strict=True)) for values in zip(*each.values(), strict=True)]
+    rows = rows or [{}] * len(instances)  # where they have all in common
+    sql = f"INSERT INTO {meta.db_table} ({', '.join([*same, *each])}) {_from_json(meta.db_table, same, each)}"
     if update:
         changes = ", ".join(f"{name} = excluded.{name}" for name in update)
         sql += f" ON CONFLICT ({meta.pk.column}) DO UPDATE SET {changes}"  # nosec B608 - names are ours
     with database.cursor() as cursor:
-        cursor.execute(sql, [_storable(rows)])
+        cursor.execute(sql, [*map(_storable_value, same.values()), _storable(rows)])
+
+
+def _columns(
+    instances: Sequence[Model], fields: Sequence[Field[Any, Any]], database: BaseDatabaseWrapper
+) -> tuple[dict[str, Any], dict[str, list[Any]]]:
+    """The columns in which all of them have the same, with that value, and the others, with each one's."""
+    same: dict[str, Any] = {}
+    each: dict[str, list[Any]] = {}
+    for field in fields:
+        as_it_is, write = _writer(field)
+        name = field.attname
+        values = [getattr(instance, name) for instance in instances]
+        first = values[0]
+        if isinstance(first, _COMPARED) and not field.primary_key and values.count(first) == len(values):
+            same[field.column] = first if first.__class__ in as_it_is else write(first, database)
+        else:
+            each[field.column] = [
+                value if value.__class__ in as_it_is else write(value, database) for value in values
+            ]
+    return same, each
+
+
+_COMPARED = type(None), str, int, float, datetime  # equal ones are stored alike
 
 
 def _writer(field: Field[Any, Any]) -> tuple[frozenset[type], Callable[..., Any]]:
@@ -122,12 +138,20 @@ def _storable(rows: Sequence[Mapping[str, Any]]) -> str:
     return text.replace("\\u0000", "\\ufffd")
 
 
-def _from_json(table: str, columns: Sequence[str]) -> str:
-    """Rows of a table from a parameter that is a JSON list of objects."""
+def _storable_value(value: Any) -> Any:
+    """The same for a value by itself."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+    return value
+
+
+def _from_json(table: str, same: Collection[str], each: Collection[str]) -> str:
+    """Rows of a table: what all have in common as parameters, and then one that is a JSON list of objects."""
+    shared = ["%s"] * len(same)
     if connection.vendor == "postgresql":
-        return f"SELECT {', '.join(columns)} FROM json_populate_recordset(NULL::{table}, %s::json)"  # noqa: S608 - names are ours
-    values = ", ".join(f"json_extract(value, '$.{column}')" for column in columns)
-    return f"SELECT {values} FROM json_each(%s) WHERE true"  # noqa: S608 (names are ours)
+        return f"SELECT {', '.join([*shared, *each])} FROM json_populate_recordset(NULL::{table}, %s::json)"  # noqa: S608 - names are ours
+    values = [f"json_extract(value, '$.{column}')" for column in each]
+    return f"SELECT {', '.join([*shared, *values])} FROM json_each(%s) WHERE true"  # noqa: S608 (names are ours)
 
 
 def patiently(write: Callable[[], T]) -> T:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from destinations.connectors.base import Limits, Rejected
 from destinations.models import Destination, ProfileSync
@@ -201,9 +202,9 @@ def _record(token: str, parts: Sequence[Part]) -> None:
     by_id = {entry.sync.pk: entry for entry in entries}
     with transaction.atomic():
         rows = _LOCKED.rows(by_id.keys())
-        ours = uuid.UUID(token)
+        ours, now = uuid.UUID(token), timezone.now()
         held = [
-            updated(by_id[pk], dict(zip(MEANWHILE, values, strict=True)))
+            updated(by_id[pk], dict(zip(MEANWHILE, values, strict=True)), now)
             for pk, holder, *values in rows
             if holder == ours
         ]

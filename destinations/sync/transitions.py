@@ -34,7 +34,7 @@ MEANWHILE = (
 )
 
 
-def updated(entry: Entry, meanwhile: dict[str, Any]) -> ProfileSync:
+def updated(entry: Entry, meanwhile: dict[str, Any], now: datetime) -> ProfileSync:
     """The row of a locked entry as it is now, brought to its new state.
 
     What has come meanwhile goes on waiting, whatever came of this push: a due time that a person or a
@@ -42,23 +42,22 @@ def updated(entry: Entry, meanwhile: dict[str, Any]) -> ProfileSync:
     finds out.
     """
     row, due_again = entry.sync, None
-    for name, value in meanwhile.items():
-        setattr(row, name, value)
+    vars(row).update(meanwhile)
     if isinstance(entry.result, Pending):
         pass  # what has come meanwhile goes when that has ended
     elif row.due_at != entry.due_at:
         due_again = row.due_at
     elif row.version > entry.version or row.replays != entry.replays:
-        due_again = timezone.now()
+        due_again = now
     row.claim_token = row.claimed_until = row.started_at = None
-    row.state_since, row.unfinished = timezone.now(), 0
+    row.state_since, row.unfinished = now, 0
     row.version = max(row.version, entry.version)
     awaited_since = row.awaited_since
     row.awaited = row.awaited_since = None
     row.due_at = _APPLY[type(entry.result)](row, entry)
     row.unanswered = row.unanswered if row.in_doubt else None
     if row.awaited is not None:
-        row.awaited_since = awaited_since or timezone.now()
+        row.awaited_since = awaited_since or now
         return row
     if row.due_at is None:
         # What a person had asked for is done; what was asked meanwhile is not.
@@ -105,7 +104,7 @@ def _accepted(row: ProfileSync, entry: Entry) -> datetime | None:
         return None
     sent = entry.attempt.version if entry.attempt and entry.repeats else entry.version
     _synced(row, sent, entry.result.detail or ACCEPTED)
-    row.synced_at, row.removed_at = timezone.now(), None
+    row.synced_at, row.removed_at = row.state_since, None
     row.payload_hash = entry.payload_hash
     if entry.remote is not None:
         row.remote = entry.remote
@@ -120,7 +119,7 @@ def _goes_on(row: ProfileSync) -> datetime:
 
 def _removed(row: ProfileSync, why: str) -> None:
     row.state, row.reason = State.REMOVED, why
-    row.removed_at, row.synced_version, row.payload_hash = timezone.now(), None, ""
+    row.removed_at, row.synced_version, row.payload_hash = row.state_since, None, ""
     row.remote, row.attempts = {}, 0
     row.last_error = row.code = row.field = ""
 

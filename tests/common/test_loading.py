@@ -1,6 +1,6 @@
 """Rows are read as Django reads them, only quicker."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import DataError, connection, models
@@ -97,3 +97,24 @@ class TestMoments:
             cursor.execute("SELECT %s::timestamptz", [text])
             with pytest.raises(DataError, match="timestamp too"):
                 cursor.fetchall()
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="how moments of SQLite are read")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-27 15:13:31.489694",
+        "2026-11-27 15:13:31",
+        "0001-01-01 00:00:00",
+        None,
+        "2026-11-27 15:13:31+00:00",
+    ],
+)
+def test_a_text_of_sqlite_is_a_moment_of_utc(sync, text):
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE destinations_profilesync SET due_at = %s", [text])
+    [found] = ProfileSync.objects.values_list("due_at", flat=True)
+    assert found == (text and datetime.fromisoformat(text).replace(tzinfo=UTC))
+    assert found is None or found.utcoffset() == timedelta(0)
+    latest = ProfileSync.objects.aggregate(latest=models.Max("due_at"))["latest"]
+    assert latest == found

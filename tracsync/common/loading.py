@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.db.models.base import ModelState
+from django.utils.dateparse import parse_datetime
 
 
 class LoadedQuickly(models.Model):
@@ -35,13 +36,26 @@ class LoadedQuickly(models.Model):
 
 
 def install() -> None:
-    """From now on connections to PostgreSQL read moments by one call of what Python has in C."""
+    """From now on connections read moments by one call of what Python has in C."""
     connection_created.connect(_read_moments_quickly)
 
 
 def _read_moments_quickly(connection: BaseDatabaseWrapper, **_: object) -> None:
-    if connection.vendor != "postgresql" or connection.timezone_name != "UTC":
+    if connection.timezone_name != "UTC":
         return
+    if connection.vendor == "sqlite":
+        connection.ops.convert_datetimefield_value = _moment
+    elif connection.vendor == "postgresql":
+        _load_moments(connection)
+
+
+def _moment(value: Any, *_: object) -> datetime | None:
+    """Of SQLite, which has them as texts, in UTC."""
+    moment = parse_datetime(value) if isinstance(value, str) else value
+    return moment and moment.replace(tzinfo=moment.tzinfo or UTC)
+
+
+def _load_moments(connection: BaseDatabaseWrapper) -> None:
     from psycopg.types.datetime import TimestamptzLoader
 
     class UTCLoader(TimestamptzLoader):
