@@ -90,19 +90,25 @@ def _columns(
     each: dict[str, list[Any]] = {}
     for field in fields:
         as_it_is, write = _writer(field)
-        name = field.attname
+        name, column = field.attname, str(field.column)
         values = [getattr(instance, name) for instance in instances]
-        first = values[0]
-        if isinstance(first, _COMPARED) and not field.primary_key and values.count(first) == len(values):
-            same[field.column] = first if first.__class__ in as_it_is else write(first, database)
+        is_same = _are_stored_alike(field, values)
+        written = [
+            value if value.__class__ in as_it_is else write(value, database)
+            for value in (values[:1] if is_same else values)
+        ]
+        if is_same:
+            same[column] = written[0]
         else:
-            each[field.column] = [
-                value if value.__class__ in as_it_is else write(value, database) for value in values
-            ]
+            each[column] = written
     return same, each
 
 
-_COMPARED = type(None), str, int, float, datetime  # equal ones are stored alike
+def _are_stored_alike(field: Field[Any, Any], values: Sequence[Any]) -> bool:
+    """Whether they are equal, and of those that may be compared: in JSON 1 equals true."""
+    first = values[0]
+    may_be_compared = isinstance(first, (str, int, float, datetime)) and not isinstance(field, JSONField)
+    return (first is None or may_be_compared) and values.count(first) == len(values)
 
 
 def _writer(field: Field[Any, Any]) -> tuple[frozenset[type], Callable[..., Any]]:

@@ -44,7 +44,7 @@ def _read_moments_quickly(connection: BaseDatabaseWrapper, **_: object) -> None:
     if connection.timezone_name != "UTC":
         return
     if connection.vendor == "sqlite":
-        connection.ops.convert_datetimefield_value = _moment
+        connection.ops.convert_datetimefield_value = _moment  # type: ignore[attr-defined] # stubs have it not
     elif connection.vendor == "postgresql":
         _load_moments(connection)
 
