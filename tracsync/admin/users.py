@@ -37,7 +37,10 @@ class PeopleAdmin(SaysWhoWasFaster, LeanAdmin):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         words = {"labels": self.labels, "help_texts": self.help_texts}
-        return super().get_form(request, obj, change=change, **{**kwargs, **words})
+        form = super().get_form(request, obj, change=change, **{**kwargs, **words})
+        for field in form.base_fields.values():
+            field.widget.can_add_related = False  # a role is made on its own page
+        return form
 
     def formfield_for_manytomany(
         self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any
