@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 from tracsync import rights
 from tracsync.admin import date_and_time, invitations
 from tracsync.admin.permission_names import PermissionsField, by_area
+from tracsync.admin.popups import WithoutPopups
 from tracsync.admin.sign_in import person as sign_in
 from tracsync.common import times, trail
 from tracsync.common.bounded_lists import LeanAdmin
@@ -28,7 +29,7 @@ from tracsync.common.trail import Action
 from tracsync.common.trail.edit_conflicts import SaysWhoWasFaster
 
 
-class PeopleAdmin(SaysWhoWasFaster, LeanAdmin):
+class PeopleAdmin(WithoutPopups, SaysWhoWasFaster, LeanAdmin):
     """Offers and takes only what the person who asks may give; what is not in their hand is read only."""
 
     labels: dict[str, Any] = {}
@@ -37,10 +38,7 @@ class PeopleAdmin(SaysWhoWasFaster, LeanAdmin):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         words = {"labels": self.labels, "help_texts": self.help_texts}
-        form = super().get_form(request, obj, change=change, **{**kwargs, **words})
-        for field in form.base_fields.values():
-            field.widget.can_add_related = False  # a role is made on its own page
-        return form
+        return super().get_form(request, obj, change=change, **{**kwargs, **words})
 
     def formfield_for_manytomany(
         self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any
