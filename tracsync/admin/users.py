@@ -20,7 +20,6 @@ from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 from tracsync import rights
 from tracsync.admin import date_and_time, invitations
 from tracsync.admin.permission_names import PermissionsField, by_area
-from tracsync.admin.popups import WithoutPopups
 from tracsync.admin.sign_in import person as sign_in
 from tracsync.common import times, trail
 from tracsync.common.bounded_lists import LeanAdmin
@@ -29,7 +28,7 @@ from tracsync.common.trail import Action
 from tracsync.common.trail.edit_conflicts import SaysWhoWasFaster
 
 
-class PeopleAdmin(WithoutPopups, SaysWhoWasFaster, LeanAdmin):
+class PeopleAdmin(SaysWhoWasFaster, LeanAdmin):
     """Offers and takes only what the person who asks may give; what is not in their hand is read only."""
 
     labels: dict[str, Any] = {}

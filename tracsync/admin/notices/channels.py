@@ -17,7 +17,6 @@ from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from destinations.admin.base.object_actions import Act, ActingAdmin, Button
 from tracsync.admin import date_and_time
-from tracsync.admin.popups import WithoutPopups
 from tracsync.common import times
 from tracsync.common.bounded_lists import LeanAdmin
 from tracsync.common.trail.edit_conflicts import SaysWhoWasFaster
@@ -109,7 +108,7 @@ def send_test(request: HttpRequest, model_admin: ActingAdmin, channel: NoticeCha
 
 
 @admin.register(NoticeChannel)
-class NoticeChannelAdmin(WithoutPopups, SaysWhoWasFaster, ActingAdmin, LeanAdmin):
+class NoticeChannelAdmin(SaysWhoWasFaster, ActingAdmin, LeanAdmin):
     form = ChannelForm
     formfield_overrides = {DateTimeField: date_and_time.FIELD}
     list_display = ("name", "kind", "enabled", "last_sent", "last_problem")

@@ -6,14 +6,13 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 
-from tracsync.admin.popups import WithoutPopups
 from tracsync.common.bounded_lists import LeanAdmin
 from tracsync.common.trail.edit_conflicts import SaysWhoWasFaster
 from tracsync.models import NoticeLimits
 
 
 @admin.register(NoticeLimits)
-class NoticeLimitsAdmin(WithoutPopups, SaysWhoWasFaster, LeanAdmin):
+class NoticeLimitsAdmin(SaysWhoWasFaster, LeanAdmin):
     list_display = ("name", "rejected_count", "rejected_percent", "rejected_minutes", "waiting_minutes")
     fields = ("destination", "rejected_count", "rejected_percent", "rejected_minutes", "waiting_minutes")
     search_fields = ("destination__name", "destination__slug")
