@@ -146,7 +146,7 @@ class LeanAdmin(Trailed):
     delete_note: str | Promise = ""
 
     def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
-        """What is chosen in a form is made and changed on its own page, and not in windows that Django opens."""
+        """Without windows of Django: what is chosen in a form is made and changed on its own page."""
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if field is not None and isinstance(field.widget, RelatedFieldWidgetWrapper):
             field.widget = field.widget.widget
