@@ -29,6 +29,7 @@ LABELS = {
     Kind.BEHIND: gettext_lazy("behind"),
     Kind.BROKEN: gettext_lazy("to be mended"),
 }
+SAY_SINCE = (Kind.PAUSED, Kind.STOPPED)  # their sentences do
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,12 @@ class Status:
     sentence: str
     since: str
     is_well: bool
+
+    @property
+    def told(self) -> str:
+        """Since when it is so, and what; a sentence that says since when has no other beside it."""
+        since = "" if self.kind in SAY_SINCE else self.since
+        return ". ".join(one[:1].upper() + one[1:] for one in (since, self.sentence) if one)
 
 
 def status(destination: Destination, now: datetime, oldest: datetime | None = None) -> Status:

@@ -31,6 +31,7 @@ LATER = {
     "admin/tracsync/destinations/preview.html": "test_barriers",
     "admin/tracsync/destinations/preview_nothing.html": "test_barriers",
     "admin/tracsync/destinations/sent.html": "test_barriers",
+    "admin/tracsync/destinations/trial_outcome.html": "test_barriers",
     "admin/tracsync/resources/tested.html": "test_story",
 }
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"

@@ -72,15 +72,20 @@ def test_what_the_keyboard_comes_to_is_seen(site, open_page, address):
 
 
 LONG = """
-from destinations.models import Resource
+from django.db.models import Value
+from django.db.models.functions import Concat
+from destinations.models import Destination, Resource
 from profiles.models import Profile
 Resource.objects.filter(name="Receiver").update(name="R" * 100)
+Destination.objects.update(name=Concat(Value("D" * 100 + " "), "name"))
 Profile(document={"id": "i" * 255, "name": "N" * 200, "email": f"{'e' * 180}@{'d' * 60}.example"}).save()
 """
 FORGET = """
-from destinations.models import Resource
+from django.db.models.functions import Substr
+from destinations.models import Destination, Resource
 from profiles.models import Profile
 Resource.objects.filter(name="R" * 100).update(name="Receiver")
+Destination.objects.update(name=Substr("name", 102))
 Profile.objects.filter(pk="i" * 255).delete()
 """
 WIDER = """[document.documentElement, ...document.querySelectorAll("#changelist .module")]
@@ -92,7 +97,7 @@ def test_long_words_without_blanks_stay_in_the_window(site, open_page, width):
     site.python(LONG)
     try:
         lists = ("profiles/profile/?q=iii", "destinations/destination/", "destinations/resource/")
-        for path in (f"profiles/profile/{'i' * 255}/change/", *lists, "search/?q=NNN"):
+        for path in (f"profiles/profile/{'i' * 255}/change/", *lists, "search/?q=NNN", "search/?q=p1"):
             page = open_page(site.url(path), width=width)
             assert max(page.evaluate(WIDER)) <= 0, path
             cells = page.locator("#result_list tbody td:not(.action-checkbox)")

@@ -142,10 +142,10 @@ LESSONS = {
         _("Set the first limits"),
     ),
     "auth.group": Lesson(
-        _("A group gives its users the same permissions."),
+        _("A role gives those who have it the same permissions."),
         "admin#who-may-do-what",
         "auth_group_add",
-        _("Add the first group"),
+        _("Add the first role"),
     ),
 }
 NOTHING = Lesson(_("There is nothing here yet."))

@@ -10,6 +10,7 @@ from django.apps import apps
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import SEARCH_VAR, ChangeList
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.paginator import Paginator
 from django.db import DataError, connections
 from django.db.models import Q, QuerySet
@@ -143,6 +144,13 @@ class LeanAdmin(Trailed):
     show_facets = admin.ShowFacets.NEVER
     goes_with: Mapping[str, Any] = {}
     delete_note: str | Promise = ""
+
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        """Without windows of Django: what is chosen in a form is made and changed on its own page."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and isinstance(field.widget, RelatedFieldWidgetWrapper):
+            field.widget = field.widget.widget
+        return field
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest

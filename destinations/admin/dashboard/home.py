@@ -49,6 +49,7 @@ class Card:
     status: Status
     badge: str
     label: str
+    said: str
     accepted: str
     rejected: str
     delay: str
@@ -172,6 +173,7 @@ def _cards(
             status=found,
             badge=BADGES[Kind(found.kind)],
             label=found.label[:1].upper() + found.label[1:],
+            said=found.told or _accepted(one, now),
             accepted=grouped(mine.counts["accepted"]),
             rejected=str(destination_status.counted(one.rejected)),
             delay=charts.half_within(mine),
@@ -183,6 +185,14 @@ def _cards(
             waiting_url=listing("profilesync", one, owed="yes") if sees_syncs else "",
             rejected_url=listing("profilesync", one, state__exact=State.REJECTED) if sees_syncs else "",
         )
+
+
+def _accepted(destination: Any, now: datetime) -> str:
+    """When it took something last, of one that runs as usual."""
+    health = getattr(destination, "health", None)
+    if health is None or health.last_accepted_at is None:
+        return ""
+    return _("Last accepted %(ago)s") % {"ago": times.relative(health.last_accepted_at, now)}
 
 
 def _icon(slug: str) -> SafeString:

@@ -117,12 +117,11 @@ def _need(
     destination: Any, found: destination_status.Condition, now: datetime, sentence: str, link: Link
 ) -> Need:
     status = status_words.status(destination, now, destination.oldest_change)
-    since = "" if found.is_obstacle else status.since  # its sentence says since when
     return Need(
         BADGES[found.kind],
         _capital(status.label),
         sentence % {"name": destination.name},
-        _said(". ".join(filter(None, (_capital(since), _capital(status.sentence))))),
+        _said(status.told),
         link,
     )
 

@@ -25,6 +25,7 @@ from tracsync.common.translation import translated
 
 MOST_WORDS = 100  # characters of a reason without a code
 TIMES = ("at__gte", "at__lt")
+RARE = ("operation", "code", "field", "status", "took", "error")  # filters that few need
 
 
 class AttemptList(LeanChangeList):
@@ -55,7 +56,21 @@ class AttemptList(LeanChangeList):
         found.query.deferred_loading = rows.query.deferred_loading
         return found
 
+    @cached_property
+    def usual_fields(self) -> list[forms.BoundField]:
+        """Those that are asked for often."""
+        return [one for one in self.form.visible_fields() if one.name not in RARE]
+
+    @cached_property
+    def rare_fields(self) -> list[forms.BoundField]:
+        return [one for one in self.form.visible_fields() if one.name in RARE]
+
     @property
+    def is_rare(self) -> bool:
+        """Whether one of the others is in force, or mistaken."""
+        return any(self.filters.data.get(one.name) or one.errors for one in self.rare_fields)
+
+    @cached_property
     def form(self) -> forms.Form:
         """The filters as they are understood, so that a moment of any shape fills its field."""
         if not self.filters.is_valid():

@@ -76,9 +76,6 @@ class DeliveryAttemptAdmin(ActingAdmin, ReadOnly, BoundedAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[AttemptList]:
         return AttemptList
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        return super().changelist_view(request, {"title": _("Delivery log"), **(extra_context or {})})
-
     def get_urls(self) -> list[URLPattern]:
         return [self.route("again/<slug:how>/", self.again.page, "again"), *super().get_urls()]
 

@@ -16,6 +16,7 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
@@ -24,6 +25,7 @@ from destinations.admin.base.links import Link, called, link, may_see_names, pai
 from destinations.admin.base.object_actions import ActingAdmin
 from destinations.admin.base.preview_display import in_a_word, judged, whole_destination
 from destinations.admin.deliveries import resend, why
+from destinations.admin.deliveries.syncs import BADGES
 from destinations.insight import explain
 from destinations.insight.explain import Prospect
 from destinations.insight.payloads.diff import Comparison, accepted_request
@@ -57,7 +59,11 @@ class Row:
 
     @property
     def state(self) -> str:
-        return self.sync.get_state_display() if self.sync else _("never sent")
+        return link(self.sync, self.sync.get_state_display()) if self.sync else capfirst(_("never sent"))
+
+    @property
+    def badge(self) -> str:
+        return BADGES[ProfileSync.State(self.sync.state)] if self.sync else "off"
 
     @property
     def sentence(self) -> str:
@@ -77,10 +83,6 @@ class Row:
     @property
     def attempts_url(self) -> str:
         return this_pair("deliveryattempt", self.profile_id, self.destination.pk) if self.sync else ""
-
-    @property
-    def sync_link(self) -> str:
-        return link(self.sync, self.sync.get_state_display()) if self.sync else ""
 
     @property
     def why_url(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -11,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
 
@@ -70,7 +72,7 @@ from tracsync.common.parts import badge
 @admin.register(Destination)
 class DestinationAdmin(Versioned, LeanAdmin, ShortDeletion):
     change_form_template = "admin/tracsync/destinations/form.html"
-    list_display = ("name", "resource", "enabled", "state", "waiting", "last_accepted", "problem")
+    list_display = ("name", "resource", "state", "waiting", "last_accepted")
     list_filter = (ResourceFilter, "enabled", TagFilter)
     search_fields = ("name", "slug", "description", "resource__name")
     search_help_text = gettext_lazy("A part of the name, the slug, the description or the resource's name.")
@@ -175,11 +177,19 @@ class DestinationAdmin(Versioned, LeanAdmin, ShortDeletion):
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, destination: Any) -> str:
-        kind, sentence = status_words.standing(destination, destination.oldest_change)
-        word = str(status_words.LABELS[kind])
-        shown = badge(BADGES[kind], word[:1].upper() + word[1:])
-        more = sentence.removeprefix(word).lstrip(": ")  # the badge has said that word
-        return format_html("{} {}", shown, more) if more else shown
+        """With what is to be mended, which one that runs says instead of that it runs."""
+        shown = self._state(destination, destination.oldest_change)
+        broken = status_words.problem(destination)
+        if not broken:
+            return shown
+        runs = status_words.standing(destination, destination.oldest_change)[0] == Kind.RUNNING
+        mend = format_html("{} {}", _badge(Kind.BROKEN), broken.splitlines()[0])
+        return mend if runs else format_html("{} {}", shown, mend)
+
+    def _state(self, destination: Destination, oldest: datetime | None) -> str:
+        kind, sentence = status_words.standing(destination, oldest)
+        more = sentence.removeprefix(str(status_words.LABELS[kind])).lstrip(": ")  # the badge says that word
+        return format_html("{} {}", _badge(kind), more) if more else _badge(kind)
 
     @admin.display(description=gettext_lazy("waiting"))
     def waiting(self, destination: Any) -> str:
@@ -191,10 +201,6 @@ class DestinationAdmin(Versioned, LeanAdmin, ShortDeletion):
     def last_accepted(self, destination: Destination) -> str:
         health = getattr(destination, "health", None)
         return times.shown(health and health.last_accepted_at, _("never"))
-
-    @admin.display(description=gettext_lazy("problem"))
-    def problem(self, destination: Destination) -> str:
-        return (status_words.problem(destination) or _("none")).splitlines()[0]
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
         """First the resource, then the settings that it needs."""
@@ -299,7 +305,7 @@ class DestinationAdmin(Versioned, LeanAdmin, ShortDeletion):
         row = with_waiting(Destination.objects.filter(pk=obj.pk).only("pk")).get()
         state = status_words.state(obj, row.oldest_change)
         return {
-            "state": state,
+            "state": self._state(obj, row.oldest_change),
             "resource": link(obj.resource) if self._may_see_resource(request) else obj.resource,
             "problem": status_words.problem(obj),
             "problem_at": times.shown(health.problem_at, "") if health else "",
@@ -344,3 +350,7 @@ class DestinationAdmin(Versioned, LeanAdmin, ShortDeletion):
         if obj is not None:
             return obj.resource
         return Resource.objects.filter(pk=row_id(request.GET.get("resource", ""))).first()
+
+
+def _badge(kind: Kind) -> str:
+    return badge(BADGES[kind], capfirst(str(status_words.LABELS[kind])))

@@ -20,6 +20,7 @@ from destinations.admin.base.live import STEADY, WORKING
 from destinations.admin.base.object_actions import Act, ActingAdmin, Button, Question, ReadOnly
 from destinations.models import Destination
 from destinations.scheduler import loop
+from profiles.imports.models import ImportJob
 from tracsync.common import jobs
 from tracsync.common.bounded_lists import BetweenDates, BoundedAdmin, NullFilter
 from tracsync.common.jobs import Job, JobEnded
@@ -44,6 +45,14 @@ PAUSED = Done(message("Paused."), gettext_lazy("Paused: %(names)s."))
 RESUMED = Done(message("Resumed."), gettext_lazy("Resumed: %(names)s."))
 CANCELLED = Done(message("Cancelled."), gettext_lazy("Cancelled: %(names)s."))
 
+BADGES: dict[str, str] = {  # of a job's stage; any other is worked on
+    State.FINISHED: "fine",
+    State.PAUSED: "off",
+    State.CANCELLED: "off",
+    ImportJob.Phase.COLUMNS: "needs",
+    ImportJob.Phase.READY: "needs",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class ShownJob:
@@ -61,6 +70,11 @@ class ShownJob:
     next_url: str = ""
     buttons: tuple[Button, ...] = ()
     cancel: Button | None = None
+
+    @property
+    def badge(self) -> str:
+        """Which of the five kinds its stage is."""
+        return BADGES.get(self.stage, "working")
 
 
 class FinishedFilter(NullFilter):

@@ -116,7 +116,7 @@ def test_sample_profiles_are_added_by_a_button_and_take_nobodys_place(page, post
 
 def test_a_step_that_is_done_is_ticked_whatever_comes_before(page, alive):
     text = page("index")
-    assert re.search(r"Start a worker</strong>\s*<span[^>]*>done", text)
+    assert re.search(r'Start a worker</strong>\s*<span class="t-badge is-fine">.*?</svg>Done<', text)
 
 
 # Work under way
@@ -129,6 +129,7 @@ def test_work_under_way_is_shown_with_its_buttons_to_whoever_may_see_it(page, ho
     assert "Work under way" in text
     assert "700 of 2,000 handed over" in text
     assert reverse("admin:destinations_backfill_pause", args=[running.pk]) in text
+    assert re.search(r'<span class="t-badge is-working">.*?</svg>running<', text)
     assert "Replay at" not in text
     importing = allow("profiles.add_profile", "profiles.change_profile")
     assert "700 of 2,000" not in home(client=importing)
@@ -210,17 +211,17 @@ def test_a_destination_that_is_well(home, alive, pushed):
 @pytest.mark.parametrize(
     ("fields", "of_health", "words"),
     [
-        ({"enabled": False, "disabled_at": "ago"}, {}, "Off since {at} (2 h 0 min) the destination is off"),
-        ({"paused_at": "ago"}, {}, "Paused since {at} (2 h 0 min) the destination is paused"),
+        ({"enabled": False, "disabled_at": "ago"}, {}, "Off Since {at} (2 h 0 min). The destination is off"),
+        ({"paused_at": "ago"}, {}, "Paused The destination is paused since {at} (2 h 0 min ago)"),
         (
             {},
             {"held_until": "ahead", "held_since": "ago", "hold_reason": "status 503"},
-            "Resting since {at} (2 h 0 min) the destination rests until",
+            "Resting Since {at} (2 h 0 min). The destination rests until",
         ),
         (
             {},
             {"problem": "line 1: no", "problem_at": "ago"},
-            "To be mended since {at} (2 h 0 min) line 1: no",
+            "To be mended Since {at} (2 h 0 min). Line 1: no",
         ),
     ],
     ids=["off", "paused", "resting", "problem"],
@@ -235,11 +236,16 @@ def test_what_holds_a_destination_up_and_since_when(home, alive, pushed, frozen,
     assert "1 of 1 destinations is not sending as usual." in text
 
 
+def test_of_one_that_runs_it_is_said_when_it_took_something_last(home, alive, pushed):
+    health(pushed, last_accepted_at=timezone.now() - timedelta(minutes=5))
+    assert "Running Last accepted 5 min ago" in home()
+
+
 def test_a_limit_that_a_person_has_set_is_nothing_wrong(home, alive, pushed):
     Destination.objects.update(rate_limit=1, rate_period="day")
     health(pushed, usage=[[timezone.now().timestamp(), 1]])
     text = home()
-    assert re.search(r"Limited since [\d:]{8} \(0 s\) the limit of 1 a day is used up until", text)
+    assert re.search(r"Limited Since [\d:]{8} \(0 s\)\. The limit of 1 a day is used up until", text)
     assert "The destination is well." in text
 
 
@@ -249,7 +255,7 @@ def test_changes_that_wait_for_long_are_said_and_a_backfill_is_not(home, alive, 
     assert "Receiver Running" in home()
     row.bulk = False
     row.save()
-    assert "Receiver Behind since" in home()
+    assert "Receiver Behind Since" in home()
 
 
 # What needs a person

@@ -194,3 +194,18 @@ def test_values_are_for_those_who_may_see_profiles(sync, page, make_attempt, all
 def test_whatever_was_kept_is_masked(kept, expected):
     assert masked(kept).startswith(expected)
     assert "anna" not in masked(kept)
+
+
+@pytest.mark.parametrize(
+    ("query", "is_open"), [("", ""), ("outcome__exact=accepted", ""), ("code=x", " open")]
+)
+def test_filters_that_few_need_are_folded_unless_one_is_in_force(page, query, is_open):
+    text = page("destinations_deliveryattempt_changelist", query=query)
+    assert f'<details class="t-fold is-bare"{is_open}>' in text
+    folded = text.partition("More filters")[2].partition("</details>")[0]
+    assert 'name="code"' in folded
+    assert 'name="destination"' not in folded
+
+
+def test_the_log_is_titled_by_what_is_learned_there(page):
+    assert "<h1>What was sent, and what came of it</h1>" in page("destinations_deliveryattempt_changelist")

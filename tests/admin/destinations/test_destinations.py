@@ -238,7 +238,7 @@ def test_pausing_and_resuming(destination, page, post):
     assert "paused since" in page("destinations_destination_change", destination.pk)
     assert ">Resume</button>" in page("destinations_destination_change", destination.pk)
     post("destinations_destination_resume", destination.pk)
-    assert "<dd>running</dd>" in page("destinations_destination_change", destination.pk)
+    assert "</svg>Running</span></dd>" in page("destinations_destination_change", destination.pk)
     assert [one.action for one in TrailEntry.objects.all()] == ["resumed", "paused"]
 
 
@@ -272,14 +272,15 @@ def test_states_in_the_list(destination, resource, page):
     assert state() == "Running"
     later = timezone.now() + timedelta(hours=1)
     Health.objects.update(held_until=later, hold_reason="status 503", problem="the mapping <fails>")
+    mend = " To be mended the mapping &lt;fails&gt;"
     assert state().startswith("Resting held until")
-    assert "the mapping &lt;fails&gt;" in page("destinations_destination_changelist")
+    assert state().endswith(mend)
     Destination.objects.update(paused_at=timezone.now())
     assert state().startswith("Paused since")
     Resource.objects.update(enabled=False)
-    assert state() == "Off the resource Receiver is off"
+    assert state() == f"Off the resource Receiver is off{mend}"
     Destination.objects.update(enabled=False)
-    assert state() == "Off"
+    assert state() == f"Off{mend}"
 
 
 def test_one_that_falls_behind_says_so_in_the_list_and_on_its_page(destination, profile, page):
@@ -302,6 +303,18 @@ def test_the_page_says_what_a_person_has_to_mend(destination, page):
     text = page("destinations_destination_change", destination.pk)
     assert "A person has to mend this" in text
     assert "$.mail: &lt;wrong&gt;\nline 1, column 3:\n  x\n  ^" in text
+
+
+def test_a_list_says_what_is_to_be_mended_in_place_of_that_it_runs(destination, page):
+    def listed():
+        return " ".join(strip_tags(page("destinations_destination_changelist")).split())
+
+    assert "Running" in listed()
+    Health.objects.update(problem="$.mail: wrong\nline 1", problem_at=timezone.now())
+    assert "To be mended $.mail: wrong" in listed()
+    assert "Running" not in listed()
+    Destination.objects.update(enabled=False)
+    assert "Off To be mended $.mail: wrong" in listed()
 
 
 def test_a_preview_explains_and_sends_nothing(destination, profile, page, secret):

@@ -159,3 +159,13 @@ def test_what_is_said_about_passwords_is_german_too(admin_client, admin_user):
     assert 'id="id_unusable_warning"' in text
     assert "If disabled" not in text
     assert "Whether the user" not in text
+
+
+def test_forms_have_no_windows_of_djangos_own(admin_client, admin_user):
+    addresses = [
+        reverse("admin:auth_user_change", args=[admin_user.pk]),
+        reverse("admin:tracsync_noticechannel_add"),
+        reverse("admin:tracsync_noticelimits_add"),
+    ]
+    pages = [admin_client.get(address).content.decode() for address in addresses]
+    assert [page for page in pages if "related-widget-wrapper" in page] == []
