@@ -19,6 +19,7 @@ from destinations.connectors.base import Rate
 from destinations.models import Destination, Health, ProfileSync
 from destinations.sync.health import is_sick
 from destinations.sync.limits import accounts
+from destinations.sync.refusals import are_alike
 from tracsync.common.bounded_lists import AtLeast
 
 MOST_WAITING = 1000
@@ -119,7 +120,7 @@ def _noted(destination: Destination, health: Health | None, now: datetime) -> It
 
 def _is_kept_out(health: Health) -> bool:
     """The last answer was a Hold: only after one does it rest as a whole for what was refused."""
-    return health.failures > 0 and health.hold_reason == health.refusal
+    return health.failures > 0 and are_alike(health.hold_reason, health.refusal)
 
 
 def find(destination: Destination, kinds: Container[Kind], now: datetime) -> Condition | None:

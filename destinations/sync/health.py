@@ -31,6 +31,7 @@ from destinations.models import Destination, Health, ProfileSync
 from destinations.sync import database, retry
 from destinations.sync.decide import Refuse
 from destinations.sync.limits import accounts, rates
+from destinations.sync.refusals import are_alike
 from tracsync.common.jobs import take_turns
 from tracsync.common.messages import impersonal, message
 from tracsync.common.prepared import Prepared
@@ -133,13 +134,17 @@ class Course:
             self._failures = 0
         elif isinstance(outcome, Accepted | Rejected):
             self._failures = 0
-            refusal = outcome.reason if isinstance(outcome, Rejected) else None
-            self._refusals = self._refusals + 1 if refusal == self._refusal else 1
-            self._refusal = refusal
-            if refusal is not None and self._refusals >= settings.TRACSYNC_EQUAL_REJECTIONS:
-                self._ends = True
+            self._count_refusal(outcome.reason if isinstance(outcome, Rejected) else None)
         elif not is_told:
             self._failures += 1
+
+    def _count_refusal(self, reason: str | None) -> None:
+        is_one_more = reason is not None and self._refusal is not None and are_alike(reason, self._refusal)
+        if not is_one_more:
+            self._refusals, self._refusal = 0, reason
+        self._refusals += 1
+        if reason is not None and self._refusals >= settings.TRACSYNC_EQUAL_REJECTIONS:
+            self._ends = True
 
 
 def _locked(ids: Collection[int]) -> dict[int, Health]:
@@ -303,7 +308,7 @@ def _answers(health: Health, after: float | None) -> None:
 
 def _refused(health: Health, reason: str, since: datetime) -> None:
     """One more in a row, if the same was said to the one before."""
-    if not health.refusals or reason != health.refusal:
+    if not health.refusals or not are_alike(reason, health.refusal):
         health.refusals, health.refused_since, health.refusal = 0, since, reason
     health.refusals += 1
 
