@@ -205,7 +205,8 @@ def unusable(
 
 
 def resumed(destination: Destination) -> None:
-    """A person starts the destination again: its problem and its rest, and that of its account, are over.
+    """A person starts the destination again: its problem and its rest, and that of its account, are over, and
+    what waits for a retry, which may be an hour, is tried now.
 
     A run of equal refusals is not forgotten, else what was refused in it had no second try: it goes on until
     a push is accepted, and where nothing else waits one of those that were refused is sent now to find out.
@@ -216,7 +217,7 @@ def resumed(destination: Destination) -> None:
             is_sent_no_more = health.stopped_at is not None or health.failures > 0  # and nothing was rejected
             runs = health.refusals >= settings.TRACSYNC_EQUAL_REJECTIONS and not is_sent_no_more
             well = {name: value for name, value in _WELL.items() if not (runs and name in _RUN)}
-            Health.objects.filter(pk=health.pk).update(**well)
+            Health.objects.filter(pk=health.pk).update(**well, recovered_at=timezone.now())
             if runs and health.refused_since is not None:
                 _probe_with_one_of(destination, health.refused_since)
     accounts.end_rest(destination)
@@ -239,8 +240,11 @@ def let_in(destination: Destination) -> None:
 
 
 def edited(destination: Destination) -> None:
-    """A person has changed what or where it sends: what was rejected gets another chance, too."""
-    Health.objects.filter(destination=destination).update(**_WELL, edited_at=timezone.now())
+    """A person has changed what or where it sends: what waits for a retry is tried now, and what was rejected
+    gets another chance, too.
+    """
+    now = timezone.now()
+    Health.objects.filter(destination=destination).update(**_WELL, recovered_at=now, edited_at=now)
     accounts.end_rest(destination)
 
 

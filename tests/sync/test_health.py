@@ -247,6 +247,22 @@ class TestEqualRefusals:
         assert not health.is_sick(Health.objects.get())
 
 
+def change_the_mapping(destination):
+    destination.mapping = {"id": "profile@id"}
+    configuration.save(destination)
+
+
+@pytest.mark.parametrize("mend", [actions.resume, change_the_mapping])
+def test_who_mends_it_need_not_wait_for_the_next_try_of_each(frozen, recording, due, mend):
+    recording.script(*[Retry("answered 500: no such table")] * 12)
+    run_all()
+    assert states() == [State.RETRYING] * 12
+    ProfileSync.objects.update(due_at=frozen.now + timedelta(hours=1))  # as after many tries
+    mend(due)
+    run_all()
+    assert states() == [State.SYNCED] * 12
+
+
 def test_an_edit_does_not_forget_what_somebody_holds_at_that_moment(frozen, recording, due, monkeypatch):
     recording.script(*[Rejected(f"no {n}") for n in range(12)])
     run_all()

@@ -175,7 +175,7 @@ class DestinationAdmin(Versioned, LeanAdmin, ShortDeletion):
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, destination: Any) -> str:
-        kind, sentence = status_words.standing(destination, destination.oldest_change)
+        kind, sentence = status_words.standing(destination, destination.oldest_change, destination.rejected)
         word = str(status_words.LABELS[kind])
         shown = badge(BADGES[kind], word[:1].upper() + word[1:])
         more = sentence.removeprefix(word).lstrip(": ")  # the badge has said that word
@@ -297,7 +297,7 @@ class DestinationAdmin(Versioned, LeanAdmin, ShortDeletion):
     def panel(self, request: HttpRequest, obj: Destination) -> dict[str, Any]:
         health = getattr(obj, "health", None)
         row = with_waiting(Destination.objects.filter(pk=obj.pk).only("pk")).get()
-        state = status_words.state(obj, row.oldest_change)
+        state = status_words.state(obj, row.oldest_change, row.rejected)
         return {
             "state": state,
             "resource": link(obj.resource) if self._may_see_resource(request) else obj.resource,
