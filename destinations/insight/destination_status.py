@@ -19,7 +19,7 @@ from destinations.connectors.base import Rate
 from destinations.models import Destination, Health, ProfileSync
 from destinations.sync.health import is_sick
 from destinations.sync.limits import accounts
-from destinations.sync.refusals import are_alike
+from destinations.sync.remote.refusals import are_alike
 from tracsync.common.bounded_lists import AtLeast
 
 MOST_WAITING = 1000

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from django.db.models import QuerySet
 
 from destinations.models import Destination, ProfileSync
-from destinations.sync.refusals import lasting
+from destinations.sync.remote.refusals import lasting
 
 MOST_READ = 2000  # rows of one kind
 MOST_REASONS = 10

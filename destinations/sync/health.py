@@ -31,7 +31,7 @@ from destinations.models import Destination, Health, ProfileSync
 from destinations.sync import database, retry
 from destinations.sync.decide import Refuse
 from destinations.sync.limits import accounts, rates
-from destinations.sync.refusals import are_alike
+from destinations.sync.remote.refusals import are_alike
 from tracsync.common.jobs import take_turns
 from tracsync.common.messages import impersonal, message
 from tracsync.common.prepared import Prepared

@@ -2,7 +2,7 @@
 
 import pytest
 
-from destinations.sync.refusals import are_alike
+from destinations.sync.remote.refusals import are_alike
 
 REFUSED = "answered 400: "
 NEW_IN_EACH = {
