@@ -19,6 +19,7 @@ from destinations.connectors.base import Rate
 from destinations.models import Destination, Health, ProfileSync
 from destinations.sync.health import is_sick
 from destinations.sync.limits import accounts
+from destinations.sync.remote.refusals import are_alike
 from tracsync.common.bounded_lists import AtLeast
 
 MOST_WAITING = 1000
@@ -35,6 +36,7 @@ class Kind(StrEnum):
     BROKEN = "broken"  # a person has to mend its condition, mapping, settings or credentials
     LIMITED = "limited"
     BEHIND = "behind"
+    REJECTED = "rejected"  # it sends, and some profiles were rejected and are not there
     RUNNING = "running"
 
 
@@ -45,8 +47,9 @@ OBSTACLES = frozenset({Kind.OFF, Kind.RESOURCE_OFF, Kind.PAUSED, Kind.STOPPED, K
 class Condition:
     """`since` and `until` are None where nobody knows. `reason`: as recorded, of a rest or what is broken.
 
-    `count`: how many pushes were refused; `rate`: which limit is used up; `shared`: it is so for all
-    destinations of the account; `kept_out`: it does not let us in, for the credentials or what they allow.
+    `count`: how many pushes were refused, or profiles rejected; `rate`: which limit is used up; `shared`: it
+    is so for all destinations of the account; `kept_out`: it does not let us in, for the credentials or what
+    they allow.
     """
 
     kind: Kind
@@ -70,12 +73,12 @@ class Condition:
 
 
 def conditions(
-    destination: Destination, now: datetime, oldest: datetime | None = None
+    destination: Destination, now: datetime, oldest: datetime | None = None, rejected: int = 0
 ) -> Iterator[Condition]:
     """All that is so, what weighs most first; there is always one.
 
     Reads its resource and health, and the accounts of the resource: select and prefetch them with it.
-    `oldest`: when its oldest change was due.
+    `oldest`: when its oldest change was due; `rejected`: how many profiles are.
     """
     if not destination.enabled:
         yield Condition(Kind.OFF, destination.disabled_at)
@@ -87,6 +90,8 @@ def conditions(
     yield from _noted(destination, health, now)
     if oldest is not None and now - oldest > LATE:
         yield Condition(Kind.BEHIND, oldest)
+    if rejected:
+        yield Condition(Kind.REJECTED, count=counted(rejected))
     yield Condition(Kind.RUNNING)
 
 
@@ -119,7 +124,7 @@ def _noted(destination: Destination, health: Health | None, now: datetime) -> It
 
 def _is_kept_out(health: Health) -> bool:
     """The last answer was a Hold: only after one does it rest as a whole for what was refused."""
-    return health.failures > 0 and health.hold_reason == health.refusal
+    return health.failures > 0 and are_alike(health.hold_reason, health.refusal)
 
 
 def find(destination: Destination, kinds: Container[Kind], now: datetime) -> Condition | None:
@@ -140,11 +145,15 @@ def counted(found: int) -> int:
 
 
 def with_waiting(destinations: QuerySet[Destination]) -> QuerySet[Any]:
-    """Adds `waiting`, counted to a bound so that a million rows cost no more than a thousand, and when the
-    oldest of them was due: `oldest_change` of changes, `oldest_bulk` of backfills and replays."""
-    waiting = ProfileSync.objects.filter(destination=OuterRef("pk"), due_at__isnull=False)
+    """Adds `waiting` and `rejected`, counted to a bound so that a million rows cost no more than a thousand,
+    and when the oldest that waits was due: `oldest_change` of changes, `oldest_bulk` of backfills and
+    replays.
+    """
+    rows = ProfileSync.objects.filter(destination=OuterRef("pk"))
+    waiting, rejected = rows.filter(due_at__isnull=False), rows.filter(state=ProfileSync.State.REJECTED)
     return destinations.annotate(
         waiting=CountUpTo(waiting.order_by().values("pk")[: MOST_WAITING + 1]),
+        rejected=CountUpTo(rejected.order_by().values("pk")[: MOST_WAITING + 1]),
         oldest_change=_oldest(waiting, bulk=False),
         oldest_bulk=_oldest(waiting, bulk=True),
     )

@@ -1,6 +1,7 @@
 """Why profiles were not sent to a destination, or not accepted: reasons ranked, with samples.
 
-What has a code is one reason for each code and field, whatever the words are; the rest goes by its words.
+What has a code is one reason for each code and field, whatever the words are; the rest goes by its words,
+without the ids and moments that systems write into each answer.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 from django.db.models import QuerySet
 
 from destinations.models import Destination, ProfileSync
+from destinations.sync.remote.refusals import lasting
 
 MOST_READ = 2000  # rows of one kind
 MOST_REASONS = 10
@@ -62,7 +64,7 @@ def ranked(rows: QuerySet[Any], *, has_codes: bool = True) -> Ranking:
     by_kind: dict[tuple[str, ...], Reason] = {}
     for text, code, about, pk, profile_id in found[:MOST_READ]:
         coded = (code, about) if has_codes and code else ("", "")
-        words = "" if coded[0] else " ".join(text.split())[:MOST_TEXT]
+        words = "" if coded[0] else " ".join(lasting(text[: 2 * MOST_TEXT]).split())[:MOST_TEXT]
         reason = by_kind.setdefault((*coded, words), Reason(text, *coded))
         reason.count += 1
         if len(reason.samples) < SAMPLES and profile_id not in (sample.profile for sample in reason.samples):

@@ -28,6 +28,7 @@ LABELS = {
     Kind.LIMITED: gettext_lazy("limited"),
     Kind.BEHIND: gettext_lazy("behind"),
     Kind.BROKEN: gettext_lazy("to be mended"),
+    Kind.REJECTED: gettext_lazy("has rejected"),
 }
 SAY_SINCE = (Kind.PAUSED, Kind.STOPPED)  # their sentences do
 
@@ -49,11 +50,14 @@ class Status:
         return ". ".join(one[:1].upper() + one[1:] for one in (since, self.sentence) if one)
 
 
-def status(destination: Destination, now: datetime, oldest: datetime | None = None) -> Status:
-    """Reads its resource and health: select them with it. `oldest`: when its oldest change was due."""
-    found = next(conditions(destination, now, oldest))
+def status(
+    destination: Destination, now: datetime, oldest: datetime | None = None, rejected: int = 0
+) -> Status:
+    """Reads its resource and health: select them with it. `oldest`: when its oldest change was due;
+    `rejected`: how many profiles are."""
+    found = next(conditions(destination, now, oldest, rejected))
     said, since = sentence(destination, found, now), _since(found.since, now)
-    return Status(found.kind, str(LABELS[found.kind]), said, since, found.is_well)
+    return Status(found.kind, str(LABELS[found.kind]), said, since, found.is_well and not rejected)
 
 
 def sentence(destination: Destination, found: Condition, now: datetime) -> str:
@@ -62,6 +66,8 @@ def sentence(destination: Destination, found: Condition, now: datetime) -> str:
         return explain.in_words(destination, found, now)
     if found.kind == Kind.BEHIND:
         return _("changes that are due have not been sent yet")
+    if found.kind == Kind.REJECTED:
+        return _profiles(found.count)
     said = translated(found.reason).partition("\n")[0]
     if found.kind == Kind.REFUSING:
         last = ngettext(
@@ -73,6 +79,10 @@ def sentence(destination: Destination, found: Condition, now: datetime) -> str:
     return said
 
 
+def _profiles(count: int) -> str:
+    return ngettext("%(count)s profile", "%(count)s profiles", count) % {"count": grouped(count)}
+
+
 def _since(moment: datetime | None, now: datetime) -> str:
     if moment is None:
         return ""
@@ -80,15 +90,16 @@ def _since(moment: datetime | None, now: datetime) -> str:
     return _("since %(time)s (%(duration)s)") % {"time": times.at(moment), "duration": duration}
 
 
-def state(destination: Destination, oldest: datetime | None = None) -> str:
-    """What it is doing, and until when; what is broken stands beside it. `oldest`: as above."""
-    return standing(destination, oldest)[1]
+def state(destination: Destination, oldest: datetime | None = None, rejected: int = 0) -> str:
+    """What it is doing, and until when; what is broken stands beside it. `oldest`, `rejected`: as above."""
+    return standing(destination, oldest, rejected)[1]
 
 
-def standing(destination: Destination, oldest: datetime | None = None) -> tuple[Kind, str]:
+def standing(destination: Destination, oldest: datetime | None = None, rejected: int = 0) -> tuple[Kind, str]:
     """The same, and which it is."""
     now = timezone.now()
-    found = next(one for one in conditions(destination, now, oldest) if one.kind != Kind.BROKEN)
+    every = conditions(destination, now, oldest, rejected)
+    found = next(one for one in every if one.kind != Kind.BROKEN)
     texts = {
         Kind.OFF: _("off"),
         Kind.RESOURCE_OFF: _("off: the resource %(name)s is off"),
@@ -98,6 +109,7 @@ def standing(destination: Destination, oldest: datetime | None = None) -> tuple[
         Kind.RESTING: _("held until %(time)s: %(reason)s"),
         Kind.LIMITED: _("its limit of %(limit)s is used up until %(time)s"),
         Kind.BEHIND: _("behind: the oldest change is due since %(time)s"),
+        Kind.REJECTED: f"{LABELS[Kind.REJECTED]}: {_profiles(found.count)}",
         Kind.RUNNING: _("running"),
     }
     return found.kind, texts[found.kind] % explain.values(destination, found, now)

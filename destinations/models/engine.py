@@ -33,7 +33,7 @@ class Health(LoadedQuickly):
     problem_at = models.DateTimeField(null=True)
     refusals = models.PositiveIntegerField(default=0, db_default=0)  # in a row, all of the same kind
     refused_since = models.DateTimeField(null=True)
-    refusal = MessageField(blank=True, default="", db_default="")  # what was said to all of them
+    refusal = MessageField(blank=True, default="", db_default="")  # what was said to the first of them
     run_ended_at = models.DateTimeField(null=True)  # when the last run of equal refusals was over
     chance_since = models.DateTimeField(null=True)  # until what was refused from then on is tried once more
     stopped_at = models.DateTimeField(null=True)  # it wants nothing any more, until a person starts it again

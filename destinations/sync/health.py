@@ -31,6 +31,7 @@ from destinations.models import Destination, Health, ProfileSync
 from destinations.sync import database, retry
 from destinations.sync.decide import Refuse
 from destinations.sync.limits import accounts, rates
+from destinations.sync.remote.refusals import are_alike
 from tracsync.common.jobs import take_turns
 from tracsync.common.messages import impersonal, message
 from tracsync.common.prepared import Prepared
@@ -133,13 +134,17 @@ class Course:
             self._failures = 0
         elif isinstance(outcome, Accepted | Rejected):
             self._failures = 0
-            refusal = outcome.reason if isinstance(outcome, Rejected) else None
-            self._refusals = self._refusals + 1 if refusal == self._refusal else 1
-            self._refusal = refusal
-            if refusal is not None and self._refusals >= settings.TRACSYNC_EQUAL_REJECTIONS:
-                self._ends = True
+            self._count_refusal(outcome.reason if isinstance(outcome, Rejected) else None)
         elif not is_told:
             self._failures += 1
+
+    def _count_refusal(self, reason: str | None) -> None:
+        is_one_more = reason is not None and self._refusal is not None and are_alike(reason, self._refusal)
+        if not is_one_more:
+            self._refusals, self._refusal = 0, reason
+        self._refusals += 1
+        if reason is not None and self._refusals >= settings.TRACSYNC_EQUAL_REJECTIONS:
+            self._ends = True
 
 
 def _locked(ids: Collection[int]) -> dict[int, Health]:
@@ -200,7 +205,8 @@ def unusable(
 
 
 def resumed(destination: Destination) -> None:
-    """A person starts the destination again: its problem and its rest, and that of its account, are over.
+    """A person starts the destination again: its problem and its rest, and that of its account, are over, and
+    what waits for a retry, which may be an hour, is tried now.
 
     A run of equal refusals is not forgotten, else what was refused in it had no second try: it goes on until
     a push is accepted, and where nothing else waits one of those that were refused is sent now to find out.
@@ -211,7 +217,7 @@ def resumed(destination: Destination) -> None:
             is_sent_no_more = health.stopped_at is not None or health.failures > 0  # and nothing was rejected
             runs = health.refusals >= settings.TRACSYNC_EQUAL_REJECTIONS and not is_sent_no_more
             well = {name: value for name, value in _WELL.items() if not (runs and name in _RUN)}
-            Health.objects.filter(pk=health.pk).update(**well)
+            Health.objects.filter(pk=health.pk).update(**well, recovered_at=timezone.now())
             if runs and health.refused_since is not None:
                 _probe_with_one_of(destination, health.refused_since)
     accounts.end_rest(destination)
@@ -234,8 +240,11 @@ def let_in(destination: Destination) -> None:
 
 
 def edited(destination: Destination) -> None:
-    """A person has changed what or where it sends: what was rejected gets another chance, too."""
-    Health.objects.filter(destination=destination).update(**_WELL, edited_at=timezone.now())
+    """A person has changed what or where it sends: what waits for a retry is tried now, and what was rejected
+    gets another chance, too.
+    """
+    now = timezone.now()
+    Health.objects.filter(destination=destination).update(**_WELL, recovered_at=now, edited_at=now)
     accounts.end_rest(destination)
 
 
@@ -303,7 +312,7 @@ def _answers(health: Health, after: float | None) -> None:
 
 def _refused(health: Health, reason: str, since: datetime) -> None:
     """One more in a row, if the same was said to the one before."""
-    if not health.refusals or reason != health.refusal:
+    if not health.refusals or not are_alike(reason, health.refusal):
         health.refusals, health.refused_since, health.refusal = 0, since, reason
     health.refusals += 1
 

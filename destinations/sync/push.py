@@ -330,7 +330,8 @@ class Batch:
         delivery = self.decider.delivery(row, profile, decision, self.shared.epoch, now)
         if decision.leaves:
             return Push(row, decision, replace(delivery, remote=remote_ids.own(row)))
-        is_told_by_id = bool(row.remote_id) and not self.decider.may_make_another
+        # What is in doubt may have been removed; then this makes it anew, under another id.
+        is_told_by_id = bool(row.remote_id) and not row.in_doubt and not self.decider.may_make_another
         may_be_repeated = self.decider.needs_remote and not is_told_by_id
         return Push(row, decision, delivery, doubts.kept(decision, delivery) if may_be_repeated else None)
 

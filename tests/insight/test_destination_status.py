@@ -38,6 +38,7 @@ def make(make_destination):
             elif kind == Kind.LIMITED:
                 destination.rate_limit, destination.rate_period = 1, "hour"
                 health.usage = [[now.timestamp(), 1]]
+        destination.rejected = 12 if Kind.REJECTED in kinds else 0
         destination.health = health
         return destination
 
@@ -45,7 +46,7 @@ def make(make_destination):
 
 
 def kinds(destination, oldest=None):
-    return [one.kind for one in conditions(destination, timezone.now(), oldest)]
+    return [one.kind for one in conditions(destination, timezone.now(), oldest, destination.rejected)]
 
 
 def test_all_that_is_so_is_told_what_weighs_most_first(make):
@@ -84,6 +85,19 @@ def test_what_is_broken_stands_beside_the_state_of_lists_and_before_the_limit_on
     assert (shown.kind, shown.label, shown.sentence, shown.is_well) == (
         "broken", "to be mended", "mapping: wrong", False,
     )  # fmt: skip
+
+
+def test_what_has_rejected_profiles_is_not_well_and_says_how_many(make):
+    destination, now = make(Kind.REJECTED), timezone.now()
+    assert state(destination, rejected=12) == "has rejected: 12 profiles"
+    shown = status(destination, now, rejected=12)
+    assert (shown.kind, shown.label, shown.sentence, shown.is_well) == (
+        "rejected", "has rejected", "12 profiles", False,
+    )  # fmt: skip
+
+
+def test_nor_is_it_while_it_sends_at_its_limit(make):
+    assert not status(make(Kind.LIMITED), timezone.now(), rejected=1).is_well
 
 
 def test_off_is_off_whoever_switched_it_off(make):

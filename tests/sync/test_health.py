@@ -1,12 +1,14 @@
 """Health is true: whose fault a refusal is, what waits meanwhile, and when it goes."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 import time_machine
 
 from destinations import configuration
 from destinations.connectors.base import Accepted, Hold, Rejected, Retry, Stop
+from destinations.insight.destination_status import Kind, conditions
 from destinations.models import Destination, Health, ProfileSync
 from destinations.operations import actions
 from destinations.sync import database, health, retry
@@ -50,6 +52,18 @@ class TestHold:
         assert states() == [State.SYNCED] * 12
         now = Health.objects.get()
         assert (now.refusals, now.refusal, now.failures) == (0, "", 0)
+
+    def test_an_id_of_each_request_makes_no_other_refusal(self, frozen, recording, due, monkeypatch):
+        monkeypatch.setattr(recording, "batch_size", 1)
+        recording.script(*[Hold(f"answered 401: no (request {uuid4()})") for _ in range(3)])
+        for _ in range(3):
+            run_all()
+            frozen.forward(61)
+        now = Health.objects.get()
+        assert now.refusals == 3
+        assert now.refused_since < frozen.now - timedelta(seconds=180)
+        (refusing,) = (one for one in conditions(now.destination, frozen.now) if one.kind == Kind.REFUSING)
+        assert refusing.kept_out
 
     @pytest.mark.parametrize("outcome", [Hold("answered 401"), Retry("answered 429", after=1)])
     def test_one_call_is_one_failure_however_many_it_was_for(self, recording, due, outcome):
@@ -219,11 +233,34 @@ class TestEqualRefusals:
         run_all()
         assert states() == [State.SYNCED] * 12
 
+    def test_an_id_of_each_request_makes_no_other_refusal(self, recording, due):
+        refusals = (f"answered 422: no field x (request {uuid4()})" for _ in range(12))
+        recording.script(*[Rejected(reason) for reason in refusals])
+        run_all()
+        assert 5 <= len(recording.deliveries) < 12
+        assert health.is_sick(Health.objects.get())
+
     def test_refusals_of_different_kinds_are_the_profiles_own(self, frozen, recording, due):
         recording.script(*[Rejected(f"answered 422: bad value {n}") for n in range(12)])
         run_all()
         assert states() == [State.REJECTED] * 12
         assert not health.is_sick(Health.objects.get())
+
+
+def change_the_mapping(destination):
+    destination.mapping = {"id": "profile@id"}
+    configuration.save(destination)
+
+
+@pytest.mark.parametrize("mend", [actions.resume, change_the_mapping])
+def test_who_mends_it_need_not_wait_for_the_next_try_of_each(frozen, recording, due, mend):
+    recording.script(*[Retry("answered 500: no such table")] * 12)
+    run_all()
+    assert states() == [State.RETRYING] * 12
+    ProfileSync.objects.update(due_at=frozen.now + timedelta(hours=1))  # as after many tries
+    mend(due)
+    run_all()
+    assert states() == [State.SYNCED] * 12
 
 
 def test_an_edit_does_not_forget_what_somebody_holds_at_that_moment(frozen, recording, due, monkeypatch):

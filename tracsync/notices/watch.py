@@ -120,7 +120,10 @@ def _summaries(now: datetime) -> Iterator[Finding]:
 
 def _verdict(now: datetime) -> str:
     rows = Destination.objects.select_related("resource", "health").prefetch_related("resource__accounts")
-    well = [status_words.status(one, now, one.oldest_change).is_well for one in with_waiting(rows)]
+    all_of_them = (
+        status_words.status(one, now, one.oldest_change, one.rejected) for one in with_waiting(rows)
+    )
+    well = [status.is_well for status in all_of_them]
     opened = Incident.objects.filter(closed_at=None, told_at__isnull=False).count()
     more = _("Open incidents: %(count)s.") % {"count": opened} if opened else ""
     return f"{status_words.verdict(well)} {more}".rstrip()

@@ -147,7 +147,7 @@ def summary(period: statistics.Period, now: datetime) -> Figures:
     found = []
     counted = statistics.by_destination(period, now)
     for one in destination_status.with_waiting(rows):
-        status = status_words.status(one, now, one.oldest_change)
+        status = status_words.status(one, now, one.oldest_change, one.rejected)
         counts = counted.get(one.pk, statistics.Figures())
         text = _("%(status)s; %(sent)s sent, %(rejected)s rejected, %(waiting)s waiting") % {
             "status": f"{status.label} ({status.sentence})" if status.sentence else status.label,

@@ -14,6 +14,13 @@ from destinations.notation import parse_condition, parse_template
 from tracsync.prove.environments import Answer
 
 REFUSALS = (Answer.REFUSED, Answer.REFUSES_ALL)
+NOT_TAKEN = (
+    *REFUSALS,
+    Answer.TURNED_DOWN,
+    Answer.LOCKED_OUT,
+    Answer.BUSY,
+    Answer.BUSY_UNTIL,
+)  # and it says so
 LOOK_BACK = 2.0  # seconds: an attempt begins, and a process dies, a moment before the receiver notes it
 
 Payload = dict[str, Any]
@@ -132,11 +139,19 @@ def _count_left(result: Row, story: Sequence[Arrival]) -> None:
 
 
 def _stale(story: Sequence[Arrival]) -> int:
-    """How many requests, taken or not, carried an older state than one before."""
-    newest = count = 0
+    """How many requests, taken or not, carried an older state than one before.
+
+    One that is sent again, as only its answer tells an id, may come after newer ones that were refused.
+    """
+    newest = newest_there = count = 0
+    carried = set()
     for arrival in story:
-        count += arrival.version < newest
+        is_sent_again = arrival.key in carried and arrival.version >= newest_there
+        count += arrival.version < newest and not is_sent_again
         newest = max(newest, arrival.version)
+        if arrival.answer not in NOT_TAKEN:
+            newest_there = max(newest_there, arrival.version)
+        carried.add(arrival.key)
     return count
 
 

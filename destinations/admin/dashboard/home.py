@@ -23,7 +23,7 @@ from destinations.admin.dashboard.reasons import failed_attempts
 from destinations.admin.jobs.base import ShownJob, unfinished_jobs
 from destinations.connectors import introduction, registry
 from destinations.insight import destination_status, statistics, status_words
-from destinations.insight.destination_status import MOST_WAITING, Kind
+from destinations.insight.destination_status import Kind
 from destinations.insight.statistics import Figures, Period
 from destinations.insight.status_words import Status, status
 from destinations.models import Destination, ProfileSync
@@ -150,13 +150,11 @@ def _lead(figures: Iterable[Figures], period: Period) -> str:
 def _destinations() -> QuerySet[Any]:
     """Each with what waits for it and since when, and its last failure: one look into an index for each."""
     failed = failed_attempts().filter(destination=OuterRef("pk")).order_by("-at")
-    rejected = ProfileSync.objects.filter(destination=OuterRef("pk"), state=State.REJECTED).order_by()
     rows = Destination.objects.select_related("resource__type", "health").prefetch_related(
         "resource__accounts"
     )
     counted = destination_status.with_waiting(rows)
     return counted.annotate(
-        rejected=destination_status.CountUpTo(rejected.values("pk")[: MOST_WAITING + 1]),
         failed_pk=Subquery(failed.values("pk")[:1]),
     ).defer("mapping", "prerequisites", "settings", "resource__production", "resource__test")
 
@@ -166,7 +164,7 @@ def _cards(
 ) -> Iterator[Card]:
     for one in destinations:
         mine = counted.get(one.pk, Figures())
-        found = status(one, now, one.oldest_change)
+        found = status(one, now, one.oldest_change, one.rejected)
         yield Card(
             destination=one,
             icon=_icon(one.resource.type_id),

@@ -30,6 +30,7 @@ BADGES = {  # which of the five kinds of badges a state has
     Kind.RESTING: "working",
     Kind.BEHIND: "needs",
     Kind.BROKEN: "needs",
+    Kind.REJECTED: "needs",
     Kind.REFUSING: "stopped",
     Kind.STOPPED: "stopped",
     Kind.PAUSED: "off",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -178,18 +177,18 @@ class DestinationAdmin(Versioned, LeanAdmin, ShortDeletion):
     @admin.display(description=gettext_lazy("state"))
     def state(self, destination: Any) -> str:
         """With what is to be mended, which one that runs says instead of that it runs."""
-        shown = self._state(destination, destination.oldest_change)
+        shown, kind = self._state(destination, destination)
         broken = status_words.problem(destination)
         if not broken:
             return shown
-        runs = status_words.standing(destination, destination.oldest_change)[0] == Kind.RUNNING
         mend = format_html("{} {}", _badge(Kind.BROKEN), broken.splitlines()[0])
-        return mend if runs else format_html("{} {}", shown, mend)
+        return mend if kind == Kind.RUNNING else format_html("{} {}", shown, mend)
 
-    def _state(self, destination: Destination, oldest: datetime | None) -> str:
-        kind, sentence = status_words.standing(destination, oldest)
+    def _state(self, destination: Destination, counted: Any) -> tuple[str, Kind]:
+        """As it is shown, and which that is. `counted`: the row with what waits and what is rejected."""
+        kind, sentence = status_words.standing(destination, counted.oldest_change, counted.rejected)
         more = sentence.removeprefix(str(status_words.LABELS[kind])).lstrip(": ")  # the badge says that word
-        return format_html("{} {}", _badge(kind), more) if more else _badge(kind)
+        return (format_html("{} {}", _badge(kind), more) if more else _badge(kind)), kind
 
     @admin.display(description=gettext_lazy("waiting"))
     def waiting(self, destination: Any) -> str:
@@ -303,9 +302,9 @@ class DestinationAdmin(Versioned, LeanAdmin, ShortDeletion):
     def panel(self, request: HttpRequest, obj: Destination) -> dict[str, Any]:
         health = getattr(obj, "health", None)
         row = with_waiting(Destination.objects.filter(pk=obj.pk).only("pk")).get()
-        state = status_words.state(obj, row.oldest_change)
+        said = status_words.state(obj, row.oldest_change, row.rejected)
         return {
-            "state": self._state(obj, row.oldest_change),
+            "state": self._state(obj, row)[0],
             "resource": link(obj.resource) if self._may_see_resource(request) else obj.resource,
             "problem": status_words.problem(obj),
             "problem_at": times.shown(health.problem_at, "") if health else "",
@@ -313,7 +312,7 @@ class DestinationAdmin(Versioned, LeanAdmin, ShortDeletion):
             "failures": health.failures if health else 0,
             "last_accepted": self.last_accepted(obj),
             "waiting": self.waiting(row),
-            "announced": f"{obj.name}: {state}",
+            "announced": f"{obj.name}: {said}",
             "limits": explain.in_force(obj, timezone.now()),
             "jobs": unfinished_jobs(request, obj),
             "preview_url": self.url("preview", obj),

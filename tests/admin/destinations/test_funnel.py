@@ -157,6 +157,13 @@ def test_what_has_the_same_code_and_field_is_one_reason_whatever_the_words(funne
     assert "<code>invalid_field: mail</code></a> anna@ is no address" in funnel().text
 
 
+def test_ids_of_requests_make_no_other_reason(sync, destination):
+    sync("anna", "rejected", "no field x, request aeb5f871-7f07-4993-9211-075dc63e7cbf")
+    sync("ben", "rejected", "no field x, request 0f2c7c55-9b05-4c3e-b8b6-5d1d3f8f2a10")
+    sync("cleo", "rejected", "no field y, request 7d0f0b13-52ab-4f05-8a8f-6f6d2d6f7c11")
+    assert [one.count for one in reasons.as_of_now(destination)[1].rows] == [2, 1]
+
+
 def test_the_rows_of_a_reason_are_listed_and_can_be_sent_again(sync, attempt, destination, admin_client):
     sync("anna", "rejected", "no", code="invalid_field", field="mail")
     sync("ben", "rejected", "no", code="invalid_field", field="name")

@@ -397,3 +397,14 @@ def test_what_is_kept_is_encrypted(destination, change, recording):
         [(text,)] = cursor.fetchall()
     assert text
     assert "123456789" not in text
+
+
+def test_an_id_that_may_be_removed_is_not_known_any_more(destination, change, recording, said, frozen):
+    """The removal was carried out and its answer lost; who comes back is made anew, under another id."""
+    recording.script(Accepted(remote={"id": "r1"}), Unknown("no answer"), Unknown("no answer"))
+    change()
+    change(False, n=2)
+    change(n=3)
+    change(False, n=4)
+    assert said() == [("upsert", 1), ("remove", 2), ("upsert", 3), ("upsert", 3), ("remove", 4)]
+    assert row().state == State.REMOVED
