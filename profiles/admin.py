@@ -18,7 +18,7 @@ from profiles.forms import ProfileForm
 from profiles.models import Profile
 from profiles.search import finding
 from tracsync.common import times, trail
-from tracsync.common.bounded_lists import BetweenDates, BoundedAdmin, NullFilter, ShortDeletion, id_matches
+from tracsync.common.bounded_lists import BetweenDates, BoundedAdmin, NullFilter, ShortDeletion
 from tracsync.common.trail import Action, Hidden
 from tracsync.common.trail.differences import between
 
@@ -219,9 +219,10 @@ class ProfileAdmin(BoundedAdmin, ShortDeletion):
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         term = search_term.strip()
-        if term and not personal.may_see(request.user):
-            return queryset.filter(id_matches(term, queryset.db)), False
-        return (queryset.filter(finding.matching(term, queryset.db)) if term else queryset), False
+        if not term:
+            return queryset, False
+        by_name = personal.may_see(request.user)
+        return queryset.filter(finding.matching(term, queryset.db, by_name=by_name)), False
 
 
 def _for(request: HttpRequest, columns: tuple[str, ...]) -> tuple[str, ...]:

@@ -21,6 +21,9 @@ TEXTS = (
     gettext_noop("Set password"),
     gettext_noop("Set password: %s"),
     gettext_noop("This action will <strong>enable</strong> password-based authentication for this user."),
+    # What others call their models: permissions have these names.
+    gettext_noop("Task"),
+    gettext_noop("access attempt expiration"),
 )
 IN_OUR_WORDS = (
     gettext_noop("Password changed successfully."),

@@ -8,7 +8,7 @@ from typing import Any
 
 from django import template
 from django.contrib import admin
-from django.utils.html import format_html
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import mark_safe
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -53,6 +53,12 @@ def _labelled(cell: str, name: Any) -> str:
     cell = _ICON.sub(_yes_or_no, cell)
     is_named = cell.startswith("<td") and 'class="action-checkbox"' not in cell
     return cell.replace("<td", format_html('<td data-label="{}"', capfirst(name)), 1) if is_named else cell
+
+
+@register.filter
+def in_badges(shown: str) -> str:
+    """What a form shows and nobody changes; text that only looks like Django's picture is escaped first."""
+    return mark_safe(_ICON.sub(_yes_or_no, conditional_escape(shown)))  # noqa: S308 - it is escaped
 
 
 _ICON = re.compile(r'<img src="[^"]*/icon-(yes|no|unknown)\.svg" alt="(?:True|False|None)">')
