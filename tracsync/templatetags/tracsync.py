@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime
 from typing import Any
 
 from django import template
 from django.contrib import admin
+from django.db.models import JSONField
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import mark_safe
 from django.utils.text import capfirst
@@ -56,9 +58,20 @@ def _labelled(cell: str, name: Any) -> str:
 
 
 @register.filter
-def in_badges(shown: str) -> str:
-    """What a form shows and nobody changes; text that only looks like Django's picture is escaped first."""
-    return mark_safe(_ICON.sub(_yes_or_no, conditional_escape(shown)))  # noqa: S308 - it is escaped
+def read_only(field: Any) -> str:
+    """What a form shows and nobody changes: JSON to be read, and badges in place of Django's pictures."""
+    name, instance = field.field["field"], field.form.instance
+    value = getattr(instance, name, None) if isinstance(name, str) and _is_json(instance, name) else None
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ", ".join(map(str, getattr(instance, f"{name}_in_words", value))) or "-"
+    if value:
+        text = json.dumps(value, ensure_ascii=False, indent=2)
+        return format_html('<pre class="tracsync-code" tabindex="0">{}</pre>', text)
+    return mark_safe(_ICON.sub(_yes_or_no, conditional_escape(field.contents() or "-")))  # noqa: S308 - it is escaped
+
+
+def _is_json(instance: Any, name: str) -> bool:
+    return any(one.name == name and isinstance(one, JSONField) for one in instance._meta.concrete_fields)
 
 
 _ICON = re.compile(r'<img src="[^"]*/icon-(yes|no|unknown)\.svg" alt="(?:True|False|None)">')

@@ -13,8 +13,8 @@ from django.shortcuts import redirect
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.http import content_disposition_header
-from django.utils.translation import gettext as _
 from django.utils.translation import get_language, gettext_lazy, ngettext, override
+from django.utils.translation import gettext as _
 
 from destinations.admin.base.links import called, may_see_names
 from destinations.admin.base.live import WORKING

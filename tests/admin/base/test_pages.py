@@ -1,5 +1,6 @@
 """Every page opens, shows no secret, costs the same however many rows there are, and asks who may."""
 
+import html
 import re
 
 import pytest
@@ -92,7 +93,7 @@ def test_yes_and_no_are_badges_in_the_readers_language(everything, admin_client,
 
 
 @pytest.mark.parametrize(("language", "words"), [("en", "Yes|No"), ("de", "Ja|Nein")])
-def test_who_may_only_look_sees_badges_in_forms_too(everything, allow, language, words):
+def test_who_may_only_look_sees_badges_in_forms_too(everything, allow, secret, language, words):
     looks = Permission.objects.filter(codename__startswith="view_").select_related("content_type")
     client = allow(*(f"{one.content_type.app_label}.{one.codename}" for one in looks))
     shown = ""
@@ -100,7 +101,10 @@ def test_who_may_only_look_sees_badges_in_forms_too(everything, allow, language,
         url = reverse(f"admin:{name}_change", args=[quote(everything[name].pk)])
         text = client.get(url, headers={"accept-language": language}).content.decode()
         assert not re.search(r"icon-(yes|no|unknown)", text), name
+        assert not re.search(r'<div class="readonly">(None|True|False|[\[{].*)</div>', text), name
+        assert secret not in text
         shown += text
+    assert '"mail": "profile@' in html.unescape(shown)
     assert re.search(rf'<div class="readonly"><span class="t-badge is-\w+">.*?({words})</span>', shown)
 
 

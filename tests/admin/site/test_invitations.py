@@ -50,7 +50,9 @@ def test_who_is_invited_sets_a_password_and_signs_in(invite, with_mail, client):
     assert set_password(client, link).url == reverse("admin:login")
     shown = client.get(reverse("admin:login")).content.decode()
     assert "Your password is set. Sign in as jana@mail.example." in shown
-    assert client.login(username="jana@mail.example", password=PASSWORD)
+    client.post(reverse("admin:login"), {"username": "Jana@Mail.Example", "password": PASSWORD})
+    assert client.session["_auth_user_id"] == str(user.pk)
+    client.logout()
     again = client.get(link).content.decode()
     assert "This link does not work any more" in again
     assert 'href="/admin/login/"' in again
