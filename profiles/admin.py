@@ -18,7 +18,7 @@ from profiles.forms import ProfileForm
 from profiles.models import Profile
 from profiles.search import finding
 from tracsync.common import times, trail
-from tracsync.common.bounded_lists import BetweenDates, BoundedAdmin, NullFilter, ShortDeletion, id_matches
+from tracsync.common.bounded_lists import BetweenDates, BoundedAdmin, NullFilter, ShortDeletion
 from tracsync.common.trail import Action, Hidden
 from tracsync.common.trail.differences import between
 
@@ -107,17 +107,17 @@ class ProfileAdmin(BoundedAdmin, ShortDeletion):
             return profile.pk
         return format_html('{} <small class="tracsync-id">{}</small>', profile.name, profile.pk)
 
-    @admin.display(description=gettext_lazy("source"), empty_value="-")
-    def comes_from(self, profile: Profile) -> str | None:
-        return profile.source or None
+    @admin.display(description=gettext_lazy("source"))
+    def comes_from(self, profile: Profile) -> str:
+        return profile.source or "-"
 
-    @admin.display(description=gettext_lazy("name"), empty_value="-")
-    def called(self, profile: Profile) -> str | None:
-        return profile.name or None
+    @admin.display(description=gettext_lazy("name"))
+    def called(self, profile: Profile) -> str:
+        return profile.name or "-"
 
-    @admin.display(description=gettext_lazy("e-mail"), empty_value="-")
-    def address(self, profile: Profile) -> str | None:
-        return profile.email or None
+    @admin.display(description=gettext_lazy("e-mail"))
+    def address(self, profile: Profile) -> str:
+        return profile.email or "-"
 
     @admin.display(description=gettext_lazy("profile"))
     def masked_who(self, profile: Profile) -> str:
@@ -126,13 +126,13 @@ class ProfileAdmin(BoundedAdmin, ShortDeletion):
         name = personal.masked_text(profile.name)
         return format_html('{} <small class="tracsync-id">{}</small>', name, profile.pk)
 
-    @admin.display(description=gettext_lazy("name"), empty_value="-")
-    def masked_name(self, profile: Profile) -> str | None:
-        return personal.masked_text(profile.name) or None
+    @admin.display(description=gettext_lazy("name"))
+    def masked_name(self, profile: Profile) -> str:
+        return personal.masked_text(profile.name) or "-"
 
-    @admin.display(description=gettext_lazy("e-mail"), empty_value="-")
-    def masked_address(self, profile: Profile) -> str | None:
-        return personal.masked_text(profile.email) or None
+    @admin.display(description=gettext_lazy("e-mail"))
+    def masked_address(self, profile: Profile) -> str:
+        return personal.masked_text(profile.email) or "-"
 
     @admin.display(description=gettext_lazy("ID"))
     def shown_id(self, profile: Profile) -> str:
@@ -144,7 +144,8 @@ class ProfileAdmin(BoundedAdmin, ShortDeletion):
         if obj.is_deleted:
             return [(None, {"fields": ["shown_id", "version", "deleted", "deleted_by"]})]
         about = ("called", "address", "comes_from", "version", "changed", "settled", "created")
-        return [(None, {"fields": ["shown_id", "document", "read_version"]}), (_("About"), {"fields": about})]
+        seen = ["read_version"] if self.has_change_permission(request, obj) else []
+        return [(None, {"fields": ["shown_id", "document", *seen]}), (_("About"), {"fields": about})]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form: Any = super().get_form(request, obj, change, **kwargs)
@@ -219,9 +220,10 @@ class ProfileAdmin(BoundedAdmin, ShortDeletion):
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         term = search_term.strip()
-        if term and not personal.may_see(request.user):
-            return queryset.filter(id_matches(term, queryset.db)), False
-        return (queryset.filter(finding.matching(term, queryset.db)) if term else queryset), False
+        if not term:
+            return queryset, False
+        by_name = personal.may_see(request.user)
+        return queryset.filter(finding.matching(term, queryset.db, by_name=by_name)), False
 
 
 def _for(request: HttpRequest, columns: tuple[str, ...]) -> tuple[str, ...]:

@@ -29,7 +29,6 @@ from profiles import bulk, changes, documents, personal, request_stream
 from profiles.changes import Change, Written
 from profiles.models import Profile, ProfileConflict
 from profiles.search import finding
-from tracsync.common.bounded_lists import id_matches
 from tracsync.common.rest.filters import Moment, StrictFilters, TrueFalse
 from tracsync.common.rest.preconditions import (
     IF_MATCH,
@@ -90,9 +89,10 @@ class ProfileFilters(StrictFilters):
         )
 
     def found(self, profiles: QuerySet[Profile], name: str, value: str) -> QuerySet[Profile]:
-        if not personal.may_see(self.request.user):
-            return profiles.filter(id_matches(value.strip(), profiles.db))
-        return profiles.filter(finding.matching(value, profiles.db, own_source(self.request)))
+        by_name = personal.may_see(self.request.user)
+        return profiles.filter(
+            finding.matching(value, profiles.db, own_source(self.request), by_name=by_name)
+        )
 
 
 class DocumentSerializer(serializers.Serializer[Profile]):

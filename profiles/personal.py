@@ -35,6 +35,11 @@ def may_view(person: Any) -> bool:
 def mask_profile(profile: Profile) -> Profile:
     """The same one, to be looked at: it cannot be saved any more."""
     profile.document = masked_document(profile.document)
+    return mask_names(profile)
+
+
+def mask_names(profile: Profile) -> Profile:
+    """The same of what lists show, without reading its document."""
     profile.name, profile.email = masked_text(profile.name), masked_text(profile.email)
     profile.is_masked = True
     return profile

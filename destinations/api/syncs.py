@@ -19,12 +19,19 @@ from destinations.insight import explain
 from destinations.models import Destination, ProfileSync
 from destinations.operations import actions, selection
 from destinations.operations import replay as replays
+from profiles import personal
 from profiles.api import id_parameter
 from profiles.documents import check_id
 from profiles.models import Profile
 from profiles.search import finding
 from tracsync.common.rest.filters import IdOrSlug, Moment, StrictFilters, TrueFalse
-from tracsync.common.rest.scopes import DELIVERIES, NOT_ABOUT_DESTINATIONS, OfArea, own_destination
+from tracsync.common.rest.scopes import (
+    DELIVERIES,
+    NOT_ABOUT_DESTINATIONS,
+    OfArea,
+    may_read_profiles,
+    own_destination,
+)
 
 # All that the sentence about a row needs.
 SYNCS = (
@@ -65,7 +72,9 @@ class SyncFilters(StrictFilters):
     has_error = TrueFalse(field_name="last_error", lookup_expr="exact", method="with_error")
 
     def found(self, syncs: QuerySet[ProfileSync], name: str, value: str) -> QuerySet[ProfileSync]:
-        profiles = Profile.with_deleted.filter(finding.matching(value, syncs.db)).order_by()
+        """By name for who may read what profiles say; the others could guess it, letter by letter."""
+        by_name = personal.may_see(self.request.user) and may_read_profiles(self.request)
+        profiles = Profile.with_deleted.filter(finding.matching(value, syncs.db, by_name=by_name)).order_by()
         return syncs.filter(profile__in=profiles.values("pk"))
 
     def with_error(self, syncs: QuerySet[ProfileSync], name: str, value: bool) -> QuerySet[ProfileSync]:

@@ -20,7 +20,6 @@ from django.utils.translation import pgettext_lazy
 from destinations.models import DeliveryAttempt, Destination, Operation
 from profiles.models import Profile
 from profiles.search import finding
-from tracsync.common.bounded_lists import id_matches
 from tracsync.common.times import check_years
 from tracsync.common.translation import hides
 
@@ -139,8 +138,7 @@ class AttemptFilters(forms.Form):
 
 def profiles(term: str, *, by_name: bool) -> QuerySet[Profile]:
     """Those that a search means, the deleted ones, too."""
-    wanted = finding.matching(term) if by_name else id_matches(term)
-    return Profile.with_deleted.filter(wanted).order_by()
+    return Profile.with_deleted.filter(finding.matching(term, by_name=by_name)).order_by()
 
 
 def matching(filters: dict[str, Any]) -> Rows:
@@ -213,7 +211,7 @@ def _searched(rows: Rows, filters: dict[str, Any], few: list[str] | None) -> Row
     if filters["by_name"]:
         rows = rows.filter(profile__in=profiles(filters["q"], by_name=True).values("pk"))
     else:
-        rows = rows.filter(id_matches(filters["q"], rows.db, "profile__id"))
+        rows = rows.filter(finding.with_id(filters["q"], rows.db, "profile__id"))
     return rows
 
 

@@ -94,4 +94,7 @@ class Replay(Job):
 
 
 def handed_over(job: Job) -> str:
+    if job.done > job.total > 0:
+        said = {"done": grouped(job.done), "more": grouped(job.done - job.total)}
+        return _("%(done)s handed over, %(more)s of which came meanwhile") % said
     return _("%(done)s of %(total)s handed over") % {"done": grouped(job.done), "total": grouped(job.total)}

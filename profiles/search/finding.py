@@ -33,31 +33,40 @@ class Found:
     more: bool = False
 
 
-def find(text: str, most: int) -> Found:
-    """The profile with exactly this id, then those by name or e-mail, then those whose ids begin so."""
+def find(text: str, most: int, *, by_name: bool = True) -> Found:
+    """The profile with exactly this id, then those by name or e-mail, then those whose ids begin so.
+
+    Without `by_name`, for somebody who may not know names, only ids are looked at.
+    """
     term = _clean(text)
     if not term:
         return Found(())
-    by_name, more = _by_name(term, most + 1)
+    named, more = _by_name(term, most + 1) if by_name else ([], False)
     by_id = [id for one in (term, *_in_other_case(term)) for id in _by_id(one, most + 1)]
-    ids = list(dict.fromkeys([term, *by_name, *by_id]))
+    ids = list(dict.fromkeys([term, *named, *by_id]))
     live = Profile.objects.filter(pk__among=ids).only(*SHOWN)
     rows = {profile.pk: profile for profile in live.order_by()}
     found = [rows[id] for id in ids if id in rows]
     return Found(tuple(found[:most]), more or len(found) > most)
 
 
-def matching(text: str, using: str = "default", source: str | None = None) -> Q:
+def matching(text: str, using: str = "default", source: str | None = None, *, by_name: bool = True) -> Q:
     """The same of a list, as a condition; of those by name or e-mail the first MOST_LISTED.
 
     `source`: of whose profiles; None: of all.
     """
     term = _clean(text)
-    if term.startswith("="):
-        return id_matches(term, using)
-    by_id = reduce(or_, [id_matches(one, using) for one in (term, *_in_other_case(term))])
-    by_name, _more = _by_name(term, MOST_LISTED, source)
-    return by_id | Q(pk__among=by_name) if by_name else by_id
+    by_id = with_id(term, using)
+    if term.startswith("=") or not by_name:
+        return by_id
+    named, _more = _by_name(term, MOST_LISTED, source)
+    return by_id | Q(pk__among=named) if named else by_id
+
+
+def with_id(text: str, using: str = "default", field: str = "pk") -> Q:
+    """By the beginning of an id alone."""
+    term = _clean(text)
+    return reduce(or_, [id_matches(one, using, field) for one in (term, *_in_other_case(term))])
 
 
 def with_email(address: str, most: int, source: str | None = None) -> list[str]:

@@ -236,6 +236,32 @@ def test_the_api_minds_the_owner_of_the_token(person):
     assert personal.may_see(ApiToken(name="nobody's"))
 
 
+def test_the_owner_of_a_token_guesses_nobody_by_searching(person):
+    """By an id, whatever its case, somebody is found; by a name not, as that could be guessed by letters."""
+    owner = get_user_model().objects.create_user("owner")
+    owner.user_permissions.set(
+        Permission.objects.filter(
+            codename__in=("view_profile", "view_profilesync", "view_deliveryattempt", "see_personal_data")
+        )
+    )
+    token, text = ApiToken.generate("crm", owner=owner, scopes=["profiles:read", "deliveries:read"])
+    token.save()
+    api = Client(headers={"Authorization": f"Bearer {text}"})
+    name = Profile.objects.get(pk=ID).name.split()[0]
+
+    def found(term):
+        kinds = ("profiles", "syncs")
+        return [len(api.get(f"/api/v1/{kind}/?search={term}").json()["results"]) for kind in kinds]
+
+    assert found(name) == found(ID) == [1, 1]
+    owner.user_permissions.remove(Permission.objects.get(codename="see_personal_data"))
+    assert found(name) == [0, 0]
+    assert found(ID.upper()) == found(ID.lower()) == [1, 1]
+    owner.user_permissions.add(Permission.objects.get(codename="see_personal_data"))
+    ApiToken.objects.filter(pk=token.pk).update(scopes=["deliveries:read"])
+    assert len(api.get(f"/api/v1/syncs/?search={name}").json()["results"]) == 0
+
+
 def test_ready_groups_of_a_new_installation():
     sees = {group.name for group in Group.objects.filter(permissions__codename="see_personal_data")}
     assert sees == {"Operator", "Editor"}

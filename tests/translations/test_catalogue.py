@@ -116,6 +116,13 @@ def test_german_speaks_to_people_as_grown_ups(stored):
     assert found == []
 
 
+def test_nor_does_any_package_that_is_installed_speak_to_children():
+    with translation.override("de"):
+        said = dict(translation.trans_real.translation("de")._catalog)
+    wrong = re.compile(r"\b([Dd]u|[Dd]ich|[Dd]ir|[Dd]ein(?:e[mnrs]?)?|Gib|Prüfe|Verwende|Wähle)\b")
+    assert [text for text in said.values() if isinstance(text, str) and wrong.search(text)] == []
+
+
 def test_the_words_of_every_connector_are_translated(stored):
     def words(schema):
         yield from (schema[name] for name in ("title", "description") if isinstance(schema.get(name), str))

@@ -21,6 +21,15 @@ TEXTS = (
     gettext_noop("Set password"),
     gettext_noop("Set password: %s"),
     gettext_noop("This action will <strong>enable</strong> password-based authentication for this user."),
+    # What another package says with “du” where Django says “Sie”; it comes before Django.
+    gettext_noop('Enter a valid "slug" consisting of Unicode letters, numbers, underscores, or hyphens.'),
+    gettext_noop('Enter a valid "slug" consisting of letters, numbers, underscores or hyphens.'),
+    gettext_noop("Enter a valid URL."),
+    gettext_noop("Enter a valid email address."),
+    gettext_noop("The submitted data was not a file. Check the encoding type on the form."),
+    # What others call their models: permissions have these names.
+    gettext_noop("Task"),
+    gettext_noop("access attempt expiration"),
 )
 IN_OUR_WORDS = (
     gettext_noop("Password changed successfully."),

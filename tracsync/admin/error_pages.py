@@ -12,6 +12,7 @@ from math import ceil
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import DisallowedHost
 from django.db import OperationalError
@@ -130,8 +131,15 @@ def _page(
         "status": status,
         "sentences": list(filter(None, sentences)),
         "links": _ways(request) if links is None else links,
+        "has_search": status in (403, 404) and _is_of_somebody(request),
     }
     return HttpResponse(loader.render_to_string("error.html", context), status=status)
+
+
+def _is_of_somebody(request: HttpRequest) -> bool:
+    """Whether it is a page of the admin for who has signed in lately, as far as their browser says."""
+    is_ours = request.path_info.startswith(reverse("admin:index"))
+    return is_ours and settings.SESSION_COOKIE_NAME in request.COOKIES
 
 
 def _ways(request: HttpRequest) -> list[tuple[str, str]]:

@@ -141,6 +141,12 @@ def _sent(request: HttpRequest, user: User, address: str, days: int) -> bool:
 
 
 class JoinView(PasswordResetConfirmView):
+    template_name = "admin/tracsync/site/join.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        works = _("Set your password"), _("This link does not work any more")
+        return {**super().get_context_data(**kwargs), "title": works[not self.validlink]}
+
     def form_valid(self, form: Any) -> HttpResponse:
         """The page to sign in asks for a username, and an invitation by hand has not told it."""
         text = _("Your password is set. Sign in as %(username)s.")

@@ -113,6 +113,7 @@ def make_link(model_admin: UserAdmin, request: HttpRequest, queryset: QuerySet[U
     if not (user.is_active and model_admin.has_change_permission(request, user)):
         model_admin.message_user(request, _("For this person you may not."), messages.WARNING)
         return None
+    trail.note(Action.INVITED, user)
     return model_admin.send_link(request, user)
 
 
@@ -264,13 +265,18 @@ class UserAdmin(PeopleAdmin, auth_admin.UserAdmin):
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
         only = {"show_save_and_continue": False, "show_save_and_add_another": False}
         shown = {"title": _("Invite somebody"), **only, **(extra_context or {})}
-        return super().add_view(request, form_url, shown)
+        answer = super().add_view(request, form_url, shown)
+        invited = getattr(request, "invited", None)
+        return (invited and self.send_link(request, invited)) or answer
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:
-        return self.send_link(request, obj) or redirect("admin:auth_user_changelist")
+        """Who is invited is told by `add_view`, once they are saved: a mail server that does not answer
+        would hold up everybody who writes meanwhile."""
+        trail.note(Action.INVITED, obj)
+        request.invited = obj  # type: ignore[attr-defined]
+        return redirect("admin:auth_user_changelist")
 
     def send_link(self, request: HttpRequest, user: User) -> HttpResponse | None:
-        trail.note(Action.INVITED, user)
         shown = {**self.admin_site.each_context(request), "opts": self.opts, "object": user}
         page = invitations.deliver(request, user, **shown)
         if page is None:

@@ -34,6 +34,11 @@ def translated(text: str) -> str:
     return seen(text)
 
 
+def list_separator() -> str:
+    """What Excel in the reader's language takes for the end of a cell."""
+    return ";" if get_language() == "de" else ","
+
+
 @contextmanager
 def read_by(may_see: MaySee | None) -> Iterator[None]:
     """Texts are made for somebody meanwhile; `may_see` says whether personal data are for him or her."""

@@ -203,5 +203,9 @@ class Preferences(models.Model):
     language = models.CharField(max_length=10, blank=True)
     time_zone = models.CharField(max_length=60, blank=True)
 
+    class Meta:
+        verbose_name = _("preferences")
+        verbose_name_plural = _("preferences")
+
     def __str__(self) -> str:
         return f"preferences of user {self.pk}"

@@ -95,6 +95,11 @@ class NoticeChannel(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def events_in_words(self) -> list[str]:
+        labels = dict(Event.choices)
+        return [str(labels.get(one, one)) for one in self.events]
+
 
 class NoticeLimits(models.Model):
     """From when on a destination's rejections and delays are told. Blank: as for all; 0: never."""

@@ -6,6 +6,7 @@ import hashlib
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from tracsync.common.encryption import EncryptedJSONField
 from tracsync.common.online_column import CascadingForeignKey, CascadingOneToOneField
@@ -24,6 +25,10 @@ class SecondFactor(models.Model):
     wrong = models.PositiveIntegerField(default=0, db_default=0)  # codes since the last right one
     waits_until = models.DateTimeField(null=True)
 
+    class Meta:
+        verbose_name = _("second factor")
+        verbose_name_plural = _("second factors")
+
     def __str__(self) -> str:
         return f"second factor of user {self.pk}"
 
@@ -35,6 +40,8 @@ class BackupCode(models.Model):
     digest = models.CharField(max_length=64)
 
     class Meta:
+        verbose_name = _("backup code")
+        verbose_name_plural = _("backup codes")
         constraints = (models.UniqueConstraint(fields=("factor", "digest"), name="backup_code_once"),)
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from tracsync.common.online_column import CascadingForeignKey
 
@@ -17,6 +18,8 @@ class Identity(models.Model):
     linked_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        verbose_name = _("way in by the issuer")
+        verbose_name_plural = _("ways in by the issuer")
         constraints = (
             models.UniqueConstraint(fields=("issuer", "subject"), name="identity_is_one_person"),
             models.UniqueConstraint(fields=("issuer", "user"), name="identity_of_a_person_is_one"),

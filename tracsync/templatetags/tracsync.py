@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime
 from typing import Any
 
 from django import template
 from django.contrib import admin
-from django.utils.html import format_html
+from django.db.models import JSONField
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import mark_safe
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -53,6 +55,23 @@ def _labelled(cell: str, name: Any) -> str:
     cell = _ICON.sub(_yes_or_no, cell)
     is_named = cell.startswith("<td") and 'class="action-checkbox"' not in cell
     return cell.replace("<td", format_html('<td data-label="{}"', capfirst(name)), 1) if is_named else cell
+
+
+@register.filter
+def read_only(field: Any) -> str:
+    """What a form shows and nobody changes: JSON to be read, and badges in place of Django's pictures."""
+    name, instance = field.field["field"], field.form.instance
+    value = getattr(instance, name, None) if isinstance(name, str) and _is_json(instance, name) else None
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ", ".join(map(str, getattr(instance, f"{name}_in_words", value))) or "-"
+    if value:
+        text = json.dumps(value, ensure_ascii=False, indent=2)
+        return format_html('<pre class="tracsync-code" tabindex="0">{}</pre>', text)
+    return mark_safe(_ICON.sub(_yes_or_no, conditional_escape(field.contents() or "-")))  # noqa: S308 - it is escaped
+
+
+def _is_json(instance: Any, name: str) -> bool:
+    return any(one.name == name and isinstance(one, JSONField) for one in instance._meta.concrete_fields)
 
 
 _ICON = re.compile(r'<img src="[^"]*/icon-(yes|no|unknown)\.svg" alt="(?:True|False|None)">')

@@ -65,10 +65,14 @@ def called_each(ids: Iterable[str], request: HttpRequest) -> dict[str, str]:
     return {profile.pk: called(profile) for profile in named}
 
 
+def may_view_profiles(request: HttpRequest) -> bool:
+    """Whether somebody may look at profiles, if only at what is left of them where they are masked."""
+    return any(map(request.user.has_perm, ("profiles.view_profile", "profiles.change_profile")))
+
+
 def may_see_names(request: HttpRequest) -> bool:
     """Whether somebody may know what profiles are called, which is in their documents."""
-    may_view = any(map(request.user.has_perm, ("profiles.view_profile", "profiles.change_profile")))
-    return may_view and personal.may_see(request.user)
+    return may_view_profiles(request) and personal.may_see(request.user)
 
 
 def this_pair(model: str, profile_id: str, destination_id: int) -> str:

@@ -13,8 +13,8 @@ from django.shortcuts import redirect
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.http import content_disposition_header
+from django.utils.translation import get_language, gettext_lazy, ngettext, override
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
 
 from destinations.admin.base.links import called, may_see_names
 from destinations.admin.base.live import WORKING
@@ -23,7 +23,7 @@ from destinations.admin.jobs import import_columns
 from destinations.admin.jobs.base import ASKED_BETWEEN, FinishedFilter, JobAdmin
 from destinations.admin.jobs.import_forms import ReadingForm, UploadForm
 from destinations.insight.payloads import diff
-from profiles import documents, personal
+from profiles import documents
 from profiles.documents import InvalidDocument
 from profiles.imports import csv_reader, refused, uploads
 from profiles.imports import job as import_jobs
@@ -33,7 +33,7 @@ from profiles.imports.models import ImportJob
 from profiles.imports.records import Record
 from profiles.models import Profile
 from tracsync.common import jobs
-from tracsync.common.translation import translated
+from tracsync.common.translation import list_separator, translated
 
 Phase = ImportJob.Phase
 COUNTS = {
@@ -42,7 +42,6 @@ COUNTS = {
     "unchanged": gettext_lazy("unchanged"),
     "refused": gettext_lazy("refused"),
 }
-READ = ("profiles.view_profile", "profiles.change_profile", personal.PERMISSION)
 OPTIONS = ("format", "encoding", "delimiter", "sheet", "merge")
 NDJSON = "application/x-ndjson; charset=utf-8"
 LINE_SHOWN = 200  # characters
@@ -70,7 +69,7 @@ def columns_page(request: HttpRequest, model_admin: JobAdmin, job: ImportJob) ->
             as_it_is = {name: job.options[name] for name in ("encoding", "delimiter")}
             import_jobs.read_anew(job, **{**as_it_is, **reading.cleaned_data})
             return redirect(model_admin.url("columns", job))
-        table = import_columns.table(job, may_see_profiles=_may_read(request))
+        table = import_columns.table(job, may_see_profiles=may_see_names(request))
         if request.method == "POST" and not reading.is_bound and table.fill(request.POST):
             import_jobs.check(job, _checked(list(table.chosen())))
             return redirect(model_admin.url("change", job))
@@ -93,12 +92,15 @@ def _checked(columns: list[list[str]]) -> list[list[str]]:
 
 def refused_lines(request: HttpRequest, model_admin: JobAdmin, job: ImportJob) -> Any:
     """The lines that were refused, as a file: mended, it can be imported."""
-    if not _may_read(request):
+    if not may_see_names(request):
         raise PermissionDenied
-    heading = job.options.get("heading", ())
-    lines = refused.as_file(
-        import_jobs.refused_lines(job), heading, job.options.get("delimiter", ","), translated
-    )
+    heading, language = job.options.get("heading", ()), get_language()
+
+    def said(reason: str) -> str:  # while the file is sent nobody knows the reader's language any more
+        with override(language):
+            return translated(reason)
+
+    lines = refused.as_file(import_jobs.refused_lines(job), heading, _delimiter(job), said)
     answer = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8" if heading else NDJSON)
     stem = job.name.removesuffix(".gz").rpartition(".")[0] or job.name
     name = f"{stem}-{_('refused')}.{'csv' if heading else 'ndjson'}"
@@ -106,8 +108,10 @@ def refused_lines(request: HttpRequest, model_admin: JobAdmin, job: ImportJob) -
     return answer
 
 
-def _may_read(request: HttpRequest) -> bool:
-    return any(map(request.user.has_perm, READ))
+def _delimiter(job: ImportJob) -> str:
+    """As in the file, where a spreadsheet told apart its cells by it: then it does again."""
+    own = job.options.get("delimiter", ",")
+    return own if own in (",", ";") and not job.options.get("sheets") else list_separator()
 
 
 def start(request: HttpRequest, model_admin: JobAdmin, job: ImportJob) -> None:
@@ -185,7 +189,7 @@ class ImportJobAdmin(JobAdmin):
 
     def panel(self, request: HttpRequest, obj: ImportJob) -> dict[str, Any]:
         is_ready = obj.phase == Phase.READY and obj.finished_at is None
-        may_read = _may_read(request)
+        may_read = may_see_names(request)
         may_act, counts = self.has_act_permission(request, obj), obj.checked or {}
         return {
             **super().panel(request, obj),

@@ -12,10 +12,10 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
-from destinations.admin.base.links import may_see_names, pair_url, profile_url
+from destinations.admin.base.links import may_see_names, may_view_profiles, pair_url, profile_url
 from destinations.admin.deliveries import why
 from destinations.models import Destination, ProfileSync
-from profiles import names
+from profiles import names, personal
 from profiles.models import Profile
 from profiles.names import LONGEST_SEARCH
 from profiles.search import finding
@@ -63,7 +63,7 @@ class Found:
 
 
 def may_search(request: HttpRequest) -> bool:
-    return may_see_names(request) or _may_see_destinations(request)
+    return may_view_profiles(request) or _may_see_destinations(request)
 
 
 def view(request: HttpRequest) -> HttpResponse:
@@ -71,13 +71,17 @@ def view(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()[:LONGEST_SEARCH]
     is_piece = "piece" in request.GET
     found = _find(request, text, MOST_WHILE_TYPING if is_piece else MOST)
-    context: dict[str, Any] = {"found": found, "may_find_profiles": may_see_names(request)}
+    context: dict[str, Any] = {
+        "found": found,
+        "may_find_profiles": may_view_profiles(request),
+        "by_name": may_see_names(request),
+    }
     if is_piece:
         return TemplateResponse(request, "admin/tracsync/search/hits.html", {**context, "is_piece": True})
     context |= {
         "title": _("Search"),
         "searched": text,
-        "indexing": _indexing() if context["may_find_profiles"] else "",
+        "indexing": _indexing() if context["by_name"] else "",
     }
     shared = admin.site.each_context(request)
     return TemplateResponse(request, "admin/tracsync/search/page.html", {**shared, **context})
@@ -86,9 +90,17 @@ def view(request: HttpRequest) -> HttpResponse:
 def _find(request: HttpRequest, text: str, most: int) -> Found:
     if not text:
         return Found(text)
-    profiles = finding.find(text, most) if may_see_names(request) else finding.Found(())
+    profiles = _profiles(request, text, most) if may_view_profiles(request) else finding.Found(())
     destinations = _destinations(text) if _may_see_destinations(request) else ()
     return Found(text, _hits(request, profiles.profiles), profiles.more, destinations)
+
+
+def _profiles(request: HttpRequest, text: str, most: int) -> finding.Found:
+    """By their ids alone, and masked, for who may not see personal data."""
+    if may_see_names(request):
+        return finding.find(text, most)
+    found = finding.find(text, most, by_name=False)
+    return finding.Found(tuple(map(personal.mask_names, found.profiles)), found.more)
 
 
 def _destinations(text: str) -> tuple[Destination, ...]:

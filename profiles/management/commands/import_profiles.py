@@ -204,9 +204,10 @@ cannot be used."""
         return columns
 
     def _say_columns(self, chosen: dict[str, Any], columns: Sequence[Column]) -> None:
-        delimiter = {"\t": "tab"}.get(chosen["delimiter"], chosen["delimiter"])
-        encoding = import_options.encoding_of(chosen)
-        self.stderr.write(f"read as CSV in {encoding}, {delimiter} between two cells")
+        if "written_in" in chosen:  # of a workbook its sheet is said
+            delimiter = {"\t": "tab"}.get(chosen["delimiter"], chosen["delimiter"])
+            encoding = import_options.encoding_of(chosen)
+            self.stderr.write(f"read as CSV in {encoding}, {delimiter} between two cells")
         for column in columns:
             self.stderr.write(f"  {column.name} -> {csv_reader.path_of(column.keys)} ({column.kind})")
 

@@ -1,7 +1,11 @@
 """Every page opens, shows no secret, costs the same however many rows there are, and asks who may."""
 
+import html
+import re
+
 import pytest
 from django.contrib.admin.utils import quote
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -86,6 +90,22 @@ def test_yes_and_no_are_badges_in_the_readers_language(everything, admin_client,
         assert f"</svg>{word}</span>" in text
         assert "icon-yes" not in text
         assert "icon-no" not in text
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "Yes|No"), ("de", "Ja|Nein")])
+def test_who_may_only_look_sees_badges_in_forms_too(everything, allow, secret, language, words):
+    looks = Permission.objects.filter(codename__startswith="view_").select_related("content_type")
+    client = allow(*(f"{one.content_type.app_label}.{one.codename}" for one in looks))
+    shown = ""
+    for name in LISTS:
+        url = reverse(f"admin:{name}_change", args=[quote(everything[name].pk)])
+        text = client.get(url, headers={"accept-language": language}).content.decode()
+        assert not re.search(r"icon-(yes|no|unknown)", text), name
+        assert not re.search(r'<div class="readonly">(None|True|False|[\[{].*)</div>', text), name
+        assert secret not in text
+        shown += text
+    assert '"mail": "profile@' in html.unescape(shown)
+    assert re.search(rf'<div class="readonly"><span class="t-badge is-\w+">.*?({words})</span>', shown)
 
 
 def test_the_brokers_own_pages_are_left_out(admin_client, page):

@@ -188,6 +188,36 @@ def test_refused_lines_are_grouped_and_can_be_downloaded_by_who_may_see_profiles
     ]
 
 
+def test_lines_of_imports_are_not_for_who_may_not_see_personal_data(upload, page, post, allow):
+    upload("id;n\n1;x\n2;1\n", "table.csv")
+    job = ImportJob.objects.get()
+    post("profiles_importjob_columns", job.pk, **{"id": "0", "place-1": "n", "kind-1": "number:comma"})
+    work()
+    client = allow("profiles.view_importjob", "profiles.view_profile", sees=False)
+    assert client.get(reverse("admin:profiles_importjob_refused", args=[job.pk])).status_code == 403
+    text = page(CHANGE, job.pk, client=client)
+    assert "<code>x</code>" not in text
+    assert "Download" not in text
+
+
+@pytest.mark.parametrize(
+    ("language", "row"), [("en", "1,x,2,column n: not"), ("de", "1;x;2;Spalte n: keine")]
+)
+def test_refused_rows_are_for_excel_in_the_readers_language(upload, post, admin_client, language, row):
+    book, file = openpyxl.Workbook(), io.BytesIO()
+    for cells in (["id", "n"], ["1", "x"]):
+        book.active.append(cells)
+    book.save(file)
+    for data, name in ((file.getvalue(), "a.xlsx"), ("id\tn\n1\tx\n".encode("utf-16"), "a.txt")):
+        upload(data, name)
+        job = ImportJob.objects.first()
+        post("profiles_importjob_columns", job.pk, **{"id": "0", "place-1": "n", "kind-1": "number:comma"})
+        work()
+        url = reverse("admin:profiles_importjob_refused", args=[job.pk])
+        answer = admin_client.get(url, headers={"accept-language": language})
+        assert row in b"".join(answer.streaming_content).decode()
+
+
 @pytest.mark.parametrize(
     ("data", "name", "words"),
     [

@@ -47,6 +47,8 @@ def test_all_of_a_list_becomes_a_job_that_the_answer_leads_to(rejected, destinat
     assert "State: Rejected" in text
     assert "0 of 12 handed over" in text
     assert "State: Rejected" in page("destinations_replay_changelist")
+    Replay.objects.update(done=20)
+    assert "20 handed over, 8 of which came meanwhile" in page("destinations_replay_change", job.pk)
 
 
 def test_a_few_are_sent_at_once(rejected, replay_all):

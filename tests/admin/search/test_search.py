@@ -85,6 +85,27 @@ def test_who_may_not_view_profiles_finds_none(allow, destination, text):
     assert "/profiles/profile/" not in shown
 
 
+@pytest.mark.parametrize("text", ["c-1", "C-1"])
+def test_who_may_not_see_personal_data_finds_profiles_by_their_ids(allow, destination, text):
+    client = allow("profiles.view_profile", "destinations.view_profilesync", sees=False)
+    assert 'id="global-search"' in client.get("/admin/").content.decode()
+    shown = search(client, text, piece="1")
+    assert "/admin/profiles/profile/c-1/change/" in shown
+    assert why_url("c-1", destination) in shown
+    assert "S***" in shown
+    for secret in (NAME, "sabine@", "example"):
+        assert secret not in shown
+
+
+@pytest.mark.parametrize("text", ["mül", "sabine@example.com", "example.com"])
+def test_who_may_not_see_personal_data_finds_nobody_by_it(allow, text):
+    client = allow("profiles.view_profile", sees=False)
+    shown = search(client, text)
+    assert "/profiles/profile/c-1/" not in shown
+    assert "Type the beginning of an ID: you may not see personal data." in shown
+    assert "of a name" not in search(client, "")
+
+
 def test_who_may_not_view_destinations_finds_none(allow, destination):
     client = allow("profiles.view_profile")
     assert "/destinations/destination/" not in search(client, "Business")

@@ -48,6 +48,14 @@ def test_a_missing_page_leads_to_its_list_home_and_back(browser):
     assert f'href="{reverse("admin:destinations_destination_changelist")}"' in text
 
 
+def test_the_search_stands_there_too(browser, allow, client):
+    box = 'id="global-search"'
+    assert box in seen(browser.get("/admin/nowhere/"), 404)
+    assert box in seen(allow("destinations.view_destination").get("/admin/auth/user/"), 403)
+    assert box not in Client().get("/admin/nowhere/").content.decode()
+    assert box not in seen(browser.get("/nowhere/"), 404)
+
+
 def test_another_site_is_no_way_back(browser):
     text = seen(browser.get("/nowhere", headers={"referer": "https://elsewhere.example/x"}), 404)
     assert "elsewhere" not in text

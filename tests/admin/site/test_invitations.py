@@ -1,10 +1,13 @@
 """People and roles: inviting somebody, the link to set a password, and what lists and pages show."""
 
 import re
+from typing import ClassVar
 
 import pytest
 from django.contrib.auth.models import Group, User
 from django.core import mail
+from django.core.mail.backends.base import BaseEmailBackend
+from django.db import connection
 from django.urls import reverse
 
 ADD = reverse("admin:auth_user_add")
@@ -47,8 +50,12 @@ def test_who_is_invited_sets_a_password_and_signs_in(invite, with_mail, client):
     assert set_password(client, link).url == reverse("admin:login")
     shown = client.get(reverse("admin:login")).content.decode()
     assert "Your password is set. Sign in as jana@mail.example." in shown
-    assert client.login(username="jana@mail.example", password=PASSWORD)
-    assert client.get(link).status_code == 200
+    client.post(reverse("admin:login"), {"username": "Jana@Mail.Example", "password": PASSWORD})
+    assert client.session["_auth_user_id"] == str(user.pk)
+    client.logout()
+    again = client.get(link).content.decode()
+    assert "This link does not work any more" in again
+    assert 'href="/admin/login/"' in again
     assert User.objects.get(pk=user.pk).check_password(PASSWORD), "a link works once"
 
 
@@ -58,6 +65,33 @@ def test_without_mail_the_link_is_shown_once(invite, settings, admin_client):
     link = link_in(text)
     assert "cannot be shown again" in text
     assert link not in admin_client.get(reverse("admin:auth_user_changelist")).content.decode()
+
+
+class Noting(BaseEmailBackend):
+    """Notes in how many transactions, beside that of the test, it was asked to send."""
+
+    open_ones: ClassVar[list[int]] = []
+
+    def send_messages(self, messages):
+        self.open_ones.append(len(connection.savepoint_ids))
+        raise OSError
+
+
+def test_nobody_waits_for_a_mail_server(invite, settings):
+    settings.EMAIL_BACKEND = f"{__name__}.{Noting.__name__}"
+    text = invite().content.decode()
+    assert Noting.open_ones == [0]
+    assert User.objects.filter(email="jana@mail.example").exists()
+    assert link_in(text)
+
+
+def test_the_link_says_who_signs_in_and_what_a_password_is(invite, with_mail, client):
+    invite()
+    form = client.get(link_in(mail.outbox[0].body), follow=True).content.decode()
+    assert "You sign in as jana@mail.example" in form
+    assert "at least" in form
+    german = client.get("/admin/join/MQ/x-y/", headers={"accept-language": "de"}).content.decode()
+    assert "Dieser Link gilt nicht mehr" in german
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,18 @@ def test_permissions_are_named_in_the_readers_language(forms):
         assert "Can " not in text
 
 
+def test_no_permission_is_called_by_an_english_name(db):
+    """Each has a name of its own in German: what is the same in both is a word of both."""
+    permissions = Permission.objects.select_related("content_type")
+    with translation.override("de"):
+        german = {one.name: permission_names.name(one) for one in permissions}
+        kinds = {one.content_type.name for one in permissions}
+    assert [name for name, said in german.items() if name == said] == []
+    with translation.override("en"):
+        same = {one.content_type.name for one in permissions} & kinds
+    assert same <= {"Import"}, "models without a German name"
+
+
 def test_permissions_stand_together_by_area_in_the_order_of_the_sidebar(forms):
     areas = ["Destinations", "Profiles", "Activity", "Resources", "Settings", "Behind the pages"]
     for text in forms():

@@ -229,7 +229,8 @@ def load(db, tmp_path):
 
 def test_the_command_reads_the_same(load):
     summary, said = load(CUSTOMERS)
-    assert said[:2] == ["rows of the sheet Kunden, not of Orte", "read as CSV in UTF-8, , between two cells"]
+    assert said[0] == "rows of the sheet Kunden, not of Orte"
+    assert not any("read as CSV" in line for line in said)
     assert summary == "created 3, changed 0, unchanged 0, failed 0"
     assert [document["id"] for document in stored()] == ["4711", "K-1", "K-3"]
     assert (

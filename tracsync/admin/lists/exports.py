@@ -28,7 +28,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tracsync.common import trail
 from tracsync.common.trail import Action
-from tracsync.common.translation import read_by, reader
+from tracsync.common.translation import list_separator, read_by, reader
 
 MOST_SAID = 500  # characters of the filters, in the trail
 BATCH = 500  # rows that are made into text at once
@@ -82,8 +82,7 @@ def _lines(model_admin: Any, columns: tuple[str, ...], rows: Any) -> Iterator[st
     """In the language and zone of the reader, which the request has only while its view is at work, and for
     him or her."""
     language, zone, may_see = translation.get_language(), timezone.get_current_timezone(), reader()
-    # Excel takes UTF-8 for what it is by the mark, and columns by the separator of its language.
-    separator = ";" if language == "de" else ","
+    separator = list_separator()  # Excel takes UTF-8 for what it is by the mark
     heading = _text([[_heading(name, model_admin) for name in columns]], separator)
 
     def batches() -> Iterator[str]:

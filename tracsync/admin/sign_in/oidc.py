@@ -32,6 +32,14 @@ LASTS = timedelta(hours=12)  # one that began there: whoever is let go there is 
 class SignInForm(AdminAuthenticationForm):
     """By password; where an issuer signs people in, perhaps for superusers only."""
 
+    def clean_username(self) -> str:
+        """Who was invited signs in with their address, in whatever case they type it."""
+        typed: str = self.cleaned_data["username"]
+        if "@" not in typed or User.objects.filter(username=typed).exists():
+            return typed
+        alike = list(User.objects.filter(username__iexact=typed).values_list("username", flat=True)[:2])
+        return alike[0] if len(alike) == 1 else typed
+
     def confirm_login_allowed(self, user: AbstractBaseUser) -> None:
         super().confirm_login_allowed(user)  # type: ignore[arg-type]
         if is_only_for_superusers() and not getattr(user, "is_superuser", False):
