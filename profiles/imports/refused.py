@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -42,8 +43,14 @@ def group(mistakes: list[dict[str, Any]], record: Record, error: str) -> dict[st
 
 
 def _key(error: str, column: int | None) -> str:
-    template = error.template if isinstance(error, Message) else error
-    return template if column is None else f"{template} {column}"
+    parts = [error] if not isinstance(error, Message) else [error.template, *_said_within(error)]
+    return " ".join(parts if column is None else [*parts, str(column)])
+
+
+def _said_within(error: Message) -> list[str]:
+    """The messages among its values, such as what is wrong with JSON, where the others tell its place."""
+    values = error.values if isinstance(error.values, tuple) else error.values.values()
+    return [value.template for value in values if isinstance(value, Message)]
 
 
 def _example(record: Record) -> dict[str, str]:
@@ -100,7 +107,10 @@ def rows(lines: Iterable[Refused], heading: Sequence[str], delimiter: str, said:
             shown = [_harmless(cells[at]) for at in kept]
             yield _row([*shown, str(number), said(unpack(reason)), *map(_harmless, more)], delimiter)
         elif isinstance(raw, str):
-            yield f"{' '.join(raw.strip().splitlines())}\n".encode()
+            yield f"{_LINE_ENDS.sub(' ', raw.strip())}\n".encode()
+
+
+_LINE_ENDS = re.compile(r"[\r\n]+")  # other separators of lines, such as U+2028, are text in JSON
 
 
 def _harmless(cell: str) -> str:

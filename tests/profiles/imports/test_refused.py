@@ -101,6 +101,13 @@ def test_lines_of_json(checked):
     assert file_of(job) == "{oops\n[1,ÿ]\n".encode()
     job = checked(b'[{"id": "a"}, {"id":\n 5}]', "file.json")
     assert file_of(job) == b'{"id":  5}\n'
+    text = '[{"id": 5, "n": "a\u2028b"}]'.encode()
+    assert file_of(checked(text, "file.json")) == text[1:-1] + b"\n"
+
+
+def test_different_mistakes_in_json_are_told_apart(checked):
+    job = checked(b'{"id": "a", "n": }\n{"id": "b", "n": 1 2}\n{"id": "c", "nn": }\n', "file.ndjson")
+    assert [(one["count"], one["lines"]) for one in job.mistakes] == [(2, [1, 3]), (1, [2])]
 
 
 def test_a_batch_that_is_lost_is_kept_once(checked, monkeypatch):
