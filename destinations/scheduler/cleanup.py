@@ -114,9 +114,9 @@ def _uncounted(now: datetime) -> dict[str, Callable[[], Any]]:
 def forget_statistics() -> int:
     """On SQLite, where nobody renews them: how many tables of them.
 
-    What ANALYZE found while tables were small, or everything was waiting, has a partial index count for no better
-    than one of all rows. Then each look at what is due reads all rows, however many there are by now. What is
-    asked here goes by the right indexes where nothing is known. Connections that are open hear of it at once.
+    What ANALYZE found while tables were small, or everything was waiting, has a partial index count for no
+    better than one of all rows: each look at what is due reads all rows then, however many there are by now.
+    What is asked here goes by the right indexes where nothing is known. Open connections hear of it at once.
     """
     if connection.vendor != "sqlite":
         return 0

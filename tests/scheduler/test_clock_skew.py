@@ -59,6 +59,28 @@ def test_a_lease_of_the_future_is_over(frozen, recording, make_destination, make
     assert ProfileSync.objects.get().state == "synced"
 
 
+@pytest.mark.parametrize("is_given_back", [False, True])
+def test_what_a_backfill_had_due_in_the_future_is_over(
+    frozen, recording, make_destination, make_profile, is_given_back
+):
+    """Since whenever it is said to wait: since the change of the profile, or since it was given back."""
+    destination = make_destination()
+    make_profile()
+    frozen.forward(20)
+    run_all()
+    frozen.forward(AHEAD)
+    settle.hand_over_now(destination, ["p1"], frozen.now, bulk=True)
+    claimed = claim.claim(destination, frozen.now) if is_given_back else None
+    frozen.forward(-AHEAD)
+    if claimed:
+        lease.release(claimed.token, claimed.ids)
+    assert ProfileSync.objects.get().state_since <= frozen.now
+    run_all()
+    frozen.forward(1)
+    run_all()
+    assert ProfileSync.objects.get().due_at is None
+
+
 def test_an_edit_of_the_future_is_over(frozen, recording, make_destination, make_profile):
     """Or whatever is rejected until then would be tried again and again."""
     destination = make_destination()

@@ -53,9 +53,7 @@ def plans():
 
 def wide(found):
     return {
-        sql: plan
-        for sql, plan in found.items()
-        if any(kind.search(line) for kind in WIDE for line in plan)
+        sql: plan for sql, plan in found.items() if any(kind.search(line) for kind in WIDE for line in plan)
     }
 
 
