@@ -18,13 +18,13 @@ from django.utils import timezone
 
 from destinations.models import AccessToken, Account, Destination, Health, ProfileSync
 from destinations.sync import database, lease
+from destinations.sync.decide import TOLERANCE
 from destinations.sync.tokens.store import StoredTokens
 from profiles.models import Profile
 
 logger = logging.getLogger(__name__)
 
 EVERY = 10.0  # seconds
-TOLERANCE = timedelta(seconds=60)  # between the clocks of several hosts
 
 _last = float("-inf")
 

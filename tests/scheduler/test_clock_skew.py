@@ -46,6 +46,22 @@ def test_retries_and_rests_of_the_future_are_over(frozen, recording, make_destin
     assert ProfileSync.objects.get().state == "synced"
 
 
+def test_what_changed_in_the_future_and_is_to_be_sent_again_does_not_wait_for_it(
+    frozen, recording, make_destination, make_profile
+):
+    make_destination()
+    frozen.forward(AHEAD)
+    make_profile()
+    recording.script(Retry("503", after=60))
+    frozen.forward(20)
+    run_all()
+    frozen.forward(-AHEAD)
+    run_all()
+    frozen.forward(1)
+    run_all()
+    assert ProfileSync.objects.get().state == "synced"
+
+
 def test_a_lease_of_the_future_is_over(frozen, recording, make_destination, make_profile):
     destination = make_destination()
     make_profile()
@@ -106,6 +122,15 @@ def test_signs_of_life_and_renewals_of_the_future_count_for_nothing(frozen, make
     assert not loop.is_alive()
     clock_skew.mend(frozen.now)
     assert AccessToken.objects.get().renewing_until is None
+
+
+def test_a_scheduler_whose_clock_was_ahead_goes_on_showing_itself(frozen):
+    beat = loop._Beat()
+    frozen.forward(AHEAD)
+    beat.show()
+    frozen.forward(-AHEAD)
+    beat.show()
+    assert loop.is_alive()
 
 
 def test_what_may_lie_ahead_stays(frozen, recording, make_destination, make_profile):
