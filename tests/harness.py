@@ -126,6 +126,13 @@ def parent(pid: int) -> int:
     return int(_stat(pid)[1])
 
 
+def called(pid: int) -> str:
+    """What our own processes call themselves."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
+
+
 def command(pid: int) -> str:
     with suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
@@ -395,8 +402,10 @@ class Installation:
             kinds["supervisor"] = root
             for child in (pid for pid in everything if parent(pid) == root):
                 members = [pid for pid in everything if parent(pid) == child]
-                if not members:
+                if called(child) == "scheduler":
                     kinds["clock"] = child
+                elif called(child) == "notices":
+                    kinds["notices"] = child
                 elif len(members) == 4:  # in the order django-q2 starts them
                     kinds["sentinel"] = child
                     kinds["worker"], _, kinds["monitor"], kinds["pusher"] = members
@@ -404,7 +413,7 @@ class Installation:
 
     def complete_worker(self) -> dict[str, int]:
         """The processes of the worker, once all of them run."""
-        return wait_for(lambda: len(kinds := self.worker_processes()) == 6 and kinds, "a complete worker")
+        return wait_for(lambda: len(kinds := self.worker_processes()) == 7 and kinds, "a complete worker")
 
     def add_destination(self, receiver: Receiver, name: str = "crm", **fields: object) -> None:
         fields = {"mapping": {"id": "profile@id", "visits": "profile@stats.visits"}, **fields}

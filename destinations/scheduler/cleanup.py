@@ -10,6 +10,7 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.sessions.models import Session
+from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 from django_q.models import Failure
@@ -106,7 +107,25 @@ def _uncounted(now: datetime) -> dict[str, Callable[[], Any]]:
         "forgetting old counts": partial(counters.forget, now - timedelta(days=TALLY_DAYS)),
         "giving slugs": partial(slugs.give_missing, Resource, Destination),
         "ending imports that are left alone": partial(job.expire, now),
+        "forgetting what ANALYZE found": forget_statistics,
     }
+
+
+def forget_statistics() -> int:
+    """On SQLite, where nobody renews them: how many tables of them.
+
+    What ANALYZE found while tables were small, or everything was waiting, has a partial index count for no
+    better than one of all rows: each look at what is due reads all rows then, however many there are by now.
+    What is asked here goes by the right indexes where nothing is known. Open connections hear of it at once.
+    """
+    if connection.vendor != "sqlite":
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM sqlite_master WHERE name IN ('sqlite_stat1', 'sqlite_stat4')")
+        found = [name for (name,) in cursor.fetchall()]
+        for name in found:
+            cursor.execute(f"DROP TABLE {name}")
+    return len(found)
 
 
 def _but_the_newest(versions: Any, of: str) -> QuerySet[Any]:

@@ -18,13 +18,13 @@ from django.utils import timezone
 
 from destinations.models import AccessToken, Account, Destination, Health, ProfileSync
 from destinations.sync import database, lease
+from destinations.sync.decide import TOLERANCE
 from destinations.sync.tokens.store import StoredTokens
 from profiles.models import Profile
 
 logger = logging.getLogger(__name__)
 
 EVERY = 10.0  # seconds
-TOLERANCE = timedelta(seconds=60)  # between the clocks of several hosts
 
 _last = float("-inf")
 
@@ -65,9 +65,12 @@ def mend(now: datetime) -> int:
     found: int = changing.update_marks(changed_at=now, first_changed_at=Least(F("first_changed_at"), now))
     claimed = ProfileSync.objects.filter(claimed_until__gt=latest + lease.LEASE)
     found += database.update(claimed, skip_locked=True, claimed_until=now)
-    if due_later := _with_something_due_after(latest):
-        waiting = ProfileSync.objects.filter(destination__in=due_later, due_at__gt=latest)
-        too_far = waiting.filter(state_since__gt=latest)
+    for destination in _with_something_due_after(latest):
+        waiting = ProfileSync.objects.filter(destination=destination, due_at__gt=latest)
+        # What was handed over, or given back, says another time since when: how far it is due tells.
+        ahead = Q(state=ProfileSync.State.PENDING, awaited_since=None)
+        ahead &= Q(due_at__gt=latest + destination.effective_quiet_period)
+        too_far = waiting.filter(ahead | Q(state_since__gt=latest))
         found += database.update(too_far, skip_locked=True, due_at=now, state_since=now)
     for noted in (Health, Account):
         found += noted._default_manager.filter(held_since__gt=latest).update(held_until=now, held_since=now)
@@ -77,8 +80,8 @@ def mend(now: datetime) -> int:
     return found + renewing.update(renewing_until=None)
 
 
-def _with_something_due_after(moment: datetime) -> list[int]:
-    """The ids of destinations. Of each and each kind the last row is one look into the index, where a search
+def _with_something_due_after(moment: datetime) -> list[Destination]:
+    """Of each and each kind the last row is one look into the index, where a search
     for all that is due so late would read the table."""
 
     def last(bulk: bool) -> Subquery:
@@ -87,4 +90,4 @@ def _with_something_due_after(moment: datetime) -> list[int]:
 
     destinations = Destination.objects.order_by().annotate(live=last(False), backfilled=last(True))
     late = destinations.filter(Q(live__gt=moment) | Q(backfilled__gt=moment))
-    return list(late.values_list("pk", flat=True))
+    return list(late.only("quiet_period"))

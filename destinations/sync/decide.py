@@ -7,7 +7,7 @@ import json
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, cast
 from uuid import UUID
@@ -78,6 +78,9 @@ class Deliver:
     repeats: Mapping[str, Any] | None = None
 
 
+# Between the clocks of several hosts. A change from further ahead is over: its clock was wrong.
+TOLERANCE = timedelta(seconds=60)
+
 Decision = Wait | Skip | Refuse | Unchanged | Deliver
 
 
@@ -92,7 +95,7 @@ class Decider:
 
     def decide(self, sync: ProfileSync, profile: Profile, now: datetime) -> Decision:
         """Never raises for what is in a profile, a condition or a mapping."""
-        if not sync.asked:
+        if not sync.asked and profile.changed_at <= now + TOLERANCE:
             due = self.destination.due_at(
                 profile.changed_at, sync.first_changed_at or profile.first_changed_at or profile.changed_at
             )

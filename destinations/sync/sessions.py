@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from django.conf import settings
 
@@ -168,9 +168,10 @@ def _answers(session: Session, jobs: list[Any]) -> Sequence[Outcome]:
     return came
 
 
-def _fits(came: Sequence[Outcome], asked: Sequence[object]) -> bool:
+def _fits(came: object, asked: Sequence[object]) -> TypeGuard[Sequence[Outcome]]:
+    """Whether a connector has given what it should: it may be anybody's."""
     known = (*OUTCOMES, Pending)
-    return len(came) == len(asked) and all(type(one) in known for one in came)
+    return isinstance(came, Sequence) and len(came) == len(asked) and all(type(one) in known for one in came)
 
 
 def _outcomes(session: Session, deliveries: list[Delivery]) -> Sequence[Outcome]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, models
-from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Max, Min, OuterRef, Q, QuerySet, Subquery
 
 from destinations.models import DeliveryAttempt, Destination, Health, ProfileSync
 from destinations.sync.limits import accounts, rates
@@ -113,6 +113,15 @@ def _unstarted(now: datetime) -> QuerySet[Any, Any]:
 
 
 _UNSTARTED = Prepared(_unstarted)
+
+
+def queued(now: datetime) -> list[tuple[Destination, datetime]]:
+    """The destinations whose claims wait for a worker, and since when what is claimed is due."""
+    claimed = ProfileSync.objects.filter(claimed_until__gt=now, started_at=None, due_at__isnull=False)
+    since = dict(claimed.order_by().values_list("destination").annotate(since=Min("due_at")))
+    found = _LIGHT.objects(list(since))
+    accounts.attach(found)
+    return [(one, since[one.pk]) for one in found]
 
 
 def free(now: datetime) -> QuerySet[ProfileSync]:

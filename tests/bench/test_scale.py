@@ -12,6 +12,7 @@ from django.db import connection
 from destinations.connectors import registry
 from destinations.models import DeliveryAttempt, Destination, ProfileSync
 from profiles.models import Profile
+from tests.planner import forget_statistics
 from tracsync.bench import scale
 from tracsync.bench.scale import fill, sink
 
@@ -78,10 +79,7 @@ def test_sizes_that_are_not_given_follow_the_profiles():
 def sink_outlives_no_test(transactional_db):
     yield
     registry.forget()  # before the database is emptied, and the catalogue filled again
-    if IS_SQLITE:  # what ANALYZE found would decide about the plans of all later tests
-        with connection.cursor() as cursor:
-            cursor.execute("DELETE FROM sqlite_stat1")
-            cursor.execute("ANALYZE sqlite_master")
+    forget_statistics()
 
 
 def test_the_tables_are_as_the_engine_would_have_written_them(sink_outlives_no_test):

@@ -9,7 +9,7 @@ import pytest
 from tests.faults.conftest import assert_in_order, documents
 from tests.harness import wait_for
 
-KINDS = ("worker", "pusher", "monitor", "sentinel", "clock", "supervisor")
+KINDS = ("worker", "pusher", "monitor", "sentinel", "clock", "notices", "supervisor")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from destinations.models import DeliveryAttempt, Health, Heartbeat, ProfileSync, Tally
 from destinations.scheduler import loop
-from destinations.sync import counters, settle
+from destinations.sync import claim, counters, settle
 
 
 def test_healthz_asks_no_database():
@@ -53,6 +53,20 @@ def test_readyz_wants_what_is_due_to_be_pushed(frozen, make_destination, make_pr
     assert (pushes["ok"], "121 seconds" in pushes["message"]) == (False, True), pushes
     ProfileSync.objects.update(claimed_until=frozen.now + timedelta(seconds=5), started_at=frozen.now)
     assert Client().get("/readyz").status_code == 200
+
+
+@pytest.mark.django_db
+def test_readyz_wants_what_is_claimed_to_be_pushed(frozen, make_destination, make_profile, monkeypatch):
+    """The scheduler claims what is due again and again, and no worker takes it."""
+    monkeypatch.setattr(claim, "async_task", lambda *_: None)
+    make_destination(quiet_period=1)
+    make_profile()
+    frozen.forward(2)
+    for ready in (True, False):
+        loop.tick()
+        Heartbeat.objects.update_or_create(name="here:1", defaults={"at": frozen.now})
+        assert (Client().get("/readyz").status_code == 200) == ready
+        frozen.forward(120)
 
 
 @pytest.mark.django_db

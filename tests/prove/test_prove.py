@@ -19,7 +19,7 @@ from tracsync.prove.plan import Plan
 from tracsync.prove.run import Result
 
 LONGEST = 1200.0  # seconds; a run that gets nowhere gives up by itself
-KILLED = {"clock", "worker", "pusher", "monitor", "sentinel", "supervisor", "broker emptied"}
+KILLED = {"clock", "notices", "worker", "pusher", "monitor", "sentinel", "supervisor", "broker emptied"}
 
 
 def environment(directory, stack):

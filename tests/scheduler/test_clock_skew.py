@@ -46,6 +46,22 @@ def test_retries_and_rests_of_the_future_are_over(frozen, recording, make_destin
     assert ProfileSync.objects.get().state == "synced"
 
 
+def test_what_changed_in_the_future_and_is_to_be_sent_again_does_not_wait_for_it(
+    frozen, recording, make_destination, make_profile
+):
+    make_destination()
+    frozen.forward(AHEAD)
+    make_profile()
+    recording.script(Retry("503", after=60))
+    frozen.forward(20)
+    run_all()
+    frozen.forward(-AHEAD)
+    run_all()
+    frozen.forward(1)
+    run_all()
+    assert ProfileSync.objects.get().state == "synced"
+
+
 def test_a_lease_of_the_future_is_over(frozen, recording, make_destination, make_profile):
     destination = make_destination()
     make_profile()
@@ -57,6 +73,28 @@ def test_a_lease_of_the_future_is_over(frozen, recording, make_destination, make
     frozen.forward(1)
     run_all()
     assert ProfileSync.objects.get().state == "synced"
+
+
+@pytest.mark.parametrize("is_given_back", [False, True])
+def test_what_a_backfill_had_due_in_the_future_is_over(
+    frozen, recording, make_destination, make_profile, is_given_back
+):
+    """Since whenever it is said to wait: since the change of the profile, or since it was given back."""
+    destination = make_destination()
+    make_profile()
+    frozen.forward(20)
+    run_all()
+    frozen.forward(AHEAD)
+    settle.hand_over_now(destination, ["p1"], frozen.now, bulk=True)
+    claimed = claim.claim(destination, frozen.now) if is_given_back else None
+    frozen.forward(-AHEAD)
+    if claimed:
+        lease.release(claimed.token, claimed.ids)
+    assert ProfileSync.objects.get().state_since <= frozen.now
+    run_all()
+    frozen.forward(1)
+    run_all()
+    assert ProfileSync.objects.get().due_at is None
 
 
 def test_an_edit_of_the_future_is_over(frozen, recording, make_destination, make_profile):
@@ -84,6 +122,15 @@ def test_signs_of_life_and_renewals_of_the_future_count_for_nothing(frozen, make
     assert not loop.is_alive()
     clock_skew.mend(frozen.now)
     assert AccessToken.objects.get().renewing_until is None
+
+
+def test_a_scheduler_whose_clock_was_ahead_goes_on_showing_itself(frozen):
+    beat = loop._Beat()
+    frozen.forward(AHEAD)
+    beat.show()
+    frozen.forward(-AHEAD)
+    beat.show()
+    assert loop.is_alive()
 
 
 def test_what_may_lie_ahead_stays(frozen, recording, make_destination, make_profile):

@@ -159,7 +159,7 @@ class TestSentButNotRecorded:
         assert payloads(recording)[-1] == {"id": "p1", "visits": 1}
         assert ProfileSync.objects.get().state == State.SYNCED
 
-    @pytest.mark.parametrize("answers", [[], [Accepted(), Accepted()], ["yes"], [None]])
+    @pytest.mark.parametrize("answers", [[], [Accepted(), Accepted()], ["yes"], [None], None, iter([])])
     def test_a_connector_that_does_not_say_what_became_of_each(
         self, frozen, recording, accepted, answers, monkeypatch
     ):

@@ -12,9 +12,12 @@ from django.db import connection
 from django.utils import timezone
 
 from destinations.connectors.base import Rejected, Retry
-from destinations.models import ProfileSync
-from destinations.scheduler import clock_skew, loop
+from destinations.models import Destination, ProfileSync
+from destinations.scheduler import cleanup, clock_skew, loop
 from destinations.sync import claim, turns
+from profiles.models import Profile
+from tests.planner import reload_statistics
+from tests.ticking import run_all
 
 pytestmark = [
     pytest.mark.django_db,
@@ -27,6 +30,8 @@ NAMED_IN_PLANS = rf"(?:{'|'.join(LARGE)}|U\d+)"
 SMALL = ("unsettled", "in_flight")
 WHOLE = re.compile(rf"SCAN {NAMED_IN_PLANS}\b(?! USING (?:COVERING )?INDEX (?:{'|'.join(SMALL)})\b)")
 ALL_OF_A_DESTINATION = re.compile(r"INDEX state_by_destination \(destination_id=\?\)")
+ALL_THAT_EVER_CHANGED = re.compile(r"INDEX changed \(changed_at<\?\)")
+WIDE = (WHOLE, ALL_OF_A_DESTINATION, ALL_THAT_EVER_CHANGED)
 
 
 @contextmanager
@@ -48,12 +53,30 @@ def plans():
 
 def wide(found):
     return {
-        sql: plan
-        for sql, plan in found.items()
-        if any(WHOLE.search(line) or ALL_OF_A_DESTINATION.search(line) for line in plan)
+        sql: plan for sql, plan in found.items() if any(kind.search(line) for kind in WIDE for line in plan)
     }
 
 
+@pytest.fixture(params=["none", "all handed on", "all changing", "one changing"])
+def statistics(request, frozen, recording, make_destination, make_profile):
+    """ANALYZE was asked while the tables were small, and never since."""
+    if request.param != "none":
+        make_destination("first")
+        for number in range(20):
+            make_profile(f"early-{number}")
+        if request.param != "all changing":
+            frozen.forward(20)
+            run_all()
+        if request.param == "one changing":
+            make_profile("late")
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+        cleanup.prune()
+        reload_statistics()  # of this connection; others have done so by themselves
+        Destination.objects.update(enabled=False)
+
+
+@pytest.mark.usefixtures("statistics")
 def test_whatever_a_tick_and_its_pushes_ask(frozen, recording, make_destination, make_profile, make_resource):
     shared = make_resource("shared", concurrency=4)
     make_destination("shares", resource=shared)
@@ -70,6 +93,7 @@ def test_whatever_a_tick_and_its_pushes_ask(frozen, recording, make_destination,
     assert wide(found) == {}
 
 
+@pytest.mark.usefixtures("statistics")
 def test_what_is_in_flight(frozen, make_destination, make_profile, monkeypatch):
     monkeypatch.setattr(claim, "async_task", lambda *_: None)
     destination = make_destination()
@@ -79,16 +103,17 @@ def test_what_is_in_flight(frozen, make_destination, make_profile, monkeypatch):
     now = timezone.now()
     with plans() as found:
         assert turns.slow_batches(now) == 0
-        assert [batch.rows for batch in turns.in_flight(now)] == [1]
+        assert [batch.destination_id for batch in turns.in_flight(now)] == [destination.pk]
         assert claim._under_way(now, [destination.resource_id])
         clock_skew.mend(now)
     assert wide(found) == {}
 
 
 def test_what_is_wide_is_found(make_destination, make_profile):
-    """Both kinds: else the tests above would say nothing."""
+    """Each kind: else the tests above would say nothing."""
     destination = make_destination()
     with plans() as found:
         list(destination.syncs.order_by().values_list("reason"))
         list(ProfileSync.objects.order_by().values_list("reason"))
-    assert len(wide(found)) == 2
+        list(Profile.objects.filter(changed_at__lte=timezone.now()).order_by("changed_at").values_list("pk"))
+    assert len(wide(found)) == 3

@@ -71,6 +71,8 @@ def _pushes() -> Finding:
     since = [
         max(moment, _rested_until(one)) for one in waiting for moment in due[one.pk] if moment is not None
     ]
+    # While no worker takes what is claimed for it, claims end and are made anew, and nothing else is due.
+    since += [max(moment, _rested_until(one)) for one, moment in turns.queued(now)]
     oldest = min(since, default=now)
     if now - oldest < PUSHED_WITHIN or turns.has_started_since(now - PUSHED_WITHIN):
         return True, "what is due is being pushed"

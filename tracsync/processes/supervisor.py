@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from django.db import connections
@@ -27,6 +28,8 @@ GRACE = 30.0  # seconds
 # worker ends with it also where it has ended before the worker could ask who that is.
 SUPERVISED = "TRACSYNC_SUPERVISED"
 BY = "pid:"
+# As `ps -o comm` shows it, where there is such a file: whoever looks can tell the processes apart.
+COMM = Path("/proc/self/comm")
 
 _fork = multiprocessing.get_context("fork")
 
@@ -121,7 +124,8 @@ class Child:
     def _start(self) -> None:
         connections.close_all()  # a connection must not be shared across a fork
         self.started_at = self.beat.value = time.monotonic()
-        self.process = _fork.Process(target=_run_child, args=(self.target, self.beat), name=self.name)
+        given = (self.name, self.target, self.beat)
+        self.process = _fork.Process(target=_run_child, args=given, name=self.name)
         self.process.start()
 
     def _kill_group(self) -> None:
@@ -132,8 +136,10 @@ class Child:
         self.process = None
 
 
-def _run_child(target: Callable[[Any], None], beat: Any) -> None:
+def _run_child(name: str, target: Callable[[Any], None], beat: Any) -> None:
     os.setpgid(0, 0)
+    with suppress(OSError):
+        COMM.write_text(name)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     target(beat)

@@ -13,7 +13,7 @@ from django_q.brokers import get_broker
 from tracsync.prove.plan import Plan
 from tracsync.prove.worker_processes import Workers
 
-KINDS = ("clock", "worker", "pusher", "monitor", "sentinel", "supervisor")
+KINDS = ("clock", "notices", "worker", "pusher", "monitor", "sentinel", "supervisor")
 BROKER = "broker emptied"
 CONNECTIONS = "connections dropped"
 ROW = "row held"

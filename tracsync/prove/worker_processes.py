@@ -21,6 +21,8 @@ from tracsync.processes.supervisor import BY, SUPERVISED
 
 GRACE = 40.0  # seconds
 PROC = Path("/proc")
+# What the members of a supervisor call themselves: the kinds that they are here.
+CALLED = {"scheduler": "clock", "notices": "notices"}
 
 
 class Workers:
@@ -91,12 +93,19 @@ def _by_kind(supervisor: int) -> dict[str, int]:
     children = _children()
     for child in children.get(supervisor, []):
         members = children.get(child, [])
-        if not members:
-            kinds["clock"] = child
+        if (name := _name(child)) in CALLED:
+            kinds[CALLED[name]] = child
         elif len(members) == settings.TRACSYNC_WORKERS + 2:
             kinds["sentinel"] = child  # the others in the order in which django-q2 starts them
             kinds["worker"], kinds["monitor"], kinds["pusher"] = members[0], *members[-2:]
     return kinds
+
+
+def _name(pid: int) -> str:
+    """What a process calls itself; "" where it is gone."""
+    with suppress(OSError):
+        return PROC.joinpath(str(pid), "comm").read_text().strip()
+    return ""
 
 
 def _children() -> dict[int, list[int]]:
