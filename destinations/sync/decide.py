@@ -148,7 +148,7 @@ class Decider:
         if operation not in operations_of(self.connector, self.destination.settings):
             cannot = message("it cannot %(operation)s profiles any more", operation=operation)
             return Refuse(cannot, problem=True)
-        if kept := sync.in_doubt_there:
+        if (kept := sync.in_doubt_there) and not (kept.get("refused") and sync.remote_id):
             return _repeated(kept, why)
         if self.needs_remote and sync.unanswered == [] and sync.synced_version is None:
             return Skip(why, is_absent=True)

@@ -136,7 +136,7 @@ def _refused(row: ProfileSync, entry: Entry) -> datetime | None:
         key = entry.attempt.idempotency_key if entry.attempt else ""
         if doubts.refused(row, entry.result, key) and entry.repeats:
             return _goes_on(row)
-        if entry.repeats and not entry.leaves:
+        if entry.repeats and (row.remote_id or not entry.leaves):  # what is known can be taken away
             doubts.repeats_no_more(row, key)
             return _goes_on(row)
     row.state, row.reason = State.REJECTED, _told(entry, entry.result.reason)

@@ -214,6 +214,23 @@ def test_any_other_refusal_needs_a_person(destination, change, recording, said):
     assert row().reason.endswith("it is there")
 
 
+def test_after_a_refusal_the_record_that_is_known_is_removed(
+    destination, change, recording, said, frozen, monkeypatch
+):
+    """Of a batch that was refused nobody knows what was taken; alone it is refused, now and once more."""
+    monkeypatch.setattr(recording, "may_make_another", True, raising=False)
+    refusals = Rejected("an error occurred"), Rejected("an error occurred")
+    recording.script(Accepted(remote={"id": "r1"}), Retry("refused with others"), *refusals)
+    change()
+    change(n=2)
+    frozen.forward(3600)
+    loop.tick()
+    change(False, n=3)
+    assert said() == [("upsert", 1), ("upsert", 2), ("upsert", 2), ("upsert", 2), ("remove", 3)]
+    assert recording.deliveries[-1].remote["id"] == "r1"
+    assert (row().state, row().in_doubt) == (State.REMOVED, False)
+
+
 def test_an_earlier_push_in_doubt_is_looked_for_after_a_bad_one(destination, change, recording, said, frozen):
     bad = Rejected("no such e-mail", code="invalid_field")
     recording.script(Unknown("no answer"), DUPLICATE, Unknown("no answer"), bad)
