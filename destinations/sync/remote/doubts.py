@@ -102,8 +102,9 @@ def refused(row: ProfileSync, result: Rejected, key: str) -> bool:
 
 
 def repeats_no_more(row: ProfileSync, key: str) -> None:
-    """A push that was refused when it was repeated: what has changed goes without knowing what came of it, and
-    who leaves is taken away by the id that is known."""
+    """A push that was refused when it was repeated: what has changed goes without knowing what came of it,
+    and who leaves is taken away by the id that is known.
+    """
     row.unanswered = [
         {**one, "refused": True} if one is not None and one["key"] == key else one
         for one in row.unanswered or ()
