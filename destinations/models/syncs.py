@@ -182,7 +182,7 @@ class ProfileSync(LoadedQuickly):
         self.remote_details = None if is_told_by_id else dict(remote)
 
 
-class DeliveryAttempt(models.Model):
+class DeliveryAttempt(LoadedQuickly):
     """One try to push, with its outcome; never changed afterwards, deleted by age."""
 
     class Outcome(models.TextChoices):

@@ -108,7 +108,7 @@ def delivered(push: Push, outcome: Outcome, began: datetime, seconds: float) -> 
     exchange = outcome.exchange or Exchange()
     said = outcome.detail if isinstance(outcome, Accepted) else outcome.reason
     remote = outcome.remote if isinstance(outcome, Accepted) else None
-    attempt = DeliveryAttempt(
+    attempt = DeliveryAttempt.new(
         profile_id=sync.profile_id,
         destination_id=sync.destination_id,
         idempotency_key=delivery.idempotency_key,

@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import DataError, connection, models
 
-from destinations.models import Destination, Health, ProfileSync
+from destinations.models import DeliveryAttempt, Destination, Health, ProfileSync
 from profiles.models import Profile
 from tracsync.common.loading import LoadedQuickly
 
 pytestmark = pytest.mark.django_db
 MODELS = [Profile, ProfileSync, Destination, Health]
+AT = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -64,8 +65,22 @@ def test_related_rows_and_saving_work_as_ever(sync):
     assert ProfileSync.objects.get().state == "skipped"
 
 
+def test_a_new_row_is_as_django_makes_it(sync):
+    columns = {
+        "profile_id": "p",
+        "destination_id": sync.destination_id,
+        "version": 1,
+        "at": AT,
+        "duration_ms": 1,
+    }
+    made, expected = DeliveryAttempt.new(**columns), DeliveryAttempt(**columns)
+    assert state_of(made) == state_of(expected)
+    made.save()
+    assert DeliveryAttempt.objects.get(pk=made.pk).at == AT
+
+
 def test_no_model_that_is_read_so_has_an_init_of_its_own():
-    for model in MODELS:
+    for model in [*MODELS, DeliveryAttempt]:
         assert issubclass(model, LoadedQuickly)
         assert model.__init__ is models.Model.__init__
 

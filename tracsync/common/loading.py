@@ -1,9 +1,10 @@
-"""What every row that is read from the database costs."""
+"""What every row that is read from the database, or made for it, costs."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Self
 
 from django.db import models
@@ -14,7 +15,7 @@ from django.utils.dateparse import parse_datetime
 
 
 class LoadedQuickly(models.Model):
-    """For models that are read by the thousand.
+    """For models that are read, or made, by the thousand.
 
     Django calls the model itself for each row, and sets each of its fields by name: half of what reading a
     row costs. A row needs none of that. Such a model may have no `__init__` of its own, and nobody is told of
@@ -33,6 +34,20 @@ class LoadedQuickly(models.Model):
         state.db, state.adding = db, False
         row.__dict__.update(zip(field_names, values, strict=True), _state=state)
         return row
+
+    @classmethod
+    def new(cls, **columns: Any) -> Self:
+        """A row that is not stored yet, as `cls(**columns)` makes it in nine times the time: nobody looks
+        whether there are such columns. Not for models with defaults that are called, or may be changed.
+        """
+        row = cls.__new__(cls)
+        row.__dict__.update(_defaults(cls), **columns, _state=ModelState())
+        return row
+
+
+@cache
+def _defaults(model: type[models.Model]) -> dict[str, Any]:
+    return {field.attname: field.get_default() for field in model._meta.concrete_fields}
 
 
 def install() -> None:
