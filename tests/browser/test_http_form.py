@@ -126,3 +126,22 @@ def test_secret_headers_are_rows_whose_values_are_masked(site, open_page, width)
     page.get_by_role("button", name="Remove").click()
     expect(page.locator(".messagelist .success")).to_be_visible()
     expect(secret.get_by_role("textbox")).to_have_count(0)
+
+
+def test_no_row_is_left_out_silently(page):
+    add = rows(page).get_by_role("button", name="Add a row")
+    names, values = rows(page).get_by_label("Headers: Name"), rows(page).get_by_label("Headers: Value")
+    for name, value in (("X-A", "1"), ("", "2")):
+        add.click()
+        names.last.fill(name)
+        values.last.fill(value)
+    save = page.get_by_role("button", name="Save and continue editing")
+    save.click()
+    expect(names.last).to_be_focused()
+    assert names.last.evaluate("one => one.validity.valueMissing")
+    names.last.fill("X-A")
+    save.click()
+    assert names.last.evaluate("one => one.validationMessage") == "Another row has this name."
+    rows(page).get_by_role("button", name="Remove").first.click()
+    assert names.last.evaluate("one => one.validity.valid")
+    assert headers(page) == {"X-A": "2"}

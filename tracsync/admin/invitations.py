@@ -22,6 +22,7 @@ from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from tracsync.admin.role_fields import RoleField, with_permissions
 from tracsync.notices import channels
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class InvitationForm(forms.ModelForm):
         max_length=150,  # it is the username, too
         help_text=gettext_lazy("They sign in with it, and notices go there."),
     )
-    role = forms.ModelChoiceField(
+    role = RoleField(
         Group.objects.none(),
         label=gettext_lazy("Role"),
         required=True,
@@ -56,7 +57,7 @@ class InvitationForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         role: Any = self.fields["role"]
-        role.queryset = self.roles
+        role.queryset = with_permissions(self.roles)
 
     def clean_email(self) -> str:
         email = self.cleaned_data["email"].lower()

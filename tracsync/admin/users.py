@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 from tracsync import rights
 from tracsync.admin import date_and_time, invitations
 from tracsync.admin.permission_names import PermissionsField, by_area
+from tracsync.admin.role_fields import RolesField, with_permissions
 from tracsync.admin.sign_in import person as sign_in
 from tracsync.common import times, trail
 from tracsync.common.bounded_lists import LeanAdmin
@@ -47,7 +48,8 @@ class PeopleAdmin(SaysWhoWasFaster, LeanAdmin):
             kwargs["form_class"] = PermissionsField
             kwargs["queryset"] = rights.permissions(giver).select_related("content_type")
         else:
-            kwargs["queryset"] = rights.roles_to_give(giver)
+            kwargs["form_class"] = RolesField
+            kwargs["queryset"] = with_permissions(rights.roles_to_give(giver))
         kwargs["widget"] = CheckboxSelectMultiple()
         return super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[arg-type]
 

@@ -70,7 +70,8 @@ def context(request: HttpRequest, others: Iterable[Need] = ()) -> dict[str, Any]
     user, now = request.user, timezone.now()
     jobs = unfinished_jobs(request)
     found = [*needs.of_jobs(jobs), *others]
-    shown = {"jobs": jobs[:MOST_JOBS], "more_jobs": max(0, len(jobs) - MOST_JOBS), "title": _("Home")}
+    moving = [job for job in jobs if not job.next_url]  # the others need somebody, and are said to
+    shown = {"jobs": moving[:MOST_JOBS], "more_jobs": max(0, len(moving) - MOST_JOBS), "title": _("Home")}
     if not any(user.has_perm(f"destinations.{verb}_destination") for verb in ("view", "change")):
         return {**shown, **_needs(found)}
     return {**shown, **_health(request, found, jobs, now)}

@@ -69,7 +69,8 @@ def of_jobs(jobs: Iterable[ShownJob]) -> Iterator[Need]:
     for job in jobs:
         if job.next_url:
             text = _("%(job)s waits for you.") % {"job": job.title}
-            yield Need("needs", _("Waits"), text, job.progress.summary, Link(job.next_label, job.next_url))
+            next_step = Link(job.next_label, job.next_url)
+            yield Need("needs", _("Waits"), text, _capital(job.progress.summary), next_step)
 
 
 def of_destination(destination: Any, now: datetime, request: HttpRequest) -> Iterator[Need]:

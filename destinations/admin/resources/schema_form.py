@@ -308,6 +308,7 @@ def _rows(leaf: Leaf) -> dict[str, str]:
         "data-value": _("Value"),
         "data-add": _("Add a row"),
         "data-remove": _("Remove"),
+        "data-twice": _("Another row has this name."),
     }
 
 

@@ -42,7 +42,7 @@ from destinations.connectors.http.engine import HttpSession
 from destinations.connectors.http.presets import PRESETS
 from destinations.connectors.http.results import Results
 from destinations.connectors.http.templates import Base, CallTemplate
-from destinations.connectors.http.wire.request_headers import checked_headers
+from destinations.connectors.http.wire.request_headers import checked_headers, is_sendable
 from destinations.connectors.redaction import Redactor, basic, url_secrets
 from destinations.notation import Template
 from tracsync.common.messages import message
@@ -336,6 +336,16 @@ def _authorization(given: Value) -> tuple[str, str]:
 
 def _cookies(cookies: Mapping[str, str]) -> list[str]:
     for name, value in cookies.items():
-        if not name.strip() or set(name) & set('=;, \t"') or set(value) & set(";,"):
-            raise ConfigurationError(message("a cookie's name and value cannot hold = ; , or spaces"))
+        if not name.strip() or set(name) & set('=;, \t"'):
+            text = message(
+                "the name of cookie “%(name)s” cannot be blank or hold = ; , quotes or spaces", name=name
+            )
+            raise ConfigurationError(text)
+        if set(value) & set(";,"):
+            raise ConfigurationError(message("the value of cookie “%(name)s” cannot hold ; or ,", name=name))
+        if not is_sendable(value):
+            text = message(
+                "the value of cookie “%(name)s” holds characters that a cookie cannot carry", name=name
+            )
+            raise ConfigurationError(text)
     return [f"{name}={value}" for name, value in cookies.items()]

@@ -332,8 +332,12 @@ def test_rejected_profiles_need_somebody_and_are_one_click_away(page, allow, ali
 
 def test_an_import_that_waits_for_somebody_needs_them(page, pushed, allow):
     ImportJob.objects.create(name="people.csv", phase=ImportJob.Phase.READY)
+    text = page("index", client=allow("profiles.view_profile", "profiles.view_importjob"))
+    assert 'id="work-under-way"' in text, "who may do nothing about it sees it all the same"
     text = page("index", client=allow("profiles.add_profile", "profiles.change_profile"))
-    assert any("Import of people.csv waits for you." in one for one in needs(text))
+    [need] = [one for one in needs(text) if "Import of people.csv waits for you." in one]
+    assert "waits for you. Waits: somebody has to" in need
+    assert 'id="work-under-way"' not in text, "it is not said twice"
 
 
 def test_the_title_answers_first(page, alive, pushed):

@@ -97,7 +97,7 @@ def test_a_type_that_is_not_installed_has_no_form(db, ask):
 def test_what_was_tested_as_typed_counts_as_tested_once_it_is_saved(http_api, answers, ask, post):
     answers("fine")
     ask()
-    assert "in order" in post("destinations_resource_add", query=ADD, **{**TYPED, "name": "CRM"})
+    assert "In order" in post("destinations_resource_add", query=ADD, **{**TYPED, "name": "CRM"})
 
 
 def test_a_test_of_something_else_does_not_count(http_api, answers, ask, post):

@@ -4,7 +4,7 @@ import re
 from typing import ClassVar
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import connection
@@ -136,3 +136,28 @@ def test_people_are_shown_with_their_roles_and_no_hash(page, invite, with_mail):
     assert user.password.split("$")[-1][:6] not in text
     assert "pbkdf2" not in text
     assert "Advanced: no permission beside those of the roles" in text
+
+
+def test_the_form_says_what_it_does_and_what_each_role_may(admin_client):
+    text = admin_client.get(ADD).content.decode()
+    assert re.search(r'<button type="submit"[^>]*>Invite</button>', text)
+    assert 'value="Save"' not in text
+    german = admin_client.get(ADD, headers={"accept-language": "de"}).content.decode()
+    assert re.search(r'<button type="submit"[^>]*>Einladen</button>', german)
+    told = dict(re.findall(r">\s*(\w+) <small[^>]*>([^<]*)</small>", text))
+    assert told["Viewer"] == "May look at destinations, profiles and what was sent."
+    assert "pause, resume and backfill destinations, send again" in told["Operator"]
+    assert "change destinations and resources" not in told["Operator"]
+    assert "change destinations and resources" in told["Editor"]
+
+
+def test_what_a_role_is_said_to_do_is_what_it_may_by_now(admin_client):
+    Group.objects.get(name="Operator").permissions.remove(
+        Permission.objects.get(codename="change_profilesync")
+    )
+    Group.objects.create(name="Nobody")
+    text = admin_client.get(ADD).content.decode()
+    told = dict(re.findall(r">\s*(\w+) <small[^>]*>([^<]*)</small>", text))
+    assert "send again" not in told["Operator"]
+    assert "Nobody" in text
+    assert "Nobody" not in told

@@ -44,6 +44,7 @@
       one.setAttribute("aria-label", `${texts.rows}: ${label}`);
       one.value = value;
       one.addEventListener("input", write);
+      one.addEventListener("invalid", () => one.closest("details")?.setAttribute("open", ""));
       // A masked value is replaced as a whole: a part of it means nothing.
       one.addEventListener("focus", () => one.value === texts.mask && one.select());
       return one;
@@ -53,7 +54,11 @@
     function write() {
       const found = {};
       for (const line of box.querySelectorAll(".tracsync-row")) {
-        const [name, value] = Array.from(line.querySelectorAll("input"), (one) => one.value.trim());
+        const inputs = [...line.querySelectorAll("input")];
+        const [name, value] = inputs.map((one) => one.value.trim());
+        // Nothing that was typed is left out silently.
+        inputs[0].required = value !== "";
+        inputs[0].setCustomValidity(name && Object.hasOwn(found, name) ? texts.twice : "");
         if (name) found[name] = meant(value);
       }
       field.value = JSON.stringify(found, null, 2);
