@@ -140,7 +140,9 @@ def test_no_row_is_left_out_silently(page):
     expect(names.last).to_be_focused()
     assert names.last.evaluate("one => one.validity.valueMissing")
     names.last.fill("X-A")
+    page.locator("#id_name").focus()
     save.click()
+    expect(names.last).to_be_focused()
     assert names.last.evaluate("one => one.validationMessage") == "Another row has this name."
     rows(page).get_by_role("button", name="Remove").first.click()
     assert names.last.evaluate("one => one.validity.valid")

@@ -22,7 +22,7 @@ from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from tracsync.admin.role_fields import RoleField, with_permissions
+from tracsync.admin.permission_names import RoleField, with_permissions
 from tracsync.notices import channels
 
 logger = logging.getLogger(__name__)

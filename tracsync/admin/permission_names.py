@@ -1,15 +1,18 @@
-"""What permissions are called in the reader's language, one by one and by area: Django stores their names in
-English."""
+"""What permissions are called in the reader's language, one by one, by area, and of a role in a
+sentence: Django stores their names in English."""
 
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from django.contrib.auth.models import Permission
-from django.forms import ModelMultipleChoiceField
+from django.contrib.auth.models import Group, Permission
+from django.db.models import QuerySet
+from django.forms import ModelChoiceField, ModelMultipleChoiceField
 from django.forms.models import ModelChoiceIterator
 from django.template.loader import render_to_string
+from django.utils.html import format_html
 from django.utils.text import capfirst
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from tracsync.admin.navigation import SECTIONS
@@ -99,3 +102,55 @@ def _word(action: str, model: str) -> str:
     """ "" where no page asks for it."""
     word = MEANS.get(f"{action}_{model}", "" if model in ENGINES and action != "view" else IN_A_WORD[action])
     return str(word)
+
+
+# What people are invited for, and what all of it takes.
+TASKS: tuple[tuple[Any, frozenset[str]], ...] = tuple(
+    (words, frozenset(permissions.split()))
+    for words, permissions in (
+        (
+            _("look at destinations, profiles and what was sent"),
+            "destinations.view_destination profiles.view_profile destinations.view_deliveryattempt",
+        ),
+        (_("see personal data"), "profiles.view_profile profiles.see_personal_data"),
+        (_("pause, resume and backfill destinations"), "destinations.operate_destination"),
+        (_("send again"), "destinations.change_profilesync"),
+        (_("take and close incidents"), "tracsync.change_incident"),
+        (
+            _("change destinations and resources"),
+            "destinations.change_destination destinations.change_resource",
+        ),
+        (_("change and import profiles"), "profiles.add_profile profiles.change_profile"),
+        (_("install extensions"), "destinations.change_extension"),
+        (_("erase people everywhere"), "tracsync.erase_person"),
+        (_("see the trail"), "tracsync.view_trailentry"),
+        (_("invite people"), "auth.add_user"),
+    )
+)
+
+
+def in_a_sentence(role: Group) -> str:
+    """ "" for one that is for none of the tasks."""
+    held = {f"{one.content_type.app_label}.{one.codename}" for one in role.permissions.all()}
+    tasks = [str(words) for words, takes in TASKS if takes <= held]
+    return gettext("May %(tasks)s.") % {"tasks": ", ".join(tasks)} if tasks else ""
+
+
+class _Described:
+    def label_from_instance(self, role: Any) -> str:
+        if told := in_a_sentence(role):
+            return format_html('{} <small class="t-quiet">{}</small>', role.name, told)
+        return role.name
+
+
+def with_permissions(roles: QuerySet[Group]) -> QuerySet[Group]:
+    """In two looks, however many roles there are."""
+    return roles.prefetch_related("permissions__content_type")
+
+
+class RoleField(_Described, ModelChoiceField):
+    """One of them."""
+
+
+class RolesField(_Described, ModelMultipleChoiceField):
+    """Any of them."""

@@ -19,8 +19,7 @@ from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 
 from tracsync import rights
 from tracsync.admin import date_and_time, invitations
-from tracsync.admin.permission_names import PermissionsField, by_area
-from tracsync.admin.role_fields import RolesField, with_permissions
+from tracsync.admin.permission_names import PermissionsField, RolesField, by_area, with_permissions
 from tracsync.admin.sign_in import person as sign_in
 from tracsync.common import times, trail
 from tracsync.common.bounded_lists import LeanAdmin

@@ -19,6 +19,13 @@
     field.closest(".form-row")?.querySelector(".tracsync-as-json")?.remove();
     field.hidden = true;
     field.after(box);
+    field.form?.addEventListener("submit", (event) => {
+      const wrong = box.querySelector("input:invalid");
+      if (!wrong || event.defaultPrevented) return;
+      event.preventDefault();
+      wrong.closest("details")?.setAttribute("open", "");
+      wrong.reportValidity();
+    });
 
     function row(name, value) {
       const line = document.createElement("div");
@@ -44,7 +51,6 @@
       one.setAttribute("aria-label", `${texts.rows}: ${label}`);
       one.value = value;
       one.addEventListener("input", write);
-      one.addEventListener("invalid", () => one.closest("details")?.setAttribute("open", ""));
       // A masked value is replaced as a whole: a part of it means nothing.
       one.addEventListener("focus", () => one.value === texts.mask && one.select());
       return one;
