@@ -306,7 +306,7 @@ def test_a_failed_one_says_what_was_answered(memory, live, profile, admin_client
     text = live(name="production")
     loop.tick()
     after = followed(admin_client, text)
-    assert "rejected" in after
+    assert "Rejected" in after
     assert "no such field" in after
     assert "TRACSYNC_ATTEMPT_BODIES" in after
 
