@@ -104,7 +104,7 @@ def test_production_is_sent_by_the_engine_and_the_page_follows(page):
     sent = page.locator("#sent-result")
     confirm(page, "Send to production", "Send it")
     expect(sent).to_contain_text("Sent by the engine")
-    expect(sent).to_contain_text("accepted")
+    expect(sent).to_contain_text("Accepted")
     expect(sent).to_contain_text("HTTP 200")
     expect(verdict(page)).to_contain_text("Nothing new to send")
 

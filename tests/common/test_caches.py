@@ -20,6 +20,7 @@ OF_THE_INSTALLATION = {
     "destinations.notation.functions.registry._loaded",
     "tracsync.admin.documentation._rendered",  # our own pages
     "tracsync.api.rate_limit._made",  # the one of the settings
+    "tracsync.common.loading._defaults",  # the models
 }
 
 
